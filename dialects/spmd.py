@@ -1,0 +1,143 @@
+"""Single program, multiple data: what the loops level says about threads.
+
+Every thread of a team runs the same kernel, asks who it is, and works out its own share in IR:
+
+    %me = spmd.thread_id : index
+    %team = spmd.thread_count : index
+    ...
+    spmd.barrier                                  // everybody's stores above are visible below
+    spmd.prefetch %panel[%i, %c0] : memref<64x784xf32>
+
+The host opens the team once per step:
+
+    spmd.parallel {
+      func.call @forward(%x, %w, %h) : (...) -> ()
+      spmd.barrier
+      func.call @backward(%h, %dw) : (...) -> ()
+    }
+
+CPU threads and GPU blocks share these ops; only the printers differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import BoolAttr, IndexType, MemRefType, i1
+from xdsl.ir import Block, Dialect, Operation, Region, SSAValue
+from xdsl.irdl import (
+    IRDLOperation,
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    region_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+)
+from xdsl.parser import Parser
+from xdsl.printer import Printer
+from xdsl.traits import MemoryReadEffect, MemoryWriteEffect, NoTerminator, Pure, RecursiveMemoryEffect
+from xdsl.utils.exceptions import VerifyException
+
+__all__ = ["BarrierOp", "ParallelOp", "PrefetchOp", "Spmd", "ThreadCountOp", "ThreadIdOp"]
+
+
+@irdl_op_definition
+class ThreadIdOp(IRDLOperation):
+    """This thread's number in its team, from 0."""
+
+    name = "spmd.thread_id"
+    result = result_def(IndexType())
+    traits = traits_def(Pure())
+    assembly_format = "attr-dict `:` type($result)"
+
+    def __init__(self) -> None:
+        super().__init__(result_types=[IndexType()])
+
+
+@irdl_op_definition
+class ThreadCountOp(IRDLOperation):
+    """How many threads the team has, at least 1."""
+
+    name = "spmd.thread_count"
+    result = result_def(IndexType())
+    traits = traits_def(Pure())
+    assembly_format = "attr-dict `:` type($result)"
+
+    def __init__(self) -> None:
+        super().__init__(result_types=[IndexType()])
+
+
+@irdl_op_definition
+class BarrierOp(IRDLOperation):
+    """Waits for the whole team; stores before it are seen by every load after it."""
+
+    name = "spmd.barrier"
+    # Both effects, so that nothing moves across and nobody deletes it.
+    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+    assembly_format = "attr-dict"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+@irdl_op_definition
+class PrefetchOp(IRDLOperation):
+    """A hint that the cache line at these indices is wanted soon (`write`: to be written). Indices may be out of range."""
+
+    name = "spmd.prefetch"
+    memref = operand_def(MemRefType)
+    indices = var_operand_def(IndexType())
+    write = opt_prop_def(BoolAttr, default_value=BoolAttr(False, i1))
+    # A hint has no result: without an effect DCE would drop it.
+    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$memref `[` $indices `]` attr-dict `:` type($memref)"
+
+    def __init__(
+        self, memref: SSAValue | Operation, indices: Sequence[SSAValue | Operation], write: bool = False
+    ) -> None:
+        super().__init__(operands=[memref, indices], properties={"write": BoolAttr(write, i1)} if write else {})
+
+    def verify_(self) -> None:
+        assert isinstance(self.memref.type, MemRefType)
+        rank = self.memref.type.get_num_dims()
+        if len(self.indices) != rank:
+            raise VerifyException(f"expected {rank} indices for {self.memref.type}, given {len(self.indices)}")
+
+
+@irdl_op_definition
+class ParallelOp(IRDLOperation):
+    """Runs its body on every thread of a team."""
+
+    name = "spmd.parallel"
+    body = region_def("single_block")
+    traits = traits_def(NoTerminator(), RecursiveMemoryEffect())
+
+    def __init__(self, body: Region | Sequence[Block] | Sequence[Operation]) -> None:
+        super().__init__(regions=[body])
+
+    def verify_(self) -> None:
+        if self.body.block.args:
+            raise VerifyException(f"expected a body without arguments, given {len(self.body.block.args)}")
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(" ")
+        printer.print_region(self.body, print_empty_block=False)
+        printer.print_op_attributes(self.attributes, reserved_attr_names=(), print_keyword=True)
+
+    @classmethod
+    def parse(cls, parser: Parser) -> ParallelOp:
+        body = parser.parse_region()
+        if not body.blocks:
+            body.add_block(Block())
+        attributes = parser.parse_optional_attr_dict_with_keyword()
+        op = cls(body)
+        if attributes is not None:
+            op.attributes |= attributes.data
+        return op
+
+
+Spmd = Dialect("spmd", [BarrierOp, ParallelOp, PrefetchOp, ThreadCountOp, ThreadIdOp], [])
