@@ -1,0 +1,29 @@
+"""The high-level tensor dialect: whole-tensor ops with PyTorch's meanings."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from xdsl.ir import Dialect
+
+from . import elementwise
+from .base import HLOp, ShapeError
+
+FAMILIES: tuple[ModuleType, ...] = (elementwise,)
+"""The modules whose op classes make up the dialect."""
+
+
+def _ops() -> list[type[HLOp]]:
+    """Every op class that a family defines, in order: those with a `name`."""
+    return [
+        value
+        for family in FAMILIES
+        for value in vars(family).values()
+        if isinstance(value, type) and issubclass(value, HLOp) and "name" in vars(value) and value.__module__ == family.__name__
+    ]
+
+
+OPS: tuple[type[HLOp], ...] = tuple(_ops())
+HL = Dialect("hl", list(OPS))
+
+__all__ = ["FAMILIES", "HL", "OPS", "HLOp", "ShapeError"]

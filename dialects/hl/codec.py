@@ -1,0 +1,180 @@
+"""Attributes of hl ops: plain Python values, one encoding as IR properties, one text form.
+
+    1            <->  1 : i64            1
+    0.5          <->  0.5 : f64          0.5        (inf, nan as written: inf, -inf, nan)
+    True         <->  true               true
+    "mean"       <->  "mean"             "mean"
+    (1, 0)       <->  array<i64: 1, 0>   [1, 0]
+    np.ndarray   <->  dense<...>         dense [[1.0, inf], [0.0, 2.0]] : tensor<2x2xf32>
+
+The text form is our own because the upstream one reads an infinity in a dense constant back as a finite number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+from xdsl.dialects.builtin import (
+    Attribute,
+    DenseArrayBase,
+    DenseIntOrFPElementsAttr,
+    FloatAttr,
+    IntegerAttr,
+    IntegerType,
+    ShapedType,
+    StringAttr,
+    f64,
+    i64,
+)
+from xdsl.parser import Parser
+from xdsl.printer import Printer
+
+from ..types import TensorSpec, dtype_of_numpy, spec_of, tensor_type
+
+AttributeValue: TypeAlias = "bool | int | float | str | tuple[int, ...] | np.ndarray[Any, Any]"
+"""What an attribute of an hl op may be, beside the shape and dtype that live in its result type."""
+
+
+def encode(value: AttributeValue) -> Attribute:
+    """The property that stores a Python value."""
+    match value:
+        case bool():
+            return IntegerAttr(int(value), IntegerType(1))
+        case int():
+            return IntegerAttr(value, i64)
+        case float():
+            return FloatAttr(value, f64)
+        case str():
+            return StringAttr(value)
+        case tuple():
+            return DenseArrayBase.from_list(i64, [int(v) for v in value])
+        case np.ndarray():
+            return encode_array(value)
+
+
+def encode_array(array: np.ndarray[Any, Any]) -> Attribute:
+    """A dense constant holding the bytes of an array."""
+    spec = TensorSpec(array.shape, dtype_of_numpy(array.dtype))
+    values = array.reshape(-1).tolist()
+    if spec.dtype.kind == "float":
+        values = [float(v) for v in values]
+    else:
+        values = [int(v) for v in values]
+        if spec.dtype.name == "u8":
+            values = [v - 256 if v > 127 else v for v in values]
+    return DenseIntOrFPElementsAttr.from_list(cast(Any, tensor_type(spec)), values)
+
+
+def decode(attribute: Attribute) -> AttributeValue:
+    """The Python value that a property stores."""
+    match attribute:
+        case IntegerAttr():
+            integer_type = attribute.type
+            if isinstance(integer_type, IntegerType) and integer_type.width.data == 1:
+                return bool(attribute.value.data)
+            return attribute.value.data
+        case FloatAttr():
+            return attribute.value.data
+        case StringAttr():
+            return attribute.data
+        case DenseArrayBase():
+            return tuple(int(v) for v in attribute.get_values())
+        case DenseIntOrFPElementsAttr():
+            spec = spec_of(cast(Attribute, attribute.type))
+            values = np.array(list(attribute.get_values()))
+            if values.size == 1 and math.prod(spec.shape) != 1:
+                values = np.broadcast_to(values, spec.shape)
+            return values.astype(spec.dtype.numpy).reshape(spec.shape)
+        case _:
+            raise ValueError(f"an hl attribute cannot be {attribute}")
+
+
+def print_value(printer: Printer, value: AttributeValue) -> None:
+    """Writes the text form of an attribute."""
+    match value:
+        case bool():
+            printer.print_string("true" if value else "false")
+        case int():
+            printer.print_string(str(value))
+        case float():
+            printer.print_string(float_text(value))
+        case str():
+            printer.print_string_literal(value)
+        case tuple():
+            printer.print_string("[" + ", ".join(map(str, value)) + "]")
+        case np.ndarray():
+            printer.print_string("dense " + _nested_text(value.tolist()) + " : ")
+            printer.print_attribute(tensor_type(TensorSpec(value.shape, dtype_of_numpy(value.dtype))))
+
+
+def float_text(value: float) -> str:
+    """Round-trip decimal text with a point or an exponent, `inf`, `-inf` or `nan`."""
+    text = repr(value)
+    if math.isfinite(value) and "e" in text and "." not in text:
+        text = text.replace("e", ".0e")
+    return text
+
+
+def _nested_text(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_nested_text(v) for v in cast(Sequence[Any], value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return float_text(value) if isinstance(value, float) else str(value)
+
+
+def parse_value(parser: Parser) -> AttributeValue:
+    """Reads what `print_value` writes."""
+    if parser.parse_optional_keyword("dense"):
+        nested = _parse_nested(parser)
+        parser.parse_punctuation(":")
+        pos = parser.pos
+        spec = spec_of(parser.parse_type())
+        try:
+            array = np.array(nested, dtype=spec.dtype.numpy).reshape(spec.shape)
+        except (ValueError, OverflowError) as error:
+            parser.raise_error(f"dense values do not fit {spec}: {error}", pos, parser.pos)
+        return array
+    text = parser.parse_optional_str_literal()
+    if text is not None:
+        return text
+    if parser.parse_optional_punctuation("["):
+        items: list[int] = []
+        if not parser.parse_optional_punctuation("]"):
+            items.append(parser.parse_integer(allow_boolean=False))
+            while parser.parse_optional_punctuation(","):
+                items.append(parser.parse_integer(allow_boolean=False))
+            parser.parse_punctuation("]")
+        return tuple(items)
+    return _parse_scalar(parser)
+
+
+def _parse_scalar(parser: Parser) -> bool | int | float:
+    boolean = parser.parse_optional_boolean()
+    if boolean is not None:
+        return boolean
+    if parser.parse_optional_keyword("inf"):
+        return math.inf
+    if parser.parse_optional_keyword("nan"):
+        return math.nan
+    if parser.parse_optional_punctuation("-"):
+        if parser.parse_optional_keyword("inf"):
+            return -math.inf
+        return -parser.parse_number(allow_boolean=False)
+    return parser.parse_number(allow_boolean=False)
+
+
+def _parse_nested(parser: Parser) -> Any:
+    if not parser.parse_optional_punctuation("["):
+        return _parse_scalar(parser)
+    items: list[Any] = []
+    if parser.parse_optional_punctuation("]"):
+        return items
+    items.append(_parse_nested(parser))
+    while parser.parse_optional_punctuation(","):
+        items.append(_parse_nested(parser))
+    parser.parse_punctuation("]")
+    return items

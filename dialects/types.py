@@ -1,0 +1,124 @@
+"""The one table of element types, and the (shape, dtype) pair that every shape rule speaks about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+import numpy as np
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    Attribute,
+    Float32Type,
+    Float64Type,
+    IntegerType,
+    Signedness,
+    TensorType,
+)
+
+Kind = Literal["float", "int", "bool"]
+
+DYNAMIC: int = DYNAMIC_INDEX
+"""An extent that is not known yet, `?` in the text form."""
+
+
+@dataclass(frozen=True, eq=False)
+class DType:
+    """An element type: how it is written, stored and computed with."""
+
+    name: str
+    """The short name used in the IR and in this code base: "f32", "i64", ..."""
+    torch_name: str
+    """The name that the frontend shows: "float32", "bool", ..."""
+    kind: Kind
+    bits: int
+    """Bits of a value; `i1` still takes a whole byte in memory."""
+    numpy: np.dtype[np.generic]
+    ir: Attribute
+    """The element type on tensors of the hl dialect."""
+    lowered: Attribute
+    """The signless element type below hl."""
+    signed: bool = True
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element in memory."""
+        return self.numpy.itemsize
+
+    def __repr__(self) -> str:
+        return f"irtool.{self.torch_name}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (dtype_by_name, (self.name,))
+
+
+def _dtype(name: str, torch_name: str, kind: Kind, bits: int, ir: Attribute, lowered: Attribute | None = None) -> DType:
+    return DType(name, torch_name, kind, bits, np.dtype(torch_name), ir, lowered or ir, signed=name != "u8")
+
+
+f32 = _dtype("f32", "float32", "float", 32, Float32Type())
+f64 = _dtype("f64", "float64", "float", 64, Float64Type())
+i64 = _dtype("i64", "int64", "int", 64, IntegerType(64))
+i32 = _dtype("i32", "int32", "int", 32, IntegerType(32))
+u8 = _dtype("u8", "uint8", "int", 8, IntegerType(8, Signedness.UNSIGNED), IntegerType(8))
+i1 = _dtype("i1", "bool", "bool", 1, IntegerType(1))
+
+DTYPES: tuple[DType, ...] = (f32, f64, i64, i32, u8, i1)
+_BY_NAME = {d.name: d for d in DTYPES}
+_BY_NUMPY = {d.numpy: d for d in DTYPES}
+_BY_IR = {d.ir: d for d in DTYPES}
+
+
+def dtype_by_name(name: str) -> DType:
+    """The DType called `name` ("f32"). Raises KeyError for an unknown one."""
+    return _BY_NAME[name]
+
+
+def dtype_of_numpy(dtype: np.dtype[np.generic]) -> DType:
+    """The DType that stores a numpy dtype. Raises TypeError where there is none."""
+    found = _BY_NUMPY.get(dtype)
+    if found is None:
+        raise TypeError(f"arrays of {dtype} are not supported; supported: {', '.join(d.torch_name for d in DTYPES)}")
+    return found
+
+
+def dtype_of_ir(element_type: Attribute) -> DType | None:
+    """The DType whose hl element type this is, or None."""
+    return _BY_IR.get(element_type)
+
+
+class TensorSpec(NamedTuple):
+    """Shape and element type of a tensor; an extent may be DYNAMIC."""
+
+    shape: tuple[int, ...]
+    dtype: DType
+
+    def __str__(self) -> str:
+        dims = "".join("?x" if n == DYNAMIC else f"{n}x" for n in self.shape)
+        return f"tensor<{dims}{self.dtype.ir}>"
+
+
+@lru_cache(maxsize=None)
+def tensor_type(spec: TensorSpec) -> TensorType[Attribute]:
+    """The interned IR type of a spec (building one anew costs 25 µs)."""
+    return TensorType(spec.dtype.ir, spec.shape)
+
+
+@lru_cache(maxsize=None)
+def _spec_of(type_: Attribute) -> TensorSpec | None:
+    if not isinstance(type_, TensorType):
+        return None
+    dtype = dtype_of_ir(type_.element_type)  # pyright: ignore[reportUnknownMemberType,reportUnknownArgumentType]
+    if dtype is None:
+        return None
+    return TensorSpec(type_.get_shape(), dtype)
+
+
+def spec_of(type_: Attribute) -> TensorSpec:
+    """The spec of a ranked tensor type. Raises ValueError for anything else."""
+    spec = _spec_of(type_)
+    if spec is None:
+        names = ", ".join(str(d.ir) for d in DTYPES)
+        raise ValueError(f"expected a ranked tensor of {names}, got {type_}")
+    return spec
