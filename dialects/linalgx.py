@@ -21,7 +21,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from .effects import DestinationEffects
 
-__all__ = ["LinalgX", "ScatterAddOp"]
+__all__ = ["LINALGX", "ScatterAddOp"]
 
 
 @irdl_op_definition
@@ -147,4 +147,4 @@ def _parse_operands(parser: Parser, keyword: str) -> Sequence[SSAValue]:
     return parser.resolve_operands(operands, types, pos)
 
 
-LinalgX = Dialect("linalgx", [ScatterAddOp], [])
+LINALGX = Dialect("linalgx", [ScatterAddOp], [])

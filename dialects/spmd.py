@@ -41,7 +41,7 @@ from xdsl.printer import Printer
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect, NoTerminator, Pure, RecursiveMemoryEffect
 from xdsl.utils.exceptions import VerifyException
 
-__all__ = ["BarrierOp", "ParallelOp", "PrefetchOp", "Spmd", "ThreadCountOp", "ThreadIdOp"]
+__all__ = ["BarrierOp", "ParallelOp", "PrefetchOp", "SPMD", "ThreadCountOp", "ThreadIdOp"]
 
 
 @irdl_op_definition
@@ -140,4 +140,4 @@ class ParallelOp(IRDLOperation):
         return op
 
 
-Spmd = Dialect("spmd", [BarrierOp, ParallelOp, PrefetchOp, ThreadCountOp, ThreadIdOp], [])
+SPMD = Dialect("spmd", [BarrierOp, ParallelOp, PrefetchOp, ThreadCountOp, ThreadIdOp], [])
