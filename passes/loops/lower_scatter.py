@@ -1,0 +1,102 @@
+"""Lowers `linalgx.scatter_add` to loops without races and without a sum whose order depends on the threads.
+
+Duplicated indices make the loop over them sequential. Where the dimensions in front of the axis are many, they are the
+parallel loop; else every thread looks at all the indices and adds only to the rows that it owns:
+
+    linalgx.scatter_add axis 0 batch_dims 0 ins(%indices, %updates : ...) outs(%base : memref<1000x8xf32>)
+->
+    %low, %high = this thread's share of 0..1000
+    scf.for %i = %c0 to %c5000 step %c1 {
+      %row = %indices[%i]
+      scf.if %low <= %row < %high {
+        scf.for %q = %c0 to %c8 step %c1 { %base[%row, %q] += %updates[%i, %q] } {parallel}
+      }
+    }
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+from math import prod
+
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import IntegerType, MemRefType
+from xdsl.ir import SSAValue
+
+from ...dialects.linalgx import ScatterAddOp
+from ...dialects.spmd import ThreadCountOp, ThreadIdOp
+from .build import INDEX, PARALLEL, UNIT, Emitter
+
+_MANY = 16
+"""So many independent slices keep all threads busy."""
+_SMALL = 16384
+"""So few updates are not worth sharing."""
+_SLT, _SGE = 2, 5
+
+
+def thread_range(emitter: Emitter, extent: SSAValue, granule: int = 1) -> tuple[SSAValue, SSAValue]:
+    """This thread's [low, high) of `extent` iterations, in multiples of `granule`: balanced to one granule."""
+    thread = emitter.create(ThreadIdOp, [], [INDEX]).results[0]
+    count = emitter.create(ThreadCountOp, [], [INDEX]).results[0]
+    size = emitter.index(granule)
+    pieces = emitter.div(emitter.add(extent, emitter.index(granule - 1)), size)
+
+    def bound(k: SSAValue) -> SSAValue:
+        start = emitter.mul(emitter.div(emitter.mul(pieces, k), count), size)
+        return start if granule == 1 else emitter.min(start, extent)
+
+    return bound(thread), bound(emitter.add(thread, emitter.index(1)))
+
+
+def lower_scatter_add(op: ScatterAddOp, emitter: Emitter) -> None:
+    """Replaces the operation by loops in front of the emitter."""
+    axis, batch = op.axis.value.data, op.batch_dims.value.data
+    shapes = [value.type.get_shape() for value in op.operands if isinstance(value.type, MemRefType)]
+    index_shape, _, base_shape = shapes
+    front, rows, back = base_shape[:axis], base_shape[axis], base_shape[axis + 1 :]
+    updates = prod(front) * prod(index_shape[batch:]) * prod(back)
+    if updates and rows:
+        share = prod(front) < _MANY and updates >= _SMALL
+        low, high = thread_range(emitter, emitter.index(rows)) if share else (emitter.index(0), emitter.index(rows))
+        _emit(op, emitter, front, index_shape[batch:], back, low, high, front_is_parallel=not share)
+    op.detach()
+    op.erase()
+
+
+def _emit(
+    op: ScatterAddOp,
+    emitter: Emitter,
+    front: tuple[int, ...],
+    middle: tuple[int, ...],
+    back: tuple[int, ...],
+    low: SSAValue,
+    high: SSAValue,
+    front_is_parallel: bool,
+) -> None:
+    batch = op.batch_dims.value.data
+    opened: list[Emitter] = []
+
+    def open_loops(inside: Emitter, extents: tuple[int, ...], parallel: bool) -> tuple[Emitter, list[SSAValue]]:
+        indices: list[SSAValue] = []
+        for extent in extents:
+            loop = inside.loop(
+                inside.index(0), inside.index(extent), inside.index(1), (), {PARALLEL: UNIT} if parallel else {}
+            )
+            inside = inside.inside(loop.body.block)
+            opened.append(inside)
+            indices.append(loop.body.block.args[0])
+        return inside, indices
+
+    inside, p = open_loops(emitter, front, front_is_parallel)
+    inside, i = open_loops(inside, middle, parallel=False)
+    row = inside.op(arith.IndexCastOp, inside.load(op.indices, [*p[:batch], *i]), type=INDEX)
+    owned = inside.op(arith.AndIOp, inside.compare(_SGE, row, low), inside.compare(_SLT, row, high))
+    inside = inside.inside(inside.if_(owned).true_region.block)
+    opened.append(inside)
+    inside, q = open_loops(inside, back, parallel=True)
+    place = [*p, row, *q]
+    old, update = inside.load(op.base, place), inside.load(op.updates, [*p, *i, *q])
+    add = arith.AddiOp if isinstance(update.type, IntegerType) else arith.AddfOp
+    inside.store(inside.op(add, old, update), op.base, place)
+    for block in opened:
+        block.yield_()
