@@ -6,10 +6,10 @@ from types import ModuleType
 
 from xdsl.ir import Dialect
 
-from . import elementwise
+from . import autodiff, composite, contraction, elementwise, indexing, random, reduction, shape
 from .base import HLOp, ShapeError
 
-FAMILIES: tuple[ModuleType, ...] = (elementwise,)
+FAMILIES: tuple[ModuleType, ...] = (elementwise, shape, reduction, contraction, indexing, random, composite, autodiff)
 """The modules whose op classes make up the dialect."""
 
 
@@ -19,7 +19,10 @@ def _ops() -> list[type[HLOp]]:
         value
         for family in FAMILIES
         for value in vars(family).values()
-        if isinstance(value, type) and issubclass(value, HLOp) and "name" in vars(value) and value.__module__ == family.__name__
+        if isinstance(value, type)
+        and issubclass(value, HLOp)
+        and "name" in vars(value)
+        and value.__module__ == family.__name__
     ]
 
 

@@ -11,18 +11,17 @@ which raises ShapeError. The verifier, the IR builder, the tracer and eager exec
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NoReturn, cast
+from typing import Any, ClassVar, NoReturn, Self, cast
 
-from typing_extensions import Self
-from xdsl.dialects.builtin import Attribute, TensorType
+from xdsl.dialects.builtin import Attribute, TensorType, UnitAttr
 from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import IRDLOperation
-from xdsl.parser import Parser
+from xdsl.parser import Parser, UnresolvedOperand
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
 from ..types import DYNAMIC, DType, TensorSpec, spec_of, tensor_type
-from .codec import AttributeValue, decode, encode, parse_value, print_value
+from .codec import AttributeValue, decode, encode, parse_attribute, print_value
 
 Attributes = Mapping[str, Any]
 """Attributes by name: AttributeValue, and `shape: tuple[int, ...]`, `dtype: DType` where the op takes these."""
@@ -39,7 +38,7 @@ def mismatch(expected: object, given: object, rule: str) -> NoReturn:
 
 def same_extent(a: int, b: int) -> bool:
     """Whether two extents can be equal; `?` can be anything."""
-    return a == b or a == DYNAMIC or b == DYNAMIC
+    return a == b or DYNAMIC in (a, b)
 
 
 def same_shape(a: Sequence[int], b: Sequence[int]) -> bool:
@@ -57,11 +56,33 @@ def show(shape: Sequence[int]) -> str:
     return "[" + ", ".join("?" if n == DYNAMIC else str(n) for n in shape) + "]"
 
 
+def check_axis(axis: int, rank: int, what: str = "dimension") -> None:
+    """Raises ShapeError unless there is a dimension of that number."""
+    if not 0 <= axis < rank:
+        mismatch(f"from 0 to {rank - 1}" if rank else "a tensor of rank 1 or more", axis, what)
+
+
+def check_axes(axes: Sequence[int], rank: int, what: str = "dimensions") -> None:
+    """Raises ShapeError unless all are dimensions, none of them twice."""
+    for axis in axes:
+        check_axis(axis, rank, what)
+    if len(set(axes)) != len(axes):
+        mismatch("each at most once", list(axes), what)
+
+
+def check_shape(shape: Sequence[int]) -> None:
+    """Raises ShapeError where an extent is negative."""
+    if any(n < 0 and n != DYNAMIC for n in shape):
+        mismatch("extents of at least 0", list(shape), "shape")
+
+
 class HLOp(IRDLOperation):
     """Base of all hl ops but those with a syntax of their own."""
 
     ASSEMBLY: ClassVar[Mapping[str, str]] = {}
-    """Attributes printed after the operands as `keyword value` (keyword may be empty), in this order; others in braces."""
+    """Attributes printed after the operands as `keyword value` (keyword may be empty), in order; others in braces."""
+    DEFAULTS: ClassVar[Mapping[str, AttributeValue]] = {}
+    """Attributes that are left out of the text where they have this value."""
     FROM_RESULT: ClassVar[tuple[str, ...]] = ()
     """Attributes that live in the result type: "shape", "dtype" or both."""
 
@@ -95,9 +116,11 @@ class HLOp(IRDLOperation):
         try:
             expected = self.infer(*(spec_of(v.type) for v in self.operands), **self.attributes_dict())
             given = [spec_of(r.type) for r in self.results]
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             raise VerifyException(f"{self.name}: {error}") from error
-        for want, have in zip(expected, given, strict=True):
+        if len(expected) != len(given):
+            raise VerifyException(f"{self.name}: expected {len(expected)} results, got {len(given)}")
+        for want, have in zip(expected, given):
             if want.dtype is not have.dtype or not same_shape(want.shape, have.shape):
                 raise VerifyException(f"{self.name}: expected result type {want}, got {have}")
 
@@ -108,84 +131,100 @@ class HLOp(IRDLOperation):
             printer.print_string(" ")
             printer.print_list(self.operands, printer.print_ssa_value)
         values = {name: decode(value) for name, value in self.properties.items()}
+        for name, default in self.DEFAULTS.items():
+            if values.get(name) == default:
+                del values[name]
         for name, keyword in self.ASSEMBLY.items():
             if name in values:
                 printer.print_string(f" {keyword} " if keyword else " ")
                 print_value(printer, values.pop(name))
-        if values or self.attributes:
-            self._print_braces(printer, values)
+        self.print_braces(printer, values)
         printer.print_string(" : ")
         types = [*self.operand_types, *self.result_types]
-        if self._all_alike(types):
+        if len(self.results) == 1 and all(t == types[0] for t in types):
             printer.print_attribute(types[0])
             return
         printer.print_list(self.operand_types, printer.print_attribute)
         printer.print_string(" -> ")
         printer.print_list(self.result_types, printer.print_attribute)
 
-    def _all_alike(self, types: Sequence[Attribute]) -> bool:
-        return len(self.results) == 1 and all(t == types[0] for t in types)
-
-    def _print_braces(self, printer: Printer, values: Mapping[str, AttributeValue]) -> None:
-        printer.print_string(" {")
-        first = True
+    def print_braces(self, printer: Printer, values: Mapping[str, AttributeValue]) -> None:
+        """Writes ` {name = value, ...}` with the given properties and all other attributes, or nothing."""
+        if not values and not self.attributes:
+            return
+        separator = " {"
         for name, value in values.items():
-            printer.print_string(("" if first else ", ") + f"{name} = ")
+            printer.print_string(f"{separator}{name} = ")
             print_value(printer, value)
-            first = False
+            separator = ", "
         for name, attribute in self.attributes.items():
-            printer.print_string("" if first else ", ")
+            printer.print_string(separator)
             printer.print_identifier_or_string_literal(name)
             printer.print_string(" = ")
             printer.print_attribute(attribute)
-            first = False
+            separator = ", "
         printer.print_string("}")
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
         start = parser.pos
-        operands = []
+        operands: list[UnresolvedOperand] = []
         first = parser.parse_optional_unresolved_operand()
         if first is not None:
             operands = [first]
             while parser.parse_optional_punctuation(","):
                 operands.append(parser.parse_unresolved_operand())
-        definition = cls.get_irdl_definition()
         properties: dict[str, Attribute] = {}
-        attributes: dict[str, Attribute] = {}
         for name, keyword in cls.ASSEMBLY.items():
-            if keyword:
-                if parser.parse_optional_keyword(keyword):
-                    properties[name] = encode(parse_value(parser))
-            else:
-                properties[name] = encode(parse_value(parser))
-        if parser.parse_optional_punctuation("{"):
-            while not parser.parse_optional_punctuation("}"):
-                name = parser.parse_identifier_or_str_literal()
-                parser.parse_punctuation("=")
-                if name in definition.properties:
-                    properties[name] = encode(parse_value(parser))
-                else:
-                    attributes[name] = parser.parse_attribute()
-                if not parser.parse_optional_punctuation(","):
-                    parser.parse_punctuation("}")
-                    break
+            if not keyword or parser.parse_optional_keyword(keyword):
+                properties[name] = parse_attribute(parser)
+        in_braces, attributes = cls.parse_braces(parser)
+        properties |= in_braces
+        for name, default in cls.DEFAULTS.items():
+            properties.setdefault(name, encode(default))
         parser.parse_punctuation(":")
-        types = [parser.parse_type()]
-        while parser.parse_optional_punctuation(","):
-            types.append(parser.parse_type())
+        types = cls.parse_types(parser)
         if parser.parse_optional_punctuation("->"):
-            result_types = [parser.parse_type()]
-            while parser.parse_optional_punctuation(","):
-                result_types.append(parser.parse_type())
+            result_types = cls.parse_types(parser)
         elif len(types) == 1:
             types, result_types = types * len(operands), types
         else:
             parser.raise_error(f"expected '->' and the result type of {cls.name}")
         if len(types) != len(operands):
-            parser.raise_error(f"{cls.name} has {len(operands)} operands but {len(types)} operand types", start, parser.pos)
+            parser.raise_error(
+                f"{cls.name} has {len(operands)} operands but {len(types)} operand types", start, parser.pos
+            )
         resolved = parser.resolve_operands(operands, types, start)
         return cls.create(operands=resolved, result_types=result_types, properties=properties, attributes=attributes)
+
+    @classmethod
+    def parse_braces(cls, parser: Parser) -> tuple[dict[str, Attribute], dict[str, Attribute]]:
+        """Reads what `print_braces` writes: properties, and other attributes."""
+        known_properties = cls.get_irdl_definition().properties
+        properties: dict[str, Attribute] = {}
+        attributes: dict[str, Attribute] = {}
+        if not parser.parse_optional_punctuation("{") or parser.parse_optional_punctuation("}"):
+            return properties, attributes
+        while True:
+            name = parser.parse_identifier_or_str_literal()
+            if name in known_properties:
+                parser.parse_punctuation("=")
+                properties[name] = parse_attribute(parser)
+            elif parser.parse_optional_punctuation("="):
+                attributes[name] = parser.parse_attribute()
+            else:
+                attributes[name] = UnitAttr()
+            if not parser.parse_optional_punctuation(","):
+                parser.parse_punctuation("}")
+                return properties, attributes
+
+    @staticmethod
+    def parse_types(parser: Parser) -> list[Attribute]:
+        """Reads one type, or several with commas between."""
+        types = [parser.parse_type()]
+        while parser.parse_optional_punctuation(","):
+            types.append(parser.parse_type())
+        return types
 
 
 def attributes_of(op: Operation) -> dict[str, Any]:
@@ -203,6 +242,9 @@ __all__ = [
     "ShapeError",
     "TensorSpec",
     "attributes_of",
+    "check_axes",
+    "check_axis",
+    "check_shape",
     "known",
     "mismatch",
     "same_extent",

@@ -1,189 +1,204 @@
 """One vocabulary to build with: the tracer, eager tensors, gradient rules and decompositions all speak it.
 
 A gradient rule written as `b.mul(ct, b.cos(x))` makes IR when `b` is an IRBuilder, and computes at once when `b` works
-on eager tensors. A builder only says how one op is emitted; the methods, one an op, come with the families.
+on eager tensors. A builder only says how one op is emitted; the methods, one an op, come with the families. Those that
+would emit an op which changes nothing return their operand.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Any
 
+import numpy as np
 from xdsl.dialects.builtin import UNKNOWN_LOC, LocationAttr
 from xdsl.ir import Block, Operation, SSAValue
 
-from ..types import DType, TensorSpec, spec_of
-from . import elementwise as e
+from ..types import DYNAMIC, DType, TensorSpec, spec_of
+from . import autodiff, composite, contraction, indexing, random, reduction
+from . import shape as s
 from .base import Attributes, HLOp
+from .builder_elementwise import ElementwiseBuilder
+from .emitter import Emitter, V
 
-V = TypeVar("V")
-
-
-class Emitter(ABC, Generic[V]):
-    """How one op is made, and what a value's spec is."""
-
-    @abstractmethod
-    def emit(self, op: type[HLOp], operands: Sequence[V], attributes: Attributes) -> tuple[V, ...]:
-        """The results of one op. Raises ShapeError where its rule is broken."""
-
-    @abstractmethod
-    def spec(self, value: V) -> TensorSpec:
-        """Shape and element type of a value."""
-
-    def shape(self, value: V) -> tuple[int, ...]:
-        """The shape of a value."""
-        return self.spec(value).shape
-
-    def dtype(self, value: V) -> DType:
-        """The element type of a value."""
-        return self.spec(value).dtype
-
-    def one(self, op: type[HLOp], *operands: V, **attributes: object) -> V:
-        """The only result of an op."""
-        return self.emit(op, operands, attributes)[0]
+__all__ = ["Emitter", "IRBuilder", "OpBuilder"]
 
 
-class ElementwiseBuilder(Emitter[V]):
-    """Methods for dialects/hl/elementwise.py."""
-
-    def neg(self, x: V) -> V:
-        return self.one(e.NegOp, x)
-
-    def abs(self, x: V) -> V:
-        return self.one(e.AbsOp, x)
-
-    def sign(self, x: V) -> V:
-        return self.one(e.SignOp, x)
-
-    def exp(self, x: V) -> V:
-        return self.one(e.ExpOp, x)
-
-    def expm1(self, x: V) -> V:
-        return self.one(e.Expm1Op, x)
-
-    def log(self, x: V) -> V:
-        return self.one(e.LogOp, x)
-
-    def log1p(self, x: V) -> V:
-        return self.one(e.Log1POp, x)
-
-    def sqrt(self, x: V) -> V:
-        return self.one(e.SqrtOp, x)
-
-    def rsqrt(self, x: V) -> V:
-        return self.one(e.RsqrtOp, x)
-
-    def sin(self, x: V) -> V:
-        return self.one(e.SinOp, x)
-
-    def cos(self, x: V) -> V:
-        return self.one(e.CosOp, x)
-
-    def tan(self, x: V) -> V:
-        return self.one(e.TanOp, x)
-
-    def asin(self, x: V) -> V:
-        return self.one(e.AsinOp, x)
-
-    def acos(self, x: V) -> V:
-        return self.one(e.AcosOp, x)
-
-    def atan(self, x: V) -> V:
-        return self.one(e.AtanOp, x)
-
-    def sinh(self, x: V) -> V:
-        return self.one(e.SinhOp, x)
-
-    def cosh(self, x: V) -> V:
-        return self.one(e.CoshOp, x)
-
-    def tanh(self, x: V) -> V:
-        return self.one(e.TanhOp, x)
-
-    def sigmoid(self, x: V) -> V:
-        return self.one(e.SigmoidOp, x)
-
-    def erf(self, x: V) -> V:
-        return self.one(e.ErfOp, x)
-
-    def floor(self, x: V) -> V:
-        return self.one(e.FloorOp, x)
-
-    def ceil(self, x: V) -> V:
-        return self.one(e.CeilOp, x)
-
-    def round(self, x: V) -> V:
-        return self.one(e.RoundOp, x)
-
-    def trunc(self, x: V) -> V:
-        return self.one(e.TruncOp, x)
-
-    def relu(self, x: V) -> V:
-        return self.one(e.ReluOp, x)
-
-    def logical_not(self, x: V) -> V:
-        return self.one(e.LogicalNotOp, x)
-
-    def is_nan(self, x: V) -> V:
-        return self.one(e.IsNanOp, x)
-
-    def add(self, x: V, y: V) -> V:
-        return self.one(e.AddOp, x, y)
-
-    def sub(self, x: V, y: V) -> V:
-        return self.one(e.SubOp, x, y)
-
-    def mul(self, x: V, y: V) -> V:
-        return self.one(e.MulOp, x, y)
-
-    def div(self, x: V, y: V) -> V:
-        return self.one(e.DivOp, x, y)
-
-    def floor_div(self, x: V, y: V) -> V:
-        return self.one(e.FloorDivOp, x, y)
-
-    def remainder(self, x: V, y: V) -> V:
-        return self.one(e.RemainderOp, x, y)
-
-    def pow(self, x: V, y: V) -> V:
-        return self.one(e.PowOp, x, y)
-
-    def maximum(self, x: V, y: V) -> V:
-        return self.one(e.MaximumOp, x, y)
-
-    def minimum(self, x: V, y: V) -> V:
-        return self.one(e.MinimumOp, x, y)
-
-    def atan2(self, x: V, y: V) -> V:
-        return self.one(e.Atan2Op, x, y)
-
-    def bitwise_and(self, x: V, y: V) -> V:
-        return self.one(e.BitwiseAndOp, x, y)
-
-    def bitwise_or(self, x: V, y: V) -> V:
-        return self.one(e.BitwiseOrOp, x, y)
-
-    def bitwise_xor(self, x: V, y: V) -> V:
-        return self.one(e.BitwiseXorOp, x, y)
-
-    def shift_left(self, x: V, y: V) -> V:
-        return self.one(e.ShiftLeftOp, x, y)
-
-    def shift_right_logical(self, x: V, y: V) -> V:
-        return self.one(e.ShiftRightLogicalOp, x, y)
-
-    def compare(self, predicate: e.Predicate, x: V, y: V) -> V:
-        return self.one(e.CompareOp, x, y, predicate=predicate)
-
-    def select(self, condition: V, x: V, y: V) -> V:
-        return self.one(e.SelectOp, condition, x, y)
-
-    def cast(self, x: V, dtype: DType) -> V:
-        return x if self.dtype(x) is dtype else self.one(e.CastOp, x, dtype=dtype)
+def as_number(value: float, dtype: DType) -> float:
+    """A Python number in the type that its text shows for this element type: 1.0, 1 or true."""
+    if dtype.kind == "float":
+        return float(value)
+    if dtype.kind == "bool" and value in (0, 1):
+        return bool(value)
+    return int(value) if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()) else value
 
 
-class OpBuilder(ElementwiseBuilder[V]):
+class ShapeBuilder(Emitter[V]):
+    """Methods for dialects/hl/shape.py."""
+
+    def constant(self, value: float | np.ndarray[Any, Any], shape: tuple[int, ...], dtype: DType) -> V:
+        if not isinstance(value, np.ndarray):
+            value = as_number(value, dtype)
+        return self.one(s.ConstantOp, value=value, shape=shape, dtype=dtype)
+
+    def constant_like(self, x: V, value: float) -> V:
+        """`value` everywhere, in the shape and element type of x."""
+        spec = self.spec(x)
+        return self.constant(value, spec.shape, spec.dtype)
+
+    def iota(self, shape: tuple[int, ...], dtype: DType, dimension: int) -> V:
+        return self.one(s.IotaOp, shape=shape, dtype=dtype, dimension=dimension)
+
+    def broadcast(self, x: V, shape: tuple[int, ...], dimensions: tuple[int, ...]) -> V:
+        if self.is_static(x, shape) and dimensions == tuple(range(len(shape))):
+            return x
+        return self.one(s.BroadcastOp, x, shape=shape, dimensions=dimensions)
+
+    def reshape(self, x: V, shape: tuple[int, ...]) -> V:
+        return x if self.is_static(x, shape) else self.one(s.ReshapeOp, x, shape=shape)
+
+    def transpose(self, x: V, permutation: tuple[int, ...]) -> V:
+        if permutation == tuple(range(len(self.shape(x)))):
+            return x
+        return self.one(s.TransposeOp, x, permutation=permutation)
+
+    def slice(self, x: V, start: tuple[int, ...], stop: tuple[int, ...], step: tuple[int, ...]) -> V:
+        if (
+            self.is_static(x, stop)
+            and not any(start)
+            and all(n == 1 for n in step)
+            and len(start) == len(step) == len(stop)
+        ):
+            return x
+        return self.one(s.SliceOp, x, start=start, stop=stop, step=step)
+
+    def pad(self, x: V, low: tuple[int, ...], high: tuple[int, ...], interior: tuple[int, ...], value: float) -> V:
+        if not any(low + high + interior) and len(low) == len(high) == len(interior) == len(self.shape(x)):
+            return x
+        return self.one(s.PadOp, x, low=low, high=high, interior=interior, value=as_number(value, self.dtype(x)))
+
+    def concat(self, xs: Sequence[V], dimension: int) -> V:
+        return xs[0] if len(xs) == 1 else self.one(s.ConcatOp, *xs, dimension=dimension)
+
+    def reverse(self, x: V, dimensions: tuple[int, ...]) -> V:
+        return self.one(s.ReverseOp, x, dimensions=dimensions) if dimensions else x
+
+    def is_static(self, x: V, shape: tuple[int, ...]) -> bool:
+        """Whether x is known to have this very shape."""
+        return self.shape(x) == shape and DYNAMIC not in shape
+
+
+class ReductionBuilder(Emitter[V]):
+    """Methods for dialects/hl/reduction.py."""
+
+    def reduce_sum(self, x: V, dimensions: tuple[int, ...]) -> V:
+        return self.one(reduction.ReduceSumOp, x, dimensions=dimensions) if dimensions else x
+
+    def reduce_prod(self, x: V, dimensions: tuple[int, ...]) -> V:
+        return self.one(reduction.ReduceProdOp, x, dimensions=dimensions) if dimensions else x
+
+    def reduce_max(self, x: V, dimensions: tuple[int, ...]) -> V:
+        return self.one(reduction.ReduceMaxOp, x, dimensions=dimensions) if dimensions else x
+
+    def reduce_min(self, x: V, dimensions: tuple[int, ...]) -> V:
+        return self.one(reduction.ReduceMinOp, x, dimensions=dimensions) if dimensions else x
+
+    def reduce_any(self, x: V, dimensions: tuple[int, ...]) -> V:
+        return self.one(reduction.ReduceAnyOp, x, dimensions=dimensions) if dimensions else x
+
+    def reduce_all(self, x: V, dimensions: tuple[int, ...]) -> V:
+        return self.one(reduction.ReduceAllOp, x, dimensions=dimensions) if dimensions else x
+
+    def argmax(self, x: V, dimension: int) -> V:
+        return self.one(reduction.ArgmaxOp, x, dimension=dimension)
+
+    def argmin(self, x: V, dimension: int) -> V:
+        return self.one(reduction.ArgminOp, x, dimension=dimension)
+
+
+class ArrayBuilder(Emitter[V]):
+    """Methods for dialects/hl/{contraction,indexing,random}.py."""
+
+    def matmul(self, x: V, y: V) -> V:
+        return self.one(contraction.MatmulOp, x, y)
+
+    def gather(self, x: V, indices: V, axis: int, batch_dims: int = 0) -> V:
+        return self.one(indexing.GatherOp, x, indices, axis=axis, batch_dims=batch_dims)
+
+    def scatter_add(self, base: V, indices: V, updates: V, axis: int, batch_dims: int = 0) -> V:
+        return self.one(indexing.ScatterAddOp, base, indices, updates, axis=axis, batch_dims=batch_dims)
+
+    def random_bits(self, state: V, shape: tuple[int, ...]) -> V:
+        return self.one(random.RandomBitsOp, state, shape=shape)
+
+    def uniform(self, state: V, shape: tuple[int, ...], dtype: DType) -> V:
+        return self.one(random.UniformOp, state, shape=shape, dtype=dtype)
+
+    def bernoulli(self, state: V, p: V, shape: tuple[int, ...]) -> V:
+        return self.one(random.BernoulliOp, state, p, shape=shape)
+
+
+class CompositeBuilder(Emitter[V]):
+    """Methods for dialects/hl/composite.py."""
+
+    def softmax(self, x: V, dimension: int) -> V:
+        return self.one(composite.SoftmaxOp, x, dimension=dimension)
+
+    def log_softmax(self, x: V, dimension: int) -> V:
+        return self.one(composite.LogSoftmaxOp, x, dimension=dimension)
+
+    def cross_entropy(
+        self,
+        logits: V,
+        target: V,
+        reduction: composite.Reduction = "mean",
+        ignore_index: int = -100,
+        label_smoothing: float = 0.0,
+    ) -> V:
+        return self.one(
+            composite.CrossEntropyOp,
+            logits,
+            target,
+            reduction=reduction,
+            ignore_index=ignore_index,
+            label_smoothing=label_smoothing,
+        )
+
+    def gelu(self, x: V, approximate: composite.Approximation = "none") -> V:
+        return self.one(composite.GeluOp, x, approximate=approximate)
+
+    def silu(self, x: V) -> V:
+        return self.one(composite.SiluOp, x)
+
+    def softplus(self, x: V) -> V:
+        return self.one(composite.SoftplusOp, x)
+
+
+class AutodiffBuilder(Emitter[V]):
+    """Methods for dialects/hl/autodiff.py."""
+
+    def variable(self, x: V) -> V:
+        return self.one(autodiff.VariableOp, x)
+
+    def stop_gradient(self, x: V) -> V:
+        return self.one(autodiff.StopGradientOp, x)
+
+    def barrier(self, xs: Sequence[V]) -> tuple[V, ...]:
+        return self.emit(autodiff.BarrierOp, xs, {})
+
+    def gradient(self, y: V, xs: Sequence[V]) -> tuple[V, ...]:
+        """The derivative of y, a single number, by each of xs."""
+        return self.emit(autodiff.GradientOp, (y, *xs), {})
+
+
+class OpBuilder(
+    ElementwiseBuilder[V],
+    ShapeBuilder[V],
+    ReductionBuilder[V],
+    ArrayBuilder[V],
+    CompositeBuilder[V],
+    AutodiffBuilder[V],
+):
     """The whole vocabulary."""
 
 

@@ -13,20 +13,20 @@ The text form is our own because the upstream one reads an infinity in a dense c
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
 import numpy as np
 from xdsl.dialects.builtin import (
     Attribute,
+    BytesAttr,
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
     FloatAttr,
     IntegerAttr,
     IntegerType,
-    ShapedType,
     StringAttr,
     f64,
+    i1,
     i64,
 )
 from xdsl.parser import Parser
@@ -39,33 +39,33 @@ AttributeValue: TypeAlias = "bool | int | float | str | tuple[int, ...] | np.nda
 
 
 def encode(value: AttributeValue) -> Attribute:
-    """The property that stores a Python value."""
+    """The property that stores a Python value. Raises ValueError for one that has none."""
     match value:
-        case bool():
-            return IntegerAttr(int(value), IntegerType(1))
-        case int():
-            return IntegerAttr(value, i64)
-        case float():
-            return FloatAttr(value, f64)
+        case bool() | np.bool_():
+            return IntegerAttr(int(value), i1)
+        case int() | np.integer():
+            if not -(2**63) <= value < 2**63:
+                raise ValueError(f"attribute: expected an integer of 64 bits, got {value}")
+            return IntegerAttr(int(value), i64)
+        case float() | np.floating():
+            return FloatAttr(float(value), f64)
         case str():
             return StringAttr(value)
-        case tuple():
+        case tuple() | list():
+            if not all(-(2**63) <= v < 2**63 for v in value):
+                raise ValueError(f"attribute: expected integers of 64 bits, got {list(value)}")
             return DenseArrayBase.from_list(i64, [int(v) for v in value])
         case np.ndarray():
             return encode_array(value)
+        case _:
+            raise ValueError(f"attribute: expected a number, a string, a tuple of integers or an array, got {value!r}")
 
 
 def encode_array(array: np.ndarray[Any, Any]) -> Attribute:
     """A dense constant holding the bytes of an array."""
     spec = TensorSpec(array.shape, dtype_of_numpy(array.dtype))
-    values = array.reshape(-1).tolist()
-    if spec.dtype.kind == "float":
-        values = [float(v) for v in values]
-    else:
-        values = [int(v) for v in values]
-        if spec.dtype.name == "u8":
-            values = [v - 256 if v > 127 else v for v in values]
-    return DenseIntOrFPElementsAttr.from_list(cast(Any, tensor_type(spec)), values)
+    little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    return DenseIntOrFPElementsAttr(cast(Any, tensor_type(spec)), BytesAttr(little_endian.tobytes()))
 
 
 def decode(attribute: Attribute) -> AttributeValue:
@@ -81,13 +81,13 @@ def decode(attribute: Attribute) -> AttributeValue:
         case StringAttr():
             return attribute.data
         case DenseArrayBase():
-            return tuple(int(v) for v in attribute.get_values())
+            return tuple(map(int, attribute.get_values()))
         case DenseIntOrFPElementsAttr():
             spec = spec_of(cast(Attribute, attribute.type))
-            values = np.array(list(attribute.get_values()))
-            if values.size == 1 and math.prod(spec.shape) != 1:
-                values = np.broadcast_to(values, spec.shape)
-            return values.astype(spec.dtype.numpy).reshape(spec.shape)
+            stored = np.frombuffer(attribute.data.data, spec.dtype.numpy.newbyteorder("<"))
+            if stored.size != math.prod(spec.shape):
+                raise ValueError(f"dense values: expected {math.prod(spec.shape)} for {spec}, got {stored.size}")
+            return stored.astype(spec.dtype.numpy, copy=False).reshape(spec.shape)
         case _:
             raise ValueError(f"an hl attribute cannot be {attribute}")
 
@@ -106,7 +106,7 @@ def print_value(printer: Printer, value: AttributeValue) -> None:
         case tuple():
             printer.print_string("[" + ", ".join(map(str, value)) + "]")
         case np.ndarray():
-            printer.print_string("dense " + _nested_text(value.tolist()) + " : ")
+            printer.print_string("dense " + _nested_text(value) + " : ")
             printer.print_attribute(tensor_type(TensorSpec(value.shape, dtype_of_numpy(value.dtype))))
 
 
@@ -118,12 +118,30 @@ def float_text(value: float) -> str:
     return text
 
 
-def _nested_text(value: Any) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(_nested_text(v) for v in cast(Sequence[Any], value)) + "]"
+def _nested_text(array: np.ndarray[Any, Any]) -> str:
+    if array.ndim:
+        return "[" + ", ".join(_nested_text(part) for part in array) + "]"
+    value = array.item()
     if isinstance(value, bool):
         return "true" if value else "false"
-    return float_text(value) if isinstance(value, float) else str(value)
+    if isinstance(value, int):
+        return str(value)
+    short = float(str(array[()]))
+    return float_text(short if array.dtype.type(short) == array else value)
+
+
+def parse_attribute(parser: Parser) -> Attribute:
+    """Reads what `print_value` writes, as a property."""
+    pos = parser.pos
+    return encode_at(parser, parse_value(parser), pos)
+
+
+def encode_at(parser: Parser, value: AttributeValue, pos: int) -> Attribute:
+    """The property for a value that was read at `pos`."""
+    try:
+        return encode(value)
+    except ValueError as error:
+        parser.raise_error(str(error), pos, parser.pos)
 
 
 def parse_value(parser: Parser) -> AttributeValue:
@@ -132,12 +150,12 @@ def parse_value(parser: Parser) -> AttributeValue:
         nested = _parse_nested(parser)
         parser.parse_punctuation(":")
         pos = parser.pos
-        spec = spec_of(parser.parse_type())
+        type_ = parser.parse_type()
         try:
-            array = np.array(nested, dtype=spec.dtype.numpy).reshape(spec.shape)
-        except (ValueError, OverflowError) as error:
-            parser.raise_error(f"dense values do not fit {spec}: {error}", pos, parser.pos)
-        return array
+            spec = spec_of(type_)
+        except ValueError as error:
+            parser.raise_error(str(error), pos, parser.pos)
+        return _as_array(parser, nested, spec, pos)
     text = parser.parse_optional_str_literal()
     if text is not None:
         return text
@@ -150,6 +168,21 @@ def parse_value(parser: Parser) -> AttributeValue:
             parser.parse_punctuation("]")
         return tuple(items)
     return _parse_scalar(parser)
+
+
+def _as_array(parser: Parser, nested: Any, spec: TensorSpec, pos: int) -> np.ndarray[Any, Any]:
+    """Nested lists as an array of exactly this spec; no value may change on the way but by rounding."""
+    try:
+        values = np.array(nested, dtype=np.float64 if spec.dtype.kind == "float" else object)
+        if values.shape != spec.shape and (values.size or math.prod(spec.shape)):
+            raise ValueError(f"their shape is {list(values.shape)}")
+        with np.errstate(over="ignore"):
+            array = values.astype(spec.dtype.numpy).reshape(spec.shape)
+        if spec.dtype.kind != "float" and not all(a == v for a, v in zip(array.flat, values.flat)):
+            raise ValueError("they change value")
+    except (ValueError, TypeError, OverflowError) as error:
+        parser.raise_error(f"dense values do not fit {spec}: {error}", pos, parser.pos)
+    return array
 
 
 def _parse_scalar(parser: Parser) -> bool | int | float:
