@@ -1,0 +1,49 @@
+"""Groups hl ops into kernels.
+
+    func.func @step(%x, %w, %b) {                 func.func @step(%x, %w, %b) {
+      %0 = hl.matmul %x, %w                         %h = func.call @matmul_add_relu(%x, %w, %b)
+      %1 = hl.broadcast %b along [1]       ->       return %h
+      %2 = hl.add %0, %1                          }
+      %h = hl.relu %2                             func.func private @matmul_add_relu(...) {irtool.kernel} {
+      return %h                                     the same four ops
+    }                                             }
+
+roles.py says what each op is to a kernel, clusters.py which ops go together, schedule.py in which order the kernels run
+and what they update in place, outline.py makes the functions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from ....dialects.hl import autodiff
+from ...pass_base import functions, replace
+from .clusters import Grouping
+from .outline import KERNEL_ATTRIBUTE, Names, outline
+from .schedule import plan
+
+IDENTITIES = (autodiff.VariableOp, autodiff.StopGradientOp, autodiff.BarrierOp)
+"""Ops that held other passes back; nothing is left to hold."""
+
+
+@dataclass(frozen=True)
+class GroupPass(ModulePass):
+    """See the package's text."""
+
+    name = "group"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        names = Names({function.sym_name.data for function in functions(op)})
+        for function in functions(op):
+            if KERNEL_ATTRIBUTE in function.attributes:
+                continue
+            for inner in list(function.body.block.ops):
+                if isinstance(inner, IDENTITIES):
+                    replace(inner, inner.operands)
+            grouping = Grouping(function)
+            grouping.run()
+            outline(op, function, grouping, plan(function, grouping), names)

@@ -1,0 +1,188 @@
+"""Turns a plan into functions: one a kernel, and the host function that calls them."""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import ArrayAttr, Attribute, DictionaryAttr, FunctionType, IntegerAttr, ModuleOp, UnitAttr, i64
+from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
+from xdsl.ir import Block, BlockArgument, Operation, OpResult, Region, SSAValue
+
+from ....dialects.locations import fuse
+from .clusters import Grouping
+from .roles import role_of
+from .schedule import Step, root_argument, state_arguments
+
+KERNEL_ATTRIBUTE = "irtool.kernel"
+TIED_ATTRIBUTE = "irtool.tied"
+NAME_LENGTH = 48
+
+
+class Names:
+    """Function names, each once, made of the ops' names: `matmul_add_relu`, `matmul_add_relu_2`."""
+
+    def __init__(self, taken: set[str]) -> None:
+        self.taken = taken
+
+    def of(self, ops: list[Operation]) -> str:
+        words: list[str] = []
+        for op in ops:
+            word = op.name.partition(".")[2].removeprefix("reduce_")
+            if word not in words and role_of(op) is not None:
+                words.append(word)
+        name = "_".join(words)
+        if len(name) > NAME_LENGTH:
+            name = "_".join([*words[:2], words[-1], str(len(ops))])
+        return self.fresh(name)
+
+    def fresh(self, name: str) -> str:
+        candidate, count = name, 1
+        while candidate in self.taken:
+            count += 1
+            candidate = f"{name}_{count}"
+        self.taken.add(candidate)
+        return candidate
+
+
+def make_kernel(grouping: Grouping, step: Step, name: str) -> FuncOp:
+    """The function of one kernel: clones of its ops, and of the inline ops that they read."""
+    block = Block(arg_types=[value.type for value in step.inputs])
+    values: dict[SSAValue, SSAValue] = dict(zip(step.inputs, block.args))
+    for value, argument in values.items():
+        argument.name_hint = value.name_hint
+
+    def materialize(value: SSAValue) -> None:
+        if value in values:
+            return
+        assert isinstance(value, OpResult)
+        clone(value.op)
+
+    def clone(op: Operation) -> None:
+        for operand in op.operands:
+            materialize(operand)
+        copy = op.clone(values)
+        block.add_op(copy)
+        for old, new in zip(op.results, copy.results):
+            values[old] = new
+
+    for op in step.ops:
+        clone(op)
+    results = [values[value] for value in step.outputs]
+    location = fuse(op.location for op in step.ops)
+    terminator = ReturnOp(*results)
+    terminator.location = location
+    block.add_op(terminator)
+    attributes: list[DictionaryAttr] = []
+    for value in step.inputs:
+        tied = step.ties.get(value)
+        entry: dict[str, Attribute] = {}
+        if tied is not None:
+            entry[TIED_ATTRIBUTE] = IntegerAttr(step.outputs.index(tied), i64)
+        attributes.append(DictionaryAttr(entry))
+    kernel = FuncOp(
+        name,
+        FunctionType.from_lists([v.type for v in step.inputs], [v.type for v in step.outputs]),
+        Region(block),
+        visibility="private",
+        arg_attrs=ArrayAttr(attributes) if step.ties else None,
+    )
+    kernel.attributes[KERNEL_ATTRIBUTE] = UnitAttr()
+    kernel.location = location
+    return kernel
+
+
+def make_copy_kernel(value: SSAValue, name: str) -> FuncOp:
+    """A kernel that returns its argument: the bytes, elsewhere."""
+    block = Block(arg_types=[value.type])
+    block.add_op(ReturnOp(block.args[0]))
+    kernel = FuncOp(name, FunctionType.from_lists([value.type], [value.type]), Region(block), visibility="private")
+    kernel.attributes[KERNEL_ATTRIBUTE] = UnitAttr()
+    return kernel
+
+
+class Host:
+    """The host function's new body while it is being written."""
+
+    def __init__(self, module: ModuleOp, function: FuncOp, grouping: Grouping, names: Names) -> None:
+        self.module, self.function, self.grouping, self.names = module, function, grouping, names
+        self.made: dict[SSAValue, SSAValue] = {argument: argument for argument in function.args}
+        self.ops: list[Operation] = []
+
+    def available(self, value: SSAValue) -> SSAValue:
+        """The host's value; an alias is made where it is first needed."""
+        if value not in self.made:
+            assert isinstance(value, OpResult)
+            alias = value.op.clone({value.op.operands[0]: self.available(value.op.operands[0])})
+            self.ops.append(alias)
+            self.made[value] = alias.results[0]
+        return self.made[value]
+
+    def call(self, kernel: FuncOp, operands: list[SSAValue], results: list[SSAValue]) -> list[SSAValue]:
+        """Adds a kernel to the module and a call of it to the host."""
+        self.module.body.block.add_op(kernel)
+        op = CallOp(kernel.sym_name.data, operands, [v.type for v in results])
+        op.location = kernel.location
+        for old, new in zip(results, op.results):
+            new.name_hint = old.name_hint
+        self.ops.append(op)
+        return list(op.results)
+
+    def copy(self, value: SSAValue) -> SSAValue:
+        """The same bytes elsewhere."""
+        return self.call(make_copy_kernel(value, self.names.fresh("copy")), [value], [value])[0]
+
+    def finish(self, returned: list[SSAValue]) -> None:
+        """Replaces the old body."""
+        body = self.function.body.block
+        terminator = ReturnOp(*returned)
+        assert body.last_op is not None
+        terminator.location = body.last_op.location
+        for op in reversed(list(body.ops)):
+            op.detach()
+            op.erase(safe_erase=False)
+        body.add_ops([*self.ops, terminator])
+
+
+def outline(module: ModuleOp, function: FuncOp, grouping: Grouping, steps: list[Step], names: Names) -> None:
+    """Replaces the body of `function` by calls of new kernels, in the order of `steps`.
+
+    Each result needs bytes of its own: in the state argument that it is the new value of, or in a buffer of the caller's.
+    A result that has none (an argument handed back, one value returned twice, state that is read after it changed) is copied.
+    """
+    terminator = function.body.block.last_op
+    assert isinstance(terminator, ReturnOp)
+    host = Host(module, function, grouping, names)
+    targets = state_arguments(function)
+    wanted = list(terminator.operands)
+    roots = [root_argument(grouping, value) for value in wanted]
+    copied_first: dict[int, SSAValue] = {}
+    for index, (value, root) in enumerate(zip(wanted, roots)):
+        if isinstance(root, BlockArgument) and root is not targets.get(index):
+            copied_first[index] = host.copy(host.available(value))  # before anything is updated in place
+    for step in steps:
+        kernel = make_kernel(grouping, step, names.of(step.ops))
+        results = host.call(kernel, [host.available(v) for v in step.inputs], step.outputs)
+        host.made.update(zip(step.outputs, results))
+    claimed: set[SSAValue] = set()
+    returned: list[SSAValue] = []
+    settled = {value: argument for step in steps for argument, value in step.ties.items()}
+    for index, (value, root) in enumerate(zip(wanted, roots)):
+        target = targets.get(index)
+        if index in copied_first:
+            result = copied_first[index]
+            returned.append(result if target is None else host.copy(result))
+            continue
+        result = host.available(value)
+        home = settled.get(root)
+        direct = root not in claimed and (home is target if home is not None else is_free(grouping, steps, root, target))
+        if not direct and root is not target:
+            result = host.copy(result)
+        claimed.add(root)
+        returned.append(result)
+    host.finish(returned)
+
+
+def is_free(grouping: Grouping, steps: list[Step], value: SSAValue, target: SSAValue | None) -> bool:
+    """Whether nobody reads the state argument `target` once the kernel that makes `value` runs."""
+    if target is None:
+        return True
+    writer = next((i for i, step in enumerate(steps) if value in step.outputs), 0)
+    return not any(root_argument(grouping, v) is target for step in steps[writer:] for v in step.inputs)

@@ -1,0 +1,75 @@
+"""What grouping needs to know of each hl op: one table.
+
+INLINE    cheap to compute again; every kernel that reads it makes its own: constants, broadcasts, transposes, slices
+MAP       one value an index of the result, from values at that index (or from anywhere, by a gather)
+REDUCE    a map over the operand's indices, some of which are folded away
+CONTRACT  a matrix product; takes elementwise consumers as its epilogue
+MOVE      writes parts of its result from elsewhere: pad, concat, scatter; a kernel of its own
+ALIAS     other view of the same bytes; costs nothing between kernels
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from xdsl.ir import Operation
+
+from ....dialects.hl import contraction, elementwise, indexing, random, reduction, shape
+from ....dialects.hl.base import HLOp, attributes_of
+from ....dialects.types import spec_of
+
+
+class Role(Enum):
+    """How an op takes part in a kernel; see the module's text."""
+
+    INLINE = auto()
+    MAP = auto()
+    REDUCE = auto()
+    CONTRACT = auto()
+    MOVE = auto()
+    ALIAS = auto()
+
+
+ROLES: dict[type[HLOp], Role] = {
+    **{op: Role.MAP for op in vars(elementwise).values() if isinstance(op, type) and "name" in vars(op)},
+    random.RandomBitsOp: Role.MAP,
+    indexing.GatherOp: Role.MAP,
+    indexing.ScatterAddOp: Role.MOVE,
+    shape.ConstantOp: Role.INLINE,
+    shape.IotaOp: Role.INLINE,
+    shape.BroadcastOp: Role.INLINE,
+    shape.TransposeOp: Role.INLINE,
+    shape.SliceOp: Role.INLINE,
+    shape.ReverseOp: Role.INLINE,
+    shape.PadOp: Role.MOVE,
+    shape.ConcatOp: Role.MOVE,
+    shape.ReshapeOp: Role.ALIAS,
+    reduction.ReduceSumOp: Role.REDUCE,
+    reduction.ReduceProdOp: Role.REDUCE,
+    reduction.ReduceMaxOp: Role.REDUCE,
+    reduction.ReduceMinOp: Role.REDUCE,
+    reduction.ReduceAnyOp: Role.REDUCE,
+    reduction.ReduceAllOp: Role.REDUCE,
+    reduction.ArgmaxOp: Role.REDUCE,
+    reduction.ArgminOp: Role.REDUCE,
+    contraction.MatmulOp: Role.CONTRACT,
+}
+
+
+def role_of(op: Operation) -> Role | None:
+    """The role of an hl op; None for an op that grouping has no row for."""
+    return ROLES.get(type(op))  # pyright: ignore[reportArgumentType]
+
+
+def domain(op: Operation) -> tuple[int, ...]:
+    """The indices an op runs over: those of its operand for a reduction, else those of its result."""
+    value = op.operands[0] if role_of(op) is Role.REDUCE else op.results[0]
+    return spec_of(value.type).shape
+
+
+def reduced_dimensions(op: Operation) -> tuple[int, ...]:
+    """The dimensions of its operand that a REDUCE op folds away, ascending."""
+    attributes = attributes_of(op)
+    if "dimension" in attributes:
+        return (attributes["dimension"],)
+    return tuple(sorted(attributes["dimensions"]))

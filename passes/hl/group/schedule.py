@@ -1,0 +1,188 @@
+"""The order of kernels, and which state they may update in place.
+
+A kernel that computes the new value of a state argument writes it where the old one lies, when every other kernel that
+reads the old value runs before it, and it reads the old value itself only at the index it writes.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
+
+from ....dialects.types import spec_of
+from .clusters import Cluster, Grouping
+from .roles import Role, role_of
+
+RESULT_ATTRIBUTE = "irtool.result"
+
+
+@dataclass
+class Step:
+    """One kernel: its ops in program order, what it reads from memory, what it leaves there."""
+
+    cluster: Cluster
+    ops: list[Operation]
+    inputs: list[SSAValue] = field(default_factory=lambda: list[SSAValue]())
+    outputs: list[SSAValue] = field(default_factory=lambda: list[SSAValue]())
+    ties: dict[SSAValue, SSAValue] = field(default_factory=lambda: dict[SSAValue, SSAValue]())
+    """State argument -> the output that replaces it in place."""
+
+
+def state_arguments(function: FuncOp) -> dict[int, SSAValue]:
+    """Result index -> the state argument that the result is the new value of."""
+    found: dict[int, SSAValue] = {}
+    if function.arg_attrs is None:
+        return found
+    for argument, attributes in zip(function.args, function.arg_attrs):
+        result = attributes.data.get(RESULT_ATTRIBUTE)
+        if result is not None:
+            found[result.value.data] = argument  # pyright: ignore
+    return found
+
+
+def stored_inputs(grouping: Grouping, ops: list[Operation]) -> list[SSAValue]:
+    """Values in memory that a kernel of these ops reads: arguments, aliases, other kernels' values; each once, in order."""
+    inside = set(ops)
+    found: dict[SSAValue, None] = {}
+
+    def visit(value: SSAValue) -> None:
+        if isinstance(value, OpResult):
+            if value.op in inside:
+                return
+            if grouping.is_inline(value.op):
+                for operand in value.op.operands:
+                    visit(operand)
+                return
+        found[value] = None
+
+    for op in ops:
+        for operand in op.operands:
+            visit(operand)
+    return list(found)
+
+
+def plan(function: FuncOp, grouping: Grouping) -> list[Step]:
+    """The kernels in an order that respects data flow and, where possible, lets state be updated in place."""
+    steps: dict[int, Step] = {}
+    for cluster in grouping.clusters.values():
+        ops = sorted(cluster.ops, key=grouping.position.__getitem__)
+        step = Step(cluster, ops, stored_inputs(grouping, ops))
+        inside = set(ops)
+        for op in ops:
+            read_elsewhere = any(edge.consumer not in inside for edge in grouping.edges_out[op])
+            if read_elsewhere or op in grouping.external:
+                step.outputs.extend(op.results)
+        steps[cluster.id] = step
+    updates = _updates(function, grouping)
+    order = _order(grouping, steps, _readers_first(grouping, steps, updates))
+    _tie(grouping, order, updates)
+    return order
+
+
+def root_argument(grouping: Grouping, value: SSAValue) -> SSAValue:
+    """The value whose bytes an alias chain shows."""
+    while isinstance(value, OpResult) and grouping.is_alias(value.op):
+        value = value.op.operands[0]
+    return value
+
+
+def _updates(function: FuncOp, grouping: Grouping) -> dict[SSAValue, SSAValue]:
+    """State argument -> its new value, where a kernel computes it and only this argument becomes it."""
+    terminator = function.body.block.last_op
+    assert isinstance(terminator, ReturnOp)
+    found: dict[SSAValue, SSAValue] = {}
+    taken: set[SSAValue] = set()
+    for index, argument in state_arguments(function).items():
+        value = root_argument(grouping, terminator.operands[index])
+        if isinstance(value, OpResult) and value not in taken:
+            found[argument] = value
+            taken.add(value)
+    return found
+
+
+def _readers(grouping: Grouping, steps: dict[int, Step], argument: SSAValue) -> list[int]:
+    return [
+        id_ for id_, step in steps.items() if any(root_argument(grouping, value) is argument for value in step.inputs)
+    ]
+
+
+def _readers_first(
+    grouping: Grouping, steps: dict[int, Step], updates: dict[SSAValue, SSAValue]
+) -> dict[int, set[int]]:
+    """Extra predecessors: who reads a state's old value runs before who writes the new one, where that closes no cycle."""
+    extra: dict[int, set[int]] = {}
+    reaches = {id_: step.cluster.ancestors for id_, step in steps.items()}
+    for argument, value in updates.items():
+        assert isinstance(value, OpResult)
+        writer = grouping.cluster_of[value.op].id
+        for reader in _readers(grouping, steps, argument):
+            if reader == writer or reaches[reader] >> writer & 1:
+                continue
+            extra.setdefault(writer, set()).add(reader)
+            gained = reaches[reader] | 1 << reader
+            for id_ in reaches:
+                if id_ == writer or reaches[id_] >> writer & 1:
+                    reaches[id_] |= gained
+    return extra
+
+
+def _order(grouping: Grouping, steps: dict[int, Step], extra: dict[int, set[int]]) -> list[Step]:
+    """Topological order; of the kernels that could be next, the one whose last op comes first in the program."""
+    waiting = {id_: len(step.cluster.predecessors | extra.get(id_, set())) for id_, step in steps.items()}
+    followers: dict[int, list[int]] = {id_: [] for id_ in steps}
+    for id_, step in steps.items():
+        for predecessor in step.cluster.predecessors | extra.get(id_, set()):
+            followers[predecessor].append(id_)
+
+    def priority(id_: int) -> tuple[int, int]:
+        return grouping.position[steps[id_].ops[-1]], id_
+
+    ready = [priority(id_) for id_, count in waiting.items() if count == 0]
+    heapq.heapify(ready)
+    order: list[Step] = []
+    while ready:
+        _, id_ = heapq.heappop(ready)
+        order.append(steps[id_])
+        for follower in followers[id_]:
+            waiting[follower] -= 1
+            if waiting[follower] == 0:
+                heapq.heappush(ready, priority(follower))
+    return order
+
+
+def _tie(grouping: Grouping, order: list[Step], updates: dict[SSAValue, SSAValue]) -> None:
+    for argument, value in updates.items():
+        assert isinstance(value, OpResult)
+        writer = next(i for i, step in enumerate(order) if value in step.outputs)
+        later = order[writer + 1 :]
+        if any(root_argument(grouping, v) is argument for step in later for v in step.inputs):
+            continue
+        if argument in order[writer].inputs and _reads_where_it_writes(grouping, order[writer], argument, value):
+            order[writer].ties[argument] = value
+
+
+def _reads_where_it_writes(grouping: Grouping, step: Step, argument: SSAValue, value: SSAValue) -> bool:
+    """Whether a kernel reads an argument only in elementwise ops of the new value's shape."""
+    if not isinstance(argument, BlockArgument) or argument.type != value.type or not step.cluster.uniform:
+        return False
+    if any(v is not argument and root_argument(grouping, v) is argument for v in step.inputs):
+        return False
+    inside = set(step.ops)
+    for use in argument.uses:
+        user = use.operation
+        if user in inside:
+            if role_of(user) is not Role.MAP or spec_of(user.results[0].type).shape != spec_of(value.type).shape:
+                return False
+            if user.name == "hl.gather":
+                return False
+        elif grouping.is_inline(user) and _feeds(grouping, user, inside):
+            return False
+    return True
+
+
+def _feeds(grouping: Grouping, op: Operation, inside: set[Operation]) -> bool:
+    users = [use.operation for use in op.results[0].uses]
+    return any(user in inside or (grouping.is_inline(user) and _feeds(grouping, user, inside)) for user in users)
