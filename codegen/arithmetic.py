@@ -1,0 +1,497 @@
+"""Numbers in C: constants, arithmetic, comparisons, conversions; scalars and vectors alike."""
+
+# pyright: basic
+from __future__ import annotations
+
+import math as python_math
+import re
+
+import numpy as np
+from xdsl.dialects import arith, vector
+from xdsl.dialects import math as math_dialect
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IntegerAttr, VectorType
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from .expr import EQUAL, Expr, binary, call, cast, ternary, unary
+from .printer import Printer, Rule
+from .types import SIGNED, UNSIGNED, CodegenError, c_type, element, is_mask, scalar_type
+
+WIDTHS = {"bool": 1, "u8": 8, "short": 16, "int": 32, "long": 64}
+
+FLOAT_BINARY = {arith.AddfOp: "+", arith.SubfOp: "-", arith.MulfOp: "*", arith.DivfOp: "/"}
+INTEGER_BINARY = {arith.AddiOp: "+", arith.SubiOp: "-", arith.MuliOp: "*"}
+BITWISE = {arith.AndIOp: "&", arith.OrIOp: "|", arith.XOrIOp: "^"}
+LOGICAL = {"&": "&&", "|": "||", "^": "!="}
+DIVISIONS = {
+    arith.DivSIOp: ("/", SIGNED), arith.RemSIOp: ("%", SIGNED),
+    arith.DivUIOp: ("/", UNSIGNED), arith.RemUIOp: ("%", UNSIGNED),
+}  # fmt: skip
+SHIFTS = {arith.ShLIOp: ("<<", {}), arith.ShRSIOp: (">>", SIGNED), arith.ShRUIOp: (">>", UNSIGNED)}
+INTEGER_EXTREMES = {
+    arith.MaxSIOp: ("max", ">", SIGNED), arith.MinSIOp: ("min", "<", SIGNED),
+    arith.MaxUIOp: ("max", ">", UNSIGNED), arith.MinUIOp: ("min", "<", UNSIGNED),
+}  # fmt: skip
+FLOAT_EXTREMES = {
+    arith.MaximumfOp: "max", arith.MinimumfOp: "min", arith.MaxnumfOp: "maxnum", arith.MinnumfOp: "minnum",
+}  # fmt: skip
+CALLS = {arith.FloorDivSIOp: "floor_div", arith.CeilDivSIOp: "ceil_div"}
+
+INTEGER_PREDICATES = [
+    ("==", {}), ("!=", {}), ("<", SIGNED), ("<=", SIGNED), (">", SIGNED), (">=", SIGNED),
+    ("<", UNSIGNED), ("<=", UNSIGNED), (">", UNSIGNED), (">=", UNSIGNED),
+]  # fmt: skip
+"""By the number of an `arith.cmpi` predicate: the operator, and the signedness it needs."""
+
+FLOAT_PREDICATES = [
+    None, "x == y", "x > y", "x >= y", "x < y", "x <= y", "x < y | x > y", "x == x & y == y",
+    "!x < y | x > y", "!x <= y", "!x < y", "!x >= y", "!x > y", "x != y", "x != x | y != y", None,
+]  # fmt: skip
+"""By the number of an `arith.cmpf` predicate; `!` negates the whole. None is always false (0) or true (15)."""
+
+MATH = {
+    math_dialect.SqrtOp: "sqrt", math_dialect.AbsFOp: "fabs", math_dialect.FloorOp: "floor",
+    math_dialect.CeilOp: "ceil", math_dialect.TruncOp: "trunc", math_dialect.RoundOp: "round",
+    math_dialect.RoundEvenOp: "rint", math_dialect.CopySignOp: "copysign", math_dialect.FmaOp: "fma",
+    math_dialect.ExpOp: "exp", math_dialect.Exp2Op: "exp2", math_dialect.ExpM1Op: "expm1",
+    math_dialect.LogOp: "log", math_dialect.Log2Op: "log2", math_dialect.Log10Op: "log10",
+    math_dialect.Log1pOp: "log1p", math_dialect.SinOp: "sin", math_dialect.CosOp: "cos", math_dialect.TanOp: "tan",
+    math_dialect.AsinOp: "asin", math_dialect.AcosOp: "acos", math_dialect.AtanOp: "atan",
+    math_dialect.Atan2Op: "atan2", math_dialect.SinhOp: "sinh", math_dialect.CoshOp: "cosh",
+    math_dialect.TanhOp: "tanh", math_dialect.AsinhOp: "asinh", math_dialect.AcoshOp: "acosh",
+    math_dialect.AtanhOp: "atanh", math_dialect.ErfOp: "erf", math_dialect.PowFOp: "pow", math_dialect.CbrtOp: "cbrt",
+}  # fmt: skip
+"""Functions of <math.h> (rint rounds half to even), with the suffix f for float; lane by lane on vectors."""
+
+
+# Constants
+
+
+def float_literal(value: float, type_: str) -> str:
+    """The shortest decimal that reads back as the same number."""
+    if python_math.isnan(value):
+        return "NAN"
+    if python_math.isinf(value):
+        return "-INFINITY" if value < 0 else "INFINITY"
+    if type_ == "double":
+        return repr(float(value))
+    text = str(np.float32(value))
+    return text + ("f" if "." in text or "e" in text else ".0f")
+
+
+def integer_literal(value: int, type_: str) -> str:
+    """A literal whose value C does not misread: INT64_MIN has no literal of its own."""
+    if type_ == "bool":
+        return "true" if value & 1 else "false"
+    if type_ == "u8":
+        return str(value & 0xFF)
+    width = WIDTHS[type_]
+    value = (value + (1 << (width - 1))) % (1 << width) - (1 << (width - 1))
+    if value == -(1 << (width - 1)) and width >= 32:
+        return f"({value + 1}{'L' if width == 64 else ''} - 1)"
+    return str(value)
+
+
+def literal(value: float | int, type_: str) -> str:
+    """A number as C text."""
+    return float_literal(value, type_) if type_ in ("float", "double") else integer_literal(int(value), type_)
+
+
+def print_constant(p: Printer, op: arith.ConstantOp) -> None:
+    """Literals are printed at each use."""
+    value, type_ = op.value, op.result.type
+    scalar = scalar_type(element(type_))
+    if isinstance(value, IntegerAttr | FloatAttr):
+        p.values[op.result] = Expr(literal(value.value.data, scalar), constant=True)
+        return
+    if not isinstance(value, DenseIntOrFPElementsAttr) or not isinstance(type_, VectorType):
+        raise CodegenError(f"no C for a constant of type {type_}")
+    numbers = value.get_values()
+    lanes = type_.get_shape()[0]
+    if is_mask(type_):
+        numbers, scalar = [-int(bool(n)) for n in numbers], "int"
+    if len(set(map(repr, numbers))) == 1:
+        p.values[op.result] = Expr(literal(numbers[0], scalar), splat=True, constant=True)
+        return
+    assert len(numbers) == lanes
+    text = ", ".join(literal(n, scalar) for n in numbers)
+    p.define(op.result, Expr(f"({c_type(type_)}){{{text}}}"))
+
+
+# Arithmetic
+
+
+def _pair(p: Printer, left: SSAValue, right: SSAValue) -> tuple[Expr, Expr]:
+    """Two operands of an operator: C spreads one scalar over the lanes of the other, but not two."""
+    a, b = p.use(left), p.use(right)
+    if scalar_type(element(left.type)) == "u8":  # an int literal does not spread over bytes
+        return p.whole(a, left.type), p.whole(b, right.type)
+    if a.splat and b.splat:
+        a = p.whole(a, left.type)
+    return a, b
+
+
+def _signed_as(expr: Expr, type_: Attribute, names: dict[str, str]) -> Expr:
+    """The operand in its signed or unsigned type, where that differs."""
+    scalar = scalar_type(element(type_))
+    wanted = names.get(scalar)
+    if wanted is None or wanted == scalar:
+        return expr
+    if expr.constant and not expr.text.startswith(("-", "(")) and wanted[0] == "u":
+        return expr
+    return cast(_vector_of(type_, wanted), expr)
+
+
+VECTOR_OF = {"i8": "c", "u8": "b", "u32": "u", "u64": "m", "u16": "t"}
+
+
+def _vector_of(type_: Attribute, scalar: str) -> str:
+    return f"v{type_.get_shape()[0]}{VECTOR_OF[scalar]}" if isinstance(type_, VectorType) else scalar
+
+
+def _narrow(expr: Expr, type_: Attribute) -> Expr:
+    """C computes in int: the result of 8-bit arithmetic is cut back."""
+    scalar = scalar_type(type_) if not isinstance(type_, VectorType) else "vector"
+    return cast(scalar, expr) if scalar in ("u8", "short", "bool") else expr
+
+
+def _long(left: Expr, right: Expr, type_: Attribute) -> Expr:
+    """Two literals of a 64-bit type must not be computed in int."""
+    if left.constant and right.constant and left.text.isdigit() and c_type(type_) == "long":
+        return Expr(left.text + "L", constant=True)
+    return left
+
+
+def print_float_binary(p: Printer, op: Operation) -> None:
+    """`x + y`."""
+    a, b = _pair(p, op.operands[0], op.operands[1])
+    p.define(op.results[0], binary(FLOAT_BINARY[type(op)], a, b))  # type: ignore[index]
+
+
+def print_integer_binary(p: Printer, op: Operation) -> None:
+    """`x + y`; wraps (the toolchain passes -fwrapv)."""
+    operator, type_ = INTEGER_BINARY[type(op)], op.results[0].type  # type: ignore[index]
+    if is_mask(type_):
+        operator = "&" if operator == "*" else "^"
+        a, b = (p.vector(o) for o in op.operands)
+        p.define(op.results[0], binary(operator, a, b))
+        return
+    a, b = _pair(p, op.operands[0], op.operands[1])
+    if operator == "+" and a.text == "0" and not b.splat and not isinstance(type_, VectorType):
+        p.define(op.results[0], b)
+        return
+    p.define(op.results[0], _narrow(binary(operator, _long(a, b, type_), b), type_))
+
+
+def print_bitwise(p: Printer, op: Operation) -> None:
+    """`x & y`; on truth values `x && y`."""
+    operator, type_ = BITWISE[type(op)], op.results[0].type  # type: ignore[index]
+    a, b = _pair(p, op.operands[0], op.operands[1])
+    if is_mask(type_) and operator == "^":
+        for one, other in ((a, b), (b, a)):
+            if one.constant and one.text in ("true", "-1"):
+                p.define(op.results[0], unary("!" if one.text == "true" else "~", p.whole(other, type_)))
+                return
+    if isinstance(type_, VectorType) or not is_mask(type_):
+        p.define(op.results[0], binary(operator, a, b))
+    else:
+        p.define(op.results[0], binary(LOGICAL[operator], a, b))
+
+
+def print_division(p: Printer, op: Operation) -> None:
+    """`x / y`, `x % y`; whoever builds the IR sees to it that y is not 0."""
+    operator, names = DIVISIONS[type(op)]  # type: ignore[index]
+    type_ = op.results[0].type
+    a, b = (_signed_as(p.vector(o), type_, names) for o in op.operands)
+    divided = binary(operator, a, b)
+    p.define(op.results[0], _back(divided, type_, names))
+
+
+def _back(expr: Expr, type_: Attribute, names: dict[str, str]) -> Expr:
+    """A result computed in another signedness, in its own type again."""
+    scalar = scalar_type(element(type_))
+    if names.get(scalar, scalar) == scalar:
+        return _narrow(expr, type_)
+    return cast(c_type(type_), expr)
+
+
+def print_shift(p: Printer, op: Operation) -> None:
+    """`x << n`, n taken modulo the width."""
+    operator, names = SHIFTS[type(op)]  # type: ignore[index]
+    type_ = op.results[0].type
+    width = WIDTHS[scalar_type(element(type_))]
+    value, amount = p.vector(op.operands[0]), p.use(op.operands[1])
+    if value.constant and width == 64 and value.text.isdigit():
+        value = Expr(value.text + "L", constant=True)
+    if not (amount.constant and amount.text.isdigit() and int(amount.text) < width):
+        amount = binary("&", p.whole(amount, type_), Expr(str(width - 1), constant=True))
+    p.define(op.results[0], _back(binary(operator, _signed_as(value, type_, names), amount), type_, names))
+
+
+def print_integer_extreme(p: Printer, op: Operation) -> None:
+    """`max_i64(x, y)`."""
+    name, sign, names = INTEGER_EXTREMES[type(op)]  # type: ignore[index]
+    type_ = op.results[0].type
+    if isinstance(type_, VectorType):
+        a, b = (p.atom(o) for o in op.operands)
+        chosen = _mask(binary(sign, *(_signed_as(e, type_, names) for e in (a, b))), type_)
+        p.define(op.results[0], call(f"select_{c_type(type_)}", chosen, a, b))
+        return
+    a, b = (_signed_as(p.use(o), type_, names) for o in op.operands)
+    width = WIDTHS[scalar_type(type_)]
+    letter = "u" if names is UNSIGNED else "i"
+    p.define(op.results[0], _back(call(f"{name}_{letter}{max(width, 8)}", a, b), type_, names))
+
+
+def print_float_extreme(p: Printer, op: Operation) -> None:
+    """`max_f32(x, y)`: NaN wins in maximumf, loses in maxnumf."""
+    a, b = (p.vector(o) for o in op.operands)
+    type_ = op.results[0].type
+    suffix = c_type(type_) if isinstance(type_, VectorType) else f"f{type_.bitwidth}"  # type: ignore[attr-defined]
+    p.define(op.results[0], call(f"{FLOAT_EXTREMES[type(op)]}_{suffix}", a, b))  # type: ignore[index]
+
+
+def print_call(p: Printer, op: Operation) -> None:
+    """`floor_div(x, y)`."""
+    type_ = op.results[0].type
+    if isinstance(type_, VectorType):
+        raise CodegenError(f"no C for {op.name} on {type_}")
+    a, b = (_signed_as(p.use(o), type_, SIGNED) for o in op.operands)
+    p.define(op.results[0], _narrow(call(CALLS[type(op)], a, b), type_))  # type: ignore[index]
+
+
+def print_negate(p: Printer, op: arith.NegfOp) -> None:
+    """`-x`."""
+    operand = p.use(op.operand)
+    p.define(op.result, unary("-", operand))
+
+
+def print_math(p: Printer, op: Operation) -> None:
+    """`sqrtf(x)`, `sqrt(x)`, `sqrt_v16f(x)`."""
+    name, type_ = MATH[type(op)], op.results[0].type  # type: ignore[index]
+    operands = [p.vector(o) for o in op.operands]
+    if isinstance(type_, VectorType):
+        name = f"{name}_{c_type(type_)}"
+    elif scalar_type(type_) == "float":
+        name += "f"
+    p.define(op.results[0], call(name, *operands))
+
+
+def print_vector_fma(p: Printer, op: vector.FMAOp) -> None:
+    """`x * y + z`, which the compiler contracts into one instruction where the machine has it."""
+    a, b = _pair(p, op.lhs, op.rhs)
+    p.define(op.res, binary("+", binary("*", a, b), p.use(op.acc)))
+
+
+def print_extended_multiply(p: Printer, op: Operation) -> None:
+    """The low and the high half of a product."""
+    type_ = op.operands[0].type
+    if isinstance(type_, VectorType) and scalar_type(type_.element_type) != "int":
+        raise CodegenError(f"no C for {op.name} on {type_}")
+    wide = _WIDE[type(op)]  # type: ignore[index]
+    a, b = (p.atom(o) for o in op.operands)
+    if op.results[0].first_use is not None:
+        p.define(op.results[0], binary("*", a, b))
+    if op.results[1].first_use is None:
+        return
+    scalar = scalar_type(element(type_))
+    if isinstance(type_, VectorType):
+        lanes = type_.get_shape()[0]
+        unsigned, long_ = f"v{lanes}{wide[1]}", f"v{lanes}{wide[0]}"
+        x, y = (Expr(f"__builtin_convertvector(({unsigned}){e.text}, {long_})") for e in (a, b))
+        p.define(op.results[1], Expr(f"__builtin_convertvector(({x.text} * {y.text}) >> 32, {c_type(type_)})"))
+    elif scalar == "int":
+        kind = "u64" if wide[0] == "m" else "long"
+        x, y = (cast(kind, cast("u32", e) if wide[0] == "m" else e) for e in (a, b))
+        p.define(op.results[1], cast("int", binary(">>", binary("*", x, y), Expr("32", constant=True))))
+    elif scalar == "long":
+        p.define(op.results[1], call("mulhi_u64" if wide[0] == "m" else "mulhi_long", a, b))
+    else:
+        raise CodegenError(f"no C for {op.name} on {type_}")
+
+
+_WIDE = {arith.MulUIExtendedOp: "mu", arith.MulSIExtendedOp: "li"}
+
+
+# Comparisons
+
+
+def _mask(compared: Expr, type_: Attribute) -> Expr:
+    """Comparing vectors gives lanes as wide as theirs; masks have lanes of int."""
+    if not isinstance(type_, VectorType) or scalar_type(type_.element_type) in ("int", "float", "bool"):
+        return compared
+    return Expr(f"__builtin_convertvector({compared.text}, v{type_.get_shape()[0]}i)", reads=compared.reads)
+
+
+def print_compare_integers(p: Printer, op: arith.CmpiOp) -> None:
+    """`x < y`."""
+    operator, names = INTEGER_PREDICATES[op.predicate.value.data]
+    type_ = op.lhs.type
+    a, b = _pair(p, op.lhs, op.rhs)
+    a, b = (_signed_as(e, type_, names) for e in (a, b))
+    p.define(op.result, _mask(binary(operator, a, b), type_))
+
+
+def print_compare_floats(p: Printer, op: arith.CmpfOp) -> None:
+    """`x < y`, and its negation where NaN compares true."""
+    number, type_ = op.predicate.value.data, op.lhs.type
+    predicate = FLOAT_PREDICATES[number]
+    is_vector = isinstance(type_, VectorType)
+    if predicate is None:
+        text = ("0", "-1") if is_vector else ("false", "true")
+        p.values[op.result] = Expr(text[number == 15], splat=is_vector, constant=True)
+        return
+    parts = predicate.lstrip("!").replace("|", "&").split(" & ")
+    repeated = len(parts) > 1
+    if not repeated:
+        a, b = _pair(p, op.lhs, op.rhs)
+    else:
+        a, b = (p.atom(o) for o in (op.lhs, op.rhs))
+    operands = {"x": a, "y": b}
+    compared = []
+    for part in dict.fromkeys(re.sub("y", "x", q) if a.text == b.text else q for q in parts):
+        left, operator, right = part.split()
+        compared.append(binary(operator, operands[left], operands[right]))
+    combined = compared[0]
+    for more in compared[1:]:
+        operator = "|" if "|" in predicate else "&"
+        combined = binary(operator if is_vector else operator * 2, combined, more)
+    if predicate.startswith("!"):
+        combined = unary("~" if is_vector else "!", combined)
+    p.define(op.result, _mask(combined, type_))
+
+
+def print_select(p: Printer, op: arith.SelectOp) -> None:
+    """`c ? x : y`; lane by lane under a mask."""
+    condition = p.vector(op.cond)
+    if not isinstance(op.cond.type, VectorType):
+        a, b = p.vector(op.lhs), p.vector(op.rhs)
+        p.define(op.result, ternary(condition, a, b))
+        return
+    a, b = p.vector(op.lhs), p.vector(op.rhs)
+    p.define(op.result, call(f"select_{c_type(op.result.type)}", condition, a, b))
+
+
+# Conversions
+
+
+def _convert(p: Printer, op: Operation, source_type: str | None = None, final: str | None = None) -> None:
+    """A conversion, by way of another signedness of the source or the result where one is given."""
+    source, target = op.operands[0].type, op.results[0].type
+    expr = p.use(op.operands[0])
+    if isinstance(target, VectorType):
+        p.define(op.results[0], _convert_vector(p.whole(expr, source), source, target, source_type, final))
+        return
+    if scalar_type(source) == scalar_type(target):
+        p.define(op.results[0], expr)
+        return
+    if source_type is not None and source_type != scalar_type(source):
+        expr = cast(source_type, expr)
+    if final is not None:
+        expr = cast(final, expr)
+    p.define(op.results[0], cast(scalar_type(target), expr))
+
+
+def _convert_vector(expr: Expr, source: Attribute, target: VectorType, source_type, final) -> Expr:
+    lanes, wanted = target.get_shape()[0], c_type(target)
+    text, reads = expr.text, expr.reads
+    if source_type is not None:
+        other = _vector_of(source, source_type)
+        if other != c_type(source):
+            text = cast(other, expr).text
+    if scalar_type(element(source)) == "u8" and wanted[-1] in "fd":  # gcc does better in two steps
+        text = f"__builtin_convertvector({text}, v{lanes}i)"
+    if c_type(source) == wanted and source_type is None:
+        return expr
+    through = f"v{lanes}{VECTOR_OF[final]}" if final is not None else wanted
+    text = f"__builtin_convertvector({text}, {through})"
+    return Expr(f"({wanted}){text}" if through != wanted else text, reads=reads)
+
+
+def print_plain_conversion(p: Printer, op: Operation) -> None:
+    """`(float)x`: signed integers, floats, indices."""
+    source = op.operands[0].type
+    if is_mask(source) and isinstance(source, VectorType):
+        expr = p.vector(op.operands[0])
+        p.define(op.results[0], _convert_vector(expr, source, op.results[0].type, None, None))  # type: ignore[arg-type]
+    elif is_mask(source):  # a signed truth value is 0 or -1
+        p.define(op.results[0], cast(scalar_type(op.results[0].type), unary("-", p.use(op.operands[0]))))
+    else:
+        _convert(p, op, SIGNED.get(scalar_type(element(source))))
+
+
+def print_unsigned_source(p: Printer, op: Operation) -> None:
+    """`(float)(u32)x`."""
+    source, target = op.operands[0].type, op.results[0].type
+    if is_mask(source) and isinstance(source, VectorType):
+        negated = unary("-", p.vector(op.operands[0]))
+        p.define(op.results[0], _convert_vector(negated, source, target, None, None))  # type: ignore[arg-type]
+        return
+    unsigned = UNSIGNED.get(scalar_type(element(source)))
+    _convert(p, op, unsigned if not is_mask(source) else None)
+
+
+def print_unsigned_target(p: Printer, op: Operation) -> None:
+    """`(int)(u32)x`."""
+    unsigned = UNSIGNED[scalar_type(element(op.results[0].type))]
+    _convert(p, op, None, unsigned if unsigned not in ("u8", "bool") else None)
+
+
+def print_truncation(p: Printer, op: arith.TruncIOp) -> None:
+    """The low bits: `(int)x`; of a truth value the lowest, `x & 1`."""
+    if not is_mask(op.result.type):
+        _convert(p, op)
+        return
+    low = binary("&", p.vector(op.input), Expr("1", constant=True))
+    source = op.input.type
+    if not isinstance(source, VectorType):
+        p.define(op.result, cast("bool", low))
+        return
+    p.define(op.result, _mask(Expr(f"({low.text}) != 0", EQUAL, low.reads), source))
+
+
+def print_index_cast(p: Printer, op: Operation) -> None:
+    """Between long and an integer type."""
+    _convert(p, op, SIGNED.get(scalar_type(element(op.operands[0].type))))
+
+
+def print_bitcast(p: Printer, op: Operation) -> None:
+    """The same bits as another type."""
+    source, target = op.operands[0].type, op.results[0].type
+    if isinstance(target, VectorType):
+        if is_mask(source) or is_mask(target):
+            raise CodegenError(f"no C for {op.name} of {source} to {target}")
+        p.define(op.results[0], cast(c_type(target), p.vector(op.operands[0])))
+        return
+    a, b = scalar_type(source), scalar_type(target)
+    expr = p.use(op.operands[0])
+    p.define(op.results[0], expr if a == b else call(f"{a}_as_{b}", expr))
+
+
+ARITHMETIC: dict[type[Operation], Rule] = {
+    arith.ConstantOp: print_constant,
+    **dict.fromkeys(FLOAT_BINARY, print_float_binary),
+    **dict.fromkeys(INTEGER_BINARY, print_integer_binary),
+    **dict.fromkeys(BITWISE, print_bitwise),
+    **dict.fromkeys(DIVISIONS, print_division),
+    **dict.fromkeys(SHIFTS, print_shift),
+    **dict.fromkeys(INTEGER_EXTREMES, print_integer_extreme),
+    **dict.fromkeys(FLOAT_EXTREMES, print_float_extreme),
+    **dict.fromkeys(CALLS, print_call),
+    **dict.fromkeys(MATH, print_math),
+    **dict.fromkeys(_WIDE, print_extended_multiply),
+    arith.NegfOp: print_negate,
+    vector.FMAOp: print_vector_fma,
+    arith.CmpiOp: print_compare_integers,
+    arith.CmpfOp: print_compare_floats,
+    arith.SelectOp: print_select,
+    **dict.fromkeys(
+        (arith.SIToFPOp, arith.FPToSIOp, arith.ExtFOp, arith.TruncFOp, arith.ExtSIOp), print_plain_conversion
+    ),
+    **dict.fromkeys((arith.UIToFPOp, arith.ExtUIOp), print_unsigned_source),
+    arith.FPToUIOp: print_unsigned_target,
+    arith.TruncIOp: print_truncation,
+    arith.IndexCastOp: print_index_cast,
+    arith.BitcastOp: print_bitcast,
+    vector.BitcastOp: print_bitcast,
+}  # type: ignore[assignment]
+"""How numbers are printed, by op."""

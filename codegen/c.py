@@ -1,0 +1,257 @@
+"""From a module at the loops level to C source: one translation unit for each kernel, and `step.c` for the host.
+
+    void matmul(const float x[restrict 64][784], …, char *workspace, long thread, long threads);
+    void step(void **buffers, char *arena, char *workspace, int threads);
+
+Every thread of the team calls every kernel. `print_c` gives the units, `CProgram.one_file()` the same as one readable
+file that compiles by itself.
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xdsl.dialects import func, memref, vector
+from xdsl.dialects.builtin import IntegerType, MemRefType, ModuleOp
+from xdsl.ir import Operation, SSAValue
+
+from ..dialects.locations import describe
+from .arithmetic import ARITHMETIC
+from .control import CONTROL
+from .expr import Expr
+from .memory import MEMORY
+from .names import RESERVED, Names, identifier
+from .primitives import includes_for, primitives_for
+from .printer import Printer, Rule, at_line, comment_text
+from .types import Array, CodegenError, array, c_type
+from .vectors import VECTOR
+
+C: dict[type[Operation], Rule] = {**CONTROL, **MEMORY, **ARITHMETIC, **VECTOR}
+"""How each op is printed as C. Another target is an overlay: `CUDA = {**C, spmd.BarrierOp: …}`."""
+
+KERNEL, ARENA, WORKSPACE = "irtool.kernel", "irtool.arena", "irtool.workspace"
+FLAGS = "-O3 -march=native -fopenmp -fwrapv -fno-strict-aliasing -ffp-contract=fast -fno-math-errno -fno-trapping-math"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One function in C, with the declaration that its callers need."""
+
+    name: str
+    comment: str
+    prototype: str
+    body: str
+    declarations: tuple[str, ...] = ()
+
+    @property
+    def function(self) -> str:
+        """The function with its comment."""
+        comment = f"// {self.comment}\n" if self.comment else ""
+        return f"{comment}{self.prototype}\n{{\n{self.body}}}\n"
+
+    @property
+    def source(self) -> str:
+        """The whole translation unit."""
+        declarations = "\n".join(f"{d};" for d in self.declarations)
+        text = (declarations + "\n\n" if declarations else "") + self.function
+        return preamble(text) + text
+
+
+@dataclass(frozen=True)
+class CProgram:
+    """The C of a module: sources of the kernels by name, and of the host function."""
+
+    kernels: tuple[Unit, ...]
+    host_unit: Unit | None
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Sources of the kernels."""
+        return {unit.name: unit.source for unit in self.kernels}
+
+    @property
+    def host(self) -> str:
+        """The source of the host function; empty if the module has none."""
+        return self.host_unit.source if self.host_unit else ""
+
+    @property
+    def entry(self) -> str:
+        """The name of the host function in C."""
+        return self.host_unit.name if self.host_unit else ""
+
+    def one_file(self) -> str:
+        """All of it as one file."""
+        functions = [unit.function for unit in (*self.kernels, *([self.host_unit] if self.host_unit else []))]
+        text = "\n".join(functions)
+        return f"// gcc {FLAGS}\n\n{preamble(text)}{text}"
+
+
+def preamble(text: str) -> str:
+    """The headers and primitives that a C text needs."""
+    definitions = primitives_for(text)
+    includes = includes_for("\n".join([text, *definitions]))
+    types = [d for d in definitions if d.startswith("typedef") or d.endswith(";")]
+    functions = [d for d in definitions if d not in types]
+    parts = ["\n".join(includes), "\n".join(types), *functions]
+    return "".join(part + "\n\n" for part in parts if part)
+
+
+def print_c(module: ModuleOp, rules: Mapping[type[Operation], Rule] = C) -> CProgram:
+    """The C of a module at the loops level."""
+    functions = [op for op in module.body.block.ops if isinstance(op, func.FuncOp)]
+    kernels = [f for f in functions if KERNEL in f.attributes]
+    hosts = [f for f in functions if KERNEL not in f.attributes]
+    if len(hosts) > 1:
+        raise CodegenError(f"expected one host function, found {', '.join('@' + f.sym_name.data for f in hosts)}")
+    names = Names(tuple(RESERVED))
+    callees = {f.sym_name.data: names.fresh(f.sym_name.data) for f in [*hosts, *kernels]}
+    units = {f.sym_name.data: print_kernel(f, callees[f.sym_name.data], rules) for f in kernels}
+    host = print_host(hosts[0], callees, units, rules) if hosts else None
+    return CProgram(tuple(units.values()), host)
+
+
+def kernel_source(function: func.FuncOp) -> str:
+    """The translation unit of one kernel."""
+    return print_kernel(function, identifier(function.sym_name.data)).source
+
+
+def print_kernel(function: func.FuncOp, name: str, rules: Mapping[type[Operation], Rule] = C) -> Unit:
+    """A kernel: its arguments are buffers, it is called by every thread."""
+    p = Printer(rules, Names((name, "thread", "threads")))
+    block = _only_block(function)
+    parameters = []
+    for argument in block.args:
+        if isinstance(argument.type, MemRefType):
+            made = _buffer(p, argument)
+            parameters.append(parameter(made, argument))
+        else:
+            made = p.names.fresh(argument.name_hint or "x")
+            p.values[argument] = Expr(made)
+            parameters.append(f"{c_type(argument.type)} {made}")
+    p.block(block)
+    prototype = f"void {name}({', '.join([*parameters, 'long thread', 'long threads'])})"
+    return Unit(name, comment_text(describe(function.location)), wrap(prototype), _text(p))
+
+
+def print_host(
+    function: func.FuncOp,
+    callees: Mapping[str, str],
+    kernels: Mapping[str, Unit],
+    rules: Mapping[type[Operation], Rule],
+) -> Unit:
+    """The host function: takes all buffers as one array of pointers."""
+    name = callees[function.sym_name.data]
+    p = Printer(rules, Names((*callees.values(), "buffers", "thread", "threads", "team")))
+    p.callees = callees
+    p.thread, p.threads = "0", "1"
+    block = _only_block(function)
+    roles = buffer_roles(function)
+    for position, argument in enumerate(block.args):
+        if not isinstance(argument.type, MemRefType):
+            raise CodegenError(f"argument {position} of the host function @{name} is {argument.type}, not a memref")
+        if role := roles.get(position):
+            p.arrays[argument] = Array(role, "char", (), (1,))
+            continue
+        made = p.add_array(argument)
+        if argument.first_use is not None:
+            p.line(f"{made.pointer(made.name)} = buffers[{buffer_index(roles, position)}];")
+    p.block(block)
+    called = dict.fromkeys(o.callee.string_value() for o in function.walk() if isinstance(o, func.CallOp))
+    declarations = tuple(kernels[c].prototype for c in called if c in kernels)
+    prototype = f"void {name}(void **buffers, char *arena, char *workspace, int threads)"
+    export = '__attribute__((visibility("default")))\n'
+    comment = comment_text(describe(function.location))
+    return Unit(name, comment, export + prototype, _text(p), declarations)
+
+
+def buffer_roles(function: func.FuncOp) -> dict[int, str]:
+    """Which arguments of the host function are the arena and the workspace: marked, or byte buffers of that name."""
+    roles = {}
+    attributes = function.arg_attrs.data if function.arg_attrs is not None else ()
+    for position, argument in enumerate(function.body.block.args):
+        marks = attributes[position].data if position < len(attributes) else {}
+        for mark, role in ((ARENA, "arena"), (WORKSPACE, "workspace")):
+            if mark in marks or (argument.name_hint == role and _is_bytes(argument)):
+                roles[position] = role
+    return roles
+
+
+def buffer_index(roles: Mapping[int, str], position: int) -> int:
+    """The place of an argument in `buffers`, which leaves out arena and workspace."""
+    return position - sum(1 for other in roles if other < position)
+
+
+def parameter(made: Array, argument: SSAValue) -> str:
+    """`const float x[restrict 64][784]`."""
+    const = "" if _is_written(argument) else "const "
+    extents = argument.type.get_shape()  # type: ignore[attr-defined]
+    if made.rows is None or not extents or extents[0] < 0:
+        if made.rows:
+            return f"{const}{made.element} (*restrict {made.name}){''.join(f'[{r}]' for r in made.rows)}"
+        return f"{const}{made.element} *restrict {made.name}"
+    return f"{const}{made.element} {made.name}[restrict {extents[0]}]{''.join(f'[{r}]' for r in made.rows)}"
+
+
+def _buffer(p: Printer, argument: SSAValue) -> Array:
+    if not _is_bytes(argument):
+        return p.add_array(argument)
+    made = p.arrays[argument] = Array(p.names.fresh(argument.name_hint or "bytes"), "char", (), (1,))
+    return made
+
+
+def _is_bytes(value: SSAValue) -> bool:
+    """Whether a buffer is raw memory: bytes of which only views are used."""
+    type_ = value.type
+    if not isinstance(type_, MemRefType) or len(type_.get_shape()) != 1:
+        return False
+    if not isinstance(type_.element_type, IntegerType) or type_.element_type.width.data != 8:
+        return False
+    return all(isinstance(use.operation, memref.ViewOp | func.CallOp) for use in value.uses)
+
+
+WRITERS = (memref.StoreOp, memref.CopyOp, vector.StoreOp, vector.MaskedStoreOp, func.CallOp)
+ALIASES = (memref.ViewOp, memref.SubviewOp, memref.ReinterpretCastOp, memref.CastOp, memref.CollapseShapeOp,
+           memref.ExpandShapeOp)  # fmt: skip
+
+
+def _is_written(value: SSAValue) -> bool:
+    """Whether anything may be stored through this buffer."""
+    for use in value.uses:
+        op = use.operation
+        if isinstance(op, WRITERS) or (isinstance(op, ALIASES) and _is_written(op.results[0])):
+            return True
+    return False
+
+
+def wrap(prototype: str, width: int = 116) -> str:
+    """A long parameter list over several lines."""
+    if len(prototype) <= width:
+        return prototype
+    head, parameters = prototype.split("(", 1)
+    indent = " " * (len(head) + 1)
+    lines, current = [], head + "("
+    for number, part in enumerate(parameters.split(", ")):
+        piece = part if number == 0 else ", " + part
+        if number and len(current) + len(piece) > width:
+            lines.append(current + ",")
+            current = indent + part
+        else:
+            current += piece
+    return "\n".join([*lines, current])
+
+
+def _only_block(function: func.FuncOp):
+    if not function.body.blocks:
+        raise CodegenError(f"no C for @{function.sym_name.data}: it has no body")
+    if len(function.body.blocks) > 1:
+        raise at_line(CodegenError(f"no C for @{function.sym_name.data}: it has several basic blocks"), function)
+    return function.body.blocks[0]
+
+
+def _text(p: Printer) -> str:
+    lines = p.lines
+    while lines and not lines[-1]:
+        lines.pop()
+    return "".join(line + "\n" for line in lines)

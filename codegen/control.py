@@ -1,0 +1,265 @@
+"""Control flow in C: loops, conditions, calls, threads."""
+
+# pyright: basic
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from xdsl.dialects import func, scf
+from xdsl.dialects.builtin import IntegerAttr, MemRefType
+from xdsl.ir import Block, BlockArgument, Operation, SSAValue
+
+from ..dialects import spmd
+from .expr import ADD, Expr, unary
+from .printer import Printer, Rule
+from .types import CodegenError
+
+COMPOUND = {"+", "-", "*", "/", "&", "|", "^"}
+
+
+def assignment(target: str, value: Expr) -> str:
+    """`x = x + y` as `x += y`."""
+    if value.operation is not None and not value.splat:
+        operator, left, right = value.operation
+        if operator in COMPOUND and left == target:
+            if operator == "+" and right == "1":
+                return f"{target}++;"
+            return f"{target} {operator}= {right};"
+        if operator in "+*" and right == target:
+            return f"{target} {operator}= {left};"
+    return f"{target} = {value.text};"
+
+
+def body(p: Printer, block: Block, targets: Sequence[str] = ()) -> list[str]:
+    """The lines of a nested block, whose yield assigns the targets."""
+    outer = p.lines, p.targets
+    p.lines, p.targets = [], targets
+    p.names.push()
+    p.depth += 1
+    p.block(block)
+    p.depth -= 1
+    p.names.pop()
+    lines = p.lines
+    p.lines, p.targets = outer
+    return lines
+
+
+def is_single(lines: Sequence[str]) -> bool:
+    """Whether C needs no braces around these lines."""
+    return len(lines) == 1 and lines[0].endswith(";")
+
+
+def _variables(p: Printer, op: scf.ForOp) -> list[str]:
+    """Variables for loop-carried values; one that only feeds this loop from the one around it is shared with it."""
+    names: list[str] = []
+    for argument, value, result in zip(op.body.block.args[1:], op.iter_args, op.res, strict=True):
+        if isinstance(value.type, MemRefType):
+            raise CodegenError("no C for loop-carried memrefs")
+        expr = p.use(value)
+        shared = (
+            isinstance(value, BlockArgument)
+            and value.block is op.parent
+            and isinstance(op.parent.parent_op(), scf.ForOp)
+            and value.get_user_of_unique_use() is op
+            and value.index > 0
+        )
+        name = expr.text if shared else p.declare(result, expr, hint=argument)
+        p.values[argument] = p.values[result] = Expr(name)
+        names.append(name)
+    return names
+
+
+def assign_all(p: Printer, names: Sequence[str], values: Sequence[SSAValue]) -> None:
+    """Assigns all at once: a value that an earlier assignment would destroy is named first."""
+    pairs: list[tuple[str, Expr]] = []
+    destroyed: set[str] = set()
+    for name, value in zip(names, values, strict=True):
+        expr = p.vector(value)
+        if expr.text == name:
+            continue
+        if destroyed.intersection(re.findall(r"\w+", expr.text)):
+            expr = p.named(value, expr)
+        destroyed.add(name)
+        pairs.append((name, expr))
+    for name, expr in pairs:
+        p.line(assignment(name, expr))
+
+
+def _bound(p: Printer, value: SSAValue) -> str:
+    """A loop bound is evaluated at each turn: long ones are named."""
+    expr = p.use(value)
+    if expr.reads or expr.level < ADD or "(" in expr.text:
+        expr = p.named(value, expr)
+    return expr.text
+
+
+def trip_count(p: Printer, op: scf.ForOp) -> int | None:
+    """How often a loop with constant bounds turns."""
+    try:
+        lower, upper, step = (int(p.values[v].text) for v in (op.lb, op.ub, op.step))
+    except ValueError:
+        return None
+    return max(0, -((lower - upper) // step)) if step > 0 else None
+
+
+def print_for(p: Printer, op: scf.ForOp) -> None:
+    """A counted loop; `unroll` asks gcc to unroll it fully."""
+    p.flush_reads()
+    outermost = op.parent is not None and isinstance(op.parent.parent_op(), func.FuncOp)
+    if outermost:
+        if p.lines and p.lines[-1]:
+            p.line("")
+        p.comment(op)
+    block = op.body.block
+    names = _variables(p, op)
+    trips = trip_count(p, op)
+    lower, upper, step = p.use(op.lb).text, _bound(p, op.ub), p.use(op.step)
+    if step.reads or not step.is_atom:
+        step = p.named(op.step, step)
+    unroll = op.attributes.get("unroll")
+    if unroll is not None:
+        count = unroll.value.data if isinstance(unroll, IntegerAttr) else trips
+        if count is not None and 1 < count <= 65534:
+            p.line(f"#pragma GCC unroll {count}")
+    p.names.push()
+    variable = block.args[0]
+    name = p.names.fresh(variable.name_hint) if variable.name_hint else p.names.loop()
+    p.values[variable] = Expr(name)
+    increment = f"{name}++" if step.text == "1" else f"{name} += {step.text}"
+    head = f"for (long {name} = {lower}; {name} < {upper}; {increment})"
+    lines = body(p, block, names)
+    p.names.pop()
+    if is_single(lines):
+        p.line(head)
+        p.lines.extend(lines)
+    else:
+        p.line(f"{head} {{")
+        p.lines.extend(lines)
+        p.line("}")
+    if outermost:
+        p.line("")
+
+
+def print_yield(p: Printer, op: scf.YieldOp) -> None:
+    """Assigns what the region yields."""
+    assign_all(p, p.targets, op.operands)
+
+
+def print_if(p: Printer, op: scf.IfOp) -> None:
+    """`if` and `else`; results become variables."""
+    condition = p.use(op.cond).text
+    p.flush_reads()
+    names = []
+    for output in op.output:
+        name = p.declare(output, None)
+        p.values[output] = Expr(name)
+        names.append(name)
+    yes = body(p, op.true_region.block, names)
+    no = body(p, op.false_region.block, names) if op.false_region.blocks else []
+    if is_single(yes) and (not no or is_single(no)):
+        p.line(f"if ({condition})")
+        p.lines.extend(yes)
+        if no:
+            p.line("else")
+            p.lines.extend(no)
+        return
+    p.line(f"if ({condition}) {{")
+    p.lines.extend(yes)
+    if no:
+        p.line("} else {")
+        p.lines.extend(no)
+    p.line("}")
+
+
+def print_while(p: Printer, op: scf.WhileOp) -> None:
+    """`while (true) { before; if (!condition) break; after }`."""
+    p.flush_reads()
+    before, after = op.before_region.block, op.after_region.block
+    names = []
+    for argument, value in zip(before.args, op.arguments, strict=True):
+        name = p.declare(argument, p.use(value))
+        p.values[argument] = Expr(name)
+        names.append(name)
+    results = []
+    for result, argument in zip(op.res, after.args, strict=True):
+        name = p.declare(result, None, hint=argument)
+        p.values[argument] = p.values[result] = Expr(name)
+        results.append(name)
+    p.line("while (true) {")
+    p.lines.extend(body(p, before, results))
+    p.lines.extend(body(p, after, names))
+    p.line("}")
+
+
+def print_condition(p: Printer, op: scf.ConditionOp) -> None:
+    """Leaves the loop, with the values that it ends with."""
+    condition = p.use(op.cond)
+    assign_all(p, p.targets, op.arguments)
+    p.line(f"if ({unary('!', condition).text})")
+    p.line("    break;")
+
+
+def print_return(p: Printer, op: func.ReturnOp) -> None:
+    """A kernel returns nothing."""
+    if op.operands:
+        raise CodegenError("no C for a function that returns values: results are arguments at this level")
+
+
+def print_call(p: Printer, op: func.CallOp) -> None:
+    """A kernel is called by every thread of the team."""
+    if op.results:
+        raise CodegenError(f"no C for a call with results, of {op.callee.string_value()}")
+    arguments = [p.arrays[a].pointer_text if isinstance(a.type, MemRefType) else p.use(a).text for a in op.operands]
+    name = p.callees.get(op.callee.string_value())
+    if name is None:
+        raise CodegenError(f"no function @{op.callee.string_value()} to call")
+    p.effect(f"{name}({', '.join([*arguments, p.thread, p.threads])});")
+
+
+def print_parallel(p: Printer, op: spmd.ParallelOp) -> None:
+    """One team of threads for the whole region."""
+    p.flush_reads()
+    p.line("#pragma omp parallel num_threads(threads)")
+    p.line("{")
+    outer = p.thread, p.threads
+    p.names.push()
+    p.depth += 1
+    p.thread, p.threads = "thread", "team"
+    p.line("const long thread = omp_get_thread_num(), team = omp_get_num_threads();")
+    p.block(op.body.block)
+    p.depth -= 1
+    p.names.pop()
+    p.thread, p.threads = outer
+    p.line("}")
+
+
+def print_barrier(p: Printer, op: Operation) -> None:
+    """Everybody waits for everybody."""
+    p.effect("#pragma omp barrier")
+
+
+def print_thread_id(p: Printer, op: spmd.ThreadIdOp) -> None:
+    """This thread's number."""
+    p.values[op.result] = Expr(p.thread)
+
+
+def print_thread_count(p: Printer, op: spmd.ThreadCountOp) -> None:
+    """The size of the team."""
+    p.values[op.result] = Expr(p.threads)
+
+
+CONTROL: dict[type[Operation], Rule] = {
+    scf.ForOp: print_for,
+    scf.YieldOp: print_yield,
+    scf.IfOp: print_if,
+    scf.WhileOp: print_while,
+    scf.ConditionOp: print_condition,
+    func.ReturnOp: print_return,
+    func.CallOp: print_call,
+    spmd.ParallelOp: print_parallel,
+    spmd.BarrierOp: print_barrier,
+    spmd.ThreadIdOp: print_thread_id,
+    spmd.ThreadCountOp: print_thread_count,
+}  # type: ignore[assignment]
+"""How control flow is printed, by op."""

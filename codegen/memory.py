@@ -1,0 +1,176 @@
+"""Memory in C: loads, stores, local arrays, views of one buffer as another."""
+
+# pyright: basic
+from __future__ import annotations
+
+from math import prod
+
+from xdsl.dialects import memref, vector
+from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, VectorType
+from xdsl.ir import Operation, SSAValue
+
+from ..dialects import spmd
+from .control import assignment
+from .expr import TEXT, Expr, call
+from .printer import Printer, Rule
+from .types import Array, CodegenError, c_type, is_mask, strides_of
+
+
+def _indices(p: Printer, op: Operation) -> list[Expr]:
+    return [p.use(i) for i in op.indices]  # type: ignore[attr-defined]
+
+
+def print_load(p: Printer, op: memref.LoadOp) -> None:
+    """`x[i][j]`."""
+    element = p.arrays[op.memref].subscript(_indices(p, op))
+    element.reads = True
+    p.define(op.res, element)
+
+
+def print_store(p: Printer, op: memref.StoreOp) -> None:
+    """`x[i][j] = value;`."""
+    value = p.vector(op.value)
+    target = p.arrays[op.memref].subscript(_indices(p, op))
+    p.effect(assignment(target.text, value))
+
+
+def _access(kind: str, type_: VectorType, address: Expr, *more: Expr) -> Expr:
+    suffix = "bool_" if is_mask(type_) else ""
+    return call(f"{kind}_{suffix}{c_type(type_)}", address, *more)
+
+
+def print_vector_load(p: Printer, op: vector.LoadOp) -> None:
+    """`load_v16f(&x[i][j])`, at any alignment."""
+    loaded = _access("load", op.result.type, p.arrays[op.base].address(_indices(p, op)))
+    loaded.reads = True
+    p.define(op.result, loaded)
+
+
+def print_vector_store(p: Printer, op: vector.StoreOp) -> None:
+    """`store_v16f(&x[i][j], value);`."""
+    value = p.vector(op.vector)
+    p.effect(f"{_access('store', op.vector.type, p.arrays[op.base].address(_indices(p, op)), value).text};")
+
+
+def print_masked_load(p: Printer, op: vector.MaskedLoadOp) -> None:
+    """Lanes that are off are not read."""
+    _no_masked_bools(op.result.type)
+    address = p.arrays[op.base].address(_indices(p, op))
+    loaded = _access("masked_load", op.result.type, address, p.vector(op.mask), p.vector(op.pass_thru))
+    loaded.reads = True
+    p.define(op.result, loaded)
+
+
+def print_masked_store(p: Printer, op: vector.MaskedStoreOp) -> None:
+    """Lanes that are off are not written."""
+    type_ = op.value_to_store.type
+    _no_masked_bools(type_)
+    mask, value = p.vector(op.mask), p.vector(op.value_to_store)
+    address = p.arrays[op.base].address(_indices(p, op))
+    p.effect(f"{_access('masked_store', type_, address, mask, value).text};")
+
+
+def _no_masked_bools(type_) -> None:
+    if is_mask(type_):
+        raise CodegenError(f"no C for masked access to {type_}")
+
+
+def print_prefetch(p: Printer, op: spmd.PrefetchOp) -> None:
+    """A hint, with no effect on results."""
+    write = op.properties.get("write")
+    hint = ", 1" if write is not None and bool(write.value.data) else ""
+    p.line(f"__builtin_prefetch({p.arrays[op.memref].address(_indices(p, op)).text}{hint});")
+
+
+def print_alloca(p: Printer, op: memref.AllocaOp) -> None:
+    """A local array; of rank 0, a variable."""
+    type_ = op.memref.type
+    shape = type_.get_shape()
+    if DYNAMIC_INDEX in shape:
+        raise CodegenError(f"no C for memref.alloca of {type_}: local arrays have a fixed size")
+    if op.memref.first_use is None:
+        return
+    made = p.add_array(op.memref, variable=not shape)
+    align = f" __attribute__((aligned({op.alignment.value.data})))" if op.alignment is not None else ""
+    p.line(f"{made.element} {made.name}{''.join(f'[{n}]' for n in shape)}{align};")
+
+
+def _alias(p: Printer, result: SSAValue, pointer: str) -> None:
+    """Another typed pointer to the same bytes."""
+    if result.first_use is None:
+        return
+    made = p.add_array(result)
+    p.line(f"{made.pointer(made.name)} = (void *){pointer};")
+
+
+def print_view(p: Printer, op: memref.ViewOp) -> None:
+    """`float (*h)[256] = (void *)(arena + 4096);`."""
+    offset = p.use(op.byte_shift)
+    base = p.arrays[op.source].name
+    _alias(p, op.result, base if offset.text == "0" else f"({base} + {offset.text})")
+
+
+def print_reshape(p: Printer, op: Operation) -> None:
+    """The same elements under other extents."""
+    _alias(p, op.results[0], p.arrays[op.operands[0]].pointer_text)
+
+
+def print_reinterpret(p: Printer, op: memref.ReinterpretCastOp) -> None:
+    """The same elements, seen with other extents and strides, from an offset."""
+    source = p.arrays[op.source]
+    offset = _mixed(p, op.static_offsets, op.offsets)[0]
+    flat = f"({source.element} *){source.pointer_text}"
+    _alias(p, op.result, source.pointer_text if offset.text == "0" else f"({flat} + {offset.within(13)})")
+
+
+def _mixed(p: Printer, static, dynamic) -> list[Expr]:
+    """Offsets of which some are constants."""
+    rest = iter(dynamic)
+    values = static.get_values()
+    return [p.use(next(rest)) if v == DYNAMIC_INDEX else Expr(str(v), constant=True) for v in values]
+
+
+def print_subview(p: Printer, op: memref.SubviewOp) -> None:
+    """A pointer to the first element of the part."""
+    source = p.arrays[op.source]
+    _alias(p, op.result, source.address(_mixed(p, op.static_offsets, op.offsets)).within(TEXT))
+
+
+def print_copy(p: Printer, op: memref.CopyOp) -> None:
+    """Copies contiguous memory."""
+    for side in (op.source, op.destination):
+        _check_contiguous(side.type)
+    source, destination = p.arrays[op.source], p.arrays[op.destination]
+    size = f"{prod(op.source.type.get_shape())} * sizeof({source.element})"
+    p.effect(f"__builtin_memcpy({destination.pointer_text}, {source.pointer_text}, {size});")
+
+
+def _check_contiguous(type_: MemRefType) -> None:
+    shape = type_.get_shape()
+    strides, expected = strides_of(type_), 1
+    for extent, stride in zip(reversed(shape), reversed(strides), strict=True):
+        if extent < 0 or (extent != 1 and stride != expected):
+            raise CodegenError(f"no C for memref.copy of {type_}: it is not contiguous")
+        expected *= extent
+
+
+MEMORY: dict[type[Operation], Rule] = {
+    memref.LoadOp: print_load,
+    memref.StoreOp: print_store,
+    memref.AllocaOp: print_alloca,
+    memref.ViewOp: print_view,
+    memref.CollapseShapeOp: print_reshape,
+    memref.ExpandShapeOp: print_reshape,
+    memref.CastOp: print_reshape,
+    memref.ReinterpretCastOp: print_reinterpret,
+    memref.SubviewOp: print_subview,
+    memref.CopyOp: print_copy,
+    vector.LoadOp: print_vector_load,
+    vector.StoreOp: print_vector_store,
+    vector.MaskedLoadOp: print_masked_load,
+    vector.MaskedStoreOp: print_masked_store,
+    spmd.PrefetchOp: print_prefetch,
+}  # type: ignore[assignment]
+"""How accesses to memory are printed, by op."""
+
+__all__ = ["MEMORY", "Array"]

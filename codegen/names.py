@@ -1,0 +1,92 @@
+"""Names of values in C: taken from the SSA names, made valid, kept apart."""
+
+from __future__ import annotations
+
+import re
+
+KEYWORDS = frozenset(
+    """auto break case char const continue default do double else enum extern float for goto if inline int long register
+    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm typeof
+    bool true false and or not xor nullptr constexpr alignas alignof static_assert thread_local
+    new class template this operator private public namespace using delete try catch throw virtual friend
+    main NULL I INFINITY NAN HUGE_VAL EOF unix linux i386 errno assert u8 u16 u32 u64 i8
+    omp_get_thread_num omp_get_num_threads min max floor_div ceil_div
+    mulhi as_int as_float as_long as_double isnan isinf isfinite signbit
+    GOMP_barrier GOMP_parallel malloc free calloc realloc memcpy memmove memset memcmp abort exit""".split()
+)
+"""What may not be used as a name: C, C++ (for CUDA), macros of common headers, and what generated code itself calls."""
+
+MATH = frozenset(
+    """sqrt cbrt fabs exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh
+    atanh erf erfc pow fmod remainder floor ceil round trunc rint nearbyint roundeven fma fmax fmin copysign hypot
+    tgamma lgamma ldexp frexp scalbn modf nextafter logb ilogb fdim lrint llrint lround llround remquo gamma
+    j0 j1 jn y0 y1 yn abs labs llabs significand drem finite""".split()
+)
+"""Functions of <math.h>; each also exists with the suffix f (float) and l (long double)."""
+
+RESERVED = KEYWORDS | MATH | {n + "f" for n in MATH} | {n + "l" for n in MATH}
+# `v16f`, `load_v16f`: what the primitives are called.
+_PRIMITIVE = re.compile(r"(.*_)?v\d+[a-z]\w*$")
+_INVALID = re.compile(r"[^A-Za-z0-9_]+")
+
+LOOP_NAMES = "ijklmnpqrs"
+
+
+def identifier(hint: str) -> str:
+    """A valid C identifier that resembles the hint; hints come from IR text and may hold anything."""
+    name = _INVALID.sub("_", hint).strip("_")
+    if not name:
+        return "value"
+    if name[0].isdigit():
+        name = "v" + name
+    if name in RESERVED or _PRIMITIVE.match(name):
+        name += "_"
+    return name[:60]
+
+
+class Names:
+    """Names in nested scopes: a name is unique among those visible, and free again after its scope."""
+
+    def __init__(self, taken: tuple[str, ...] = ()):
+        self._scopes: list[list[str]] = [list(taken)]
+        self._visible: set[str] = set(taken)
+        self._next: dict[str, int] = {}
+
+    def push(self) -> None:
+        """Opens a scope."""
+        self._scopes.append([])
+
+    def pop(self) -> None:
+        """Closes the innermost scope and frees its names."""
+        self._visible.difference_update(self._scopes.pop())
+
+    def fresh(self, hint: str) -> str:
+        """A new name in the innermost scope: the hint itself, or the hint and a number."""
+        base = name = identifier(hint)
+        if name in self._visible:
+            separator = "_" if base[-1].isdigit() else ""
+            number = self._next.get(base, 1)
+            while (name := f"{base}{separator}{number}") in self._visible or identifier(name) != name:
+                number += 1
+            self._next[base] = number + 1
+        return self._take(name)
+
+    def temporary(self, letter: str) -> str:
+        """A new name for a value without a hint: `t0`, `t1` …"""
+        number = self._next.get(letter, 0)
+        while (name := f"{letter}{number}") in self._visible:
+            number += 1
+        self._next[letter] = number + 1
+        return self._take(name)
+
+    def loop(self) -> str:
+        """A new name for a loop variable: i, j, k …"""
+        for letter in LOOP_NAMES:
+            if letter not in self._visible:
+                return self._take(letter)
+        return self.temporary("i")
+
+    def _take(self, name: str) -> str:
+        self._visible.add(name)
+        self._scopes[-1].append(name)
+        return name

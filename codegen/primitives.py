@@ -1,0 +1,287 @@
+"""The small named functions and types that generated C uses; a unit gets only those its text mentions.
+
+Vectors are GCC vector extensions, and operations they lack are loops over lanes: gcc and clang turn each of these into
+the one or two instructions that a person would pick (masked moves, blends, fused multiply-add), on any machine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from .names import MATH
+
+ELEMENTS = {
+    "f": ("float", 4), "d": ("double", 8), "b": ("unsigned char", 1), "c": ("signed char", 1),
+    "i": ("int", 4), "u": ("unsigned", 4), "l": ("long", 8), "m": ("unsigned long", 8),
+}  # fmt: skip
+
+SCALARS = {
+    "u8": "typedef unsigned char u8;",
+    "i8": "typedef signed char i8;",
+    "u16": "typedef unsigned short u16;",
+    "u32": "typedef unsigned u32;",
+    "u64": "typedef unsigned long u64;",
+    "omp_get_thread_num": "int omp_get_thread_num(void);",
+    "omp_get_num_threads": "int omp_get_num_threads(void);",
+    "floor_div": """\
+static inline long floor_div(long x, long y)
+{
+    return x / y - (x % y != 0 && (x < 0) != (y < 0));
+}""",
+    "ceil_div": """\
+static inline long ceil_div(long x, long y)
+{
+    return x / y + (x % y != 0 && (x < 0) == (y < 0));
+}""",
+    "mulhi_long": """\
+static inline long mulhi_long(long x, long y)  // the high half of the product
+{
+    return (long)((__int128)x * y >> 64);
+}""",
+    "mulhi_u64": """\
+static inline long mulhi_u64(unsigned long x, unsigned long y)  // the high half of the product
+{
+    return (long)((unsigned __int128)x * y >> 64);
+}""",
+}
+
+
+def _number(name: str, type_: str, suffix: str, result: str, comment: str) -> str:
+    return f"static inline {type_} {name}_{suffix}({type_} x, {type_} y)  // {comment}\n{{\n    return {result};\n}}"
+
+
+for _suffix, _type in (("f32", "float"), ("f64", "double")):
+    for _name, _sign in (("max", ">"), ("min", "<")):
+        SCALARS[f"{_name}_{_suffix}"] = _number(_name, _type, _suffix, f"x {_sign} y || x != x ? x : y", "NaN wins")
+        _other = f"x {_sign} y || y != y ? x : y"
+        SCALARS[f"{_name}num_{_suffix}"] = _number(f"{_name}num", _type, _suffix, _other, "NaN loses")
+for _suffix, _type in (("i8", "signed char"), ("u8", "unsigned char"), ("i32", "int"), ("u32", "unsigned"),
+                       ("i64", "long"), ("u64", "unsigned long")):  # fmt: skip
+    for _name, _sign in (("max", ">"), ("min", "<")):
+        SCALARS[f"{_name}_{_suffix}"] = (
+            f"static inline {_type} {_name}_{_suffix}({_type} x, {_type} y)\n{{\n    return x {_sign} y ? x : y;\n}}"
+        )
+for _to, _from in (("int", "float"), ("float", "int"), ("long", "double"), ("double", "long")):
+    SCALARS[f"{_from}_as_{_to}"] = (
+        f"static inline {_to} {_from}_as_{_to}({_from} x)  // the same bits\n"
+        f"{{\n    {_to} y;\n    __builtin_memcpy(&y, &x, sizeof y);\n    return y;\n}}"
+    )
+
+
+def _function(result: str, name: str, parameters: str, *body: str) -> str:
+    lines = "".join(f"    {line}\n" for line in body)
+    return f"static inline {result} {name}({parameters})\n{{\n{lines}}}"
+
+
+class Vector:
+    """A vector type by its C name: `v16f` has 16 lanes of float."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.lanes, self.letter = int(name[1:-1]), name[-1]
+        self.type, size = ELEMENTS[self.letter]
+        self.size = self.lanes * size
+
+    def lanewise(self, name: str, parameters: str, expression: str) -> str:
+        """A function whose result is `expression` for each lane i."""
+        loop = f"for (int i = 0; i < {self.lanes}; i++)"
+        return _function(self.name, name, parameters, f"{self.name} r;", loop, f"    r[i] = {expression};", "return r;")
+
+
+def _typedef(v: Vector) -> str:
+    return f"typedef {v.type} {v.name} __attribute__((vector_size({v.size})));"
+
+
+def _unaligned(v: Vector) -> str:
+    align = f"vector_size({v.size}), aligned({v.size // v.lanes}), may_alias"
+    return f"typedef {v.type} {v.name}_u __attribute__(({align}));  // at any address"
+
+
+def _load(v: Vector) -> str:
+    return _function(v.name, f"load_{v.name}", f"const {v.type} *p", f"return *(const {v.name}_u *)p;")
+
+
+def _store(v: Vector) -> str:
+    return _function("void", f"store_{v.name}", f"{v.type} *p, {v.name} x", f"*({v.name}_u *)p = x;")
+
+
+def _splat(v: Vector) -> str:
+    lanes = ", ".join("x" for _ in range(v.lanes))
+    return _function(v.name, f"splat_{v.name}", f"{v.type} x", f"return ({v.name}){{{lanes}}};")
+
+
+def _lanes(v: Vector) -> str:
+    """The mask whose first n lanes are on."""
+    numbers = ", ".join(str(i) for i in range(v.lanes))
+    clamp = f"int k = n < {v.lanes} ? n : {v.lanes};"
+    return _function(v.name, f"first_{v.name}", "long n", clamp, f"return ({v.name}){{{numbers}}} < k;")
+
+
+def _integers(v: Vector) -> str:
+    """The integer vector type of the same lanes, in which bits are blended."""
+    return f"v{v.lanes}{'l' if v.letter == 'd' else 'i'}"
+
+
+def _select(v: Vector) -> str:
+    parameters = f"v{v.lanes}i m, {v.name} x, {v.name} y"
+    if v.letter in "dl":  # gcc makes poor code of lane loops over more than one register
+        bits = f"v{v.lanes}l"
+        wide = f"{bits} w = __builtin_convertvector(m, {bits});"
+        blend = f"return ({v.name})((w & ({bits})x) | (~w & ({bits})y));"
+        return _function(v.name, f"select_{v.name}", parameters, wide, blend)
+    return v.lanewise(f"select_{v.name}", parameters, "m[i] ? x[i] : y[i]")
+
+
+def _masked_load(v: Vector) -> str:
+    parameters = f"const {v.type} *p, v{v.lanes}i m, {v.name} other"
+    return v.lanewise(f"masked_load_{v.name}", parameters, "m[i] ? p[i] : other[i]")
+
+
+def _masked_store(v: Vector) -> str:
+    parameters = f"{v.type} *p, v{v.lanes}i m, {v.name} x"
+    body = (f"for (int i = 0; i < {v.lanes}; i++)", "    if (m[i])", "        p[i] = x[i];")
+    return _function("void", f"masked_store_{v.name}", parameters, *body)
+
+
+def _bool_load(v: Vector) -> str:
+    convert = f"return -__builtin_convertvector(*(const v{v.lanes}b_u *)p, {v.name});"
+    return _function(v.name, f"load_bool_{v.name}", "const bool *p", convert)
+
+
+def _bool_store(v: Vector) -> str:
+    bytes_ = f"v{v.lanes}b"
+    convert = f"*({bytes_}_u *)p = __builtin_convertvector(-m, {bytes_});"
+    return _function("void", f"store_bool_{v.name}", f"bool *p, {v.name} m", convert)
+
+
+def _extreme(name: str, condition: str) -> Callable[[Vector], str]:
+    def build(v: Vector) -> str:
+        mask = condition if v.letter in "if" else f"__builtin_convertvector({condition}, v{v.lanes}i)"
+        body = f"return select_{v.name}({mask}, x, y);"
+        return _function(v.name, f"{name}_{v.name}", f"{v.name} x, {v.name} y", body)
+
+    return build
+
+
+def _tree(name: str, combine: str) -> Callable[[Vector], str]:
+    """Reduces a vector by halves, so that the order of a sum never depends on the compiler."""
+
+    def build(v: Vector) -> str:
+        lines, lanes, value = [], v.lanes, "x"
+        if lanes & (lanes - 1):
+            raise ValueError(f"no reduction of {lanes} lanes: not a power of two")
+        while lanes > 2:
+            half = f"v{lanes // 2}{v.letter}"
+            low, high = (", ".join(map(str, range(a, a + lanes // 2))) for a in (0, lanes // 2))
+            lines.append(f"{half} l{lanes // 2} = __builtin_shufflevector({value}, {value}, {low});")
+            lines.append(f"{half} h{lanes // 2} = __builtin_shufflevector({value}, {value}, {high});")
+            lanes //= 2
+            lines.append(f"{half} r{lanes} = {combine.format(f'l{lanes}', f'h{lanes}', half)};")
+            value = f"r{lanes}"
+        if lanes == 2 and "(" in combine:  # a function of vectors: swap the last two lanes
+            pair = f"v2{v.letter}"
+            lines.append(f"{pair} swapped = __builtin_shufflevector({value}, {value}, 1, 0);")
+            lines.append(f"return ({combine.format(value, 'swapped', pair)})[0];")
+        else:
+            last = combine.format(f"{value}[0]", f"{value}[1]", "") if lanes == 2 else f"{value}[0]"
+            lines.append(f"return {last};")
+        return _function(v.type, f"{name}_{v.name}", f"{v.name} x", *lines)
+
+    return build
+
+
+VECTORS: dict[str, Callable[[Vector], str]] = {
+    "": _typedef,
+    "load": _load,
+    "store": _store,
+    "splat": _splat,
+    "first": _lanes,
+    "select": _select,
+    "masked_load": _masked_load,
+    "masked_store": _masked_store,
+    "load_bool": _bool_load,
+    "store_bool": _bool_store,
+    "max": _extreme("max", "(x > y) | (x != x)"),
+    "min": _extreme("min", "(x < y) | (x != x)"),
+    "maxnum": _extreme("maxnum", "(x > y) | (y != y)"),
+    "minnum": _extreme("minnum", "(x < y) | (y != y)"),
+    "greater": _extreme("greater", "x > y"),
+    "lesser": _extreme("lesser", "x < y"),
+    "sum": _tree("sum", "{0} + {1}"),
+    "product": _tree("product", "{0} * {1}"),
+    "all_of": _tree("all_of", "{0} & {1}"),
+    "any_of": _tree("any_of", "{0} | {1}"),
+    "odd_of": _tree("odd_of", "{0} ^ {1}"),
+    "largest": _tree("largest", "max_{2}({0}, {1})"),
+    "smallest": _tree("smallest", "min_{2}({0}, {1})"),
+    "largest_num": _tree("largest_num", "maxnum_{2}({0}, {1})"),
+    "smallest_num": _tree("smallest_num", "minnum_{2}({0}, {1})"),
+}
+"""Functions on vectors, by the part of their name before the vector type: `load_v16f`."""
+
+ARITY = {"fma": 3, "copysign": 2, "pow": 2, "atan2": 2}
+
+
+def _lanewise_math(function: str, v: Vector) -> str:
+    """`sqrt_v16f`: a function of <math.h>, lane by lane; one instruction where the machine has it."""
+    names = "xyz"[: ARITY.get(function, 1)]
+    parameters = ", ".join(f"{v.name} {n}" for n in names)
+    arguments = ", ".join(f"{n}[i]" for n in names)
+    suffix = "f" if v.letter == "f" else ""
+    return v.lanewise(f"{function}_{v.name}", parameters, f"{function}{suffix}({arguments})")
+
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_VECTOR_NAME = re.compile(r"(?:(\w+)_)?(v\d+[a-z])(_u)?")
+
+
+def _definition(word: str) -> str | None:
+    """The C text that defines a name, or None where it is not a primitive."""
+    if word in SCALARS:
+        return SCALARS[word]
+    match = _VECTOR_NAME.fullmatch(word)
+    if match is None or match[2][-1] not in ELEMENTS:
+        return None
+    function, vector, unaligned = match[1] or "", Vector(match[2]), match[3]
+    if unaligned:
+        return _unaligned(vector)
+    if function in VECTORS:
+        return VECTORS[function](vector)
+    return _lanewise_math(function, vector) if function in MATH else None
+
+
+_cache: dict[str, str | None] = {}
+
+
+def primitives_for(text: str) -> list[str]:
+    """Definitions of all primitives that a C text mentions, each after those it needs itself."""
+    found: dict[str, str] = {}
+
+    def visit(source: str) -> None:
+        for word in dict.fromkeys(_WORD.findall(source)):
+            if word in found:
+                continue
+            if word not in _cache:
+                _cache[word] = _definition(word)
+            definition = _cache[word]
+            if definition is None:
+                continue
+            found[word] = ""  # a function mentions its own name
+            visit(definition)
+            del found[word]
+            found[word] = definition
+
+    visit(text)
+    types = [d for d in found.values() if d.startswith("typedef")]
+    return types + [d for d in found.values() if not d.startswith("typedef")]
+
+
+_MATH_CALL = re.compile(r"\b(?:" + "|".join(sorted(MATH)) + r")[f]?\(|\b(?:INFINITY|NAN)\b")
+_BOOL = re.compile(r"\b(?:bool|true|false)\b")
+
+
+def includes_for(text: str) -> list[str]:
+    """The headers that a C text needs; few, since each costs time in every unit."""
+    wanted: Iterable[tuple[str, re.Pattern[str]]] = (("math.h", _MATH_CALL), ("stdbool.h", _BOOL))
+    return [f"#include <{header}>" for header, pattern in wanted if pattern.search(text)]

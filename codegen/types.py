@@ -1,0 +1,145 @@
+"""C types of IR types, and how a memref is declared and subscripted."""
+
+# pyright: basic
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    Attribute,
+    Float32Type,
+    Float64Type,
+    IndexType,
+    IntegerType,
+    MemRefType,
+    NoneAttr,
+    StridedLayoutAttr,
+    VectorType,
+)
+
+from .expr import MULTIPLY, TEXT, UNARY, Expr
+
+
+class CodegenError(Exception):
+    """Something has no C form; the message names the op and its Python line."""
+
+
+INTEGERS = {1: "bool", 8: "u8", 16: "short", 32: "int", 64: "long"}
+UNSIGNED = {"u8": "u8", "short": "u16", "int": "u32", "long": "u64", "bool": "bool"}
+SIGNED = {"u8": "i8"}
+"""Types whose signed form has another name."""
+
+VECTOR_LETTERS = {"float": "f", "double": "d", "bool": "i", "u8": "b", "short": "s", "int": "i", "long": "l"}
+"""`v16f` is 16 floats. Masks (lanes of i1) are ints, 0 or -1."""
+
+
+def scalar_type(type_: Attribute) -> str:
+    """The C type of a number."""
+    kind = type(type_)
+    if kind is IndexType:
+        return "long"
+    if kind is Float32Type:
+        return "float"
+    if kind is Float64Type:
+        return "double"
+    if isinstance(type_, IntegerType) and type_.width.data in INTEGERS:
+        return INTEGERS[type_.width.data]
+    raise CodegenError(f"no C type for {type_}")
+
+
+def c_type(type_: Attribute) -> str:
+    """The C type of a number or a vector of numbers."""
+    if isinstance(type_, VectorType):
+        shape = type_.get_shape()
+        if len(shape) != 1:
+            raise CodegenError(f"no C type for {type_}: vectors are 1-D")
+        return f"v{shape[0]}{VECTOR_LETTERS[scalar_type(type_.element_type)]}"
+    return scalar_type(type_)
+
+
+def element(type_: Attribute) -> Attribute:
+    """The type of a lane of a vector; a scalar type itself."""
+    return type_.element_type if isinstance(type_, VectorType) else type_
+
+
+def is_mask(type_: Attribute) -> bool:
+    """Whether the type is i1 or a vector of i1."""
+    scalar = element(type_)
+    return isinstance(scalar, IntegerType) and scalar.width.data == 1
+
+
+@dataclass(slots=True)
+class Array:
+    """A memref in C: `x[i][j]` if its strides nest, `x[i * 7 + j]` if not; a local of rank 0 is a plain variable."""
+
+    name: str
+    element: str
+    rows: tuple[int, ...] | None
+    """Extents behind the first index (the C type is `element x[][rows…]`); None where strides do not nest."""
+    strides: tuple[int, ...]
+    variable: bool = False
+
+    def subscript(self, indices: Sequence[Expr]) -> Expr:
+        """The element at these indices, an lvalue."""
+        if not self.strides:
+            return Expr(self.name) if self.variable else Expr(f"*{self.name}", UNARY)
+        reads = any(i.reads for i in indices)
+        if self.rows is not None:
+            return Expr(self.name + "".join(f"[{i.text}]" for i in indices), TEXT, reads)
+        terms = [
+            f"{i.within(MULTIPLY)} * {s}" if s != 1 else i.text for i, s in zip(indices, self.strides, strict=True)
+        ]
+        return Expr(f"{self.name}[{' + '.join(terms)}]", TEXT, reads)
+
+    def address(self, indices: Sequence[Expr]) -> Expr:
+        """The address of the element at these indices."""
+        if not self.strides:
+            return Expr(f"&{self.name}", UNARY) if self.variable else Expr(self.name)
+        target = self.subscript(indices)
+        return Expr(f"&{target.text}", UNARY, target.reads)
+
+    @property
+    def pointer_text(self) -> str:
+        """The array as an argument of a call."""
+        return f"&{self.name}" if self.variable else self.name
+
+    def pointer(self, name: str, const: bool = False) -> str:
+        """A declaration of a pointer of this kind: `float (*x)[784]`."""
+        qualifier = "const " if const else ""
+        if not self.rows:
+            return f"{qualifier}{self.element} *{name}"
+        return f"{qualifier}{self.element} (*{name}){''.join(f'[{r}]' for r in self.rows)}"
+
+
+def strides_of(type_: MemRefType) -> tuple[int, ...]:
+    """Strides of a memref in elements; those of a dynamic leading extent are still known."""
+    shape = type_.get_shape()
+    if isinstance(type_.layout, StridedLayoutAttr):
+        strides = tuple(DYNAMIC_INDEX if isinstance(s, NoneAttr) else s.data for s in type_.layout.strides)
+    elif isinstance(type_.layout, NoneAttr):
+        strides, stride = [], 1
+        for extent in reversed(shape):
+            strides.append(stride)
+            stride *= extent
+        strides = tuple(reversed(strides))
+        if DYNAMIC_INDEX in shape[1:]:
+            raise CodegenError(f"no C type for {type_}: only the first extent may be dynamic")
+    else:
+        raise CodegenError(f"no C type for {type_}: layout {type_.layout}")
+    if DYNAMIC_INDEX in strides:
+        raise CodegenError(f"no C type for {type_}: dynamic strides")
+    return strides
+
+
+def array(name: str, type_: MemRefType, variable: bool = False) -> Array:
+    """How a memref of this type is declared and subscripted in C."""
+    strides = strides_of(type_)
+    rows: tuple[int, ...] | None = ()
+    if isinstance(type_.layout, NoneAttr):
+        rows = tuple(type_.get_shape()[1:])
+    elif strides:
+        nests = strides[-1] == 1 and all(b > 0 and a % b == 0 for a, b in zip(strides, strides[1:], strict=False))
+        rows = tuple(a // b for a, b in zip(strides, strides[1:], strict=False)) if nests else None
+    return Array(name, c_type(type_.element_type), rows, strides, variable)
