@@ -1,0 +1,37 @@
+"""Passes by name. Each row imports its module when the pass is asked for, so that start-up stays fast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from xdsl.passes import ModulePass
+
+
+def _lazy(module: str, name: str) -> Callable[[], type[ModulePass]]:
+    """A factory for the class `name` in passes/`module`."""
+    return lambda: getattr(import_module(f".{module}", __package__), name)
+
+
+PASSES: dict[str, Callable[[], type[ModulePass]]] = {
+    # every level
+    "cse": _lazy("cse", "CSE"),
+    "dce": _lazy("dce", "DCE"),
+    "hoist-invariants": _lazy("hoist", "HoistInvariants"),
+    "cleanup": _lazy("cleanup", "Cleanup"),
+    # hl
+    "differentiate": _lazy("hl.differentiate", "Differentiate"),
+    "canonicalize": _lazy("hl.canonicalize", "Canonicalize"),
+    "simplify": _lazy("hl.simplify", "Simplify"),
+    "decompose": _lazy("hl.decompose", "Decompose"),
+    # kernels
+    # linalg
+    # memref
+    # loops
+}
+"""Factories of pass classes, in flow order."""
+
+
+def pass_by_name(name: str) -> type[ModulePass]:
+    """The class of a pass. Raises KeyError for an unknown name."""
+    return PASSES[name]()

@@ -1,0 +1,27 @@
+"""Cleanup: what every lowering leaves behind. `cse`, then `hoist-invariants`, then `dce`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.dialects.func import FuncOp
+
+from ..dialects.effects import register_effects
+from .cse import eliminate_common_subexpressions
+from .dce import eliminate_dead_code
+from .hoist import hoist_invariants
+from .pass_base import FunctionPass
+
+
+@dataclass(frozen=True)
+class Cleanup(FunctionPass):
+    """Merges equal ops, hoists invariant ones, removes dead ones. Linear in the size of a function, times loop depth."""
+
+    name = "cleanup"
+
+    def apply_to_function(self, function: FuncOp) -> None:
+        register_effects()
+        eliminate_common_subexpressions(function.body)
+        if hoist_invariants(function.body):
+            eliminate_common_subexpressions(function.body)
+        eliminate_dead_code(function.body)

@@ -1,0 +1,96 @@
+"""What passes ask about memory: which op touches which buffer. Two different buffers never overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xdsl.dialects.builtin import MemRefType
+from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.traits import (
+    IsTerminator,
+    MemoryEffect,
+    MemoryEffectKind,
+    NoMemoryEffect,
+    RecursiveMemoryEffect,
+    get_effects,
+)
+
+_PURE: dict[type[Operation], bool] = {}
+_VIEWS = frozenset(
+    "memref." + name
+    for name in ("view", "subview", "cast", "collapse_shape", "expand_shape", "reinterpret_cast", "memory_space_cast")
+)
+_HINTS = frozenset({"spmd.prefetch"})
+"""Ops whose effects only keep them alive."""
+
+
+def is_pure(op: Operation) -> bool:
+    """Whether an op, by its class, only computes its results from its operands. Terminators too: they hand values on."""
+    kind = type(op)
+    pure = _PURE.get(kind)
+    if pure is None:
+        traits = op.get_traits_of_type(MemoryEffect)
+        pure = op.has_trait(IsTerminator) or (len(traits) > 0 and all(isinstance(t, NoMemoryEffect) for t in traits))
+        _PURE[kind] = pure
+    return pure
+
+
+def is_removable(op: Operation) -> bool:
+    """Whether nobody would miss an op whose results are unused: at most it reads, or makes a buffer."""
+    if op.has_trait(IsTerminator):
+        return False
+    if is_pure(op):
+        return True
+    effects = get_effects(op)
+    return effects is not None and all(e.kind in (MemoryEffectKind.READ, MemoryEffectKind.ALLOC) for e in effects)
+
+
+def buffer_of(value: SSAValue) -> SSAValue:
+    """The buffer that a memref is a view of."""
+    while isinstance(value, OpResult) and value.op.name in _VIEWS:
+        value = value.op.operands[0]
+    return value
+
+
+def reads_of(op: Operation) -> set[SSAValue] | None:
+    """The buffers that an op without regions reads, where reading is all it does; else None."""
+    if op.regions:
+        return None
+    effects = get_effects(op)
+    if not effects or any(e.kind is not MemoryEffectKind.READ for e in effects):
+        return None
+    return {buffer_of(v) for v in op.operands if isinstance(v.type, MemRefType)}
+
+
+class Writes:
+    """The buffers that some ops write."""
+
+    def __init__(self, ops: Iterable[Operation] = ()) -> None:
+        self.buffers: set[SSAValue] = set()
+        self.everything = False
+        """One of the ops may write anything: it is unknown, or waits for other threads."""
+        for op in ops:
+            self._add(op)
+
+    def _add(self, op: Operation) -> None:
+        if is_pure(op) or op.name in _HINTS or op.has_trait(RecursiveMemoryEffect):
+            return
+        effects = get_effects(op)
+        if effects is None:
+            self.everything = True
+            return
+        for effect in effects:
+            if effect.kind in (MemoryEffectKind.READ, MemoryEffectKind.ALLOC):
+                continue
+            values = [effect.value] if isinstance(effect.value, SSAValue) else op.operands
+            found = {buffer_of(v) for v in values if isinstance(v.type, MemRefType)}
+            self.buffers |= found
+            self.everything |= not found
+
+    def __contains__(self, buffer: SSAValue) -> bool:
+        return self.everything or buffer in self.buffers
+
+
+def writes_inside(op: Operation) -> Writes:
+    """What an op and everything in its regions writes."""
+    return Writes(op.walk())

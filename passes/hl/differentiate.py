@@ -1,0 +1,170 @@
+"""Differentiate: puts ops in the place of `hl.gradient`, by reverse mode.
+
+    %h = hl.tanh %w                  : tensor<4xf32>                  loc(net.py:3)
+    %l = hl.reduce_sum %h over [0]   : tensor<4xf32> -> tensor<f32>   loc(net.py:4)
+    %g = hl.gradient %l wrt %w       : tensor<4xf32>
+    ->
+    %h = hl.tanh %w
+    %l = hl.reduce_sum %h over [0]
+    %1 = hl.constant 1.0             : tensor<f32>
+    %2 = hl.broadcast %1 along []    : tensor<f32> -> tensor<4xf32>   loc("gradient"(net.py:4))
+    %3 = hl.mul %h, %h               : tensor<4xf32>                  loc("gradient"(net.py:3))
+    %4 = hl.sub %ones, %3            : ...
+    %g = hl.mul %2, %4               : ...
+
+Gradients are taken in program order, so that the derivative of a derivative finds ops where the inner one stood.
+Afterwards `hl.variable` and `hl.stop_gradient` have done their work and go. Values that do not influence the loss get
+zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Block, Operation, OpResult, SSAValue
+
+from ...dialects.hl.autodiff import GradientOp, StopGradientOp, VariableOp
+from ...dialects.hl.base import HLOp, attributes_of
+from ...dialects.hl.builder import IRBuilder
+from ...dialects.locations import gradient_of
+from ...dialects.types import DYNAMIC, TensorSpec, dtype_of_ir, spec_of
+from ..pass_base import FunctionPass, fail, parent_block, replace, walk
+from .gradients import GRADIENTS, NO_GRADIENT, Call
+
+
+@dataclass(frozen=True)
+class Differentiate(FunctionPass):
+    """Reverse-mode differentiation of every `hl.gradient`."""
+
+    name = "differentiate"
+
+    def apply_to_function(self, function: FuncOp) -> None:
+        expand_gradients(function)
+        for op in walk(function.body):
+            if isinstance(op, VariableOp | StopGradientOp):
+                replace(op, [op.x])
+
+
+def expand_gradients(function: FuncOp) -> None:
+    """Replaces each `hl.gradient` of a function, inner ones first."""
+    for op in walk(function.body):
+        if not isinstance(op, GradientOp):
+            continue
+        block = parent_block(op)
+        for value in op.operands:
+            if value.owner is not block and not (isinstance(value, OpResult) and value.op.parent is block):
+                fail(op, f"{op.name} in a region: expected values of the same block, got one from outside")
+        builder = IRBuilder(block, op, op.location)
+        one = builder.constant(1.0, *spec_of(op.y.type))
+        cotangents = reverse(builder, {op.y: one}, op.xs)
+        builder.location = op.location
+        gradients = [
+            found if found is not None else builder.constant(0.0, *_static_spec(op, x))
+            for x, found in zip(op.xs, cotangents, strict=True)
+        ]
+        replace(op, gradients)
+
+
+def _static_spec(op: Operation, value: SSAValue) -> TensorSpec:
+    """Shape and element type of a value; fails where a constant of that shape cannot be written."""
+    spec = spec_of(value.type)
+    if DYNAMIC in spec.shape:
+        fail(op, f"{op.name}: expected a static shape, got {spec}")
+    return spec
+
+
+def reverse(
+    builder: IRBuilder, seeds: Mapping[SSAValue, SSAValue], wrt: Sequence[SSAValue]
+) -> list[SSAValue | None]:
+    """The cotangents of `wrt`, given those of some results; None where these do not depend on it.
+
+    Everything is inserted at the builder's anchor, which stands behind the seeded values in the same block. Each
+    forward op is visited once; sums are made where a value is used more than once.
+    """
+    active = _active(builder.block, list(seeds), wrt)
+    cotangents: dict[SSAValue, SSAValue] = dict(seeds)
+    remaining = {op for op in active if isinstance(op, Operation)}
+    op = builder.anchor.prev_op if builder.anchor is not None else builder.block.last_op
+    while remaining and op is not None:
+        if op in remaining:
+            remaining.remove(op)
+            _visit(builder, op, active, cotangents)
+        op = op.prev_op
+    return [cotangents.get(x) for x in wrt]
+
+
+def _active(
+    block: Block, results: Sequence[SSAValue], wrt: Sequence[SSAValue]
+) -> set[SSAValue | Operation]:
+    """Values, and ops of the block that make them, which depend on `wrt` and on which `results` depend."""
+    active: set[SSAValue | Operation] = set(wrt)
+    for op in _slice(block, results):
+        if type(op) in NO_GRADIENT or not any(v in active for v in _inputs(op)):
+            continue
+        differentiable = [r for r in op.results if _is_float(r)]
+        if differentiable:
+            active.add(op)
+            active.update(differentiable)
+    return active
+
+
+def _slice(block: Block, results: Sequence[SSAValue]) -> list[Operation]:
+    """The ops of a block that results depend on, operands before users."""
+    order: list[Operation] = []
+    seen: set[Operation] = set()
+    stack: list[tuple[Operation | None, bool]] = [(_owner(v, block), False) for v in reversed(results)]
+    while stack:
+        op, done = stack.pop()
+        if op is None:
+            continue
+        if done:
+            order.append(op)
+        elif op not in seen:
+            seen.add(op)
+            stack.append((op, True))
+            stack.extend((_owner(v, block), False) for v in reversed(_inputs(op)))
+    return order
+
+
+def _owner(value: SSAValue, block: Block) -> Operation | None:
+    """The op of this block that makes a value; None for arguments and values from outside."""
+    return value.op if isinstance(value, OpResult) and value.op.parent is block else None
+
+
+def _inputs(op: Operation) -> Sequence[SSAValue]:
+    """All values that an op, or what it contains, uses."""
+    if not op.regions:
+        return op.operands
+    return list(chain(op.operands, *(inner.operands for region in op.regions for inner in region.walk())))
+
+
+def _is_float(value: SSAValue) -> bool:
+    element = value.type.element_type if isinstance(value.type, TensorType) else value.type
+    dtype = dtype_of_ir(element)
+    return dtype is None or dtype.kind == "float"
+
+
+def _visit(
+    builder: IRBuilder, op: Operation, active: set[SSAValue | Operation], cotangents: dict[SSAValue, SSAValue]
+) -> None:
+    """Hands the cotangents of an op's results on to its operands."""
+    known = [cotangents.get(r) for r in op.results]
+    if all(ct is None for ct in known):
+        return
+    rule = GRADIENTS.get(type(op)) if isinstance(op, HLOp) else None  # pyright: ignore[reportArgumentType]
+    if rule is None:
+        fail(op, f"cannot differentiate through {op.name}: there is no gradient rule for it")
+    builder.location = gradient_of(op.location)
+    needs = [v in active for v in op.operands]
+    given = rule(builder, Call(op.operands, op.results, known, attributes_of(op), needs))
+    for operand, ct, need in zip(op.operands, given, needs, strict=True):
+        if ct is not None and need:
+            before = cotangents.get(operand)
+            cotangents[operand] = ct if before is None else builder.add(before, ct)
+
+
+__all__ = ["Differentiate", "expand_gradients", "reverse"]
