@@ -195,13 +195,13 @@ class _Nest:
         self.op = op
         self.initial = initial
         self.extents = _extents(op)
-        parallel, reduction = loop_order(op)
+        parallel, reduction = ([d for d in dims if self.extents[d] != 1] for dims in loop_order(op))
         self.order = parallel + reduction
         self.parallel_depth = len(parallel)
-        self.depth_of = {d: depth + 1 for depth, d in enumerate(self.order)}
+        self.depth_of = {d: 0 for d in range(len(self.extents))} | {d: k + 1 for k, d in enumerate(self.order)}
         self.emitters = [emitter]
         self.after = emitter
-        self.index: dict[int, SSAValue] = {}
+        self.index: dict[int, SSAValue] = {d: emitter.index(0) for d, n in enumerate(self.extents) if n == 1}
         self.expressions: dict[AffineExpr, SSAValue] = {}
         self.depths: dict[SSAValue, int] = {}
         """The depth at which each value made in the nest is available; others are at 0."""
@@ -368,6 +368,9 @@ def _lower_fill(op: linalg.FillOp, emitter: Emitter) -> None:
         inside, indices = emitter, []
         blocks: list[Emitter] = []
         for d, extent in enumerate(shape):
+            if extent == 1:
+                indices.append(inside.index(0))
+                continue
             loop = inside.loop(inside.index(0), inside.index(extent), inside.index(1), (), {PARALLEL: UNIT}, _LOOP_NAMES[d])
             inside = inside.inside(loop.body.block)
             indices.append(loop.body.block.args[0])

@@ -1,0 +1,139 @@
+"""Who touches which memory, where: the questions that fusion, parallelization and vectorization ask of loops."""
+
+# pyright: basic
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects import arith, memref, vector
+from xdsl.dialects.builtin import MemRefType
+from xdsl.ir import Block, Operation, SSAValue
+
+from .build import constant_value
+
+_VIEWS = (memref.CollapseShapeOp, memref.ExpandShapeOp, memref.ReinterpretCastOp, memref.ViewOp, memref.CastOp)
+
+
+def root(buffer: SSAValue) -> SSAValue:
+    """The argument or allocation that a buffer is a view of."""
+    while isinstance(buffer.owner, _VIEWS):
+        buffer = buffer.owner.operands[0]
+    return buffer
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One operation that reads or writes memory."""
+
+    op: Operation
+    buffer: SSAValue
+    indices: tuple[SSAValue, ...]
+    writes: bool
+
+
+_ACCESSORS: dict[type[Operation], Callable[..., Access]] = {
+    memref.LoadOp: lambda op: Access(op, op.memref, tuple(op.indices), False),
+    memref.StoreOp: lambda op: Access(op, op.memref, tuple(op.indices), True),
+    vector.LoadOp: lambda op: Access(op, op.base, tuple(op.indices), False),
+    vector.StoreOp: lambda op: Access(op, op.base, tuple(op.indices), True),
+    vector.MaskedLoadOp: lambda op: Access(op, op.base, tuple(op.indices), False),
+    vector.MaskedStoreOp: lambda op: Access(op, op.base, tuple(op.indices), True),
+}
+
+
+def access(op: Operation) -> Access | None:
+    """What an operation itself accesses, or None."""
+    rule = _ACCESSORS.get(type(op))
+    return None if rule is None else rule(op)
+
+
+def accesses(ops: Iterable[Operation]) -> list[Access]:
+    """All accesses of operations and what they contain, in order."""
+    found: list[Access] = []
+    for op in ops:
+        for inner in op.walk():
+            rule = _ACCESSORS.get(type(inner))
+            if rule is not None:
+                found.append(rule(inner))
+    return found
+
+
+def by_root(found: Iterable[Access]) -> dict[SSAValue, list[Access]]:
+    """Accesses by the memory that they touch."""
+    result: dict[SSAValue, list[Access]] = {}
+    for item in found:
+        result.setdefault(root(item.buffer), []).append(item)
+    return result
+
+
+def conflicting_roots(a: Sequence[Access], b: Sequence[Access]) -> list[tuple[list[Access], list[Access]]]:
+    """The accesses, by memory, of two pieces of code that touch the same memory, at least one of them writing."""
+    first, second = by_root(a), by_root(b)
+    return [
+        (first[key], second[key])
+        for key in first
+        if key in second and (any(x.writes for x in first[key]) or any(x.writes for x in second[key]))
+    ]
+
+
+def same_iteration(a: Sequence[Access], iv_a: SSAValue, b: Sequence[Access], iv_b: SSAValue) -> bool:
+    """Whether all accesses to one buffer, in two loops, meet only in iterations of equal number.
+
+    So it is where one index of all of them is the loop's counter, plus the same constant.
+    """
+    everything = [(x, iv_a) for x in a] + [(x, iv_b) for x in b]
+    if len({x.buffer for x, _ in everything}) != 1:
+        return False
+    for position in range(len(a[0].indices)):
+        offsets = {_offset(x.indices[position], iv) for x, iv in everything}
+        if len(offsets) == 1 and None not in offsets:
+            return True
+    return False
+
+
+def _offset(index: SSAValue, iv: SSAValue) -> int | None:
+    """k where an index is iv + k."""
+    if index is iv:
+        return 0
+    op = index.owner
+    if type(op) is arith.AddiOp and op.lhs is iv:
+        return constant_value(op.rhs)
+    return None
+
+
+def is_inside(op: Operation, block: Block) -> bool:
+    """Whether an operation stands in a block or in something nested in it."""
+    return ancestor_in(op, block) is not None
+
+
+def ancestor_in(op: Operation, block: Block) -> Operation | None:
+    """The operation of `block` that is or contains `op`."""
+    current: Operation | None = op
+    while current is not None and current.parent is not block:
+        current = current.parent_op()
+    return current
+
+
+def uses_of(value: SSAValue) -> list[Operation]:
+    """The operations that use a value."""
+    return [use.operation for use in value.uses]
+
+
+def defined_inside(value: SSAValue, op: Operation) -> bool:
+    """Whether a value is made by an operation or inside of it."""
+    owner = value.owner
+    current = owner if isinstance(owner, Operation) else owner.parent_op()
+    while current is not None:
+        if current is op:
+            return True
+        current = current.parent_op()
+    return False
+
+
+def element_count(type_: MemRefType) -> int:
+    """How many elements a static buffer has."""
+    count = 1
+    for extent in type_.get_shape():
+        count *= extent
+    return count
