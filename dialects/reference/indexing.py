@@ -1,0 +1,54 @@
+"""Meaning of dialects/hl/indexing.py."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..hl import indexing as i
+from .table import Array, Table
+
+
+def blocks(x: Array, axis: int, batch_dims: int) -> tuple[int, int, int, int]:
+    """Extents of x seen as [batch, before the axis, axis, behind it]."""
+    shape = x.shape
+    return math.prod(shape[:batch_dims]), math.prod(shape[batch_dims:axis]), shape[axis], math.prod(shape[axis + 1 :])
+
+
+def rows(indices: Array, batch: int, before: int, extent: int) -> Array:
+    """For x seen as a matrix [batch * before * axis, behind]: the row that each [batch, before, index] speaks of."""
+    start = np.arange(batch * before, dtype=np.int64).reshape(batch, before, 1) * extent
+    return (start + indices.reshape(batch, 1, math.prod(indices.shape) // max(batch, 1))).reshape(-1)
+
+
+def gather(x: Array, indices: Array, *, axis: int, batch_dims: int) -> Array:
+    shape = x.shape[:axis] + indices.shape[batch_dims:] + x.shape[axis + 1 :]
+    if math.prod(shape) == 0:
+        return np.empty(shape, x.dtype)
+    if batch_dims == 0:
+        return x.take(indices, axis, mode="clip")
+    batch, before, extent, behind = blocks(x, axis, batch_dims)
+    where = rows(indices.clip(0, extent - 1), batch, before, extent)
+    return x.reshape(-1, behind)[where].reshape(shape)
+
+
+def scatter_add(base: Array, indices: Array, updates: Array, *, axis: int, batch_dims: int) -> Array:
+    result = base.copy()
+    if updates.size == 0 or result.size == 0:
+        return result
+    batch, before, extent, behind = blocks(base, axis, batch_dims)
+    inside = (indices >= 0) & (indices < extent)
+    where = rows(np.where(inside, indices, -batch * before * extent), batch, before, extent)
+    flat, added = result.reshape(-1, behind), updates.reshape(-1, behind)
+    if not inside.all():
+        where, added = where[where >= 0], added[where >= 0]
+    order = where.argsort(kind="stable")
+    where = where[order]
+    if where.size:
+        first = np.flatnonzero(np.diff(where, prepend=-1))
+        flat[where[first]] += np.add.reduceat(added[order], first, 0)
+    return result
+
+
+TABLE: Table = {i.GatherOp: gather, i.ScatterAddOp: scatter_add}
