@@ -12,6 +12,7 @@ from xdsl.dialects import math as math_dialect
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IntegerAttr, VectorType
 from xdsl.ir import Attribute, Operation, SSAValue
 
+from ..dialects import vectorx
 from .expr import EQUAL, Expr, binary, call, cast, ternary, unary
 from .printer import Printer, Rule
 from .types import SIGNED, UNSIGNED, CodegenError, c_type, element, is_mask, scalar_type
@@ -484,6 +485,7 @@ ARITHMETIC: dict[type[Operation], Rule] = {
     arith.CmpiOp: print_compare_integers,
     arith.CmpfOp: print_compare_floats,
     arith.SelectOp: print_select,
+    vectorx.SelectOp: print_select,
     **dict.fromkeys(
         (arith.SIToFPOp, arith.FPToSIOp, arith.ExtFOp, arith.TruncFOp, arith.ExtSIOp), print_plain_conversion
     ),

@@ -35,7 +35,12 @@ def make_context() -> Context:
 
         return SPMD
 
-    for name, factory in (("hl", hl), ("linalgx", linalgx), ("spmd", spmd)):
+    def vectorx():
+        from .vectorx import VECTORX
+
+        return VECTORX
+
+    for name, factory in (("hl", hl), ("linalgx", linalgx), ("spmd", spmd), ("vectorx", vectorx)):
         context.register_dialect(name, factory)
     return context
 
