@@ -25,7 +25,7 @@ from .memory import MEMORY
 from .names import RESERVED, Names, identifier
 from .primitives import includes_for, primitives_for
 from .printer import Printer, Rule, at_line, comment_text
-from .types import Array, CodegenError, array, c_type
+from .types import Array, CodegenError, c_type
 from .vectors import VECTOR
 
 C: dict[type[Operation], Rule] = {**CONTROL, **MEMORY, **ARITHMETIC, **VECTOR}

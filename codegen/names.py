@@ -5,22 +5,12 @@ from __future__ import annotations
 import re
 
 KEYWORDS = frozenset(
-    """auto break case char const continue default do double else enum extern float for goto if inline int long register
-    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm typeof
-    bool true false and or not xor nullptr constexpr alignas alignof static_assert thread_local
-    new class template this operator private public namespace using delete try catch throw virtual friend
-    main NULL I INFINITY NAN HUGE_VAL EOF unix linux i386 errno assert u8 u16 u32 u64 i8
-    omp_get_thread_num omp_get_num_threads min max floor_div ceil_div
-    mulhi as_int as_float as_long as_double isnan isinf isfinite signbit
-    GOMP_barrier GOMP_parallel malloc free calloc realloc memcpy memmove memset memcmp abort exit""".split()
+    ["auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "asm", "typeof", "bool", "true", "false", "and", "or", "not", "xor", "nullptr", "constexpr", "alignas", "alignof", "static_assert", "thread_local", "new", "class", "template", "this", "operator", "private", "public", "namespace", "using", "delete", "try", "catch", "throw", "virtual", "friend", "main", "NULL", "I", "INFINITY", "NAN", "HUGE_VAL", "EOF", "unix", "linux", "i386", "errno", "assert", "u8", "u16", "u32", "u64", "i8", "omp_get_thread_num", "omp_get_num_threads", "min", "max", "floor_div", "ceil_div", "mulhi", "as_int", "as_float", "as_long", "as_double", "isnan", "isinf", "isfinite", "signbit", "GOMP_barrier", "GOMP_parallel", "malloc", "free", "calloc", "realloc", "memcpy", "memmove", "memset", "memcmp", "abort", "exit"]
 )
 """What may not be used as a name: C, C++ (for CUDA), macros of common headers, and what generated code itself calls."""
 
 MATH = frozenset(
-    """sqrt cbrt fabs exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh
-    atanh erf erfc pow fmod remainder floor ceil round trunc rint nearbyint roundeven fma fmax fmin copysign hypot
-    tgamma lgamma ldexp frexp scalbn modf nextafter logb ilogb fdim lrint llrint lround llround remquo gamma
-    j0 j1 jn y0 y1 yn abs labs llabs significand drem finite""".split()
+    ["sqrt", "cbrt", "fabs", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "pow", "fmod", "remainder", "floor", "ceil", "round", "trunc", "rint", "nearbyint", "roundeven", "fma", "fmax", "fmin", "copysign", "hypot", "tgamma", "lgamma", "ldexp", "frexp", "scalbn", "modf", "nextafter", "logb", "ilogb", "fdim", "lrint", "llrint", "lround", "llround", "remquo", "gamma", "j0", "j1", "jn", "y0", "y1", "yn", "abs", "labs", "llabs", "significand", "drem", "finite"]
 )
 """Functions of <math.h>; each also exists with the suffix f (float) and l (long double)."""
 

@@ -1,0 +1,120 @@
+"""A loaded program: its library, its scratch memory, and calls that cost little beside the C.
+
+    program = Program(entry.library, entry.plan)
+    call = program.bind(addresses)        # once: one pointer for each buffer of the step
+    call.set(3, address)                  # only what changed since
+    call.run()
+
+The plan says `entry` (the C function), `buffers` (how many), `arena` and `workspace` (bytes).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import threading
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import threads
+
+ALIGNMENT = 64
+HUGE = 4 * 1024 * 1024
+"""From this size on, scratch memory asks for huge pages."""
+
+
+class Scratch:
+    """Zeroed memory of the process's own, at an aligned address."""
+
+    def __init__(self, size: int):
+        self.size = size
+        private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
+        # A private mapping: after a fork, parent and child do not write into each other's memory.
+        self._memory = mmap.mmap(-1, max(size, 1) + (2 << 20 if size >= HUGE else 0), **private)
+        if size >= HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
+            try:
+                self._memory.madvise(mmap.MADV_HUGEPAGE)
+            except OSError:
+                pass  # a kernel without huge pages
+        start = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
+        step = 2 << 20 if size >= HUGE else ALIGNMENT
+        self.address = -(-start // step) * step
+
+
+class Program:
+    """A compiled step in memory. Its scratch memory is allocated at the first call and goes with the program."""
+
+    def __init__(self, library: Path, plan: Mapping[str, Any]):
+        self.library = library
+        self.plan = plan
+        self.buffers = int(plan["buffers"])
+        self._loaded = ctypes.CDLL(os.fspath(library))
+        self.function = self._loaded[str(plan.get("entry", "step"))]
+        self.function.restype = None
+        self.function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
+        self.lock = threading.Lock()
+        """Scratch memory is shared by all calls: one at a time."""
+        self._scratch: tuple[Scratch, Scratch] | None = None
+        _programs.add(self)
+
+    def bind(self, addresses: Sequence[int] | None = None) -> Call:
+        """A call with one pointer for each buffer."""
+        return Call(self, addresses)
+
+    def scratch(self) -> tuple[Scratch, Scratch]:
+        """Arena and workspace, allocated when first asked for."""
+        if self._scratch is None:
+            self._scratch = Scratch(int(self.plan.get("arena", 0))), Scratch(int(self.plan.get("workspace", 0)))
+        return self._scratch
+
+
+class Call:
+    """The arguments of a program, filled once and changed one by one."""
+
+    __slots__ = ("_arguments", "_pointers", "program")
+
+    def __init__(self, program: Program, addresses: Sequence[int] | None = None):
+        self.program = program
+        self._pointers = (ctypes.c_void_p * max(program.buffers, 1))()
+        self._arguments: tuple[Any, ...] | None = None
+        if addresses is not None:
+            if len(addresses) != program.buffers:
+                raise ValueError(f"expected {program.buffers} buffers, given {len(addresses)}")
+            self.set_all(addresses)
+
+    def set(self, index: int, address: int) -> None:
+        """Changes one pointer."""
+        self._pointers[index] = address
+
+    def set_all(self, addresses: Iterable[int], start: int = 0) -> None:
+        """Changes consecutive pointers."""
+        values = list(addresses)
+        self._pointers[start : start + len(values)] = values  # type: ignore[assignment]
+
+    def run(self, changes: Iterable[tuple[int, int]] = ()) -> None:
+        """Changes some pointers, then calls the program."""
+        program = self.program
+        with program.lock:
+            pointers = self._pointers
+            for index, address in changes:
+                pointers[index] = address
+            if self._arguments is None:
+                arena, workspace = program.scratch()
+                self._arguments = (ctypes.addressof(pointers), arena.address, workspace.address)
+            program.function(*self._arguments, threads.get_num_threads())
+
+
+_programs: weakref.WeakSet[Program] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """A lock that another thread held while forking would never be released in the child."""
+    for program in _programs:
+        program.lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,203 @@
+"""The C compiler: found, probed once, run in parallel.
+
+A compiler is taken only if it builds a small OpenMP library with our flags; what it told is kept in the cache folder, so
+that later processes start without running it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from .cache import Cache, Entry, content_key, get_cache
+from .threads import available_cores
+
+# Signed overflow wraps, buffers may be seen under several types, multiply-add may be fused. No -ffast-math: NaN and
+# infinity mean what they mean, and sums keep their order.
+SEMANTICS = ("-fwrapv", "-fno-strict-aliasing", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
+FLAGS = ("-O3", "-march=native", "-fopenmp", "-fPIC", "-fvisibility=hidden", *SEMANTICS, "-Wno-psabi")
+WIDE = "-mprefer-vector-width=512"
+"""gcc prefers half-width vectors on some machines; the IR says how wide they are."""
+TIMEOUT = 600
+
+FEATURES = (
+    "__x86_64__", "__SSE2__", "__AVX__", "__AVX2__", "__FMA__", "__AVX512F__", "__AVX512DQ__", "__AVX512BW__",
+    "__AVX512VL__", "__aarch64__", "__ARM_NEON", "__ARM_FEATURE_SVE",
+)  # fmt: skip
+"""Compiler macros that say what the machine can do."""
+
+_PROBE = "int omp_get_num_threads(void);\nint probe(void) { int n = 0;\n#pragma omp parallel\nn = omp_get_num_threads();\nreturn n; }\n"
+
+
+class ToolchainError(RuntimeError):
+    """No C compiler, or one that failed. The message has the command, what it said, and the source's path."""
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C compiler that works."""
+
+    command: tuple[str, ...]
+    version: str
+    features: tuple[str, ...]
+    machine: str
+    """A digest of all macros that -march=native defines: objects do not move between machines."""
+    flags: tuple[str, ...]
+
+    @property
+    def identity(self) -> str:
+        """All that decides which code comes out, beside the source."""
+        return content_key(self.version, self.machine, *self.flags)
+
+    def run(self, arguments: Sequence[str], source: Path | None = None) -> None:
+        """Runs the compiler; raises ToolchainError if it fails."""
+        command = [*self.command, *arguments]
+        result = _run(command)
+        if result.returncode != 0:
+            where = f"\nThe source is kept in {source}" if source else ""
+            raise ToolchainError(
+                f"the C compiler failed with exit code {result.returncode}:\n"
+                f"  {shlex.join(command)}\n{result.stderr.strip()}{where}"
+            )
+
+
+def _run(command: Sequence[str], text: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        return subprocess.run(
+            command, input=text, capture_output=True, text=True, errors="replace", timeout=TIMEOUT, env=environment,
+            check=False,
+        )  # fmt: skip
+    except OSError as error:
+        raise ToolchainError(f"cannot run the C compiler:\n  {shlex.join(command)}\n{error}") from error
+    except subprocess.TimeoutExpired as error:
+        raise ToolchainError(f"the C compiler ran for more than {TIMEOUT} s:\n  {shlex.join(command)}") from error
+
+
+def find_compiler() -> Compiler:
+    """The C compiler: $CC if set, else gcc, clang or cc, the first that works."""
+    return _find(os.environ.get("CC", "").strip(), os.environ.get("PATH", ""))
+
+
+@lru_cache(maxsize=16)
+def _find(cc: str, _path: str) -> Compiler:
+    candidates = [shlex.split(cc)] if cc else [["gcc"], ["clang"], ["cc"]]
+    reasons: list[str] = []
+    for candidate in candidates:
+        path = shutil.which(candidate[0])
+        if path is None:
+            reasons.append(f"{candidate[0]}: not found")
+            continue
+        try:
+            return probe((path, *candidate[1:]))
+        except ToolchainError as error:
+            reasons.append(f"{candidate[0]}: {error}")
+    chosen = f"CC={cc} is set; unset it or name a C compiler that has OpenMP." if cc else ""
+    raise ToolchainError(
+        "compiled functions need a C compiler with OpenMP, and none works. Install gcc (Debian, Ubuntu: `apt install "
+        "gcc`; Fedora: `dnf install gcc`; macOS: `brew install gcc` and CC=gcc-14) or clang with libomp. "
+        f"{chosen}\nEager mode (without irtool.compile) works all the same.\n  " + "\n  ".join(reasons)
+    )
+
+
+def probe(command: tuple[str, ...]) -> Compiler:
+    """Asks a compiler for its version and the machine's features, and whether it can build a library with OpenMP."""
+    cache = get_cache()
+    key = content_key(*command, _stamp(command[0]), _processor(), *FLAGS)
+    if (fact := cache.fact(key)) is not None:
+        return Compiler(**{name: tuple(v) if isinstance(v, list) else v for name, v in fact.items()})
+    version = _run([*command, "--version"])
+    macros = _run([*command, "-march=native", "-dM", "-E", "-x", "c", "-"])
+    if version.returncode or macros.returncode:
+        raise ToolchainError(f"`{shlex.join(command)} -march=native` does not work: {macros.stderr.strip()}")
+    defined = set(re.findall(r"^#define (\w+)", macros.stdout, re.MULTILINE))
+    compiler = Compiler(
+        command,
+        version.stdout.strip().splitlines()[0] if version.stdout.strip() else "unknown",
+        tuple(f for f in FEATURES if f in defined),
+        content_key("\n".join(sorted(macros.stdout.splitlines()))),
+        (*FLAGS, WIDE) if "__AVX512F__" in defined else FLAGS,
+    )
+    with tempfile.TemporaryDirectory(prefix="irtool-") as folder:
+        source = Path(folder, "probe.c")
+        source.write_text(_PROBE)
+        compiler.run([*compiler.flags, "-shared", "-o", str(Path(folder, "probe.so")), str(source), "-lm"])
+    cache.add_fact(key, asdict(compiler))
+    return compiler
+
+
+def _stamp(path: str) -> str:
+    """Changes when the compiler is replaced."""
+    status = os.stat(path)
+    return f"{os.path.realpath(path)} {status.st_size} {status.st_mtime_ns}"
+
+
+@lru_cache(maxsize=1)
+def _processor() -> str:
+    """What tells this machine's processor from another that shares the cache folder."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            lines = {line for line in file if line.startswith(("model name", "flags", "Features", "CPU part"))}
+    except OSError:
+        import platform
+
+        lines = {platform.machine(), platform.processor()}
+    return content_key(*sorted(lines))
+
+
+def without_comments(source: str) -> str:
+    """The source without its comment lines: a shifted Python line recompiles nothing."""
+    return "\n".join(line for line in source.splitlines() if not line.lstrip().startswith("//"))
+
+
+def compile_object(source: str, name: str, compiler: Compiler, cache: Cache) -> Path:
+    """The object of a source, from the cache if it is there."""
+    key = content_key(without_comments(source), compiler.identity)
+
+    def compile_to(path: Path) -> None:
+        from .cache import write_atomically
+
+        kept = cache.objects / f"{key}.c"
+        write_atomically(kept, f"// {name}\n{source}".encode())
+        compiler.run([*compiler.flags, "-c", "-o", str(path), str(kept)], kept)
+
+    return cache.object(key, compile_to)
+
+
+def compile_objects(sources: Mapping[str, str], compiler: Compiler, cache: Cache) -> list[Path]:
+    """The objects of all sources, compiled in parallel."""
+    if len(sources) == 1:
+        return [compile_object(s, n, compiler, cache) for n, s in sources.items()]
+    # The longest first, so that the last one to finish is a short one.
+    order = sorted(sources, key=lambda name: -len(sources[name]))
+    pool = ThreadPoolExecutor(available_cores())
+    try:
+        futures = {name: pool.submit(compile_object, sources[name], name, compiler, cache) for name in order}
+        return [futures[name].result() for name in sources]
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def build_program(key: str, sources: Mapping[str, str], plan: dict[str, Any], cache: Cache | None = None) -> Entry:
+    """Compiles and links sources (file name -> C) as the program with this key, unless somebody else just has."""
+    cache = cache or get_cache()
+    compiler = find_compiler()
+    with cache.lock(key):
+        if (found := cache.program(key)) is not None:
+            return found
+        objects = compile_objects(sources, compiler, cache)
+
+        def link_to(path: Path) -> None:
+            compiler.run(["-shared", "-fopenmp", "-o", str(path), *map(str, objects), "-lm"])
+
+        return cache.add_program(key, plan, dict(sources), link_to)
