@@ -1,0 +1,273 @@
+"""What a contraction is: from indexing maps to roles.
+
+    out[b, m, n] += f(a[b, m, k], ...) * g(w[b, n, k], ...)
+
+A dimension of both factors and the output is a batch dimension, of the first factor and the output M, of the second
+and the output N, and one that the output lacks is K. Index expressions may be any linear ones (`2 * d1 + d5`).
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from xdsl.dialects import arith, linalg
+from xdsl.dialects.builtin import BFloat16Type, Float16Type, FloatAttr, IntegerAttr, IntegerType, MemRefType
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir.affine import AffineBinaryOpExpr, AffineBinaryOpKind, AffineConstantExpr, AffineDimExpr, AffineExpr
+
+from .emit import Index, Lin
+
+Form = tuple[int, tuple[tuple[int, int], ...]]
+"""A linear form over loop dimensions: a constant and (dimension, factor) pairs."""
+
+
+class NotTaken(Exception):
+    """This operation is not a contraction that the engine takes; the message says why."""
+
+
+def linear(expr: AffineExpr) -> Form:
+    """An affine expression as a linear form; raises `NotTaken` on `floordiv`, `ceildiv` and `mod`."""
+    if isinstance(expr, AffineConstantExpr):
+        return expr.value, ()
+    if isinstance(expr, AffineDimExpr):
+        return 0, ((expr.position, 1),)
+    if isinstance(expr, AffineBinaryOpExpr):
+        left, right = linear(expr.lhs), linear(expr.rhs)
+        if expr.kind is AffineBinaryOpKind.Add:
+            factors = dict(left[1])
+            for dim, factor in right[1]:
+                factors[dim] = factors.get(dim, 0) + factor
+            return left[0] + right[0], tuple((d, f) for d, f in factors.items() if f)
+        if expr.kind is AffineBinaryOpKind.Mul and not (left[1] and right[1]):
+            form, by = (left, right[0]) if left[1] else (right, left[0])
+            return form[0] * by, tuple((d, f * by) for d, f in form[1] if by)
+    raise NotTaken("an index is not linear")
+
+
+@dataclass(frozen=True)
+class Access:
+    """Which element of a buffer belongs to a point of the iteration space."""
+
+    buffer: SSAValue
+    forms: tuple[Form, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the buffer."""
+        assert isinstance(self.buffer.type, MemRefType)
+        return self.buffer.type.get_shape()
+
+    @property
+    def element(self) -> Attribute:
+        """The element type of the buffer."""
+        assert isinstance(self.buffer.type, MemRefType)
+        return self.buffer.type.element_type
+
+    @property
+    def dims(self) -> set[int]:
+        """The dimensions that the indices depend on."""
+        return {dim for _, terms in self.forms for dim, _ in terms}
+
+    def stride(self, dim: int | None) -> int:
+        """How many elements apart two neighbours along a dimension lie."""
+        total, step = 0, 1
+        for (_, terms), extent in zip(reversed(self.forms), reversed(self.shape), strict=True):
+            total += step * dict(terms).get(dim, 0) if dim is not None else 0
+            step *= extent
+        return total
+
+    def contiguous(self, dim: int | None) -> bool:
+        """Whether neighbours along a dimension are neighbours in the last dimension of the buffer."""
+        if dim is None or not self.forms:
+            return False
+        *outer, last = self.forms
+        return dict(last[1]).get(dim) == 1 and all(dict(terms).get(dim, 0) == 0 for _, terms in outer)
+
+    def at(self, point: Mapping[int, Index]) -> list[Lin]:
+        """The indices at a point; dimensions that it does not name are 0."""
+        indices: list[Lin] = []
+        for const, terms in self.forms:
+            index = Lin(const)
+            for dim, factor in terms:
+                if dim in point:
+                    index += Lin.of(point[dim]) * factor
+            indices.append(index)
+        return indices
+
+    def renamed(self, dims: Mapping[int, int | None]) -> Access:
+        """The access in terms of other dimensions; `None` stands for a dimension that is always 0."""
+        forms = tuple(
+            (const, tuple((new, factor) for dim, factor in terms if (new := dims[dim]) is not None))
+            for const, terms in self.forms
+        )
+        return replace(self, forms=forms)
+
+    def normalized(self) -> tuple[Form, ...]:
+        """The forms in an order of their own, for comparison."""
+        return tuple((const, tuple(sorted(terms))) for const, terms in self.forms)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One side of the product: an elementwise function of some inputs, usually just one input."""
+
+    inputs: tuple[tuple[SSAValue, Access], ...]
+    """Block arguments of the body and what they read."""
+    ops: tuple[Operation, ...]
+    result: SSAValue
+
+    @property
+    def plain(self) -> Access | None:
+        """The input, if that is all there is to the factor."""
+        return self.inputs[0][1] if not self.ops and len(self.inputs) == 1 else None
+
+    @property
+    def dims(self) -> set[int]:
+        """The dimensions that the factor depends on."""
+        return {dim for _, access in self.inputs for dim in access.dims}
+
+    def contiguous(self, dim: int | None) -> bool:
+        """Whether every input is contiguous along a dimension or does not depend on it, and one is."""
+        found = [access.contiguous(dim) for _, access in self.inputs]
+        return any(found) and all(
+            good or access.stride(dim) == 0 for good, (_, access) in zip(found, self.inputs, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """A contraction with its dimensions sorted by role. Dimensions of extent 1 are left out of every list."""
+
+    op: linalg.GenericOp
+    extents: tuple[int, ...]
+    left: Factor
+    right: Factor
+    out: Access
+    batch: tuple[int, ...]
+    m: tuple[int, ...]
+    n: tuple[int, ...]
+    k: tuple[int, ...]
+    fill: linalg.FillOp | None
+    """The fill with zero that the contraction starts from; without it, it adds to what is there."""
+
+    @property
+    def element(self) -> Attribute:
+        """The element type of the accumulators."""
+        return self.out.element
+
+
+PRODUCTS: dict[type[Operation], type[Operation]] = {arith.MulfOp: arith.AddfOp, arith.MuliOp: arith.AddiOp}
+ADDITIONS = {sum_: product for product, sum_ in PRODUCTS.items()}
+
+
+def access_of(buffer: SSAValue, expressions: Sequence[AffineExpr], extents: Sequence[int]) -> Access:
+    """How an operand is indexed, without the dimensions of extent 1."""
+    if not isinstance(buffer.type, MemRefType) or any(extent < 0 for extent in buffer.type.get_shape()):
+        raise NotTaken("an operand is not a memref of known shape")
+    forms = (linear(expression) for expression in expressions)
+    return Access(buffer, tuple((c, tuple((d, f) for d, f in terms if extents[d] != 1)) for c, terms in forms))
+
+
+def loop_extents(op: linalg.GenericOp) -> tuple[int, ...]:
+    """How far each loop runs: as far as the buffer dimension that it indexes alone."""
+    maps = [m.data for m in op.indexing_maps]
+    extents: list[int | None] = [None] * maps[0].num_dims
+    for value, map_ in zip(op.operands, maps, strict=True):
+        if not isinstance(value.type, MemRefType):
+            raise NotTaken("an operand is not a memref")
+        for size, expression in zip(value.type.get_shape(), map_.results, strict=True):
+            if isinstance(expression, AffineDimExpr):
+                known = extents[expression.position]
+                extents[expression.position] = size if known is None else min(size, known)
+    if any(extent is None for extent in extents):
+        raise NotTaken("the extent of a loop is unknown")
+    return tuple(extent for extent in extents if extent is not None)
+
+
+def body_slice(result: SSAValue, inputs: Mapping[SSAValue, Access]) -> Factor:
+    """The operations of a body that a value comes from, and the inputs that it needs; values from outside are neither."""
+    block = next(iter(inputs)).owner
+    ops: dict[Operation, None] = {}
+    used: dict[SSAValue, Access] = {}
+
+    def visit(value: SSAValue) -> None:
+        op = value.owner
+        if value in inputs:
+            used[value] = inputs[value]
+        elif op is block:
+            raise NotTaken("a factor depends on the accumulator")
+        elif isinstance(op, Operation) and op.parent is block and op not in ops:
+            if not elementwise(op):
+                raise NotTaken(f"{op.name} in the body")
+            for operand in op.operands:
+                visit(operand)
+            ops[op] = None
+
+    visit(result)
+    return Factor(tuple(used.items()), tuple(ops), result)
+
+
+def elementwise(op: Operation) -> bool:
+    """Whether an operation of a body means the same on every lane of vectors."""
+    return (
+        op.name.startswith(("arith.", "math."))
+        and not op.regions
+        and len(op.results) == 1
+        and all(type_.name != "index" for type_ in (*(v.type for v in op.operands), op.results[0].type))
+    )
+
+
+def is_zero(value: SSAValue) -> bool:
+    """Whether a value is the constant zero."""
+    op = value.owner
+    if not isinstance(op, arith.ConstantOp) or not isinstance(op.value, FloatAttr | IntegerAttr):
+        return False
+    data = op.value.value.data
+    return data == 0 and not str(data).startswith("-")
+
+
+def classify(op: linalg.GenericOp, fill: linalg.FillOp | None) -> Contraction:
+    """Reads a `linalg.generic` as a contraction, or raises `NotTaken`."""
+    maps = [m.data for m in op.indexing_maps]
+    block = op.body.block
+    if len(op.inputs) == 0:
+        raise NotTaken("it has no inputs")
+    if len(op.outputs) != 1 or op.results:
+        raise NotTaken("it has several outputs")
+    extents = loop_extents(op)
+    accesses = [access_of(v, map_.results, extents) for v, map_ in zip(op.operands, maps, strict=True)]
+    out, accumulator = accesses[-1], block.args[-1]
+    if isinstance(out.element, BFloat16Type | Float16Type) or (
+        isinstance(out.element, IntegerType) and out.element.width.data < 32
+    ):
+        raise NotTaken(f"accumulation in {out.element}")
+    total = block.last_op.operands[0].owner  # type: ignore[union-attr]
+    if type(total) not in ADDITIONS or accumulator not in total.operands:
+        raise NotTaken("the body is no sum")
+    product = (total.operands[1] if total.operands[0] is accumulator else total.operands[0]).owner
+    if type(product) is not ADDITIONS[type(total)]:
+        raise NotTaken("the body is no sum of products")
+    inputs = dict(zip(block.args[:-1], accesses[:-1], strict=True))
+    left, right = (body_slice(operand, inputs) for operand in product.operands)
+    kept = {dim for _, terms in out.forms for dim, _ in terms}
+    if any(len(terms) > 1 or any(f != 1 for _, f in terms) or c for c, terms in out.forms):
+        raise NotTaken("the output is indexed by more than bare dimensions")
+    loops = [dim for dim, extent in enumerate(extents) if extent != 1]
+    roles: dict[tuple[bool, bool, bool], list[int]] = {}
+    for dim in loops:
+        roles.setdefault((dim in left.dims, dim in right.dims, dim in kept), []).append(dim)
+    k = [dim for (_, _, in_out), dims in roles.items() if not in_out for dim in dims]
+    batch, m, n = (tuple(roles.get(key, ())) for key in ((True, True, True), (True, False, True), (False, True, True)))
+    if (False, False, True) in roles:
+        raise NotTaken("a dimension of the output is in no factor")
+    if not left.inputs or not right.inputs:
+        raise NotTaken("a factor reads nothing")
+    if not m and not n:
+        raise NotTaken("it has neither rows nor columns")
+    if any(access.buffer is out.buffer for factor in (left, right) for _, access in factor.inputs):
+        raise NotTaken("it reads its own output")
+    if 0 in extents:
+        raise NotTaken("it is empty")
+    return Contraction(op, extents, left, right, out, batch, m, n, tuple(sorted(k)), fill)

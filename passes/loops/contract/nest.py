@@ -1,0 +1,262 @@
+"""The loops around the register tile: packing, this thread's pieces, blocks of K, panels, tiles, and finishing them.
+
+    pack rows and columns where needed; barrier
+    for (piece: this thread's share)                 // outer dimensions x blocks of rows x blocks of panels
+      for (block of K)
+        for (panel) for (tile) {
+          registers = 0 or the partial sums so far
+          for (k) ...                                // microkernel.py
+          store partial sums, or after the last block: epilogue, vector by vector
+        }
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import AnyFloat
+from xdsl.ir import SSAValue
+
+from .classify import Access, Contraction
+from .emit import Emitter, Index, Lin
+from .epilogue import Epilogue
+from .microkernel import MicroKernel, Tile
+from .pack import Packer, linearize, pieces, start
+from .plan import Plan
+from .vectors import Point, evaluate, look_up, read, shifted, turn, write
+
+UNROLLED_EPILOGUE = 6
+"""Operations in an epilogue that may be repeated for every vector of the register tile."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A row-major place for finished or partial tiles: a private array, or a region of the scratch buffer."""
+
+    buffer: SSAValue
+    prefix: tuple[Index, ...]
+
+    def at(self, row: Index, column: Index) -> list[Index]:
+        """Indices of an element."""
+        *outer, first = self.prefix
+        return [*outer, Lin.of(first) + row, column]
+
+
+class Nest:
+    """Emits one contraction and its epilogue."""
+
+    def __init__(self, e: Emitter, contraction: Contraction, epilogue: Epilogue, plan: Plan):
+        self.e, self.contraction, self.epilogue, self.plan = e, contraction, epilogue, plan
+        self.packer = Packer(e, contraction, plan)
+        self.kernel = MicroKernel(e, contraction, plan, self.packer)
+        self.scratch: SSAValue | None = None
+        self.along = plan.m if plan.turned else plan.n
+        """The dimension that vectors of the output run along."""
+
+    def emit(self) -> None:
+        """The whole nest."""
+        e, plan, extents = self.e, self.plan, self.contraction.extents
+        if plan.column_mode != "direct":
+            self.kernel.panels = self.packer.columns()
+        if plan.row_mode != "direct":
+            self.kernel.strips = self.packer.rows()
+        packed = self.kernel.panels is not None or self.kernel.strips is not None
+        if packed and self.packer.parallel:
+            e.barrier()
+        shape = [extents[d] for d in plan.outer]
+        if plan.k_blocks > 1:
+            sizes = (prod(shape), plan.panels.count, plan.m_tiles.size, plan.width)
+            self.scratch = e.shared(self.contraction.element, *sizes, hint="partial")
+        blocks = [*shape, plan.m_units, plan.n_units]
+        with pieces(e, prod(blocks), self.packer.parallel) as piece:
+            subscripts = e.delinearize(piece, blocks)
+            point = dict(zip(plan.outer, subscripts, strict=False))
+            groups = self._range(subscripts[-2], len_groups(plan), plan.m_units)
+            panels = self._range(subscripts[-1], plan.panels.count, plan.n_units)
+            if plan.k_blocks > 1:
+                with e.loop(0, plan.k_blocks, hint="block") as block:
+                    self._panels(point, groups, panels, block)
+            else:
+                self._panels(point, groups, panels, None)
+
+    def _range(self, unit: Lin, count: int, units: int) -> tuple[Lin, Lin]:
+        if units == 1:
+            return Lin(), Lin(count)
+        return self.e.divide(unit * count, units), self.e.divide((unit + 1) * count, units)
+
+    def _panels(self, point: Point, groups: tuple[Lin, Lin], panels: tuple[Lin, Lin], block: Lin | None) -> None:
+        e, plan = self.e, self.plan
+        for first, end, size in plan.panels.kinds():
+            vectors = -(-size // plan.lanes)
+            last = size % plan.lanes or None
+            with e.loop(*self._clip(panels, first, end, plan.panels.count), hint="panel") as panel:
+                here = shifted(point, plan.n, panel * plan.width) if plan.n is not None else point
+                for first_group, end_group, rows in group_kinds(plan):
+                    bounds = self._clip(groups, first_group, end_group, len_groups(plan))
+                    with e.loop(*bounds, hint="group" if plan.turned else "row") as group:
+                        self._group(here, group, panel, rows, vectors, last, block)
+
+    def _clip(self, bounds: tuple[Lin, Lin], first: int, end: int, count: int) -> tuple[Lin, Lin]:
+        low = bounds[0] if first == 0 else self.e.maximum(bounds[0], first)
+        return low, bounds[1] if end == count else self.e.minimum(bounds[1], end)
+
+    def _group(
+        self, point: Point, group: Lin, panel: Lin, rows: int, vectors: int, last: int | None, block: Lin | None
+    ) -> None:
+        """One tile; or as many as make a square that can be turned."""
+        e, plan = self.e, self.plan
+        first = group * plan.lanes if plan.turned else start(e, plan.m_tiles, group)
+        here = shifted(point, plan.m, first)
+        if not plan.turned and block is None and self._unrolled():
+            tile = Tile(rows, vectors, last, here, group, panel)
+            self._store_registers(tile, self._compute(tile, None, None))
+            return
+        place = self._place(point, panel, first, rows, vectors)
+        step = plan.m_tiles.step if plan.turned else rows
+        number = group * (plan.lanes // step) if plan.turned else group
+        if rows >= step:
+            with e.loop(0, rows // step) as part:
+                tile = Tile(step, vectors, last, shifted(here, plan.m, part * step), number + part, panel)
+                self._keep(tile, place, part * step, block)
+        if rows % step:
+            done = rows // step
+            tile = Tile(rows % step, vectors, last, shifted(here, plan.m, done * step), number + done, panel)
+            self._keep(tile, place, Lin(done * step), block)
+        finish = self._finish_turned if plan.turned else self._finish_rows
+        if block is None:
+            finish(here, place, rows, vectors, last)
+        else:
+            with e.when(e.equal(block, plan.k_blocks - 1)):
+                finish(here, place, rows, vectors, last)
+
+    def _place(self, point: Point, panel: Lin, first: Lin, rows: int, vectors: int) -> Rows:
+        if self.scratch is None:
+            lanes = self.plan.lanes
+            return Rows(self.e.private(self.contraction.element, rows, vectors * lanes, hint="finished"), (0,))
+        return Rows(self.scratch, (linearize(point, self.plan.outer, self.contraction.extents), panel, first))
+
+    def _keep(self, tile: Tile, place: Rows, row: Lin, block: Lin | None) -> None:
+        registers = self._compute(tile, block, Rows(place.buffer, (*place.prefix[:-1], Lin.of(place.prefix[-1]) + row)))
+        lanes = self.plan.lanes
+        with self.kernel.each(tile) as (i, j):
+            self.e.store_vector(self.e.load(registers, [i, j]), place.buffer, place.at(row + i, j * lanes), lanes)
+
+    def _compute(self, tile: Tile, block: Lin | None, partial: Rows | None) -> SSAValue:
+        e, plan, kernel = self.e, self.plan, self.kernel
+        registers = kernel.accumulators(tile)
+        if block is None or partial is None:
+            kernel.clear(tile, registers)
+            kernel.run(tile, registers, 0, plan.k_size)
+            return registers
+
+        def resume() -> None:
+            with kernel.each(tile) as (i, j):
+                value = e.load_vector(partial.buffer, partial.at(i, j * plan.lanes), plan.lanes)
+                e.store(value, registers, [i, j])
+
+        with e.when(e.equal(block, 0), resume):
+            kernel.clear(tile, registers)
+        first = block * plan.k_block
+        kernel.run(tile, registers, first, e.minimum(first + plan.k_block, plan.k_size))
+        return registers
+
+    # Finishing
+
+    def _unrolled(self) -> bool:
+        return self.epilogue.ops <= UNROLLED_EPILOGUE
+
+    def _store_registers(self, tile: Tile, registers: SSAValue) -> None:
+        """The epilogue on every vector of the register tile."""
+        e, plan = self.e, self.plan
+        whole = tile.vectors - (tile.last is not None)
+        with e.loop(0, tile.rows, unroll=True) as i:
+            row = shifted(tile.point, plan.m, i)
+            if whole:
+                with e.loop(0, whole, unroll=True) as j:
+                    there = shifted(row, plan.n, j * plan.lanes)
+                    self._vector(e.load(registers, [i, j]), there, None)
+            if tile.last is not None:
+                there = shifted(row, plan.n, whole * plan.lanes)
+                self._vector(e.load(registers, [i, whole]), there, tile.last)
+
+    def _finish_rows(self, point: Point, place: Rows, rows: int, vectors: int, last: int | None) -> None:
+        """The epilogue row by row."""
+        e, plan, lanes = self.e, self.plan, self.plan.lanes
+        whole = vectors - (last is not None)
+        with e.loop(0, rows) as i:
+            row = shifted(point, plan.m, i)
+            if whole:
+                with e.loop(0, whole) as j:
+                    value = e.load_vector(place.buffer, place.at(i, j * lanes), lanes)
+                    self._vector(value, shifted(row, plan.n, j * lanes), None)
+            if last is not None:
+                value = e.load_vector(place.buffer, place.at(i, whole * lanes), lanes)
+                self._vector(value, shifted(row, plan.n, whole * lanes), last)
+
+    def _finish_turned(self, point: Point, place: Rows, rows: int, vectors: int, last: int | None) -> None:
+        """Turns one square after the other around, then the epilogue column by column."""
+        e, plan, lanes = self.e, self.plan, self.plan.lanes
+        columns = e.private(self.contraction.element, lanes, lanes, hint="columns")
+        with e.loop(0, vectors) as j:
+            square = turn(
+                e, self.contraction.element, lanes, rows,
+                lambda i: e.load_vector(place.buffer, place.at(i, j * lanes), lanes),
+            )  # fmt: skip
+            with e.loop(0, lanes, unroll=True) as c:
+                e.store_vector(e.load(square, [c]), columns, [c, 0], lanes)
+            left = lanes if last is None else e.minimum(lanes, j * -lanes + ((vectors - 1) * lanes + last))
+            with e.loop(0, left) as c:
+                value = e.load_vector(columns, [c, 0], lanes)
+                self._vector(value, shifted(point, plan.n, j * lanes + c), rows if rows < lanes else None)
+
+    def _vector(self, value: SSAValue, point: Point, count: int | None) -> None:
+        """Initial value, stages and stores for one vector of finished sums."""
+        e, lanes, along = self.e, self.plan.lanes, self.along
+        out = self.contraction.out
+        if self.contraction.fill is None:
+            value = self._add(read(e, out, point, along, lanes, count), value)
+        current: dict[SSAValue, SSAValue] = {out.buffer: value}
+        stores: list[tuple[SSAValue, Access]] = [(value, out)]
+        for stage in self.epilogue.stages:
+            values: dict[SSAValue, SSAValue] = {}
+            for argument, access in stage.inputs:
+                known = current.get(access.buffer)
+                values[argument] = known if known is not None else read(e, access, point, along, lanes, count)
+            evaluate(e, stage.ops, values, lanes)
+            for result, access in stage.outputs:
+                current[access.buffer] = look_up(e, values, result, lanes)
+                stores.append((current[access.buffer], access))
+        self._store_last(stores, current, point, count)
+
+    def _store_last(
+        self,
+        stores: Sequence[tuple[SSAValue, Access]],
+        current: dict[SSAValue, SSAValue],
+        point: Point,
+        count: int | None,
+    ) -> None:
+        for value, access in stores:
+            if access.buffer in self.epilogue.stored and current[access.buffer] is value:
+                write(self.e, value, access, point, self.along, self.plan.lanes, count)
+
+    def _add(self, x: SSAValue, y: SSAValue) -> SSAValue:
+        kind = arith.AddfOp if isinstance(self.contraction.element, AnyFloat) else arith.AddiOp
+        return self.e.op(kind, (x, y), x.type)
+
+
+def len_groups(plan: Plan) -> int:
+    """How many groups of rows there are: tiles, or squares of `lanes` rows if tiles are turned."""
+    return -(-plan.m_tiles.size // plan.lanes) if plan.turned else plan.m_tiles.count
+
+
+def group_kinds(plan: Plan) -> list[tuple[int, int, int]]:
+    """(first group, end, rows) of each run of equal groups."""
+    if not plan.turned:
+        return plan.m_tiles.kinds()
+    whole, rest = divmod(plan.m_tiles.size, plan.lanes)
+    runs = [(0, whole, plan.lanes)] if whole else []
+    return [*runs, (whole, whole + 1, rest)] if rest else runs

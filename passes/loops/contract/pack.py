@@ -1,0 +1,256 @@
+"""Packing: a factor copied, through its maps, into the order in which the micro-kernel reads it.
+
+    columns: panel[o, p, k, j]  = f(w[.., n = p * width + j, k])             vectors along j, whatever the map
+    rows:    strip[o, t, i, k] or strip[o, t, k, i] = g(a[.., m = start(t) + i, k])
+
+Elementwise producers of a factor (`f`, `g`) are applied on the way. Edges of panels are padded.
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil, prod
+
+from xdsl.ir import SSAValue
+
+from .classify import Contraction, Factor
+from .emit import Emitter, Index, Lin
+from .plan import LINE, PAGE, Plan, Tiles, element_size
+from .vectors import Point, factor_scalar, factor_vector, shifted, turn
+
+CHUNK = 64
+"""Steps of K in one piece of packing work."""
+
+
+def linearize(point: Point, dims: Sequence[int], extents: Sequence[int]) -> Lin:
+    """The flat index of some dimensions of a point."""
+    flat = Lin()
+    for dim in dims:
+        flat = flat * extents[dim] + point.get(dim, 0)
+    return flat
+
+
+def start(e: Emitter, tiles: Tiles, tile: Index) -> Lin:
+    """The first element of a tile."""
+    first = Lin.of(tile) * tiles.step
+    return first + e.minimum(tile, tiles.large) if tiles.large else first
+
+
+@contextmanager
+def pieces(e: Emitter, total: int, parallel: bool) -> Iterator[Lin]:
+    """This thread's share of `total` pieces of work; all of them on thread 0 if that is not worth a team."""
+    low, high = e.share(total if parallel else 1)
+    if not parallel:
+        low, high = low * total, high * total
+    with e.loop(low, high) as piece:
+        yield piece
+
+
+@dataclass
+class Packer:
+    """Packs the factors of one contraction."""
+
+    e: Emitter
+    contraction: Contraction
+    plan: Plan
+
+    @property
+    def parallel(self) -> bool:
+        """Whether the work is split over threads."""
+        plan = self.plan
+        return plan.m_units * plan.n_units * prod(self.contraction.extents[d] for d in plan.outer) > 1
+
+    def outer_dims(self, factor: Factor) -> tuple[int, ...]:
+        """The outer dimensions that a factor depends on."""
+        return tuple(d for d in self.plan.outer if d in factor.dims)
+
+    def k_dims(self) -> tuple[int, ...]:
+        """All dimensions of K, the tiled one last."""
+        return (*self.plan.reduced, *(() if self.plan.k is None else (self.plan.k,)))
+
+    def depth(self) -> int:
+        """The product of all extents of K."""
+        return prod(self.contraction.extents[d] for d in self.k_dims())
+
+    def point(self, dims: Sequence[int], subscripts: Sequence[Lin]) -> dict[int, Index]:
+        """A point from subscripts."""
+        return dict(zip(dims, subscripts, strict=True))
+
+    # Columns
+
+    def columns(self) -> SSAValue:
+        """panel[outer, panel, k, column]"""
+        e, plan, extents = self.e, self.plan, self.contraction.extents
+        outer = self.outer_dims(plan.columns)
+        shape = [extents[d] for d in outer]
+        panels = plan.panels.count
+        element = self.contraction.element
+        buffer = e.shared(element, prod(shape), panels, self.depth(), plan.width, hint="panels")
+        chunk = plan.lanes if plan.column_mode == "turn" else min(CHUNK, plan.k_size)
+        chunks = ceil(plan.k_size / chunk)
+        inner = [extents[d] for d in plan.reduced]
+        with pieces(e, prod(shape) * panels * prod(inner) * chunks, self.parallel) as piece:
+            subscripts = e.delinearize(piece, [*shape, panels, *inner, chunks])
+            panel = subscripts[len(shape)]
+            dims = (*outer, *plan.reduced)
+            point = self.point(dims, [*subscripts[: len(shape)], *subscripts[len(shape) + 1 : -1]])
+            first = subscripts[-1] * chunk
+            target = _Target(self, buffer, linearize(point, outer, extents), panel)
+            if plan.column_mode == "turn":
+                self._turn_chunk(target, point, first)
+            elif plan.column_mode == "copy":
+                self._copy_chunk(target, point, first, e.minimum(first + chunk, plan.k_size))
+            else:
+                self._gather_chunk(target, point, first, e.minimum(first + chunk, plan.k_size))
+        return buffer
+
+    def _vectors(self, panel: Lin) -> Iterator[tuple[Lin, Lin, int | None]]:
+        """(first, end, lanes that count) of the vectors of a panel: whole ones, and the last one of all if it is not."""
+        plan = self.plan
+        whole, rest = divmod(plan.panels.size, plan.lanes)
+        full = self.e.minimum(plan.vectors, panel * -plan.vectors + whole)
+        if whole:
+            yield Lin(), full, None
+        if rest:
+            yield full, self.e.minimum(plan.vectors, panel * -plan.vectors + (whole + 1)), rest
+
+    def _copy_chunk(self, target: _Target, point: Point, first: Lin, end: Lin) -> None:
+        e, plan = self.e, self.plan
+        with e.loop(first, end) as k:
+            here = shifted(point, plan.k, k)
+            for low, high, count in self._vectors(target.panel):
+                with e.loop(low, high) as j:
+                    there = shifted(here, plan.n, target.panel * plan.width + j * plan.lanes)
+                    value = factor_vector(e, plan.columns, there, plan.n, plan.lanes, count)
+                    e.store_vector(value, target.buffer, target.at(here, j), plan.lanes)
+
+    def _turn_chunk(self, target: _Target, point: Point, first: Lin) -> None:
+        e, plan, lanes = self.e, self.plan, self.plan.lanes
+        rest = plan.k_size % lanes
+        whole = plan.k_size - rest
+        spans: list[tuple[Lin, Lin, int]] = []
+        if whole:
+            spans.append((first, e.minimum(first + lanes, whole), lanes))
+        if rest:
+            spans.append((e.maximum(first, whole), e.minimum(first + lanes, plan.k_size), rest))
+        for low, high, depth in spans:
+            with e.loop(low, high, step=lanes) as k:
+                here = shifted(point, plan.k, k)
+                for first_vector, end, count in self._vectors(target.panel):
+                    with e.loop(first_vector, end) as j:
+                        there = shifted(here, plan.n, target.panel * plan.width + j * lanes)
+
+                        def row(i: Lin, there: Point = there, depth: int = depth) -> SSAValue:
+                            return factor_vector(e, plan.columns, shifted(there, plan.n, i), plan.k, lanes, depth)
+
+                        square = turn(e, self.contraction.element, lanes, count or lanes, row)
+                        with e.loop(0, depth, unroll=True) as c:
+                            where = target.at(shifted(here, plan.k, c), j)
+                            e.store_vector(e.load(square, [c]), target.buffer, where, lanes)
+
+    def _gather_chunk(self, target: _Target, point: Point, first: Lin, end: Lin) -> None:
+        e, plan = self.e, self.plan
+        left = target.panel * -plan.width + plan.panels.size
+        with e.loop(first, end) as k, e.loop(0, e.minimum(plan.width, left)) as j:
+            here = shifted(point, plan.k, k)
+            value = factor_scalar(e, plan.columns, shifted(here, plan.n, target.panel * plan.width + j))
+            outer, panel, depth, _ = target.at(here, 0)
+            e.store(value, target.buffer, [outer, panel, depth, j])
+
+    # Rows
+
+    @property
+    def rows_along_k(self) -> bool:
+        """Whether strips are laid out [.., row, k]; else [.., k, row]."""
+        return self.plan.row_mode == "copy" and self.plan.rows.contiguous(self.plan.k)
+
+    def rows(self) -> SSAValue:
+        """strip[outer, tile, row, k] or strip[outer, tile, k, row]"""
+        e, plan, extents = self.e, self.plan, self.contraction.extents
+        outer = self.outer_dims(plan.rows)
+        shape = [extents[d] for d in outer]
+        tiles = plan.m_tiles
+        element, size = self.contraction.element, element_size(self.contraction)
+        depth = self.depth()
+        if self.rows_along_k:
+            padding = LINE // size if depth * size % (PAGE // 4) == 0 else 0
+            sizes = (tiles.widest, depth + padding)
+        else:
+            sizes = (depth, plan.lanes)
+        buffer = e.shared(element, prod(shape), tiles.count, *sizes, hint="strips")
+        with pieces(e, prod(shape) * tiles.count, self.parallel) as piece:
+            subscripts = e.delinearize(piece, [*shape, tiles.count])
+            point = self.point(outer, subscripts[:-1])
+            tile = subscripts[-1]
+            first = start(e, tiles, tile)
+            size_here = e.minimum(start(e, tiles, tile + 1), tiles.size) + first * -1
+            target = _Target(self, buffer, linearize(point, outer, extents), tile)
+            if self.rows_along_k:
+                self._copy_rows(target, shifted(point, plan.m, first), size_here)
+            else:
+                self._copy_steps(target, point, first, size_here)
+        return buffer
+
+    @contextmanager
+    def _reduced(self, point: Point) -> Iterator[Point]:
+        """Loops over the further K dimensions."""
+        if not self.plan.reduced:
+            yield point
+            return
+        sizes = [self.contraction.extents[d] for d in self.plan.reduced]
+        with self.e.loop(0, prod(sizes)) as flat:
+            yield {**point, **self.point(self.plan.reduced, self.e.delinearize(flat, sizes))}
+
+    def _copy_rows(self, target: _Target, point: Point, count: Lin) -> None:
+        e, plan, lanes = self.e, self.plan, self.plan.lanes
+        whole = plan.k_size // lanes * lanes
+        spans = [(0, whole, None), (whole, plan.k_size, plan.k_size - whole)]
+        with e.loop(0, count) as i, self._reduced(point) as here:
+            for low, high, lanes_here in spans:
+                if low < high:
+                    with e.loop(low, high, step=lanes) as k:
+                        there = shifted(here, plan.k, k)
+                        value = factor_vector(e, plan.rows, shifted(there, plan.m, i), plan.k, lanes, lanes_here)
+                        outer, tile, depth, _ = target.at(there, 0)
+                        e.store_vector(value, target.buffer, [outer, tile, i, depth], lanes, lanes_here)
+
+    def _copy_steps(self, target: _Target, point: Point, first: Lin, count: Lin) -> None:
+        """One step of K at a time: a whole vector where that many rows are left, else row by row."""
+        e, plan, lanes = self.e, self.plan, self.plan.lanes
+
+        def by_row() -> None:
+            with self._reduced(point) as here, e.loop(0, plan.k_size) as k, e.loop(0, count) as i:
+                there = shifted(shifted(here, plan.k, k), plan.m, first + i)
+                outer, tile, depth, _ = target.at(there, 0)
+                e.store(factor_scalar(e, plan.rows, there), target.buffer, [outer, tile, depth, i])
+
+        if plan.row_mode != "copy" or plan.m_tiles.size < lanes:
+            by_row()
+            return
+        with (
+            e.when(e.at_most(first, plan.m_tiles.size - lanes), by_row),
+            self._reduced(point) as here,
+            e.loop(0, plan.k_size) as k,
+        ):
+            there = shifted(shifted(here, plan.k, k), plan.m, first)
+            value = factor_vector(e, plan.rows, there, plan.m, lanes)
+            e.store_vector(value, target.buffer, target.at(there, 0), lanes)
+
+
+@dataclass
+class _Target:
+    """A place in a packed buffer."""
+
+    packer: Packer
+    buffer: SSAValue
+    outer: Lin
+    panel: Lin
+
+    def at(self, point: Point, vector: Index) -> list[Lin]:
+        """Indices of a vector of the panel, at the step of K that a point names."""
+        extents = self.packer.contraction.extents
+        depth = linearize(point, self.packer.k_dims(), extents)
+        return [self.outer, self.panel, depth, Lin.of(vector) * self.packer.plan.lanes]

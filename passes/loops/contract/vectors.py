@@ -1,0 +1,126 @@
+"""Elementwise bodies on vectors: reading operands along a dimension, applying the body, writing results."""
+
+# pyright: basic
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from xdsl.dialects import arith, vector
+from xdsl.dialects.builtin import DenseArrayBase, VectorType, i1, i64
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from ....dialects import vectorx
+from .classify import Access, Factor
+from .emit import Emitter, Index, Lin, vector_type
+
+Point = Mapping[int, Index]
+"""Values of loop dimensions; those left out are 0."""
+
+
+def shifted(point: Point, dim: int | None, by: Index) -> Point:
+    """The point `by` further along a dimension."""
+    return point if dim is None else {**point, dim: Lin.of(point.get(dim, 0)) + by}
+
+
+def read(e: Emitter, access: Access, point: Point, dim: int | None, lanes: int, count: int | None = None) -> SSAValue:
+    """A vector of the elements that follow a point along a dimension; lanes from `count` on are zero or repeated."""
+    partial = count is not None and count < lanes
+    if access.contiguous(dim) and not (partial and access.element == i1):
+        return e.load_vector(access.buffer, access.at(point), lanes, count)
+    if dim is None or access.stride(dim) == 0:
+        return e.broadcast(e.load(access.buffer, access.at(point)), lanes)
+    row = e.private(access.element, lanes)
+    if partial:
+        e.store_vector(e.broadcast(e.zero(access.element), lanes), row, [0], lanes)
+    with e.loop(0, count if partial else lanes) as lane:
+        e.store(e.load(access.buffer, access.at(shifted(point, dim, lane))), row, [lane])
+    return e.load_vector(row, [0], lanes)
+
+
+def write(
+    e: Emitter, value: SSAValue, access: Access, point: Point, dim: int | None, lanes: int, count: int | None = None
+) -> None:
+    """Stores a vector at the elements that follow a point along a dimension; lanes from `count` on are dropped."""
+    count = 1 if dim is None else count
+    partial = count is not None and count < lanes
+    if access.contiguous(dim) and not (partial and access.element == i1):
+        e.store_vector(value, access.buffer, access.at(point), lanes, count)
+        return
+    row = e.private(access.element, lanes)
+    e.store_vector(value, row, [0], lanes)
+    with e.loop(0, count if partial else lanes) as lane:
+        e.store(e.load(row, [lane]), access.buffer, access.at(shifted(point, dim, lane)))
+
+
+def evaluate(e: Emitter, ops: Iterable[Operation], values: dict[SSAValue, SSAValue], lanes: int | None) -> None:
+    """Copies the operations of a body for vectors (or scalars, without `lanes`); `values` maps old values to new ones."""
+    for op in ops:
+        result = op.results[0]
+        if isinstance(op, arith.ConstantOp):
+            values[result] = e.scalar(op.value, result.type) if lanes is None else e.splat(op.value, result.type, lanes)
+            continue
+        operands = [look_up(e, values, operand, lanes) for operand in op.operands]
+        if lanes is None:
+            values[result] = e.op(type(op), operands, result.type, op.properties)
+        else:
+            kind = vectorx.SelectOp if isinstance(op, arith.SelectOp) else type(op)
+            values[result] = e.op(kind, operands, vector_type(result.type, lanes), op.properties)
+
+
+def look_up(e: Emitter, values: dict[SSAValue, SSAValue], value: SSAValue, lanes: int | None) -> SSAValue:
+    """The new value for an old one; one from outside the body is the same on every lane."""
+    if value not in values:
+        values[value] = value if lanes is None else e.broadcast(value, lanes)
+    return values[value]
+
+
+def factor_vector(
+    e: Emitter, factor: Factor, point: Point, dim: int | None, lanes: int, count: int | None = None
+) -> SSAValue:
+    """The factor at the elements that follow a point along a dimension."""
+    values = {argument: read(e, access, point, dim, lanes, count) for argument, access in factor.inputs}
+    evaluate(e, factor.ops, values, lanes)
+    return look_up(e, values, factor.result, lanes)
+
+
+def factor_scalar(e: Emitter, factor: Factor, point: Point) -> SSAValue:
+    """The factor at a point."""
+    values = {argument: e.load(access.buffer, access.at(point)) for argument, access in factor.inputs}
+    evaluate(e, factor.ops, values, None)
+    return look_up(e, values, factor.result, None)
+
+
+def turn(
+    e: Emitter, element: Attribute, lanes: int, rows: int, row: Callable[[Lin], SSAValue]
+) -> SSAValue:
+    """A square of `lanes` rows turned around: element c of the result holds lane c of every row.
+
+    Interleaving row i with row i + lanes/2 rotates the bits of (row, lane) by one place; after log2(lanes) rounds rows
+    and lanes have changed places.
+    """
+    type_ = vector_type(element, lanes)
+    square, other = e.private(type_, lanes), e.private(type_, lanes)
+    with e.loop(0, rows, unroll=True) as i:
+        e.store(row(i), square, [i])
+    if rows < lanes:
+        nothing = e.broadcast(e.zero(element), lanes)
+        with e.loop(rows, lanes, unroll=True) as i:
+            e.store(nothing, square, [i])
+    half = lanes // 2
+    pairs = [(i, lanes + i) for i in range(lanes)]
+    low = [lane for pair in pairs[:half] for lane in pair]
+    high = [lane for pair in pairs[half:] for lane in pair]
+    for _ in range(lanes.bit_length() - 1):
+        with e.loop(0, half, unroll=True) as i:
+            upper, lower = e.load(square, [i]), e.load(square, [i + half])
+            e.store(shuffle(e, upper, lower, low), other, [i * 2])
+            e.store(shuffle(e, upper, lower, high), other, [i * 2 + 1])
+        square, other = other, square
+    return square
+
+
+def shuffle(e: Emitter, first: SSAValue, second: SSAValue, lanes: Sequence[int]) -> SSAValue:
+    """A vector of chosen lanes of two."""
+    assert isinstance(first.type, VectorType)
+    mask = DenseArrayBase.from_list(i64, lanes)
+    return e.op(vector.ShuffleOp, (first, second), vector_type(first.type.element_type, len(lanes)), {"mask": mask})
