@@ -34,7 +34,7 @@ def at_line(filename: str, line: int) -> FileLineColLoc:
 @lru_cache(maxsize=None)
 def gradient_of(location: LocationAttr) -> LocationAttr:
     """The location of an op that computes a gradient of what stands at `location`."""
-    if isinstance(location, NameLoc) and location.desc.data == GRADIENT:
+    if isinstance(location, UnknownLoc) or (isinstance(location, NameLoc) and location.desc.data == GRADIENT):
         return location
     return NameLoc(StringAttr(GRADIENT), location)
 

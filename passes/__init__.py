@@ -24,6 +24,7 @@ PASSES: dict[str, Callable[[], type[ModulePass]]] = {
     "canonicalize": _lazy("hl.canonicalize", "Canonicalize"),
     "simplify": _lazy("hl.simplify", "Simplify"),
     "decompose": _lazy("hl.decompose", "Decompose"),
+    "drop-barriers": _lazy("hl.decompose", "DropBarriers"),
     # kernels
     # linalg
     # memref

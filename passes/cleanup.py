@@ -15,7 +15,7 @@ from .pass_base import FunctionPass
 
 @dataclass(frozen=True)
 class Cleanup(FunctionPass):
-    """Merges equal ops, hoists invariant ones, removes dead ones. Linear in the size of a function, times loop depth."""
+    """Merges equal ops, hoists invariant ones, removes dead ones. Linear in size times loop depth."""
 
     name = "cleanup"
 

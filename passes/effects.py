@@ -25,7 +25,7 @@ _HINTS = frozenset({"spmd.prefetch"})
 
 
 def is_pure(op: Operation) -> bool:
-    """Whether an op, by its class, only computes its results from its operands. Terminators too: they hand values on."""
+    """Whether an op, by its class, only computes its results from its operands. Terminators hand values on: they do."""
     kind = type(op)
     pure = _PURE.get(kind)
     if pure is None:

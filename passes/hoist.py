@@ -18,7 +18,7 @@ from xdsl.dialects import scf
 from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import IntegerAttr
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Block, BlockArgument, Operation, OpResult, Region, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.traits import IsTerminator
 
 from ..dialects.effects import register_effects
@@ -79,8 +79,8 @@ def _movable(op: Operation, writes: Writes | None) -> bool:
 
 def _inside(value: SSAValue, body: Block) -> bool:
     """Whether a value of one of the body's own ops is made in this body."""
-    owner = value.op.parent if isinstance(value, OpResult) else value.block if isinstance(value, BlockArgument) else None
-    return owner is body
+    owner = value.owner
+    return (owner if isinstance(owner, Block) else owner.parent) is body
 
 
 def _runs(loop: scf.ForOp) -> bool:

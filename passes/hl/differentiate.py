@@ -77,9 +77,7 @@ def _static_spec(op: Operation, value: SSAValue) -> TensorSpec:
     return spec
 
 
-def reverse(
-    builder: IRBuilder, seeds: Mapping[SSAValue, SSAValue], wrt: Sequence[SSAValue]
-) -> list[SSAValue | None]:
+def reverse(builder: IRBuilder, seeds: Mapping[SSAValue, SSAValue], wrt: Sequence[SSAValue]) -> list[SSAValue | None]:
     """The cotangents of `wrt`, given those of some results; None where these do not depend on it.
 
     Everything is inserted at the builder's anchor, which stands behind the seeded values in the same block. Each
@@ -97,9 +95,7 @@ def reverse(
     return [cotangents.get(x) for x in wrt]
 
 
-def _active(
-    block: Block, results: Sequence[SSAValue], wrt: Sequence[SSAValue]
-) -> set[SSAValue | Operation]:
+def _active(block: Block, results: Sequence[SSAValue], wrt: Sequence[SSAValue]) -> set[SSAValue | Operation]:
     """Values, and ops of the block that make them, which depend on `wrt` and on which `results` depend."""
     active: set[SSAValue | Operation] = set(wrt)
     for op in _slice(block, results):

@@ -47,9 +47,7 @@ def _prod(b: B, call: Call[Any]) -> Sequence[Any]:
     if 0 in shape:
         return (b.constant(0.0, shape, b.dtype(call.x)),)
     order = (*kept(len(shape), dimensions), *dimensions)
-    rows = b.reshape(
-        b.transpose(call.x, order), (math.prod(b.shape(call.y)), math.prod(shape[d] for d in dimensions))
-    )
+    rows = b.reshape(b.transpose(call.x, order), (math.prod(b.shape(call.y)), math.prod(shape[d] for d in dimensions)))
     before = _shift(b, _running_product(b, rows), 1)
     after = b.reverse(_shift(b, _running_product(b, b.reverse(rows, (1,))), 1), (1,))
     others = b.reshape(b.mul(before, after), tuple(shape[d] for d in order))
