@@ -13,9 +13,9 @@ from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IntegerAt
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import vectorx
-from .expr import EQUAL, Expr, binary, call, cast, ternary, unary
+from .expr import Expr, binary, call, cast, ternary, unary
 from .printer import Printer, Rule
-from .types import SIGNED, UNSIGNED, CodegenError, c_type, element, is_mask, scalar_type
+from .types import SIGNED, UNSIGNED, CodegenError, as_mask, c_type, element, is_mask, scalar_type, vector_of
 
 WIDTHS = {"bool": 1, "u8": 8, "short": 16, "int": 32, "long": 64}
 
@@ -139,14 +139,7 @@ def _signed_as(expr: Expr, type_: Attribute, names: dict[str, str]) -> Expr:
         return expr
     if expr.constant and not expr.text.startswith(("-", "(")) and wanted[0] == "u":
         return expr
-    return cast(_vector_of(type_, wanted), expr)
-
-
-VECTOR_OF = {"i8": "c", "u8": "b", "u32": "u", "u64": "m", "u16": "t"}
-
-
-def _vector_of(type_: Attribute, scalar: str) -> str:
-    return f"v{type_.get_shape()[0]}{VECTOR_OF[scalar]}" if isinstance(type_, VectorType) else scalar
+    return cast(vector_of(type_, wanted), expr)
 
 
 def _narrow(expr: Expr, type_: Attribute) -> Expr:
@@ -234,7 +227,7 @@ def print_integer_extreme(p: Printer, op: Operation) -> None:
     type_ = op.results[0].type
     if isinstance(type_, VectorType):
         a, b = (p.atom(o) for o in op.operands)
-        chosen = _mask(binary(sign, *(_signed_as(e, type_, names) for e in (a, b))), type_)
+        chosen = as_mask(binary(sign, *(_signed_as(e, type_, names) for e in (a, b))), type_)
         p.define(op.results[0], call(f"select_{c_type(type_)}", chosen, a, b))
         return
     a, b = (_signed_as(p.use(o), type_, names) for o in op.operands)
@@ -316,20 +309,13 @@ _WIDE = {arith.MulUIExtendedOp: "mu", arith.MulSIExtendedOp: "li"}
 # Comparisons
 
 
-def _mask(compared: Expr, type_: Attribute) -> Expr:
-    """Comparing vectors gives lanes as wide as theirs; masks have lanes of int."""
-    if not isinstance(type_, VectorType) or scalar_type(type_.element_type) in ("int", "float", "bool"):
-        return compared
-    return Expr(f"__builtin_convertvector({compared.text}, v{type_.get_shape()[0]}i)", reads=compared.reads)
-
-
 def print_compare_integers(p: Printer, op: arith.CmpiOp) -> None:
     """`x < y`."""
     operator, names = INTEGER_PREDICATES[op.predicate.value.data]
     type_ = op.lhs.type
     a, b = _pair(p, op.lhs, op.rhs)
     a, b = (_signed_as(e, type_, names) for e in (a, b))
-    p.define(op.result, _mask(binary(operator, a, b), type_))
+    p.define(op.result, as_mask(binary(operator, a, b), type_))
 
 
 def print_compare_floats(p: Printer, op: arith.CmpfOp) -> None:
@@ -358,7 +344,7 @@ def print_compare_floats(p: Printer, op: arith.CmpfOp) -> None:
         combined = binary(operator if is_vector else operator * 2, combined, more)
     if predicate.startswith("!"):
         combined = unary("~" if is_vector else "!", combined)
-    p.define(op.result, _mask(combined, type_))
+    p.define(op.result, as_mask(combined, type_))
 
 
 def print_select(p: Printer, op: arith.SelectOp) -> None:
@@ -370,102 +356,6 @@ def print_select(p: Printer, op: arith.SelectOp) -> None:
         return
     a, b = p.vector(op.lhs), p.vector(op.rhs)
     p.define(op.result, call(f"select_{c_type(op.result.type)}", condition, a, b))
-
-
-# Conversions
-
-
-def _convert(p: Printer, op: Operation, source_type: str | None = None, final: str | None = None) -> None:
-    """A conversion, by way of another signedness of the source or the result where one is given."""
-    source, target = op.operands[0].type, op.results[0].type
-    expr = p.use(op.operands[0])
-    if isinstance(target, VectorType):
-        p.define(op.results[0], _convert_vector(p.whole(expr, source), source, target, source_type, final))
-        return
-    if scalar_type(source) == scalar_type(target):
-        p.define(op.results[0], expr)
-        return
-    if source_type is not None and source_type != scalar_type(source):
-        expr = cast(source_type, expr)
-    if final is not None:
-        expr = cast(final, expr)
-    p.define(op.results[0], cast(scalar_type(target), expr))
-
-
-def _convert_vector(expr: Expr, source: Attribute, target: VectorType, source_type, final) -> Expr:
-    lanes, wanted = target.get_shape()[0], c_type(target)
-    text, reads = expr.text, expr.reads
-    if source_type is not None:
-        other = _vector_of(source, source_type)
-        if other != c_type(source):
-            text = cast(other, expr).text
-    if scalar_type(element(source)) == "u8" and wanted[-1] in "fd":  # gcc does better in two steps
-        text = f"__builtin_convertvector({text}, v{lanes}i)"
-    if c_type(source) == wanted and source_type is None:
-        return expr
-    through = f"v{lanes}{VECTOR_OF[final]}" if final is not None else wanted
-    text = f"__builtin_convertvector({text}, {through})"
-    return Expr(f"({wanted}){text}" if through != wanted else text, reads=reads)
-
-
-def print_plain_conversion(p: Printer, op: Operation) -> None:
-    """`(float)x`: signed integers, floats, indices."""
-    source = op.operands[0].type
-    if is_mask(source) and isinstance(source, VectorType):
-        expr = p.vector(op.operands[0])
-        p.define(op.results[0], _convert_vector(expr, source, op.results[0].type, None, None))  # type: ignore[arg-type]
-    elif is_mask(source):  # a signed truth value is 0 or -1
-        p.define(op.results[0], cast(scalar_type(op.results[0].type), unary("-", p.use(op.operands[0]))))
-    else:
-        _convert(p, op, SIGNED.get(scalar_type(element(source))))
-
-
-def print_unsigned_source(p: Printer, op: Operation) -> None:
-    """`(float)(u32)x`."""
-    source, target = op.operands[0].type, op.results[0].type
-    if is_mask(source) and isinstance(source, VectorType):
-        negated = unary("-", p.vector(op.operands[0]))
-        p.define(op.results[0], _convert_vector(negated, source, target, None, None))  # type: ignore[arg-type]
-        return
-    unsigned = UNSIGNED.get(scalar_type(element(source)))
-    _convert(p, op, unsigned if not is_mask(source) else None)
-
-
-def print_unsigned_target(p: Printer, op: Operation) -> None:
-    """`(int)(u32)x`."""
-    unsigned = UNSIGNED[scalar_type(element(op.results[0].type))]
-    _convert(p, op, None, unsigned if unsigned not in ("u8", "bool") else None)
-
-
-def print_truncation(p: Printer, op: arith.TruncIOp) -> None:
-    """The low bits: `(int)x`; of a truth value the lowest, `x & 1`."""
-    if not is_mask(op.result.type):
-        _convert(p, op)
-        return
-    low = binary("&", p.vector(op.input), Expr("1", constant=True))
-    source = op.input.type
-    if not isinstance(source, VectorType):
-        p.define(op.result, cast("bool", low))
-        return
-    p.define(op.result, _mask(Expr(f"({low.text}) != 0", EQUAL, low.reads), source))
-
-
-def print_index_cast(p: Printer, op: Operation) -> None:
-    """Between long and an integer type."""
-    _convert(p, op, SIGNED.get(scalar_type(element(op.operands[0].type))))
-
-
-def print_bitcast(p: Printer, op: Operation) -> None:
-    """The same bits as another type."""
-    source, target = op.operands[0].type, op.results[0].type
-    if isinstance(target, VectorType):
-        if is_mask(source) or is_mask(target):
-            raise CodegenError(f"no C for {op.name} of {source} to {target}")
-        p.define(op.results[0], cast(c_type(target), p.vector(op.operands[0])))
-        return
-    a, b = scalar_type(source), scalar_type(target)
-    expr = p.use(op.operands[0])
-    p.define(op.results[0], expr if a == b else call(f"{a}_as_{b}", expr))
 
 
 ARITHMETIC: dict[type[Operation], Rule] = {
@@ -486,14 +376,5 @@ ARITHMETIC: dict[type[Operation], Rule] = {
     arith.CmpfOp: print_compare_floats,
     arith.SelectOp: print_select,
     vectorx.SelectOp: print_select,
-    **dict.fromkeys(
-        (arith.SIToFPOp, arith.FPToSIOp, arith.ExtFOp, arith.TruncFOp, arith.ExtSIOp), print_plain_conversion
-    ),
-    **dict.fromkeys((arith.UIToFPOp, arith.ExtUIOp), print_unsigned_source),
-    arith.FPToUIOp: print_unsigned_target,
-    arith.TruncIOp: print_truncation,
-    arith.IndexCastOp: print_index_cast,
-    arith.BitcastOp: print_bitcast,
-    vector.BitcastOp: print_bitcast,
 }  # type: ignore[assignment]
 """How numbers are printed, by op."""

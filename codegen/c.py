@@ -20,6 +20,7 @@ from xdsl.ir import Operation, SSAValue
 from ..dialects.locations import describe
 from .arithmetic import ARITHMETIC
 from .control import CONTROL
+from .conversions import CONVERSIONS
 from .expr import Expr
 from .memory import MEMORY
 from .names import RESERVED, Names, identifier
@@ -28,7 +29,7 @@ from .printer import Printer, Rule, at_line, comment_text
 from .types import Array, CodegenError, c_type
 from .vectors import VECTOR
 
-C: dict[type[Operation], Rule] = {**CONTROL, **MEMORY, **ARITHMETIC, **VECTOR}
+C: dict[type[Operation], Rule] = {**CONTROL, **MEMORY, **ARITHMETIC, **CONVERSIONS, **VECTOR}
 """How each op is printed as C. Another target is an overlay: `CUDA = {**C, spmd.BarrierOp: …}`."""
 
 KERNEL, ARENA, WORKSPACE = "irtool.kernel", "irtool.arena", "irtool.workspace"

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import re
 
-KEYWORDS = frozenset(
-    ["auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "asm", "typeof", "bool", "true", "false", "and", "or", "not", "xor", "nullptr", "constexpr", "alignas", "alignof", "static_assert", "thread_local", "new", "class", "template", "this", "operator", "private", "public", "namespace", "using", "delete", "try", "catch", "throw", "virtual", "friend", "main", "NULL", "I", "INFINITY", "NAN", "HUGE_VAL", "EOF", "unix", "linux", "i386", "errno", "assert", "u8", "u16", "u32", "u64", "i8", "omp_get_thread_num", "omp_get_num_threads", "min", "max", "floor_div", "ceil_div", "mulhi", "as_int", "as_float", "as_long", "as_double", "isnan", "isinf", "isfinite", "signbit", "GOMP_barrier", "GOMP_parallel", "malloc", "free", "calloc", "realloc", "memcpy", "memmove", "memset", "memcmp", "abort", "exit"]
-)
+_KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int
+    long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
+    asm typeof bool true false and or not xor nullptr constexpr alignas alignof static_assert thread_local
+    new class template this operator private public namespace using delete try catch throw virtual friend
+    main NULL I INFINITY NAN HUGE_VAL EOF unix linux i386 errno assert u8 u16 u32 u64 i8 isnan isinf isfinite signbit
+    omp_get_thread_num omp_get_num_threads floor_div ceil_div mulhi_long mulhi_u64
+    malloc free calloc realloc memcpy memmove memset memcmp abort exit"""
+_MATH = """sqrt cbrt fabs exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan atan2 sinh cosh tanh asinh
+    acosh atanh erf erfc pow fmod remainder floor ceil round trunc rint nearbyint roundeven fma fmax fmin copysign hypot
+    tgamma lgamma ldexp frexp scalbn modf nextafter logb ilogb fdim lrint llrint lround llround remquo gamma
+    j0 j1 jn y0 y1 yn abs labs llabs significand drem finite"""
+
+KEYWORDS = frozenset(_KEYWORDS.split())
 """What may not be used as a name: C, C++ (for CUDA), macros of common headers, and what generated code itself calls."""
 
-MATH = frozenset(
-    ["sqrt", "cbrt", "fabs", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "pow", "fmod", "remainder", "floor", "ceil", "round", "trunc", "rint", "nearbyint", "roundeven", "fma", "fmax", "fmin", "copysign", "hypot", "tgamma", "lgamma", "ldexp", "frexp", "scalbn", "modf", "nextafter", "logb", "ilogb", "fdim", "lrint", "llrint", "lround", "llround", "remquo", "gamma", "j0", "j1", "jn", "y0", "y1", "yn", "abs", "labs", "llabs", "significand", "drem", "finite"]
-)
+MATH = frozenset(_MATH.split())
 """Functions of <math.h>; each also exists with the suffix f (float) and l (long double)."""
 
 RESERVED = KEYWORDS | MATH | {n + "f" for n in MATH} | {n + "l" for n in MATH}
-# `v16f`, `load_v16f`: what the primitives are called.
-_PRIMITIVE = re.compile(r"(.*_)?v\d+[a-z]\w*$")
+# `v16f`, `load_v16f`, `min_f32`, `int_as_float`: what the primitives are called.
+_PRIMITIVE = re.compile(r"(.*_)?v\d+[a-z]\w*$|(min|max)(num)?_[a-z]\d+$|\w+_as_\w+$|GOMP\w*$|omp_\w*$")
 _INVALID = re.compile(r"[^A-Za-z0-9_]+")
 
 LOOP_NAMES = "ijklmnpqrs"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
@@ -68,6 +69,21 @@ def is_mask(type_: Attribute) -> bool:
     """Whether the type is i1 or a vector of i1."""
     scalar = element(type_)
     return isinstance(scalar, IntegerType) and scalar.width.data == 1
+
+
+VECTOR_OF = {"i8": "c", "u8": "b", "u16": "t", "u32": "u", "u64": "m"}
+
+
+def vector_of(type_: Attribute, scalar: str) -> str:
+    """The C type like `type_`, a number or a vector, with this type of number in it."""
+    return f"v{type_.get_shape()[0]}{VECTOR_OF[scalar]}" if isinstance(type_, VectorType) else scalar
+
+
+def as_mask(compared: Expr, type_: Attribute) -> Expr:
+    """Comparing vectors gives lanes as wide as theirs; masks have lanes of int."""
+    if not isinstance(type_, VectorType) or scalar_type(type_.element_type) in ("int", "float", "bool"):
+        return compared
+    return Expr(f"__builtin_convertvector({compared.text}, v{type_.get_shape()[0]}i)", reads=compared.reads)
 
 
 @dataclass(slots=True)
@@ -140,6 +156,6 @@ def array(name: str, type_: MemRefType, variable: bool = False) -> Array:
     if isinstance(type_.layout, NoneAttr):
         rows = tuple(type_.get_shape()[1:])
     elif strides:
-        nests = strides[-1] == 1 and all(b > 0 and a % b == 0 for a, b in zip(strides, strides[1:], strict=False))
-        rows = tuple(a // b for a, b in zip(strides, strides[1:], strict=False)) if nests else None
+        nests = strides[-1] == 1 and all(b > 0 and a % b == 0 for a, b in pairwise(strides))
+        rows = tuple(a // b for a, b in pairwise(strides)) if nests else None
     return Array(name, c_type(type_.element_type), rows, strides, variable)

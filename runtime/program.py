@@ -10,6 +10,7 @@ The plan says `entry` (the C function), `buffers` (how many), `arena` and `works
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import os
@@ -35,10 +36,8 @@ class Scratch:
         # A private mapping: after a fork, parent and child do not write into each other's memory.
         self._memory = mmap.mmap(-1, max(size, 1) + (2 << 20 if size >= HUGE else 0), **private)
         if size >= HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
-            try:
+            with contextlib.suppress(OSError):  # a kernel without huge pages
                 self._memory.madvise(mmap.MADV_HUGEPAGE)
-            except OSError:
-                pass  # a kernel without huge pages
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         step = 2 << 20 if size >= HUGE else ALIGNMENT
         self.address = -(-start // step) * step

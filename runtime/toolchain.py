@@ -1,7 +1,7 @@
 """The C compiler: found, probed once, run in parallel.
 
-A compiler is taken only if it builds a small OpenMP library with our flags; what it told is kept in the cache folder, so
-that later processes start without running it.
+A compiler is taken only if it builds a small OpenMP library with our flags; what it told is kept in the cache folder,
+so that later processes start without running it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,17 @@ FEATURES = (
 )  # fmt: skip
 """Compiler macros that say what the machine can do."""
 
-_PROBE = "int omp_get_num_threads(void);\nint probe(void) { int n = 0;\n#pragma omp parallel\nn = omp_get_num_threads();\nreturn n; }\n"
+_PROBE = """\
+int omp_get_num_threads(void);
+
+int probe(void)
+{
+    int count = 0;
+    #pragma omp parallel
+    count = omp_get_num_threads();
+    return count;
+}
+"""
 
 
 class ToolchainError(RuntimeError):
@@ -115,7 +125,9 @@ def probe(command: tuple[str, ...]) -> Compiler:
     cache = get_cache()
     key = content_key(*command, _stamp(command[0]), _processor(), *FLAGS)
     if (fact := cache.fact(key)) is not None:
-        return Compiler(**{name: tuple(v) if isinstance(v, list) else v for name, v in fact.items()})
+        return Compiler(
+            tuple(fact["command"]), fact["version"], tuple(fact["features"]), fact["machine"], tuple(fact["flags"])
+        )
     version = _run([*command, "--version"])
     macros = _run([*command, "-march=native", "-dM", "-E", "-x", "c", "-"])
     if version.returncode or macros.returncode:
