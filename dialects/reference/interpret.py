@@ -1,4 +1,4 @@
-"""Evaluates a function of hl ops on arrays, by the reference meanings: straight lines, calls, `scf.for` and `scf.if`."""
+"""Evaluates a function of hl ops by the reference meanings: straight lines, calls, `scf.for` and `scf.if`."""
 
 from __future__ import annotations
 

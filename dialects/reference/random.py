@@ -1,4 +1,4 @@
-"""Meaning of dialects/hl/random.py: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011)."""
+"""Meaning of dialects/hl/random.py: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The error function, which numpy lacks: the rational approximations of fdlibm's s_erf.c (Sun, 1993), below 1 ulp in f64.
+"""The error function, which numpy lacks: the rational approximations of fdlibm (s_erf.c), within 1 ulp in f64.
 
 |x| < 0.84375    x + x * P(x^2)
 |x| < 1.25       sign(x) * (ERX + P(|x| - 1))
