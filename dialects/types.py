@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -12,7 +13,9 @@ from xdsl.dialects.builtin import (
     Attribute,
     Float32Type,
     Float64Type,
+    FixedBitwidthType,
     IntegerType,
+    MemRefType,
     Signedness,
     TensorType,
 )
@@ -122,3 +125,15 @@ def spec_of(type_: Attribute) -> TensorSpec:
         names = ", ".join(str(d.ir) for d in DTYPES)
         raise ValueError(f"expected a ranked tensor of {names}, got {type_}")
     return spec
+
+
+def bytes_of(type_: Attribute) -> int:
+    """Bytes that a buffer of static shape takes. Raises ValueError for one that is not static."""
+    if not isinstance(type_, MemRefType):
+        raise ValueError(f"expected a buffer, got {type_}")
+    element = type_.element_type  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
+    size = max(1, element.bitwidth // 8) if isinstance(element, FixedBitwidthType) else 8
+    shape = type_.get_shape()
+    if DYNAMIC in shape:
+        raise ValueError(f"expected a buffer of static shape, got {type_}")
+    return math.prod(shape) * size

@@ -26,8 +26,14 @@ PASSES: dict[str, Callable[[], type[ModulePass]]] = {
     "decompose": _lazy("hl.decompose", "Decompose"),
     "drop-barriers": _lazy("hl.decompose", "DropBarriers"),
     # kernels
+    "group": _lazy("hl.group", "Group"),
+    "merge-kernels": _lazy("hl.merge_kernels", "MergeKernels"),
     # linalg
+    "convert-hl-to-linalg": _lazy("linalg.convert_hl", "ConvertHLToLinalg"),
+    "fuse-elementwise": _lazy("linalg.fuse_elementwise", "FuseElementwise"),
     # memref
+    "bufferize": _lazy("linalg.bufferize", "Bufferize"),
+    "plan-memory": _lazy("memref.plan_memory", "PlanMemory"),
     # loops
 }
 """Factories of pass classes, in flow order."""

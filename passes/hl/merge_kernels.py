@@ -61,7 +61,7 @@ def structure(function: FuncOp) -> str:
 
 
 @dataclass(frozen=True)
-class MergeKernelsPass(ModulePass):
+class MergeKernels(ModulePass):
     """See the module's text."""
 
     name = "merge-kernels"

@@ -31,7 +31,7 @@ IDENTITIES = (autodiff.VariableOp, autodiff.StopGradientOp, autodiff.BarrierOp)
 
 
 @dataclass(frozen=True)
-class GroupPass(ModulePass):
+class Group(ModulePass):
     """See the package's text."""
 
     name = "group"

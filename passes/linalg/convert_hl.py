@@ -1,0 +1,371 @@
+"""Kernels of hl ops to linalg on tensors, in destination-passing form; the host to calls that name destinations.
+
+    func.func private @add_relu(%x, %y) -> tensor<4xf32> {          func.func private @add_relu(%x, %y, %out {irtool.out = 0}) {
+      %0 = hl.add %x, %y                                              %0 = linalg.generic ins(%x, %y) outs(empty) { arith.addf }
+      %1 = hl.relu %0                                         ->      %1 = linalg.generic ins(%0) outs(%out) { ... }
+      return %1                                                       return %1
+
+An argument that the kernel updates in place (`irtool.tied`) is its result's destination; other results get an argument
+of their own. In the host, a result is written to the state argument that it is the new value of, or to a fresh tensor.
+Broadcasts, transposes, slices and constants become indexing maps and scalars, not ops.
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects import linalg, tensor
+from xdsl.dialects.builtin import (
+    AffineMapAttr,
+    ArrayAttr,
+    DenseArrayBase,
+    DictionaryAttr,
+    FunctionType,
+    IntegerAttr,
+    ModuleOp,
+    SymbolRefAttr,
+    TensorType,
+    i32,
+    i64,
+)
+from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
+from xdsl.dialects.linalg import IteratorTypeAttr
+from xdsl.ir import Attribute, Block, BlockArgument, Operation, OpResult, Region, SSAValue
+from xdsl.ir.affine import AffineMap
+from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
+
+from ...dialects.hl.base import HLOp, attributes_of
+from ...dialects.hl.shape import ConstantOp, IotaOp, ReshapeOp
+from ...dialects.types import DType, TensorSpec, dtype_of_numpy, spec_of
+from ..hl.group.outline import KERNEL_ATTRIBUTE, TIED_ATTRIBUTE
+from ..hl.group.schedule import state_arguments
+from ..loops.build import Constants, Emitter
+from ..pass_base import PassError, fail, functions
+from .lowering.scalar import SCALAR
+from .lowering.structured import STRUCTURED, dense
+from .lowering.views import MAPS, Access, Splat, View, iota, splat_of
+
+OUT_ATTRIBUTE = "irtool.out"
+PARALLEL, REDUCTION = IteratorTypeAttr.parallel(), IteratorTypeAttr.reduction()
+Body = Callable[[Emitter, Sequence[SSAValue], Sequence[SSAValue]], "list[SSAValue]"]
+
+
+def lowered_type(type_: Attribute) -> TensorType:
+    """The type of a tensor below hl, where integers have no sign."""
+    spec = spec_of(type_)
+    return TensorType(spec.dtype.lowered, spec.shape)
+
+
+class Lowering:
+    """One kernel being rewritten: what each hl value has become."""
+
+    def __init__(self, kernel: FuncOp) -> None:
+        self.old = kernel.body.block
+        terminator = self.old.last_op
+        assert isinstance(terminator, ReturnOp)
+        self.results = list(terminator.operands)
+        inputs = [lowered_type(a.type) for a in self.old.args]
+        outputs = [lowered_type(v.type) for v in self.results]
+        ties = _ties(kernel)
+        fresh = [j for j in range(len(outputs)) if j not in ties.values()]
+        self.block = Block(arg_types=[*inputs, *(outputs[j] for j in fresh)])
+        self.access: dict[SSAValue, Access] = {}
+        self.destinations: dict[int, SSAValue] = {}
+        arg_attrs: list[dict[str, Attribute]] = [{} for _ in self.block.args]
+        for i, (old, new) in enumerate(zip(self.old.args, self.block.args)):
+            new.name_hint = old.name_hint
+            new.location = old.location
+            self.access[old] = View(new, AffineMap.identity(len(spec_of(old.type).shape)))
+            if i in ties:
+                self.destinations[ties[i]] = new
+                arg_attrs[i][OUT_ATTRIBUTE] = IntegerAttr(ties[i], i64)
+        for position, j in enumerate(fresh, len(inputs)):
+            argument = self.block.args[position]
+            argument.name_hint = self.results[j].name_hint or "out"
+            self.destinations[j] = argument
+            arg_attrs[position][OUT_ATTRIBUTE] = IntegerAttr(j, i64)
+        self.used_destinations: set[int] = set()
+        kernel.body.add_block(self.block)
+        self.constants = Constants.__new__(Constants)
+        self.constants.block, self.constants.last, self.constants.values = self.block, None, {}
+        self.emitter = Emitter(self.constants, self.block)
+        for op in self.old.ops:
+            if isinstance(op, HLOp):
+                self.emitter.location = op.location
+                self.lower(op)
+        self.emitter.location = terminator.location
+        values = [self._stored_result(j, value) for j, value in enumerate(self.results)]
+        self.emitter.insert(ReturnOp(*values))
+        kernel.body.detach_block(self.old)
+        for op in reversed(list(self.old.ops)):
+            op.detach()
+            op.erase(safe_erase=False)
+        kernel.function_type = FunctionType.from_lists([a.type for a in self.block.args], outputs)
+        kernel.arg_attrs = ArrayAttr([DictionaryAttr(entry) for entry in arg_attrs])
+
+    # What rules use
+
+    def spec(self, value: SSAValue) -> TensorSpec:
+        return spec_of(value.type)
+
+    def type(self, spec: TensorSpec) -> TensorType:
+        return TensorType(spec.dtype.lowered, spec.shape)
+
+    def dtype_of(self, array: np.ndarray) -> DType:
+        return dtype_of_numpy(array.dtype)
+
+    def located(self, op: Operation) -> Operation:
+        op.location = self.emitter.location
+        return op
+
+    def temporary(self, spec: TensorSpec) -> SSAValue:
+        """A fresh tensor to write to."""
+        return self.emitter.create(tensor.EmptyOp, [], [self.type(spec)]).results[0]
+
+    def destination(self, value: SSAValue) -> SSAValue:
+        """Where the kernel's caller wants a value, or a fresh tensor."""
+        for j, result in enumerate(self.results):
+            if result is value and j not in self.used_destinations:
+                self.used_destinations.add(j)
+                return self.destinations[j]
+        return self.temporary(self.spec(value))
+
+    def identity_out(self, value: SSAValue) -> tuple[SSAValue, AffineMap]:
+        return self.destination(value), AffineMap.identity(len(self.spec(value).shape))
+
+    def fill(self, destination: SSAValue, value: Splat) -> SSAValue:
+        body = Block(arg_types=[value.dtype.lowered] * 2)
+        scalar = value.scalar(self.emitter)
+        inner = self.emitter.inside(body)
+        inner.create(linalg.YieldOp, [body.args[0]])
+        fill = self.emitter.create(
+            linalg.FillOp,
+            [scalar, destination],
+            [destination.type],
+            {"operandSegmentSizes": DenseArrayBase.from_list(i32, [1, 1])},
+            regions=[Region(body)],
+        )
+        return fill.results[0]
+
+    def generic(
+        self,
+        extents: Sequence[int],
+        reads: Sequence[Access],
+        writes: Sequence[tuple[SSAValue, AffineMap]],
+        body: Body,
+        reduced: Sequence[int] = (),
+    ) -> list[SSAValue]:
+        """A linalg.generic over `extents`; `body` gets a scalar for each read and each old value of a write."""
+        views = [r for r in reads if isinstance(r, View)]
+        sources = [*(v.source for v in views), *(w for w, _ in writes)]
+        maps = [*(v.map for v in views), *(m for _, m in writes)]
+        block = Block(arg_types=[source.type.element_type for source in sources])
+        inner = self.emitter.inside(block)
+        arguments = iter(block.args)
+        values = [next(arguments) if isinstance(r, View) else r.scalar(inner) for r in reads]
+        inner.create(linalg.YieldOp, body(inner, values, list(arguments)))
+        iterators = [REDUCTION if k in reduced else PARALLEL for k in range(len(extents))]
+        op = self.emitter.create(
+            linalg.GenericOp,
+            sources,
+            [w.type for w, _ in writes],
+            {
+                "indexing_maps": ArrayAttr([AffineMapAttr(m) for m in maps]),
+                "iterator_types": ArrayAttr(iterators),
+                "operandSegmentSizes": DenseArrayBase.from_list(i32, [len(views), len(writes)]),
+            },
+            regions=[Region(block)],
+        )
+        return list(op.results)
+
+    def copy(self, access: Access, destination: SSAValue, spec: TensorSpec) -> SSAValue:
+        """The viewed values, stored in `destination`."""
+        write = (destination, AffineMap.identity(len(spec.shape)))
+        return self.generic(spec.shape, [access], [write], lambda e, values, _: [values[0]])[0]
+
+    def stored(self, access: Access, spec: TensorSpec) -> SSAValue:
+        """A tensor that holds the viewed values in their own order."""
+        if isinstance(access, View) and access.map == AffineMap.identity(len(spec.shape)):
+            if access.source.type == self.type(spec):
+                return access.source
+        return self.copy(access, self.temporary(spec), spec)
+
+    # One op
+
+    def lower(self, op: HLOp) -> None:
+        attributes = attributes_of(op)
+        accesses = [self.access[operand] for operand in op.operands]
+        if isinstance(op, ConstantOp):
+            self.access[op.results[0]] = self._constant(attributes["value"], self.spec(op.results[0]))
+            return
+        if isinstance(op, IotaOp):
+            self.access[op.results[0]] = iota(**attributes)
+            return
+        if type(op) in MAPS:
+            specs = [self.spec(v) for v in (*op.operands, *op.results)]
+            self.access[op.results[0]] = accesses[0].through(MAPS[type(op)](*specs, **attributes))
+            return
+        if type(op) in STRUCTURED:
+            values = STRUCTURED[type(op)](self, op, *accesses, **attributes)
+        elif type(op) in SCALAR:
+            values = self._elementwise(op, accesses, attributes)
+        else:
+            fail(op, f"{op.name} has no lowering to linalg: it should have been decomposed, or been left to the host")
+        for result, value in zip(op.results, values, strict=True):
+            value.name_hint = result.name_hint
+            self.access[result] = View(value, AffineMap.identity(len(self.spec(result).shape)))
+
+    def _elementwise(self, op: HLOp, accesses: list[Access], attributes: dict[str, Any]) -> list[SSAValue]:
+        rule, dtype = SCALAR[type(op)], self.spec(op.operands[0]).dtype
+        extra = list(attributes.values())
+
+        def body(e: Emitter, values: Sequence[SSAValue], _: Sequence[SSAValue]) -> list[SSAValue]:
+            return [rule(e, dtype, *values, *extra)]
+
+        return self.generic(self.spec(op.results[0]).shape, accesses, [self.identity_out(op.results[0])], body)
+
+    def _constant(self, value: Any, spec: TensorSpec) -> Access:
+        number = splat_of(value)
+        if number is not None or 0 in spec.shape:
+            return Splat(number if number is not None else 0, spec.dtype)
+        return View(dense(self, value), AffineMap.identity(len(spec.shape)))
+
+    def _stored_result(self, j: int, value: SSAValue) -> SSAValue:
+        """Result `j` in its destination: as computed there, or copied."""
+        access = self.access[value]
+        if isinstance(access, View) and j in self.used_destinations and isinstance(access.source, OpResult):
+            if self.results.index(value) == j:
+                return access.source
+        self.used_destinations.add(j)
+        return self.copy(access, self.destinations[j], self.spec(value))
+
+
+def _ties(kernel: FuncOp) -> dict[int, int]:
+    """Argument -> the result that replaces it in place."""
+    if kernel.arg_attrs is None:
+        return {}
+    entries = [attributes.data.get(TIED_ATTRIBUTE) for attributes in kernel.arg_attrs]
+    return {i: entry.value.data for i, entry in enumerate(entries) if entry is not None}
+
+
+class Host:
+    """The host function being rewritten: each call gets the destinations of its results."""
+
+    def __init__(self, function: FuncOp, kernels: dict[str, FuncOp]) -> None:
+        self.function = function
+        self.block = function.body.block
+        self.calls = [op for op in self.block.ops if isinstance(op, CallOp)]
+        for argument in self.block.args:
+            if lowered_type(argument.type) != argument.type:
+                Rewriter.replace_value_with_new_type(argument, lowered_type(argument.type))
+        self.homes = self._homes()
+        for op in list(self.block.ops):
+            self._convert(op, kernels)
+        results = [lowered_type(t) for t in function.function_type.outputs]
+        function.function_type = FunctionType.from_lists([a.type for a in self.block.args], results)
+
+    def _homes(self) -> dict[SSAValue, SSAValue]:
+        """Call result -> the state argument whose place it takes."""
+        terminator = self.block.last_op
+        assert isinstance(terminator, ReturnOp)
+        homes: dict[SSAValue, SSAValue] = {}
+        for index, argument in state_arguments(self.function).items():
+            value = root(terminator.operands[index])
+            if isinstance(value, OpResult):
+                homes[value] = argument
+            elif value is not argument:
+                raise PassError("a result that is the new value of a state argument is another argument: copy it first", terminator.location)  # fmt: skip
+        return homes
+
+    def _convert(self, op: Operation, kernels: dict[str, FuncOp]) -> None:
+        if isinstance(op, ReturnOp):
+            return
+        if isinstance(op, ReshapeOp):
+            self._reshape(op)
+            return
+        if not isinstance(op, CallOp) or op.callee.string_value() not in kernels:
+            fail(op, f"expected calls of kernels and hl.reshape in the host function, got {op.name}; run group first")
+        kernel = kernels[op.callee.string_value()]
+        destinations: list[SSAValue] = []
+        count = len(op.arguments)
+        for argument, attributes in zip(kernel.args[count:], list(kernel.arg_attrs)[count:]):
+            result = op.results[attributes.data[OUT_ATTRIBUTE].value.data]
+            home = self.homes.get(result)
+            if home is not None and home.type == argument.type:
+                self._check_free(op, home)
+                destinations.append(home)
+                continue
+            empty = tensor.EmptyOp.create(result_types=[argument.type], location=op.location)
+            self.block.insert_op_before(empty, op)
+            empty.results[0].name_hint = result.name_hint
+            destinations.append(empty.results[0])
+        new = CallOp.create(
+            operands=[*op.arguments, *destinations],
+            result_types=[lowered_type(t) for t in op.result_types],
+            properties={"callee": SymbolRefAttr(op.callee.string_value())},
+            location=op.location,
+        )
+        self._replace(op, new)
+
+    def _check_free(self, writer: Operation, home: SSAValue) -> None:
+        position = self.calls.index(writer)  # pyright: ignore[reportArgumentType]
+        for call in self.calls[position:]:
+            if any(root(operand) is home for operand in call.operands if call.parent is not None):
+                fail(call, "a state argument is read after its new value took its place; copy the new value instead")
+
+    def _reshape(self, op: ReshapeOp) -> None:
+        source, target = op.operands[0].type, lowered_type(op.results[0].type)
+        shape = self._shape_constant(target.get_shape(), op)
+        new = tensor.ReshapeOp.create(operands=[op.operands[0], shape], result_types=[target], location=op.location)
+        del source
+        self._replace(op, new)
+
+    def _shape_constant(self, shape: tuple[int, ...], before: Operation) -> SSAValue:
+        from xdsl.dialects.arith import ConstantOp as ArithConstantOp
+        from xdsl.dialects.builtin import DenseIntOrFPElementsAttr
+
+        type_ = TensorType(i64, [len(shape)])
+        value = DenseIntOrFPElementsAttr.from_list(type_, list(shape))
+        op = ArithConstantOp.create(properties={"value": value}, result_types=[type_], location=before.location)
+        self.block.insert_op_before(op, before)
+        return op.results[0]
+
+    def _replace(self, old: Operation, new: Operation) -> None:
+        self.block.insert_op_before(new, old)
+        for before, after in zip(old.results, new.results):
+            after.name_hint = before.name_hint
+            if before in self.homes:
+                self.homes[after] = self.homes[before]
+            before.replace_all_uses_with(after)
+        if old in self.calls:
+            self.calls[self.calls.index(old)] = new  # pyright: ignore
+        old.detach()
+        old.erase()
+
+
+def root(value: SSAValue) -> SSAValue:
+    """The value whose bytes a chain of reshapes shows."""
+    while isinstance(value, OpResult) and isinstance(value.op, ReshapeOp | tensor.ReshapeOp):
+        value = value.op.operands[0]
+    return value
+
+
+@dataclass(frozen=True)
+class ConvertHLToLinalg(ModulePass):
+    """See the module's text."""
+
+    name = "convert-hl-to-linalg"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        kernels = {f.sym_name.data: f for f in functions(op) if KERNEL_ATTRIBUTE in f.attributes}
+        for kernel in kernels.values():
+            Lowering(kernel)
+        for function in functions(op):
+            if function.sym_name.data not in kernels:
+                Host(function, kernels)

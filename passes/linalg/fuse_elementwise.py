@@ -1,0 +1,209 @@
+"""Fuses elementwise linalg ops with the ops that read their results.
+
+    %u = linalg.generic ins(%dw, %lr) outs(%e) { mulf }               %w2 = linalg.generic ins(%w, %dw, %lr) outs(%w)
+    %w2 = linalg.generic ins(%w, %u) outs(%w) { subf }        ->        { mulf; subf }
+
+A producer whose value others need too stays an output of the fused op, where both run over the same indices:
+
+    %e = generic ins(%x) { exp };  %s = generic ins(%e) { addf }   ->   %e, %s = generic ins(%x) { exp; addf }
+
+What accumulates (a matrix product) is never pulled into its consumer, nor anything into it.
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects import linalg, tensor
+from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, DenseArrayBase, ModuleOp, TensorType, i32
+from xdsl.dialects.func import FuncOp
+from xdsl.dialects.linalg import IteratorType
+from xdsl.ir import Block, Operation, OpResult, Region, SSAValue
+from xdsl.ir.affine import AffineMap
+from xdsl.passes import ModulePass
+
+from ...dialects.locations import fuse
+from ..hl.group.outline import KERNEL_ATTRIBUTE
+from ..loops.build import Constants, Emitter
+from ..pass_base import functions
+from .lowering.views import emit_expression
+
+Generic = linalg.GenericOp
+
+
+def maps_of(op: Generic) -> list[AffineMap]:
+    """The indexing maps of an op, inputs before outputs."""
+    return [attribute.data for attribute in op.indexing_maps]
+
+
+def is_elementwise(op: Operation) -> bool:
+    """Whether every index computes values of its own, at the same place of every output."""
+    if type(op) is not Generic:
+        return False
+    count = len(op.iterator_types)
+    identity = AffineMap.identity(count)
+    return all(t.data is IteratorType.PARALLEL for t in op.iterator_types) and all(
+        m == identity for m in maps_of(op)[len(op.inputs) :]
+    )
+
+
+def is_contraction(op: Generic) -> bool:
+    """Whether a reduction multiplies what it reads from two places, as a matrix product does."""
+    if not any(t.data is IteratorType.REDUCTION for t in op.iterator_types) or len(op.inputs) < 2:
+        return False
+    names = {inner.name for inner in op.body.block.ops}
+    partial = [m for m in maps_of(op)[: len(op.inputs)] if len(m.used_dims()) < len(op.iterator_types)]
+    return bool(names & {"arith.mulf", "arith.muli"}) and len(partial) >= 2
+
+
+class Fuser:
+    """The generics of one kernel, being fused front to back."""
+
+    def __init__(self, kernel: FuncOp) -> None:
+        self.block = kernel.body.block
+        self.constants = Constants(kernel)
+        self.position = {op: i for i, op in enumerate(self.block.ops)}
+        for op in list(self.block.ops):
+            if type(op) is Generic and not is_contraction(op):
+                self.fuse_into(op)
+        for op in reversed(list(self.block.ops)):
+            if isinstance(op, tensor.EmptyOp) and op.results[0].first_use is None:
+                op.detach()
+                op.erase()
+
+    def fuse_into(self, consumer: Generic) -> None:
+        """Pulls producers into a consumer until none is left to pull."""
+        again = True
+        while again:
+            again = False
+            for index, operand in enumerate(consumer.inputs):
+                producer = operand.owner
+                if isinstance(producer, Operation) and is_elementwise(producer):
+                    fused = self.fused(producer, consumer, index)
+                    if fused is not None:
+                        consumer, again = fused, True
+                        break
+
+    def fused(self, producer: Generic, consumer: Generic, index: int) -> Generic | None:
+        """One op for both, in the consumer's place; None where that is not legal."""
+        read = maps_of(consumer)[index]
+        rank = len(consumer.iterator_types)
+        same_space = read == AffineMap.identity(rank)
+        outside = [u.operation for r in producer.results for u in r.uses if u.operation is not consumer]
+        operands = [k for k, v in enumerate(consumer.inputs) if v.owner is producer]
+        if any(maps_of(consumer)[k] != read for k in operands):
+            return None
+        if any(v.owner is producer for v in consumer.outputs):
+            return None
+        if outside and not same_space:
+            return None
+        if any(self.position.get(op, -1) < self.position[consumer] for op in outside):
+            return None
+        if self._body_reads(consumer, producer):
+            return None
+        if outside and self._overwritten_between(producer, consumer):
+            return None
+        return self._merge(producer, consumer, read, operands, keep=bool(outside))
+
+    def _body_reads(self, consumer: Generic, producer: Generic) -> bool:
+        """Whether the consumer's body gathers from what the producer makes: then it must be complete before."""
+        return any(v.owner is producer for op in consumer.body.block.ops for v in op.operands)
+
+    def _overwritten_between(self, producer: Generic, consumer: Generic) -> bool:
+        """Whether something reads, between the two, a place that the producer would now write later."""
+        outputs = set(producer.outputs)
+        op = producer.next_op
+        while op is not None and op is not consumer:
+            if any(v in outputs for v in op.operands):
+                return True
+            op = op.next_op
+        return False
+
+    def _merge(self, producer: Generic, consumer: Generic, read: AffineMap, operands: list[int], keep: bool) -> Generic:
+        inputs: dict[tuple[SSAValue, AffineMap], None] = {}
+        for value, map_ in zip(producer.inputs, maps_of(producer)):
+            inputs[value, map_.compose(read)] = None
+        for k, (value, map_) in enumerate(zip(consumer.inputs, maps_of(consumer))):
+            if k not in operands:
+                inputs[value, map_] = None
+        kept = [r for r in producer.results if any(u.operation is not consumer for u in r.uses)] if keep else []
+        outputs = [
+            *((producer.outputs[r.index], maps_of(producer)[len(producer.inputs) + r.index]) for r in kept),
+            *zip(consumer.outputs, maps_of(consumer)[len(consumer.inputs) :]),
+        ]
+        sources = [*inputs, *outputs]
+        block = Block(arg_types=[_element(value) for value, _ in sources])
+        by_read = dict(zip(inputs, block.args))
+        accumulators = block.args[len(inputs) :]
+        location = fuse((producer.location, consumer.location))
+        e = Emitter(self.constants, block, location=producer.location)
+
+        old = producer.body.block
+        values: dict[SSAValue, SSAValue] = {}
+        for argument, value, map_ in zip(old.args, producer.inputs, maps_of(producer)):
+            values[argument] = by_read[value, map_.compose(read)]
+        made = _clone_body(e, old, values, read)
+        values = {}
+        old = consumer.body.block
+        for k, (argument, value, map_) in enumerate(zip(old.args, consumer.inputs, maps_of(consumer))):
+            result = value.index if k in operands and isinstance(value, OpResult) else 0
+            values[argument] = made[result] if k in operands else by_read[value, map_]
+        values.update(zip(old.args[len(consumer.inputs) :], accumulators[len(kept) :]))
+        yields = _clone_body(e, old, values, None)
+        e.location = consumer.location
+        e.create(linalg.YieldOp, [*(made[r.index] for r in kept), *yields])
+        fused = Generic.create(
+            operands=[value for value, _ in sources],
+            result_types=[value.type for value, _ in outputs],
+            properties={
+                "indexing_maps": ArrayAttr([AffineMapAttr(map_) for _, map_ in sources]),
+                "iterator_types": consumer.iterator_types,
+                "operandSegmentSizes": DenseArrayBase.from_list(i32, [len(inputs), len(outputs)]),
+            },
+            regions=[Region(block)],
+            location=location,
+        )
+        self.block.insert_op_before(fused, consumer)
+        self.position[fused] = self.position[consumer]
+        for old_result, new in zip([*kept, *consumer.results], fused.results):
+            new.name_hint = old_result.name_hint
+            old_result.replace_all_uses_with(new)
+        for op in (consumer, producer):
+            op.detach()
+            op.erase()
+        return fused
+
+
+def _element(value: SSAValue):
+    assert isinstance(value.type, TensorType)
+    return value.type.element_type
+
+
+def _clone_body(e: Emitter, block: Block, values: dict[SSAValue, SSAValue], read: AffineMap | None) -> list[SSAValue]:
+    """Clones a body's ops to `e`, and returns what it yields; `read` maps the new indices to the body's own."""
+    for op in block.ops:
+        if isinstance(op, linalg.YieldOp):
+            return [values.get(v, v) for v in op.operands]
+        if isinstance(op, linalg.IndexOp) and read is not None:
+            e.location = op.location
+            values[op.results[0]] = emit_expression(e, read.results[op.dim.value.data])
+            continue
+        copy = op.clone(values)
+        e.block.add_op(copy)
+        for old, new in zip(op.results, copy.results):
+            values[old] = new
+    raise AssertionError("a body ends in linalg.yield")
+
+
+@dataclass(frozen=True)
+class FuseElementwise(ModulePass):
+    """See the module's text."""
+
+    name = "fuse-elementwise"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for function in functions(op):
+            if KERNEL_ATTRIBUTE in function.attributes:
+                Fuser(function)

@@ -1,0 +1,325 @@
+"""What each elementwise hl op does to one element: the body of its linalg.generic.
+
+A rule takes an emitter, the hl element type of the first operand, and scalars; bool is i1, u8 is i8 read as unsigned.
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+import math as pymath
+from collections.abc import Callable
+
+from xdsl.dialects import arith, math, scf
+from xdsl.dialects.builtin import IndexType, IntegerAttr, i1, i32, i64
+from xdsl.ir import SSAValue
+
+from ....dialects.hl import elementwise as hl
+from ....dialects.hl.base import HLOp
+from ....dialects.types import DType
+from ...loops.build import Emitter
+
+Rule = Callable[..., SSAValue]
+
+FLOAT_PREDICATE = {"eq": 1, "gt": 2, "ge": 3, "lt": 4, "le": 5, "ne": 13, "uno": 14}
+SIGNED_PREDICATE = {"eq": 0, "ne": 1, "lt": 2, "le": 3, "gt": 4, "ge": 5}
+UNSIGNED_PREDICATE = {"eq": 0, "ne": 1, "lt": 6, "le": 7, "gt": 8, "ge": 9}
+
+
+def compare(e: Emitter, dtype: DType, predicate: str, x: SSAValue, y: SSAValue) -> SSAValue:
+    """x <predicate> y for elements of an hl type; floats compare false with NaN, but for `ne`."""
+    if dtype.kind == "float":
+        code = IntegerAttr(FLOAT_PREDICATE[predicate], 64)
+        return e.op(arith.CmpfOp, x, y, type=i1, predicate=code)
+    table = SIGNED_PREDICATE if dtype.signed and dtype.kind == "int" else UNSIGNED_PREDICATE
+    return e.op(arith.CmpiOp, x, y, type=i1, predicate=IntegerAttr(table[predicate], 64))
+
+
+def constant(e: Emitter, like: SSAValue, value: float) -> SSAValue:
+    """A scalar constant of the type of `like`."""
+    return e.constants.scalar(like.type, value)
+
+
+def choose(e: Emitter, condition: SSAValue, x: SSAValue, y: SSAValue) -> SSAValue:
+    return e.op(arith.SelectOp, condition, x, y, type=x.type)
+
+
+def _float(op: type) -> Rule:
+    return lambda e, dtype, *xs: e.op(op, *xs)
+
+
+def _by_kind(floats: type, ints: type, unsigned: type | None = None, bools: type | None = None) -> Rule:
+    """One upstream op for each kind of element."""
+
+    def rule(e: Emitter, dtype: DType, *xs: SSAValue) -> SSAValue:
+        if dtype.kind == "float":
+            return e.op(floats, *xs)
+        if dtype.kind == "bool" and bools is not None:
+            return e.op(bools, *xs)
+        return e.op(unsigned if unsigned is not None and not dtype.signed else ints, *xs)
+
+    return rule
+
+
+def neg(e: Emitter, dtype: DType, x: SSAValue) -> SSAValue:
+    return e.op(arith.NegfOp, x) if dtype.kind == "float" else e.op(arith.SubiOp, constant(e, x, 0), x)
+
+
+def absolute(e: Emitter, dtype: DType, x: SSAValue) -> SSAValue:
+    if dtype.kind == "float":
+        return e.op(math.AbsFOp, x)
+    if not dtype.signed:
+        return x
+    return choose(e, compare(e, dtype, "lt", x, constant(e, x, 0)), neg(e, dtype, x), x)
+
+
+def sign(e: Emitter, dtype: DType, x: SSAValue) -> SSAValue:
+    zero, one = constant(e, x, 0), constant(e, x, 1)
+    if not dtype.signed:
+        return choose(e, compare(e, dtype, "ne", x, zero), one, zero)
+    below = choose(e, compare(e, dtype, "lt", x, zero), constant(e, x, -1), x)
+    return choose(e, compare(e, dtype, "gt", x, zero), one, below)
+
+
+def relu(e: Emitter, dtype: DType, x: SSAValue) -> SSAValue:
+    """0 where x < 0, so that NaN stays."""
+    zero = constant(e, x, 0)
+    return choose(e, compare(e, dtype, "lt", x, zero), zero, x)
+
+
+def sigmoid(e: Emitter, dtype: DType, x: SSAValue) -> SSAValue:
+    """1 / (1 + exp(-x)); exp may overflow to infinity, which gives the 0 it should."""
+    one = constant(e, x, 1)
+    return e.op(arith.DivfOp, one, e.op(arith.AddfOp, one, e.op(math.ExpOp, e.op(arith.NegfOp, x))))
+
+
+def logical_not(e: Emitter, dtype: DType, x: SSAValue) -> SSAValue:
+    return e.op(arith.XOrIOp, x, constant(e, x, 1))
+
+
+def is_nan(e: Emitter, dtype: DType, x: SSAValue) -> SSAValue:
+    return compare(e, dtype, "uno", x, x)
+
+
+def _safe_divisor(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> tuple[SSAValue, SSAValue]:
+    """(whether x / y is not defined by the machine, a divisor that is): y is 0, or the quotient overflows."""
+    undefined = compare(e, dtype, "eq", y, constant(e, y, 0))
+    if dtype.signed:
+        overflows = e.op(
+            arith.AndIOp,
+            compare(e, dtype, "eq", y, constant(e, y, -1)),
+            compare(e, dtype, "eq", x, constant(e, x, -(2 ** (dtype.bits - 1)))),
+        )
+        undefined = e.op(arith.OrIOp, undefined, overflows)
+    return undefined, choose(e, undefined, constant(e, y, 1), y)
+
+
+def _or_zero_divisor(e: Emitter, dtype: DType, y: SSAValue, value: SSAValue) -> SSAValue:
+    return choose(e, compare(e, dtype, "eq", y, constant(e, y, 0)), constant(e, y, 0), value)
+
+
+def div(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
+    """Integers: toward zero; x / 0 is 0; the one overflow, MIN / -1, wraps to MIN, which is MIN / 1."""
+    if dtype.kind == "float":
+        return e.op(arith.DivfOp, x, y)
+    _, divisor = _safe_divisor(e, dtype, x, y)
+    quotient = e.op(arith.DivSIOp if dtype.signed else arith.DivUIOp, x, divisor)
+    return _or_zero_divisor(e, dtype, y, quotient)
+
+
+def floor_div(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
+    """Floats: as Python divides, (x - x mod y) / y rounded to the integer it is near; x / 0 as the machine divides."""
+    if dtype.kind != "float":
+        if not dtype.signed:
+            return div(e, dtype, x, y)
+        _, divisor = _safe_divisor(e, dtype, x, y)
+        quotient = e.op(arith.DivSIOp, x, divisor)
+        rest = e.op(arith.SubiOp, x, e.op(arith.MuliOp, quotient, divisor))
+        down = e.op(arith.AddiOp, quotient, constant(e, x, -1))
+        return _or_zero_divisor(e, dtype, y, choose(e, _signs_differ(e, dtype, rest, divisor), down, quotient))
+    quotient = e.op(arith.DivfOp, x, y)
+    exact = e.op(arith.DivfOp, e.op(arith.SubfOp, x, remainder(e, dtype, x, y)), y)
+    nearest = e.op(math.RoundEvenOp, exact)
+    nearest = choose(e, compare(e, dtype, "eq", nearest, constant(e, x, 0)), e.op(math.CopySignOp, nearest, quotient), nearest)
+    return choose(e, compare(e, dtype, "eq", y, constant(e, y, 0)), quotient, nearest)
+
+
+def remainder(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
+    if dtype.kind != "float":
+        _, divisor = _safe_divisor(e, dtype, x, y)
+        rest = e.op(arith.RemSIOp if dtype.signed else arith.RemUIOp, x, divisor)
+        if dtype.signed:
+            rest = choose(e, _signs_differ(e, dtype, rest, divisor), e.op(arith.AddiOp, rest, divisor), rest)
+        return _or_zero_divisor(e, dtype, y, rest)
+    rest = e.op(arith.RemfOp, x, y)
+    shifted = choose(e, _signs_differ(e, dtype, rest, y), e.op(arith.AddfOp, rest, y), rest)
+    return choose(e, compare(e, dtype, "eq", shifted, constant(e, x, 0)), e.op(math.CopySignOp, shifted, y), shifted)
+
+
+def _signs_differ(e: Emitter, dtype: DType, rest: SSAValue, y: SSAValue) -> SSAValue:
+    """Whether a remainder is not 0 and lies on the other side of 0 than the divisor."""
+    zero = constant(e, y, 0)
+    differ = e.op(arith.XOrIOp, compare(e, dtype, "lt", rest, zero), compare(e, dtype, "lt", y, zero))
+    return e.op(arith.AndIOp, differ, compare(e, dtype, "ne", rest, zero))
+
+
+def power(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
+    """Integers by squaring, modulo 2**bits; a negative exponent leaves what 1/x**n truncates to."""
+    if dtype.kind == "float":
+        return e.op(math.PowFOp, x, y)
+    one = constant(e, x, 1)
+    if dtype.signed:
+        negative = compare(e, dtype, "lt", y, constant(e, y, 0))
+        odd = compare(e, dtype, "ne", e.op(arith.AndIOp, y, one), constant(e, y, 0))
+        minus_one = compare(e, dtype, "eq", x, constant(e, x, -1))
+        truncated = choose(e, compare(e, dtype, "eq", x, one), one, constant(e, x, 0))
+        truncated = choose(e, minus_one, choose(e, odd, constant(e, x, -1), one), truncated)
+    loop = e.loop(e.index(0), e.index(dtype.bits), e.index(1), [one, x, y])
+    inner = e.inside(loop.body.block)
+    _, result, base, exponent = loop.body.block.args
+    bit = compare(inner, dtype, "ne", inner.op(arith.AndIOp, exponent, one), constant(inner, x, 0))
+    inner.yield_(
+        [
+            choose(inner, bit, inner.op(arith.MuliOp, result, base), result),
+            inner.op(arith.MuliOp, base, base),
+            inner.op(arith.ShRUIOp, exponent, one),
+        ]
+    )
+    assert isinstance(loop, scf.ForOp)
+    return choose(e, negative, truncated, loop.results[0]) if dtype.signed else loop.results[0]
+
+
+def _shift(op: type) -> Rule:
+    def rule(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
+        bits = constant(e, y, dtype.bits)
+        inside = e.op(arith.CmpiOp, y, bits, type=i1, predicate=IntegerAttr(UNSIGNED_PREDICATE["lt"], 64))
+        zero = constant(e, y, 0)
+        return choose(e, inside, e.op(op, x, choose(e, inside, y, zero)), zero)
+
+    return rule
+
+
+def cast(e: Emitter, source: DType, x: SSAValue, target: DType) -> SSAValue:
+    """The value as another element type: floats truncate to integers, anything but 0 is true."""
+    if source is target:
+        return x
+    if target.kind == "bool":
+        return compare(e, source, "ne", x, constant(e, x, 0))
+    if source.kind == "bool":
+        one, zero = (e.constants.scalar(target.lowered, v) for v in (1, 0))
+        return choose(e, x, one, zero)
+    if source.kind == "float" and target.kind == "float":
+        return e.op(arith.ExtFOp if target.bits > source.bits else arith.TruncFOp, x, type=target.lowered)
+    if source.kind == "float":
+        if target.signed:
+            return e.op(arith.FPToSIOp, x, type=target.lowered)
+        return e.op(arith.TruncIOp, e.op(arith.FPToSIOp, x, type=i64), type=target.lowered)
+    if target.kind == "float":
+        return e.op(arith.SIToFPOp if source.signed else arith.UIToFPOp, x, type=target.lowered)
+    if target.bits < source.bits:
+        return e.op(arith.TruncIOp, x, type=target.lowered)
+    return e.op(arith.ExtSIOp if source.signed else arith.ExtUIOp, x, type=target.lowered)
+
+
+def to_index(e: Emitter, value: SSAValue, extent: int) -> SSAValue:
+    """An integer as an index into `extent` elements, clamped to what there is."""
+    zero, last = constant(e, value, 0), constant(e, value, max(extent - 1, 0))
+    clamped = e.op(arith.MinSIOp, e.op(arith.MaxSIOp, value, zero), last)
+    return e.op(arith.IndexCastOp, clamped, type=IndexType())
+
+
+SCALAR: dict[type[HLOp], Rule] = {
+    hl.NegOp: neg,
+    hl.AbsOp: absolute,
+    hl.SignOp: sign,
+    hl.ExpOp: _float(math.ExpOp),
+    hl.Expm1Op: _float(math.ExpM1Op),
+    hl.LogOp: _float(math.LogOp),
+    hl.Log1POp: _float(math.Log1pOp),
+    hl.SqrtOp: _float(math.SqrtOp),
+    hl.RsqrtOp: _float(math.RsqrtOp),
+    hl.SinOp: _float(math.SinOp),
+    hl.CosOp: _float(math.CosOp),
+    hl.TanOp: _float(math.TanOp),
+    hl.AsinOp: _float(math.AsinOp),
+    hl.AcosOp: _float(math.AcosOp),
+    hl.AtanOp: _float(math.AtanOp),
+    hl.SinhOp: _float(math.SinhOp),
+    hl.CoshOp: _float(math.CoshOp),
+    hl.TanhOp: _float(math.TanhOp),
+    hl.SigmoidOp: sigmoid,
+    hl.ErfOp: _float(math.ErfOp),
+    hl.FloorOp: _float(math.FloorOp),
+    hl.CeilOp: _float(math.CeilOp),
+    hl.RoundOp: _float(math.RoundEvenOp),
+    hl.TruncOp: _float(math.TruncOp),
+    hl.ReluOp: relu,
+    hl.LogicalNotOp: logical_not,
+    hl.IsNanOp: is_nan,
+    hl.AddOp: _by_kind(arith.AddfOp, arith.AddiOp),
+    hl.SubOp: _by_kind(arith.SubfOp, arith.SubiOp),
+    hl.MulOp: _by_kind(arith.MulfOp, arith.MuliOp),
+    hl.DivOp: div,
+    hl.FloorDivOp: floor_div,
+    hl.RemainderOp: remainder,
+    hl.PowOp: power,
+    hl.MaximumOp: _by_kind(arith.MaximumfOp, arith.MaxSIOp, arith.MaxUIOp, arith.OrIOp),
+    hl.MinimumOp: _by_kind(arith.MinimumfOp, arith.MinSIOp, arith.MinUIOp, arith.AndIOp),
+    hl.Atan2Op: _float(math.Atan2Op),
+    hl.BitwiseAndOp: lambda e, dtype, x, y: e.op(arith.AndIOp, x, y),
+    hl.BitwiseOrOp: lambda e, dtype, x, y: e.op(arith.OrIOp, x, y),
+    hl.BitwiseXorOp: lambda e, dtype, x, y: e.op(arith.XOrIOp, x, y),
+    hl.ShiftLeftOp: _shift(arith.ShLIOp),
+    hl.ShiftRightLogicalOp: _shift(arith.ShRUIOp),
+    hl.CompareOp: lambda e, dtype, x, y, predicate: compare(e, dtype, predicate, x, y),
+    hl.SelectOp: lambda e, dtype, condition, x, y: choose(e, condition, x, y),
+    hl.CastOp: lambda e, dtype, x, dtype_to: cast(e, dtype, x, dtype_to),
+}
+"""Op class -> rule. Attributes follow the operands in the call."""
+
+
+
+
+def _lowest(dtype: DType) -> float:
+    if dtype.kind == "float":
+        return -pymath.inf
+    return -(2 ** (dtype.bits - 1)) if dtype.signed else 0
+
+
+def _highest(dtype: DType) -> float:
+    if dtype.kind == "float":
+        return pymath.inf
+    return 2 ** (dtype.bits - 1) - 1 if dtype.signed else 255
+
+
+def philox(e: Emitter, state: tuple[SSAValue, SSAValue], element: SSAValue) -> SSAValue:
+    """Word 0 of Philox4x32-10 (Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011).
+
+    key = the halves of state[0]; counter = the halves of the element's number, then the halves of state[1].
+    """
+    c = e.constants
+
+    def low(x: SSAValue) -> SSAValue:
+        return e.op(arith.TruncIOp, x, type=i32)
+
+    def high(x: SSAValue) -> SSAValue:
+        return e.op(arith.TruncIOp, e.op(arith.ShRUIOp, x, c.scalar(i64, 32)), type=i32)
+
+    def product(a: SSAValue, multiplier: int) -> tuple[SSAValue, SSAValue]:
+        wide = e.op(arith.MuliOp, e.op(arith.ExtUIOp, a, type=i64), c.scalar(i64, multiplier))
+        return high(wide), low(wide)
+
+    def signed(word: int) -> int:
+        return word - (1 << 32) if word >> 31 else word
+
+    k0, k1 = low(state[0]), high(state[0])
+    c0, c1, c2, c3 = low(element), high(element), low(state[1]), high(state[1])
+    for _ in range(10):
+        h0, l0 = product(c0, 0xD2511F53)
+        h1, l1 = product(c2, 0xCD9E8D57)
+        c0, c1, c2, c3 = e.op(arith.XOrIOp, e.op(arith.XOrIOp, h1, c1), k0), l1, e.op(arith.XOrIOp, e.op(arith.XOrIOp, h0, c3), k1), l0
+        k0 = e.op(arith.AddiOp, k0, c.scalar(i32, signed(0x9E3779B9)))
+        k1 = e.op(arith.AddiOp, k1, c.scalar(i32, signed(0xBB67AE85)))
+    return c0
+
+
+__all__ = ["SCALAR", "cast", "compare", "constant", "philox", "to_index"]
