@@ -12,19 +12,23 @@ B = OpBuilder[Any]
 
 
 def _gather_x(b: B, call: Call[Any]) -> Any:
-    return b.scatter_add(zeros_like(b, call.x), call.operands[1], call.ct, **call.attributes)
+    # A gather reads the nearest element where an index is out of range; a scatter would drop it.
+    x, indices = call.operands
+    last = max(b.shape(x)[call.attributes["axis"]] - 1, 0)
+    clamped = b.minimum(b.maximum(indices, b.constant_like(indices, 0)), b.constant_like(indices, last))
+    return b.scatter_add(zeros_like(b, x), clamped, call.ct, **call.attributes)
 
 
 def _scatter_updates(b: B, call: Call[Any]) -> Any:
     # What was dropped has no say; a gather alone would take its neighbour's cotangent.
     base, indices, updates = call.operands
     axis, batch_dims = call.attributes["axis"], call.attributes["batch_dims"]
-    shape, spec = b.shape(updates), b.spec(indices)
+    shape = b.shape(updates)
     inside = b.bitwise_and(
-        b.compare("ge", indices, b.constant(0, spec.shape, spec.dtype)),
-        b.compare("lt", indices, b.constant(b.shape(base)[axis], spec.shape, spec.dtype)),
+        b.compare("ge", indices, b.constant_like(indices, 0)),
+        b.compare("lt", indices, b.constant_like(indices, b.shape(base)[axis])),
     )
-    dimensions = (*range(batch_dims), *range(axis, axis + len(spec.shape) - batch_dims))
+    dimensions = (*range(batch_dims), *range(axis, axis + len(b.shape(indices)) - batch_dims))
     return where(b, b.broadcast(inside, shape, dimensions), b.gather(call.ct, indices, **call.attributes))
 
 

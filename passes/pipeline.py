@@ -1,0 +1,52 @@
+"""Pipelines as data: stages in flow order, each a name to stop at and the passes that lead there.
+
+    irtool opt FILE --pipeline cpu --stop-after linalg
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Stage(NamedTuple):
+    """A level that programs can be read, edited and run at."""
+
+    name: str
+    passes: tuple[str, ...]
+    """As on the command line: `name` or `name{option=value}`."""
+
+
+CPU: tuple[Stage, ...] = (
+    Stage("hl", ("differentiate", "simplify", "decompose", "simplify", "drop-barriers")),
+    Stage("kernels", ("group", "merge-kernels")),
+    Stage("linalg", ("convert-hl-to-linalg", "fuse-elementwise", "split-reductions")),
+    Stage("memref", ("bufferize", "plan-memory")),
+    Stage(
+        "loops",
+        (
+            "contract",
+            "lower-linalg",
+            "parallelize",
+            "expand-math",
+            "vectorize",
+            "hoist-workspace",
+            "insert-barriers",
+            "cleanup",
+        ),
+    ),
+)
+
+PIPELINES: dict[str, tuple[Stage, ...]] = {"cpu": CPU}
+"""Stages by target."""
+
+
+def stages(target: str, after: str | None = None, until: str | None = None) -> tuple[Stage, ...]:
+    """The stages of a target that follow the one named `after`, up to the one named `until`. Raises KeyError."""
+    pipeline = PIPELINES[target]
+    names = [stage.name for stage in pipeline]
+    for name in (after, until):
+        if name is not None and name not in names:
+            raise KeyError(name)
+    first = 0 if after is None else names.index(after) + 1
+    last = len(names) if until is None else names.index(until) + 1
+    return pipeline[first:last]
