@@ -118,7 +118,7 @@ class GradientOp(HLOp):
     @classmethod
     def parse(cls, parser: Parser) -> Self:
         start = parser.pos
-        y = parser.parse_operand()
+        y = cls._parse_defined(parser)
         parser.parse_keyword("wrt")
         xs = [parser.parse_unresolved_operand()]
         while parser.parse_optional_punctuation(","):
@@ -130,3 +130,13 @@ class GradientOp(HLOp):
             parser.raise_error(f"{cls.name} is by {len(xs)} values but has {len(types)} types", start, parser.pos)
         operands: list[SSAValue] = [y, *parser.resolve_operands(xs, types, start)]
         return cls.create(operands=operands, result_types=types, attributes=attributes)
+
+    @staticmethod
+    def _parse_defined(parser: Parser) -> SSAValue:
+        """An operand whose type need not be written, since it stands above."""
+        start = parser.pos
+        operand = parser.parse_unresolved_operand()
+        values = parser.ssa_values.get(operand.operand_name, ())
+        if operand.index >= len(values):
+            parser.raise_error(f"%{operand.operand_name} is used before it is defined", start, parser.pos)
+        return values[operand.index]
