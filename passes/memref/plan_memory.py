@@ -37,6 +37,7 @@ from xdsl.passes import ModulePass
 
 from ...dialects.types import bytes_of
 from ..hl.group.outline import KERNEL_ATTRIBUTE
+from ..loops.build import constant_value
 from ..pass_base import functions
 
 ALIGNMENT = 64
@@ -47,7 +48,8 @@ ARENA_ATTRIBUTE = "irtool.arena"
 class Buffer:
     """An intermediate: its bytes, and the first and last moment it is needed at."""
 
-    alloc: memref.AllocOp
+    alloc: memref.AllocOp | memref.ViewOp
+    """What makes it: an allocation, or after planning a view of the arena."""
     size: int
     first: int
     last: int
@@ -111,18 +113,21 @@ def aliases(value: SSAValue) -> list[SSAValue]:
 
 
 def buffers_of(function: FuncOp) -> list[Buffer]:
-    """The intermediates of a host function, with their lifetimes."""
+    """The intermediates of a host function, planned or not, with their lifetimes."""
     moments = Moments(function)
     found: list[Buffer] = []
     for op in function.walk():
-        if not isinstance(op, memref.AllocOp):
+        if not isinstance(op, memref.AllocOp | memref.ViewOp):
             continue
         users = [use.operation for alias in aliases(op.results[0]) for use in alias.uses]
         spans = [moments.within(user, op.parent) for user in users if _is_inside(user, op.parent)]
         if any(not _is_inside(user, op.parent) for user in users):  # carried out of the loop it was made in
             spans.append(moments.span[op.parent.parent_op()])  # pyright: ignore
         first, last = (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (0, -1)
-        found.append(Buffer(op, bytes_of(op.results[0].type), first, last))
+        buffer = Buffer(op, bytes_of(op.results[0].type), first, last)
+        if isinstance(op, memref.ViewOp):
+            buffer.offset = constant_value(op.operands[1]) or 0
+        found.append(buffer)
     return found
 
 
@@ -182,6 +187,8 @@ def peak(buffers: Sequence[Buffer]) -> int:
 
 def plan(function: FuncOp) -> None:
     """Replaces the allocations of one host function by views of a new argument, the arena."""
+    if any(ARENA_ATTRIBUTE in entry.data for entry in function.arg_attrs or ()):
+        return
     buffers = buffers_of(function)
     size = place(buffers) if buffers else 0
     block = function.body.block

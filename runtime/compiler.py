@@ -1,0 +1,305 @@
+"""From a module at any level to a loaded program: runs the stages that are left, prints C, builds, loads.
+
+Two caches make a second time cheap: a program is found by the hash of its traced ops, so that no pass runs at all; and
+where only part of a step changed, each kernel's object is found by its C.
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .cache import content_key, get_cache
+from .program import Program
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+    from xdsl.dialects.func import FuncOp
+
+    from ..codegen import CProgram
+    from ..passes.target import Target
+
+PACKAGE = Path(__file__).resolve().parent.parent
+COMPILING = ("dialects", "passes", "codegen", "runtime")
+"""The parts of the package whose change makes cached programs stale."""
+
+
+@dataclass
+class StageReport:
+    """What running a stage took, and what it left."""
+
+    name: str
+    seconds: float
+    ops: int
+
+
+@dataclass
+class Lowered:
+    """A module at the level that was asked for, and how it got there."""
+
+    module: ModuleOp
+    reports: list[StageReport] = field(default_factory=lambda: list[StageReport]())
+
+
+class UnsupportedTarget(ValueError):
+    """A target that this machine or this version cannot compile for."""
+
+
+def check_target(target: str) -> None:
+    """Raises UnsupportedTarget for what `irtool.compile(target=...)` does not know."""
+    from ..passes.pipeline import PIPELINES
+
+    if target not in PIPELINES:
+        raise UnsupportedTarget(f"unknown target {target!r}: expected one of {', '.join(sorted(PIPELINES))}")
+
+
+@lru_cache(maxsize=1)
+def pipeline_version() -> str:
+    """Changes whenever the code of the compiler does."""
+    stamps: list[str] = []
+    for folder in COMPILING:
+        for path in sorted((PACKAGE / folder).rglob("*.py")):
+            status = path.stat()
+            stamps.append(f"{path.relative_to(PACKAGE)} {status.st_size} {status.st_mtime_ns}")
+    return content_key(*stamps)
+
+
+def level_of(module: ModuleOp) -> str | None:
+    """The last stage that a module has been through; None for one as traced."""
+    from xdsl.dialects.builtin import MemRefType
+
+    from ..passes.pass_base import functions
+
+    hosts = [f for f in functions(module) if "irtool.kernel" not in f.attributes]
+    kernels = [f for f in functions(module) if "irtool.kernel" in f.attributes]
+    names = {op.name for f in (*hosts, *kernels) for op in f.walk()}
+    if any(isinstance(a.type, MemRefType) for f in (*hosts, *kernels) for a in f.body.block.args):
+        looped = any(n.startswith("spmd.") for n in names) or not any(n.startswith(("linalg.", "linalgx.")) for n in names)
+        return "loops" if looped and _has_argument(hosts, "irtool.workspace") else "memref"
+    if any(n.startswith(("linalg.", "linalgx.")) for n in names):
+        return "linalg"
+    return "kernels" if kernels else None
+
+
+def _has_argument(hosts: list[FuncOp], mark: str) -> bool:
+    return any(mark in attributes.data for host in hosts for attributes in host.arg_attrs or ())
+
+
+def lower(
+    module: ModuleOp,
+    until: str = "loops",
+    target: str = "cpu",
+    machine: Target | None = None,
+    observe: Callable[[str, str, ModuleOp], None] | None = None,
+    verify_each: bool = False,
+) -> Lowered:
+    """Runs the stages that are left, in place, and verifies at each boundary.
+
+    `machine` defaults to the one this runs on; `observe(stage, pass, module)` is called after every pass.
+    """
+    from ..dialects.text import make_context
+    from ..passes.pipeline import stages
+
+    check_target(target)
+    result = Lowered(module)
+    context = make_context()
+    for stage in stages(target, level_of(module), until):
+        started = time.perf_counter()
+        for name in stage.passes:
+            run_pass(name, module, context, machine)
+            if verify_each:
+                module.verify()
+            if observe is not None:
+                observe(stage.name, name, module)
+        module.verify()
+        result.reports.append(
+            StageReport(stage.name, time.perf_counter() - started, sum(1 for _ in module.walk()))
+        )
+    return result
+
+
+def run_pass(name: str, module: ModuleOp, context: Any, machine: Target | None = None) -> None:
+    """Runs one pass by name, with the machine's figures for the options of that name."""
+    from ..passes import pass_by_name
+
+    pass_class = pass_by_name(name)
+    wanted = {f.name for f in fields(pass_class)} & {"vector_bits", "registers", "l1", "l2", "cores"}
+    options: dict[str, int] = {}
+    if wanted:
+        machine = machine or _machine()
+        options = {key: value for key, value in machine.options().items() if key in wanted}
+    pass_class(**options).apply(context, module)
+
+
+def _machine() -> Target:
+    from .target import detect_target
+
+    return detect_target()
+
+
+def program_key(module: ModuleOp, target: str = "cpu") -> str:
+    """What decides the program: the ops without names and locations, the compiler's own code, the machine."""
+    from ..passes.hl.merge_kernels import structure
+    from ..passes.pass_base import functions
+    from .toolchain import find_compiler
+
+    shapes = [f"{f.sym_name.data} {structure(f)}" for f in functions(module)]
+    machine = _machine()
+    return content_key(target, pipeline_version(), find_compiler().identity, str(sorted(machine.options().items())), *shapes)
+
+
+def compile_module(module: ModuleOp, target: str = "cpu") -> Program:
+    """The loaded program of a module at any level; the module is left as it is.
+
+    The plan has `arguments` (how many buffers the caller passes first, in the order of the function's arguments), then one
+    buffer for each result that is no state; `results[k]` says where result k is: {"argument": i} for state, updated in
+    place, or {"buffer": j} with its shape and dtype.
+    """
+    from .toolchain import build_program
+
+    check_target(target)
+    cache = get_cache()
+    key = program_key(module, target)
+    entry = cache.program(key)
+    if entry is None:
+        plan, sources = _translate(module, target)
+        entry = build_program(key, sources, plan, cache)
+    return Program(entry.library, entry.plan)
+
+
+def _translate(module: ModuleOp, target: str) -> tuple[dict[str, Any], dict[str, str]]:
+    clone = module.clone()
+    signature = host_of(clone)
+    interface = _interface(signature, level_of(clone))
+    lowered = lower(clone, target=target)
+    host = host_of(clone)
+    if interface is None:
+        interface = _buffer_interface(host)
+    started = time.perf_counter()
+    c = c_program(clone)
+    report = StageReport("c", time.perf_counter() - started, sum(text.count("\n") for text in (*c.units.values(), c.host)))
+    plan = {
+        **interface,
+        "entry": c.entry,
+        "arena": _bytes_marked(host, "irtool.arena"),
+        "workspace": _bytes_marked(host, "irtool.workspace"),
+        "stages": [asdict(r) for r in (*lowered.reports, report)],
+        "memory": memory_report(host),
+        "kernels": kernel_report(clone),
+    }
+    sources = {**{f"{name}.c": text for name, text in c.units.items()}, "step.c": c.host}
+    return plan, sources
+
+
+def c_program(module: ModuleOp) -> CProgram:
+    """The C of a module at the loops level."""
+    from ..codegen import print_c
+
+    return print_c(module)
+
+
+def host_of(module: ModuleOp) -> FuncOp:
+    """The one function that is no kernel. Raises ValueError where there is none or several."""
+    from ..passes.pass_base import functions
+
+    hosts = [f for f in functions(module) if "irtool.kernel" not in f.attributes]
+    if len(hosts) != 1:
+        names = ", ".join("@" + f.sym_name.data for f in hosts) or "none"
+        raise ValueError(f"expected one function that is no kernel, found {names}")
+    return hosts[0]
+
+
+def _interface(host: FuncOp, level: str | None) -> dict[str, Any] | None:
+    """Arguments and results of a host function on tensors; None for one on buffers."""
+    from ..dialects.types import spec_of
+    from ..passes.hl.group.schedule import state_arguments
+
+    if level in ("memref", "loops"):
+        return None
+    arguments = [_spec(spec_of(a.type)) for a in host.body.block.args]
+    states = {index: argument.index for index, argument in state_arguments(host).items()}
+    results: list[dict[str, Any]] = []
+    buffers = len(arguments)
+    for index, type_ in enumerate(host.function_type.outputs):
+        if index in states:
+            results.append({"argument": states[index], **_spec(spec_of(type_))})
+        else:
+            results.append({"buffer": buffers, **_spec(spec_of(type_))})
+            buffers += 1
+    return {"arguments": arguments, "results": results, "buffers": buffers}
+
+
+def _buffer_interface(host: FuncOp) -> dict[str, Any]:
+    """The same, read off the marks that arguments carry on buffers. Integers of 8 bits count as u8."""
+    arguments: list[dict[str, Any]] = []
+    results: dict[int, dict[str, Any]] = {}
+    buffers = 0
+    for argument, attributes in zip(host.body.block.args, host.arg_attrs or ()):
+        marks = attributes.data
+        if "irtool.arena" in marks or "irtool.workspace" in marks:
+            continue
+        spec = _buffer_spec(argument.type)
+        if "irtool.out" in marks:
+            results[marks["irtool.out"].value.data] = {"buffer": buffers, **spec}
+        else:
+            if "irtool.result" in marks:
+                results[marks["irtool.result"].value.data] = {"argument": buffers, **spec}
+            arguments.append(spec)
+        buffers += 1
+    return {"arguments": arguments, "results": [results[k] for k in sorted(results)], "buffers": buffers}
+
+
+def _spec(spec: Any) -> dict[str, Any]:
+    return {"shape": list(spec.shape), "dtype": spec.dtype.name}
+
+
+def _buffer_spec(type_: Any) -> dict[str, Any]:
+    from ..dialects.types import DTYPES
+
+    dtype = next(d for d in DTYPES if d.lowered == type_.element_type)
+    return {"shape": list(type_.get_shape()), "dtype": dtype.name}
+
+
+def _bytes_marked(host: FuncOp, mark: str) -> int:
+    from ..dialects.types import bytes_of
+
+    for argument, attributes in zip(host.body.block.args, host.arg_attrs or ()):
+        if mark in attributes.data:
+            return bytes_of(argument.type)
+    return 0
+
+
+def memory_report(host: FuncOp) -> list[dict[str, Any]]:
+    """Every intermediate: its name, bytes, place in the arena, the moments it lives at, and the line it comes from."""
+    from ..dialects.locations import describe
+    from ..passes.memref.plan_memory import buffers_of
+
+    return [
+        {
+            "name": buffer.alloc.results[0].name_hint or "",
+            "bytes": buffer.size,
+            "offset": buffer.offset,
+            "first": buffer.first,
+            "last": buffer.last,
+            "line": describe(buffer.alloc.location),
+        }
+        for buffer in buffers_of(host)
+    ]
+
+
+def kernel_report(module: ModuleOp) -> list[dict[str, Any]]:
+    """Every kernel call in order: the kernel's name and the lines it comes from."""
+    from xdsl.dialects.func import CallOp
+
+    from ..dialects.locations import describe
+
+    return [
+        {"name": op.callee.string_value(), "line": describe(op.location)}
+        for op in host_of(module).walk()
+        if isinstance(op, CallOp)
+    ]
