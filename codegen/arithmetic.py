@@ -376,5 +376,7 @@ ARITHMETIC: dict[type[Operation], Rule] = {
     arith.CmpfOp: print_compare_floats,
     arith.SelectOp: print_select,
     vectorx.SelectOp: print_select,
+    vectorx.CmpiOp: print_compare_integers,
+    vectorx.CmpfOp: print_compare_floats,
 }  # type: ignore[assignment]
 """How numbers are printed, by op."""

@@ -7,6 +7,7 @@ from xdsl.dialects import arith, vector
 from xdsl.dialects.builtin import VectorType
 from xdsl.ir import Attribute, Operation
 
+from ..dialects import vectorx
 from .expr import EQUAL, Expr, binary, call, cast, unary
 from .printer import Printer, Rule
 from .types import (
@@ -128,3 +129,4 @@ CONVERSIONS: dict[type[Operation], Rule] = {
     vector.BitcastOp: print_bitcast,
 }  # type: ignore[assignment]
 """How conversions are printed, by op."""
+CONVERSIONS |= {op: CONVERSIONS[getattr(arith, op.__name__)] for op in vectorx.CONVERSIONS}

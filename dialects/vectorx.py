@@ -1,21 +1,103 @@
 """Vector operations that upstream lacks.
 
+    %mask = vectorx.cmpf olt, %a, %b : vector<16xf32>
     %r = vectorx.select %mask, %a, %b : vector<16xf32>
 
-takes each lane from `%a` where the mask is set, from `%b` where not. (`arith.select` takes a single condition.)
+compare lane by lane, and take each lane from `%a` where the mask is set, from `%b` where not;
+
+    %w = vectorx.extf %a : vector<16xf32> to vector<16xf64>
+
+converts. In xDSL the operations of arith with these names know scalars only. Meaning and predicates are theirs.
 """
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import VectorType, i1
+from typing import ClassVar, Self
+
+from xdsl.dialects.arith import CMPF_COMPARISON_OPERATIONS, CMPI_COMPARISON_OPERATIONS
+from xdsl.dialects.builtin import IntegerAttr, VectorType, i1, i64
 from xdsl.ir import Dialect, Operation, SSAValue
-from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def, traits_def
+from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
-__all__ = ["VECTORX", "SelectOp"]
+__all__ = ["CONVERSIONS", "VECTORX", "CmpfOp", "CmpiOp", "SelectOp"]
+
+
+class _Compare(IRDLOperation):
+    """A comparison with one bit per lane as its result."""
+
+    predicate = prop_def(IntegerAttr)
+    lhs = operand_def(VectorType)
+    rhs = operand_def(VectorType)
+    result = result_def(VectorType)
+    traits = traits_def(Pure())
+    NAMES: ClassVar[list[str]]
+
+    def __init__(self, lhs: SSAValue | Operation, rhs: SSAValue | Operation, predicate: int) -> None:
+        type_ = SSAValue.get(lhs).type
+        assert isinstance(type_, VectorType)
+        super().__init__(
+            operands=[lhs, rhs],
+            result_types=[VectorType(i1, type_.get_shape())],
+            properties={"predicate": IntegerAttr(predicate, i64)},
+        )
+
+    def verify_(self) -> None:
+        type_ = self.lhs.type
+        assert isinstance(type_, VectorType)
+        mask = VectorType(i1, type_.get_shape())
+        if self.rhs.type != type_:
+            raise VerifyException(f"expected two vectors of type {type_}, given {self.rhs.type}")
+        if self.result.type != mask:
+            raise VerifyException(f"expected a result of type {mask}, given {self.result.type}")
+        if not 0 <= self.predicate.value.data < len(self.NAMES):
+            raise VerifyException(f"expected a predicate below {len(self.NAMES)}, given {self.predicate.value.data}")
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(f" {self.NAMES[self.predicate.value.data]}, ")
+        printer.print_list(self.operands, printer.print_ssa_value)
+        printer.print_op_attributes(self.attributes)
+        printer.print_string(" : ")
+        printer.print_attribute(self.lhs.type)
+
+    @classmethod
+    def parse(cls, parser: Parser) -> Self:
+        pos = parser.pos
+        name = parser.parse_identifier()
+        if name not in cls.NAMES:
+            parser.raise_error(f"expected one of {', '.join(cls.NAMES)}", pos, parser.pos)
+        parser.parse_punctuation(",")
+        unresolved = [parser.parse_unresolved_operand()]
+        parser.parse_punctuation(",")
+        unresolved.append(parser.parse_unresolved_operand())
+        attributes = parser.parse_optional_attr_dict()
+        parser.parse_punctuation(":")
+        type_ = parser.parse_type()
+        if not isinstance(type_, VectorType):
+            parser.raise_error(f"expected a vector type, given {type_}")
+        lhs, rhs = parser.resolve_operands(unresolved, [type_, type_], parser.pos)
+        op = cls(lhs, rhs, cls.NAMES.index(name))
+        op.attributes |= attributes
+        return op
+
+
+@irdl_op_definition
+class CmpiOp(_Compare):
+    """Compares integers."""
+
+    name = "vectorx.cmpi"
+    NAMES: ClassVar[list[str]] = CMPI_COMPARISON_OPERATIONS
+
+
+@irdl_op_definition
+class CmpfOp(_Compare):
+    """Compares floats."""
+
+    name = "vectorx.cmpf"
+    NAMES: ClassVar[list[str]] = CMPF_COMPARISON_OPERATIONS
 
 
 @irdl_op_definition
@@ -64,4 +146,72 @@ class SelectOp(IRDLOperation):
         return cls.create(operands=operands, result_types=[type_], attributes=attributes)
 
 
-VECTORX = Dialect("vectorx", [SelectOp], [])
+class _Convert(IRDLOperation):
+    """Another element type, lane by lane."""
+
+    input = operand_def(VectorType)
+    result = result_def(VectorType)
+    traits = traits_def(Pure())
+    assembly_format = "$input attr-dict `:` type($input) `to` type($result)"
+
+    def __init__(self, value: SSAValue | Operation, type_: VectorType) -> None:
+        super().__init__(operands=[value], result_types=[type_])
+
+    def verify_(self) -> None:
+        have, want = self.input.type, self.result.type
+        assert isinstance(have, VectorType) and isinstance(want, VectorType)
+        if have.get_shape() != want.get_shape():
+            raise VerifyException(f"expected as many lanes as {have} has, given {want}")
+
+
+@irdl_op_definition
+class ExtFOp(_Convert):
+    name = "vectorx.extf"
+
+
+@irdl_op_definition
+class TruncFOp(_Convert):
+    name = "vectorx.truncf"
+
+
+@irdl_op_definition
+class ExtSIOp(_Convert):
+    name = "vectorx.extsi"
+
+
+@irdl_op_definition
+class ExtUIOp(_Convert):
+    name = "vectorx.extui"
+
+
+@irdl_op_definition
+class TruncIOp(_Convert):
+    name = "vectorx.trunci"
+
+
+@irdl_op_definition
+class SIToFPOp(_Convert):
+    name = "vectorx.sitofp"
+
+
+@irdl_op_definition
+class UIToFPOp(_Convert):
+    name = "vectorx.uitofp"
+
+
+@irdl_op_definition
+class FPToSIOp(_Convert):
+    name = "vectorx.fptosi"
+
+
+@irdl_op_definition
+class FPToUIOp(_Convert):
+    name = "vectorx.fptoui"
+
+
+CONVERSIONS: tuple[type[Operation], ...] = (
+    ExtFOp, TruncFOp, ExtSIOp, ExtUIOp, TruncIOp, SIToFPOp, UIToFPOp, FPToSIOp, FPToUIOp,
+)  # fmt: skip
+"""The conversions, each named as its scalar form in arith."""
+
+VECTORX = Dialect("vectorx", [CmpfOp, CmpiOp, SelectOp, *CONVERSIONS], [])

@@ -266,8 +266,7 @@ class Emitter:
 
     def compare(self, predicate: int, a: SSAValue, b: SSAValue) -> SSAValue:
         """`arith.cmpi` with a numbered predicate (2 slt, 3 sle, 4 sgt, 5 sge, 0 eq, 1 ne)."""
-        result = vector_type(a.type.get_shape()[0], i1) if isinstance(a.type, VectorType) else i1
-        return self.op(arith.CmpiOp, a, b, type=result, predicate=IntegerAttr(predicate, 64))
+        return self.op(arith.CmpiOp, a, b, type=i1, predicate=IntegerAttr(predicate, 64))
 
     def broadcast(self, value: SSAValue, lanes: int) -> SSAValue:
         """A scalar in all lanes; constants become vector constants."""

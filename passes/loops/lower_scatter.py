@@ -24,28 +24,14 @@ from xdsl.dialects.builtin import IntegerType, MemRefType
 from xdsl.ir import SSAValue
 
 from ...dialects.linalgx import ScatterAddOp
-from ...dialects.spmd import ThreadCountOp, ThreadIdOp
 from .build import INDEX, PARALLEL, UNIT, Emitter
+from .team import Team
 
 _MANY = 16
 """So many independent slices keep all threads busy."""
 _SMALL = 16384
 """So few updates are not worth sharing."""
 _SLT, _SGE = 2, 5
-
-
-def thread_range(emitter: Emitter, extent: SSAValue, granule: int = 1) -> tuple[SSAValue, SSAValue]:
-    """This thread's [low, high) of `extent` iterations, in multiples of `granule`: balanced to one granule."""
-    thread = emitter.create(ThreadIdOp, [], [INDEX]).results[0]
-    count = emitter.create(ThreadCountOp, [], [INDEX]).results[0]
-    size = emitter.index(granule)
-    pieces = emitter.div(emitter.add(extent, emitter.index(granule - 1)), size)
-
-    def bound(k: SSAValue) -> SSAValue:
-        start = emitter.mul(emitter.div(emitter.mul(pieces, k), count), size)
-        return start if granule == 1 else emitter.min(start, extent)
-
-    return bound(thread), bound(emitter.add(thread, emitter.index(1)))
 
 
 def lower_scatter_add(op: ScatterAddOp, emitter: Emitter) -> None:
@@ -57,7 +43,7 @@ def lower_scatter_add(op: ScatterAddOp, emitter: Emitter) -> None:
     updates = prod(front) * prod(index_shape[batch:]) * prod(back)
     if updates and rows:
         share = prod(front) < _MANY and updates >= _SMALL
-        low, high = thread_range(emitter, emitter.index(rows)) if share else (emitter.index(0), emitter.index(rows))
+        low, high = Team(emitter.constants).range(emitter, emitter.index(rows)) if share else (emitter.index(0), emitter.index(rows))
         _emit(op, emitter, front, index_shape[batch:], back, low, high, front_is_parallel=not share)
     op.detach()
     op.erase()

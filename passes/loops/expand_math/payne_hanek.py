@@ -1,0 +1,54 @@
+"""Argument reduction for huge angles (Payne and Hanek, "Radian reduction for trigonometric functions", SIGNUM 1983).
+
+x = m 2^e with a 24-bit integer m. Of the product of m and 2/pi only a window of bits matters: those above count whole
+turns, those below are less than the result's last bit. Three 32-bit words of 2/pi, chosen by e, hold the window.
+"""
+
+from __future__ import annotations
+
+from xdsl.dialects import arith
+
+from .expr import F32, F64, I32, I64, Expr, select
+
+# The bits of 2/pi behind the point, 32 at a time, with a word of zeros in front.
+WORDS = (0x00000000, 0xA2F9836E, 0x4E441529, 0xFC2757D1, 0xF534DDC0, 0xDB629599, 0x3C439041)
+HALF_PI = 1.5707963267948966
+
+
+def payne_hanek(x: Expr) -> tuple[Expr, Expr]:
+    """(n modulo 4, r) with x = n pi/2 + r, for finite |x| >= 2^24."""
+    bits = x.bits()
+    m = ((bits & 0x7FFFFF) | 0x800000).to(I64)
+    # x = m 2^(shift): `shift` bits of 2/pi make whole numbers of m; of those all but the last two are whole turns.
+    shift = ((bits >> 23) & 0xFF) - 150
+    first = shift >> 5
+    within = (shift & 31).to(I64)
+
+    def word(k: int) -> Expr:
+        """Word first + k, by choice among the constants."""
+        found = m.same(WORDS[k])
+        for start in range(1, 4):
+            found = select(first.equals(start), m.same(WORDS[start + k]), found)
+        return found
+
+    def window(a: Expr, b: Expr) -> Expr:
+        """32 bits, `within` bits into the words a and b."""
+        return logical_shift((a << 32) | b, 32 - within) & 0xFFFFFFFF
+
+    w0, w1, w2, w3 = (word(k) for k in range(4))
+    high, middle, low = window(w0, w1), window(w1, w2), window(w2, w3)
+    # m * 0.high middle low, modulo 2^32, in units of 2^-64: the top word holds whole numbers, of which 2 bits count.
+    whole = (m * high << 32) + m * middle + logical_shift(m * low, m.same(32))
+    # Round to the nearest whole number, so that the rest is signed.
+    n = (logical_shift(whole, m.same(61)) + 1) >> 1
+    rest = whole - (n << 62)
+    r = rest.to(F64) * (HALF_PI * 2.0**-62)
+    negative = bits < 0
+    r = r.to(F32)
+    n = n.to(I32)
+    return select(negative, -n, n), select(negative, -r, r)
+
+
+def logical_shift(x: Expr, count: Expr) -> Expr:
+    """Shifts right and fills with zeros."""
+    return x.make(arith.ShRUIOp, x, count)
