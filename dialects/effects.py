@@ -44,13 +44,14 @@ def register_effects() -> None:
     """Adds the missing traits; further calls do nothing."""
     from xdsl.dialects import linalg, vector
     from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
+    from xdsl.dialects.linalg.ops import IndexOp, YieldOp
 
     for op in linalg.Linalg.operations:
         if issubclass(op, LinalgStructuredOperation):
             op.traits.add_trait(DestinationEffects())
     traits: dict[type[Operation], tuple[MemoryEffect, ...]] = {
-        linalg.IndexOp: (Pure(),),
-        linalg.YieldOp: (Pure(),),
+        IndexOp: (Pure(),),
+        YieldOp: (Pure(),),
         vector.LoadOp: (MemoryReadEffect(),),
         vector.MaskedLoadOp: (MemoryReadEffect(),),
         vector.StoreOp: (MemoryWriteEffect(),),

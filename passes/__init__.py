@@ -25,6 +25,7 @@ PASSES: dict[str, Callable[[], type[ModulePass]]] = {
     "simplify": _lazy("hl.simplify", "Simplify"),
     "decompose": _lazy("hl.decompose", "Decompose"),
     "drop-barriers": _lazy("hl.decompose", "DropBarriers"),
+    "partition": _lazy("hl.partition", "PartitionFunctions"),
     # kernels
     "group": _lazy("hl.group", "Group"),
     "merge-kernels": _lazy("hl.merge_kernels", "MergeKernels"),

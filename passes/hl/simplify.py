@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.dialects.func import FuncOp
+from xdsl.ir import Region
 
 from ...dialects.effects import register_effects
 from ..cse import eliminate_common_subexpressions
@@ -36,8 +37,13 @@ class Simplify(FunctionPass):
 
     def apply_to_function(self, function: FuncOp) -> None:
         register_effects()
-        for _ in range(ROUNDS):
-            canonicalize(function.body)
-            if not eliminate_common_subexpressions(function.body):
-                break
-        eliminate_dead_code(function.body)
+        simplify(function.body)
+
+
+def simplify(region: Region) -> None:
+    """Simplifies the ops of a region."""
+    for _ in range(ROUNDS):
+        canonicalize(region)
+        if not eliminate_common_subexpressions(region):
+            break
+    eliminate_dead_code(region)
