@@ -5,13 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from xdsl.dialects import arith, vector
+from xdsl.dialects import arith, math, vector
 from xdsl.dialects.builtin import DenseArrayBase, VectorType, i1, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ....dialects import vectorx
 from .classify import Access, Factor
 from .emit import Emitter, Index, Lin, vector_type
+
+VECTOR_FORMS: dict[type[Operation], type[Operation]] = {
+    arith.SelectOp: vectorx.SelectOp,
+    arith.BitcastOp: vector.BitcastOp,
+    math.FmaOp: vector.FMAOp,
+}
+"""Operations that are called differently on vectors."""
 
 Point = Mapping[int, Index]
 """Values of loop dimensions; those left out are 0."""
@@ -63,8 +70,9 @@ def evaluate(e: Emitter, ops: Iterable[Operation], values: dict[SSAValue, SSAVal
         if lanes is None:
             values[result] = e.op(type(op), operands, result.type, op.properties)
         else:
-            kind = vectorx.SelectOp if isinstance(op, arith.SelectOp) else type(op)
-            values[result] = e.op(kind, operands, vector_type(result.type, lanes), op.properties)
+            kind = VECTOR_FORMS.get(type(op))
+            properties = op.properties if kind is None else {}
+            values[result] = e.op(kind or type(op), operands, vector_type(result.type, lanes), properties)
 
 
 def look_up(e: Emitter, values: dict[SSAValue, SSAValue], value: SSAValue, lanes: int | None) -> SSAValue:
