@@ -194,8 +194,8 @@ def print_while(p: Printer, op: scf.WhileOp) -> None:
 
 def print_condition(p: Printer, op: scf.ConditionOp) -> None:
     """Leaves the loop, with the values that it ends with."""
-    condition = p.use(op.cond)
-    assign_all(p, p.targets, op.arguments)
+    condition = p.use(op.condition)
+    assign_all(p, p.targets, op.args)
     p.line(f"if ({unary('!', condition).text})")
     p.line("    break;")
 

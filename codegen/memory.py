@@ -11,7 +11,7 @@ from xdsl.ir import Operation, SSAValue
 
 from ..dialects import spmd
 from .control import assignment
-from .expr import TEXT, Expr, call
+from .expr import MULTIPLY, Expr, call
 from .printer import Printer, Rule
 from .types import Array, CodegenError, c_type, is_mask, strides_of
 
@@ -120,7 +120,7 @@ def print_reinterpret(p: Printer, op: memref.ReinterpretCastOp) -> None:
     source = p.arrays[op.source]
     offset = _mixed(p, op.static_offsets, op.offsets)[0]
     flat = f"({source.element} *){source.pointer_text}"
-    _alias(p, op.result, source.pointer_text if offset.text == "0" else f"({flat} + {offset.within(13)})")
+    _alias(p, op.result, source.pointer_text if offset.text == "0" else f"({flat} + {offset.within(MULTIPLY)})")
 
 
 def _mixed(p: Printer, static, dynamic) -> list[Expr]:
@@ -133,7 +133,7 @@ def _mixed(p: Printer, static, dynamic) -> list[Expr]:
 def print_subview(p: Printer, op: memref.SubviewOp) -> None:
     """A pointer to the first element of the part."""
     source = p.arrays[op.source]
-    _alias(p, op.result, source.address(_mixed(p, op.static_offsets, op.offsets)).within(TEXT))
+    _alias(p, op.result, source.address(_mixed(p, op.static_offsets, op.offsets)).text)
 
 
 def print_copy(p: Printer, op: memref.CopyOp) -> None:

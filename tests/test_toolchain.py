@@ -1,0 +1,128 @@
+"""Finding the C compiler, and what happens without one or with one that fails."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from irtool.passes.target import TARGETS, Target
+from irtool.runtime import toolchain
+from irtool.runtime.cache import Cache
+from irtool.runtime.target import cache_sizes, detect_target
+from irtool.runtime.toolchain import ToolchainError, compile_object, compile_objects, find_compiler, without_comments
+
+SOURCE = "// train.py:3\nint answer(void)\n{\n    return 42;\n}\n"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
+    monkeypatch.setenv("IRTOOL_CACHE_DIR", str(tmp_path / "cache"))
+    toolchain.forget_compilers()
+    return Cache(tmp_path / "cache")
+
+
+def script(folder: Path, name: str, text: str) -> Path:
+    """An executable in a folder."""
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text("#!/bin/sh\n" + text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_a_compiler_is_found_and_remembered(cache: Cache, monkeypatch: pytest.MonkeyPatch):
+    compiler = find_compiler()
+    assert compiler.version and compiler.machine
+    assert list((cache.root / "compilers").iterdir())
+    toolchain.forget_compilers()
+    monkeypatch.setattr(toolchain, "_run", lambda *_: pytest.fail("a known compiler is not run again"))
+    assert find_compiler() == compiler
+
+
+def test_no_compiler_says_what_to_install(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolchainError, match=r"(?s)Install gcc.*Eager mode.*gcc: not found.*clang: not found"):
+        find_compiler()
+
+
+def test_cc_is_obeyed(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    real = find_compiler().command[0]
+    wrapper = script(tmp_path / "bin", "mycc", f'exec {real} "$@"\n')
+    monkeypatch.setenv("CC", f"{wrapper} -DEXTRA")
+    assert find_compiler().command == (str(wrapper), "-DEXTRA")
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.raises(ToolchainError, match="CC=no-such-compiler is set"):
+        find_compiler()
+
+
+def test_a_compiler_without_openmp_is_not_chosen(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    real = find_compiler().command[0]
+    refuse = 'case "$*" in *-shared*) echo "unsupported option -fopenmp" >&2; exit 1;; esac\n'
+    script(tmp_path / "bin", "gcc", f'{refuse}exec {real} "$@"\n')
+    script(tmp_path / "bin", "clang", f'exec {real} "$@"\n')
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin") + os.pathsep + os.environ["PATH"])
+    assert find_compiler().command == (str(tmp_path / "bin" / "clang"),)
+
+
+def test_a_failing_compiler_is_quoted(cache: Cache):
+    with pytest.raises(ToolchainError) as failure:
+        compile_object("int broken(void) { return missing; }\n", "broken.c", find_compiler(), cache)
+    message = str(failure.value)
+    assert "missing" in message and " -c -o " in message
+    kept = Path(message.rsplit("The source is kept in ", 1)[1])
+    assert "return missing" in kept.read_text()
+    assert not [p for p in cache.objects.iterdir() if p.suffix != ".c"]
+
+
+def test_a_compiler_that_crashes_or_vanishes(cache: Cache, tmp_path: Path):
+    compiler = find_compiler()
+    crash = script(tmp_path / "bin", "crash", "kill -9 $$\n")
+    with pytest.raises(ToolchainError, match="exit code -9"):
+        toolchain.Compiler((str(crash),), "1", (), "m", compiler.flags).run(["-c"])
+    crash.unlink()
+    with pytest.raises(ToolchainError, match="cannot run the C compiler"):
+        toolchain.Compiler((str(crash),), "1", (), "m", compiler.flags).run(["-c"])
+
+
+def test_objects_are_compiled_once_and_comments_do_not_count(cache: Cache, monkeypatch: pytest.MonkeyPatch):
+    compiler = find_compiler()
+    path = compile_object(SOURCE, "answer.c", compiler, cache)
+    monkeypatch.setattr(toolchain, "_run", lambda *_: pytest.fail("compiled again"))
+    assert compile_object(SOURCE.replace("train.py:3", "train.py:4"), "answer.c", compiler, cache) == path
+    assert without_comments(SOURCE).startswith("int answer")
+
+
+def test_many_objects_at_once(cache: Cache):
+    sources = {f"f{i}.c": f"int f{i}(void) {{ return {i}; }}\n" for i in range(6)}
+    objects = compile_objects(sources, find_compiler(), cache)
+    assert len(set(objects)) == 6 and all(o.is_file() for o in objects)
+
+
+def test_a_broken_unit_among_good_ones(cache: Cache):
+    sources = {f"f{i}.c": f"int f{i}(void) {{ return {i}; }}\n" for i in range(4)} | {"bad.c": "int bad(\n"}
+    with pytest.raises(ToolchainError, match="exit code 1"):
+        compile_objects(sources, find_compiler(), cache)
+    assert not [p for p in cache.objects.iterdir() if p.name.startswith(".tmp")]
+
+
+def test_targets():
+    assert TARGETS["avx512"].lanes == 16
+    assert Target().options() == {"vector_bits": 128, "registers": 16, "l1": 32768, "l2": 262144, "cores": 2}
+    assert detect_target().vector_bits in (128, 256, 512)
+
+
+def test_cache_sizes(tmp_path: Path):
+    for index, (level, kind, size) in enumerate(((1, "Data", "48K"), (1, "Instruction", "32K"), (2, "Unified", "1M"))):
+        folder = tmp_path / f"index{index}"
+        folder.mkdir()
+        for name, value in (("level", level), ("type", kind), ("size", size)):
+            (folder / name).write_text(f"{value}\n")
+    assert cache_sizes(tmp_path) == {1: 48 * 1024, 2: 1024 * 1024}
+    assert cache_sizes(tmp_path / "none") == {}
+    (tmp_path / "index0" / "size").write_text("many\n")
+    assert cache_sizes(tmp_path) == {}
