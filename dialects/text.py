@@ -1,14 +1,50 @@
-"""Text in and out: a context with every dialect irtool uses, parsing and printing of modules."""
+"""Text in and out: a context with every dialect irtool uses, parsing and printing of modules.
+
+An op whose text has no `loc(...)` gets the place where it stands in the file, so that errors and comments in the
+generated C name that line.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Callable
 from io import StringIO
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation
+from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, ModuleOp, StringAttr
+from xdsl.ir import Dialect, Operation
 from xdsl.parser import Parser
 from xdsl.printer import Printer
+from xdsl.utils.exceptions import ParseError
+
+UPSTREAM = ("builtin", "func", "arith", "math", "tensor", "linalg", "memref", "scf", "vector", "affine", "bufferization")
+
+
+def _hl() -> Dialect:
+    from .hl import HL
+
+    return HL
+
+
+def _linalgx() -> Dialect:
+    from .linalgx import LINALGX
+
+    return LINALGX
+
+
+def _spmd() -> Dialect:
+    from .spmd import SPMD
+
+    return SPMD
+
+
+def _vectorx() -> Dialect:
+    from .vectorx import VECTORX
+
+    return VECTORX
+
+
+OURS: dict[str, Callable[[], Dialect]] = {"hl": _hl, "linalgx": _linalgx, "spmd": _spmd, "vectorx": _vectorx}
 
 
 def make_context() -> Context:
@@ -16,38 +52,51 @@ def make_context() -> Context:
     from xdsl.dialects import get_all_dialects
 
     context = Context()
-    upstream = get_all_dialects()
-    for name in ("builtin", "func", "arith", "math", "tensor", "linalg", "memref", "scf", "vector", "affine"):
-        context.register_dialect(name, upstream[name])
-
-    def hl():
-        from .hl import HL
-
-        return HL
-
-    def linalgx():
-        from .linalgx import LINALGX
-
-        return LINALGX
-
-    def spmd():
-        from .spmd import SPMD
-
-        return SPMD
-
-    def vectorx():
-        from .vectorx import VECTORX
-
-        return VECTORX
-
-    for name, factory in (("hl", hl), ("linalgx", linalgx), ("spmd", spmd), ("vectorx", vectorx)):
+    available = get_all_dialects()
+    for name in UPSTREAM:
+        context.register_dialect(name, available[name])
+    for name, factory in OURS.items():
         context.register_dialect(name, factory)
     return context
 
 
+class SourceParser(Parser):
+    """A parser that tells each op where in the file it stands, unless the text says where it comes from."""
+
+    def __init__(self, context: Context, text: str, filename: str) -> None:
+        super().__init__(context, text, filename)
+        self._filename = StringAttr(filename)
+        self._line_starts = [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
+        self._has_location = False
+
+    def parse_optional_location(self) -> LocationAttr | None:
+        location = super().parse_optional_location()
+        self._has_location = location is not None
+        return location
+
+    def parse_operation(self) -> Operation:
+        start = self.pos
+        op = super().parse_operation()
+        if not self._has_location:
+            line = bisect_right(self._line_starts, start)
+            column = start - self._line_starts[line - 1] + 1
+            op.location = FileLineColLoc(self._filename, IntAttr(line), IntAttr(column))
+        self._has_location = False
+        return op
+
+
 def parse_module(text: str, filename: str = "<string>", context: Context | None = None) -> ModuleOp:
     """The module that a text holds. Raises xDSL's ParseError, which names file, line and column."""
-    return Parser(context or make_context(), text, filename).parse_module()
+    parser = SourceParser(context or make_context(), text, filename)
+    try:
+        return parser.parse_module()
+    except RecursionError:
+        parser.raise_error("nested too deeply")
+    except ParseError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, AssertionError, IndexError) as error:
+        # An upstream parser that trips over malformed input: still the input's fault, at the place it had come to.
+        parser.raise_error(f"malformed IR: {error}")
 
 
 def print_op(op: Operation, locations: bool = True) -> str:

@@ -104,6 +104,7 @@ def lower(
     """
     from ..dialects.text import make_context
     from ..passes.pipeline import stages
+    from ..passes.verify import verify
 
     check_target(target)
     result = Lowered(module)
@@ -113,10 +114,10 @@ def lower(
         for name in stage.passes:
             run_pass(name, module, context, machine)
             if verify_each:
-                module.verify()
+                verify(module)
             if observe is not None:
                 observe(stage.name, name, module)
-        module.verify()
+        verify(module)
         result.reports.append(
             StageReport(stage.name, time.perf_counter() - started, sum(1 for _ in module.walk()))
         )

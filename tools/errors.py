@@ -1,0 +1,109 @@
+"""Errors on the command line: `file:line:column: error: what`, the line with a caret, exit code 1; never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, NoReturn
+
+import click
+from xdsl.dialects.builtin import FileLineColLoc, FusedLoc, NameLoc
+from xdsl.ir import Attribute
+from xdsl.utils.exceptions import DiagnosticException, ParseError
+
+
+def place(location: Attribute) -> tuple[str, int, int] | None:
+    """The first (file, line, column) that a location names; column 0 where it is not known."""
+    match location:
+        case FileLineColLoc():
+            return location.filename.data, location.line.data, location.column.data
+        case NameLoc():
+            return place(location.location)
+        case FusedLoc():
+            found = (place(part) for part in location.locations)  # pyright: ignore
+            return next((p for p in found if p is not None), None)
+        case _:
+            return None
+
+
+@lru_cache(maxsize=8)
+def _lines(filename: str) -> list[str]:
+    try:
+        with open(filename, encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+    except OSError:
+        return []
+
+
+def report(message: str, filename: str = "", line: int = 0, column: int = 0, text: str | None = None) -> None:
+    """Writes one error to stderr."""
+    where = ":".join(str(part) for part in (filename, line, column) if part)
+    click.echo(f"{where + ': ' if where else ''}error: {message}", err=True)
+    if text is None and line and os.path.isfile(filename):
+        lines = _lines(filename)
+        text = lines[line - 1] if line <= len(lines) else None
+    if text is not None and len(text) < 400:
+        click.echo("  " + text, err=True)
+        if column:
+            click.echo("  " + " " * (column - 1) + "^", err=True)
+
+
+def report_exception(error: BaseException, filename: str) -> None:
+    """Writes what an exception says, at the place it knows of."""
+    if isinstance(error, ParseError):
+        start = error.span.get_line_col() if hasattr(error.span, "get_line_col") else None
+        line, column, text = start if start else _span_place(error.span)
+        report(error.msg, filename, line, column, text)
+        return
+    location = getattr(error, "location", None)
+    found = place(location) if isinstance(location, Attribute) else None
+    message = getattr(error, "message", None) or str(error)
+    if found:
+        report(_without_prefix(message, found), *found)
+    else:
+        report(message, filename)
+
+
+def _without_prefix(message: str, found: tuple[str, int, int]) -> str:
+    prefix = f"{os.path.basename(found[0])}:{found[1]}: "
+    return message.removeprefix(prefix)
+
+
+def _span_place(span: Any) -> tuple[int, int, str]:
+    content = span.input.content
+    before = content[: span.start]
+    line = before.count("\n") + 1
+    begin = before.rfind("\n") + 1
+    end = content.find("\n", begin)
+    return line, span.start - begin + 1, content[begin : end if end >= 0 else len(content)]
+
+
+@contextmanager
+def reported(filename: str = "") -> Generator[None]:
+    """Turns what goes wrong inside into an error message and exit code 1."""
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
+        raise
+    except BrokenPipeError:
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("IRTOOL_TRACEBACK"):
+            traceback.print_exc()
+        if not isinstance(error, DiagnosticException | ParseError | OSError | ValueError | RuntimeError | TypeError | KeyError | IndexError):
+            report(f"{type(error).__name__}: {error} (a fault of irtool's own; IRTOOL_TRACEBACK=1 shows where)", filename)
+        elif isinstance(error, OSError) and error.filename:
+            report(f"{error.strerror}", str(error.filename))
+        else:
+            report_exception(error, filename)
+        sys.exit(1)
+
+
+def fail(message: str) -> NoReturn:
+    """Ends the command with an error about how it was called."""
+    report(message)
+    sys.exit(1)

@@ -1,0 +1,114 @@
+"""`irtool run`: evaluates a program at any level on given or generated arguments."""
+
+# pyright: basic
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+
+from ..dialects.text import make_context, parse_module
+from ..dialects.types import TensorSpec, dtype_by_name
+from .opt import read
+
+
+def run_file(
+    file: str, inputs: str | None, seed: int, compiled: bool, threads: int | None, output: str | None
+) -> None:
+    """Runs the command; errors go through `reported`."""
+    from ..passes.verify import verify
+    from ..runtime.compiler import host_of, level_of
+
+    text, name = read(file)
+    module = parse_module(text, name)
+    verify(module)
+    if threads is not None:
+        from ..runtime.threads import set_num_threads
+
+        set_num_threads(threads)
+    names = [argument.name_hint or f"arg{i}" for i, argument in enumerate(host_of(module).body.block.args)]
+    if level_of(module) is None and not compiled:
+        results = _interpret(module, names, inputs, seed)
+    else:
+        results = _compile_and_run(module, names, inputs, seed)
+    if output is not None:
+        np.savez(output, **{f"result{k}": value for k, value in enumerate(results)})  # pyright: ignore
+        return
+    for k, value in enumerate(results):
+        click.echo(f"result{k}: {value.dtype}{list(value.shape)}")
+        click.echo(np.array2string(value, threshold=64, precision=6))
+
+
+def _interpret(module: ModuleOp, names: list[str], inputs: str | None, seed: int) -> list[np.ndarray]:
+    from ..dialects.reference.interpret import interpret
+    from ..dialects.types import spec_of
+    from ..passes.hl.differentiate import Differentiate
+    from ..runtime.compiler import host_of
+
+    Differentiate().apply(make_context(), module)
+    host = host_of(module)
+    specs = [spec_of(argument.type) for argument in host.body.block.args]
+    return interpret(host, arguments(specs, names, inputs, seed))
+
+
+def _compile_and_run(module: ModuleOp, names: list[str], inputs: str | None, seed: int) -> list[np.ndarray]:
+    from ..runtime.compiler import compile_module
+    from ..runtime.storage import aligned_empty
+
+    program = compile_module(module)
+    plan = program.plan
+    values = arguments([_spec(entry) for entry in plan["arguments"]], names, inputs, seed)
+    buffers: list[np.ndarray] = [np.empty(0)] * plan["buffers"]
+    for i, value in enumerate(values):
+        buffers[i] = _aligned(value)
+    for entry in plan["results"]:
+        if "buffer" in entry:
+            buffers[entry["buffer"]] = aligned_empty(_spec(entry))
+    program.bind([buffer.__array_interface__["data"][0] for buffer in buffers]).run()
+    return [buffers[entry["buffer"] if "buffer" in entry else entry["argument"]] for entry in plan["results"]]
+
+
+def _spec(entry: dict[str, Any]) -> TensorSpec:
+    return TensorSpec(tuple(entry["shape"]), dtype_by_name(entry["dtype"]))
+
+
+def _aligned(value: np.ndarray) -> np.ndarray:
+    from ..dialects.types import dtype_of_numpy
+    from ..runtime.storage import aligned_empty
+
+    copy = aligned_empty(TensorSpec(value.shape, dtype_of_numpy(value.dtype)))
+    copy[...] = value
+    return copy
+
+
+def arguments(specs: list[TensorSpec], names: list[str], inputs: str | None, seed: int) -> list[np.ndarray]:
+    """Arrays for the arguments: from the file, by name or position, checked; else generated from the seed.
+
+    Floats are standard normal, integers 0 to 9, booleans either.
+    """
+    given = dict(np.load(inputs, allow_pickle=False)) if inputs is not None else {}
+    rng = np.random.default_rng(seed)
+    values: list[np.ndarray] = []
+    for i, (spec, name) in enumerate(zip(specs, names)):
+        value = given.pop(name, None)
+        value = given.pop(f"arg{i}", None) if value is None else value
+        if value is None:
+            if inputs is not None:
+                raise ValueError(f"{inputs}: no array for argument {i}, %{name}: {spec}")
+            value = generate(spec, rng)
+        elif value.shape != spec.shape or value.dtype != spec.dtype.numpy:
+            raise ValueError(f"{inputs}: expected {spec} for %{name}, got {value.dtype}{list(value.shape)}")
+        values.append(value)
+    if given:
+        raise ValueError(f"{inputs}: {', '.join(given)} match no argument; the arguments are {', '.join(names)}")
+    return values
+
+
+def generate(spec: TensorSpec, rng: np.random.Generator) -> np.ndarray:
+    """Values for an argument that nobody gave."""
+    if spec.dtype.kind == "float":
+        return rng.standard_normal(spec.shape).astype(spec.dtype.numpy)
+    high = 2 if spec.dtype.kind == "bool" else 10
+    return rng.integers(0, high, spec.shape).astype(spec.dtype.numpy)
