@@ -36,7 +36,7 @@ def identifier(hint: str) -> str:
     if not name:
         return "value"
     if name[0].isdigit():
-        name = "v" + name
+        name = "x" + name
     if name in RESERVED or _PRIMITIVE.match(name):
         name += "_"
     return name[:60]

@@ -1,220 +1,367 @@
-"""Every op that has a C form, scalar and vector, against numpy; and the C of whole kernels."""
+"""The C of whole kernels: what it computes, and how it reads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-from irtool.codegen import print_c
+import pytest
+from irtool.codegen import CodegenError, print_c
+from irtool.codegen.expr import Expr, binary, unary
+from irtool.codegen.names import Names, identifier
+from irtool.dialects.locations import at_line
 from irtool.dialects.text import parse_module
+from irtool.runtime.cache import content_key
 from irtool.runtime.program import Program
-from irtool.runtime.toolchain import build_program, content_key
+from irtool.runtime.threads import get_num_threads, set_num_threads
+from irtool.runtime.toolchain import build_program
+from xdsl.dialects.builtin import UNKNOWN_LOC
 
-N, LANES = 64, 16
-NUMPY = {"f32": np.float32, "f64": np.float64, "i64": np.int64, "i32": np.int32, "i8": np.uint8, "i1": np.bool_}
 
-
-def run(text: str, *arrays: np.ndarray) -> None:
+def run(text: str, *arrays: np.ndarray, threads: int = 1) -> None:
     """Compiles the module's C and calls its host function on the arrays."""
     program = print_c(parse_module(text))
     sources = {f"{name}.c": source for name, source in program.units.items()} | {"step.c": program.host}
     plan = {"entry": program.entry, "buffers": len(arrays), "arena": 1 << 16, "workspace": 1 << 16}
     entry = build_program(content_key(*sources.values()), sources, plan)
-    Program(entry.library, entry.plan).bind([a.ctypes.data for a in arrays]).run()
+    before = get_num_threads()
+    try:
+        set_num_threads(threads)
+        Program(entry.library, entry.plan).bind([a.ctypes.data for a in arrays]).run()
+    finally:
+        set_num_threads(before)
 
 
-@dataclass(frozen=True)
-class Row:
-    """An op, the types of its operands and of its result, and what it means."""
-
-    op: str
-    operands: tuple[str, ...]
-    result: str
-    meaning: Callable[..., Any]
-    properties: str = ""
-    forms: tuple[str, ...] = ("scalar", "vector")
-
-    def kernel(self, name: str, form: str) -> str:
-        """A kernel that applies the op to each element, or to each 16."""
-        vector = form == "vector"
-        types = [f"vector<{LANES}x{t}>" if vector else t for t in (*self.operands, self.result)]
-        names = [f"%x{i}" for i in range(len(self.operands))]
-        arguments = [f"{n}: memref<{N}x{t}>" for n, t in zip((*names, "%out"), (*self.operands, self.result))]
-        access = "vector" if vector else "memref"
-        lines = [
-            f"%a{i} = {access}.load {n}[%i] : memref<{N}x{t}>{', ' + v if vector else ''}"
-            for i, (n, t, v) in enumerate(zip(names, self.operands, types))
-        ]
-        used = ", ".join(f"%a{i}" for i in range(len(names)))
-        lines.append(f'%r = "{self.op}"({used}) {self.properties} : ({", ".join(types[:-1])}) -> {types[-1]}')
-        end = f"memref<{N}x{self.result}>{', ' + types[-1] if vector else ''}"
-        lines.append(f"{access}.store %r, %out[%i] : {end}")
-        body = "\n    ".join(lines)
-        return f"""
-func.func private @{name}({", ".join(arguments)}) attributes {{irtool.kernel}} {{
-  %c0 = arith.constant 0 : index
-  %step = arith.constant {LANES if vector else 1} : index
-  %n = arith.constant {N} : index
-  scf.for %i = %c0 to %n step %step {{
-    {body}
+def kernel(body: str, arguments: str) -> str:
+    """A module: one kernel with common constants, and a host function that passes its own arguments on."""
+    constants = "\n".join(f"  %c{n} = arith.constant {n} : index" for n in (0, 1, 2, 3, 4, 8, 15, 16, 21, 64))
+    names = ", ".join(part.split(":")[0] for part in arguments.split(", "))
+    types = ", ".join(part.split(": ")[1] for part in arguments.split(", "))
+    return f"""
+func.func private @k({arguments}) attributes {{irtool.kernel}} {{
+{constants}
+{body}
+  func.return
+}}
+func.func @step({arguments}) {{
+  spmd.parallel {{
+    func.call @k({names}) : ({types}) -> ()
   }}
   func.return
 }}"""
 
 
-def rounding(function: Callable[..., Any]) -> Callable[..., Any]:
-    def silent(*arrays: np.ndarray) -> Any:
-        with np.errstate(all="ignore"):
-            return function(*arrays)
-
-    return silent
-
-
-def signed(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *arrays: function(*(a.view(np.int8) if a.dtype == np.uint8 else a for a in arrays))
+def body_of(text: str) -> str:
+    """The statements of the only kernel, without indentation."""
+    (source,) = print_c(parse_module(text)).units.values()
+    function = source[source.index("void k(") :]
+    return function[function.index("{") + 2 : function.rindex("}")].replace("\n    ", "\n").strip()
 
 
-def unsigned(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *arrays: function(*(a.view(f"u{a.dtype.itemsize}") for a in arrays))
+def test_loop_carried_values_are_assigned_at_once():
+    text = kernel(
+        """
+  %a0 = arith.constant 0 : i64
+  %b0 = arith.constant 1 : i64
+  %p, %q = scf.for %i = %c0 to %c8 step %c1 iter_args(%a = %a0, %b = %b0) -> (i64, i64) {
+    %s = arith.addi %a, %b : i64
+    memref.store %a, %out[%i] : memref<8xi64>
+    scf.yield %b, %s : i64, i64
+  }
+  %r, %t = scf.for %i = %c0 to %c3 step %c1 iter_args(%a = %p, %b = %q) -> (i64, i64) {
+    scf.yield %b, %a : i64, i64
+  }
+  memref.store %r, %out[%c0] : memref<8xi64>""",
+        "%out: memref<8xi64>",
+    )
+    out = np.zeros(8, np.int64)
+    run(text, out)
+    assert out.tolist() == [34, 1, 1, 2, 3, 5, 8, 13]
 
 
-def ordered(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda x, y: function(x, y) & ~np.isnan(x) & ~np.isnan(y)
+def test_a_nested_reduction_shares_its_variable():
+    text = kernel(
+        """
+  %z = arith.constant 0.0 : f32
+  %sum = scf.for %i = %c0 to %c4 step %c1 iter_args(%outer = %z) -> (f32) {
+    %inner = scf.for %j = %c0 to %c8 step %c1 iter_args(%acc = %outer) -> (f32) {
+      %v = memref.load %x[%i, %j] : memref<4x8xf32>
+      %s = arith.addf %acc, %v : f32
+      scf.yield %s : f32
+    }
+    scf.yield %inner : f32
+  }
+  memref.store %sum, %x[%c0, %c0] : memref<4x8xf32>""",
+        "%x: memref<4x8xf32>",
+    )
+    x = np.arange(32, dtype=np.float32).reshape(4, 8)
+    run(text, x)
+    assert x[0, 0] == 496
+    assert body_of(text).count("sum +=") == 1 and "outer" not in body_of(text) and "acc" not in body_of(text)
 
 
-def unordered(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda x, y: function(x, y) | np.isnan(x) | np.isnan(y)
+def test_an_inner_loop_that_runs_often_from_one_start_does_not_share():
+    text = kernel(
+        """
+  %z = arith.constant 0 : i64
+  %one = arith.constant 1 : i64
+  %sum = scf.for %i = %c0 to %c4 step %c1 iter_args(%outer = %z) -> (i64) {
+    scf.for %k = %c0 to %c3 step %c1 {
+      %inner = scf.for %j = %c0 to %c8 step %c1 iter_args(%acc = %outer) -> (i64) {
+        %s = arith.addi %acc, %one : i64
+        scf.yield %s : i64
+      }
+      memref.store %inner, %x[%i] : memref<4xi64>
+    }
+    %v = memref.load %x[%i] : memref<4xi64>
+    scf.yield %v : i64
+  }""",
+        "%x: memref<4xi64>",
+    )
+    x = np.zeros(4, np.int64)
+    run(text, x)
+    assert x.tolist() == [8, 16, 24, 32]
 
 
-PREDICATES = {0: lambda x, y: np.zeros_like(x, bool), 15: lambda x, y: np.ones_like(x, bool),
-              7: ordered(lambda x, y: np.ones_like(x, bool)), 14: unordered(lambda x, y: np.zeros_like(x, bool))}  # fmt: skip
-COMPARISONS = (np.equal, np.greater, np.greater_equal, np.less, np.less_equal, np.not_equal)
-for _number, _compare in enumerate(COMPARISONS):
-    PREDICATES[1 + _number] = ordered(_compare)
-    PREDICATES[8 + _number] = unordered(_compare)
-INTEGER_COMPARISONS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
+def test_while_and_if():
+    text = kernel(
+        """
+  %n0 = arith.constant 0 : i64
+  %n1 = arith.constant 1 : i64
+  %n2 = arith.constant 2 : i64
+  %n3 = arith.constant 3 : i64
+  scf.for %i = %c0 to %c8 step %c1 {
+    %x0 = memref.load %x[%i] : memref<8xi64>
+    %v, %steps = scf.while (%y = %x0, %n = %n0) : (i64, i64) -> (i64, i64) {
+      %go = arith.cmpi sgt, %y, %n1 : i64
+      scf.condition(%go) %y, %n : i64, i64
+    } do {
+    ^bb0(%y: i64, %n: i64):
+      %m = arith.addi %n, %n1 : i64
+      %rem = arith.remsi %y, %n2 : i64
+      %even = arith.cmpi eq, %rem, %n0 : i64
+      %z = scf.if %even -> (i64) {
+        %h = arith.divsi %y, %n2 : i64
+        scf.yield %h : i64
+      } else {
+        %t = arith.muli %y, %n3 : i64
+        %u = arith.addi %t, %n1 : i64
+        scf.yield %u : i64
+      }
+      scf.yield %z, %m : i64, i64
+    }
+    memref.store %steps, %x[%i] : memref<8xi64>
+  }""",
+        "%x: memref<8xi64>",
+    )
+    x = np.arange(1, 9)
+    run(text, x)
+    assert x.tolist() == [0, 1, 7, 2, 5, 8, 16, 3]  # steps of the Collatz sequence
 
 
-def float_rows(t: str) -> Iterator[Row]:
-    two = (t, t)
-    for op, meaning in {
-        "arith.addf": np.add, "arith.subf": np.subtract, "arith.mulf": np.multiply, "arith.divf": np.divide,
-        "arith.maximumf": np.maximum, "arith.minimumf": np.minimum, "arith.maxnumf": np.fmax, "arith.minnumf": np.fmin,
-        "math.copysign": np.copysign,
-    }.items():  # fmt: skip
-        yield Row(op, two, t, meaning)
-    for op, meaning in {
-        "arith.negf": np.negative, "math.sqrt": np.sqrt, "math.absf": np.abs, "math.floor": np.floor,
-        "math.ceil": np.ceil, "math.trunc": np.trunc, "math.roundeven": np.rint,
-    }.items():  # fmt: skip
-        yield Row(op, (t,), t, meaning)
-    for number, meaning in PREDICATES.items():
-        yield Row("arith.cmpf", two, "i1", meaning, f"<{{predicate = {number} : i64}}>")
-    for integer in ("i32", "i64"):
-        yield Row("arith.sitofp", (integer,), t, lambda x, t=t: x.astype(NUMPY[t]))
-        yield Row("arith.uitofp", (integer,), t, unsigned(lambda x, t=t: x.astype(NUMPY[t])))
-    yield Row("arith.sitofp", ("i8",), t, signed(lambda x, t=t: x.astype(NUMPY[t])))
-    yield Row("arith.uitofp", ("i8",), t, lambda x, t=t: x.astype(NUMPY[t]))
-    yield Row("arith.uitofp", ("i1",), t, lambda x, t=t: x.astype(NUMPY[t]))
-    bits = {"f32": "i32", "f64": "i64"}[t]
-    yield Row("arith.bitcast", (t,), bits, lambda x: x.view(NUMPY[bits]))
-    yield Row("arith.bitcast", (bits,), t, lambda x: x.view(NUMPY[t]))
+def test_a_load_does_not_move_past_a_store_or_a_barrier():
+    for between in ("memref.store %v, %x[%c0] : memref<8xf32>", "spmd.barrier"):
+        text = kernel(
+            f"""
+  %v = arith.constant 1.0 : f32
+  %old = memref.load %x[%c1] : memref<8xf32>
+  {between}
+  memref.store %old, %x[%c2] : memref<8xf32>""",
+            "%x: memref<8xf32>",
+        )
+        assert body_of(text).startswith("float old = x[1];") and body_of(text).endswith("x[2] = old;")
 
 
-def integer_rows(t: str) -> Iterator[Row]:
-    two, width = (t, t), NUMPY[t]().itemsize * 8
-    for op, meaning in {
-        "arith.addi": np.add, "arith.subi": np.subtract, "arith.muli": np.multiply, "arith.andi": np.bitwise_and,
-        "arith.ori": np.bitwise_or, "arith.xori": np.bitwise_xor, "arith.maxsi": signed(np.maximum),
-        "arith.minsi": signed(np.minimum), "arith.maxui": unsigned(np.maximum), "arith.minui": unsigned(np.minimum),
-    }.items():  # fmt: skip
-        yield Row(op, two, t, meaning)
-    mask = NUMPY[t](width - 1)
-    yield Row("arith.shli", two, t, lambda x, n: x << (n & mask))
-    yield Row("arith.shrsi", two, t, signed(lambda x, n: x >> (n & mask.astype(n.dtype))))
-    yield Row("arith.shrui", two, t, unsigned(lambda x, n: x >> (n & mask.astype(n.dtype))))
-    for number, meaning in enumerate(INTEGER_COMPARISONS):
-        yield Row("arith.cmpi", two, "i1", signed(meaning), f"<{{predicate = {number} : i64}}>")
-        if number >= 2:
-            yield Row("arith.cmpi", two, "i1", unsigned(meaning), f"<{{predicate = {number + 4} : i64}}>")
-    yield Row("arith.extui", ("i1",), t, lambda x: x.astype(NUMPY[t]))
-    yield Row("arith.extsi", ("i1",), t, lambda x: -x.astype(NUMPY[t]))
-    yield Row("arith.trunci", (t,), "i1", lambda x: (x & 1).astype(bool))
+def test_masks_and_workspace():
+    text = kernel(
+        """
+  %z = arith.constant dense<0.0> : vector<16xf32>
+  %one = arith.constant dense<1.0> : vector<16xf32>
+  %tile = memref.alloca() : memref<2xvector<16xf32>>
+  %acc = memref.alloca() : memref<f32>
+  %zero = arith.constant 0.0 : f32
+  %w = memref.view %workspace[%c64][] : memref<?xi8> to memref<4xvector<16xf32>>
+  memref.store %z, %w[%c1] : memref<4xvector<16xf32>>
+  memref.store %zero, %acc[] : memref<f32>
+  scf.for %k = %c0 to %c2 step %c1 {
+    memref.store %one, %tile[%k] : memref<2xvector<16xf32>>
+  } {unroll}
+  scf.for %i = %c0 to %c3 step %c1 {
+    scf.for %j = %c0 to %c21 step %c16 {
+      %n = arith.subi %c21, %j : index
+      %m = vector.create_mask %n : vector<16xi1>
+      %a = vector.maskedload %x[%i, %j], %m, %z : memref<3x21xf32>, vector<16xi1>, vector<16xf32> into vector<16xf32>
+      %t = memref.load %tile[%c1] : memref<2xvector<16xf32>>
+      %b = arith.addf %a, %t : vector<16xf32>
+      %old = memref.load %w[%c1] : memref<4xvector<16xf32>>
+      %new = arith.addf %old, %a : vector<16xf32>
+      memref.store %new, %w[%c1] : memref<4xvector<16xf32>>
+      vector.maskedstore %x[%i, %j], %m, %b : memref<3x21xf32>, vector<16xi1>, vector<16xf32>
+    }
+  }
+  %all = memref.load %w[%c1] : memref<4xvector<16xf32>>
+  %start = memref.load %acc[] : memref<f32>
+  %sum = vector.reduction <add>, %all, %start : vector<16xf32> into f32
+  memref.store %sum, %out[%c0] : memref<2xf32>
+  %top = vector.reduction <maximumf>, %all : vector<16xf32> into f32
+  memref.store %top, %out[%c1] : memref<2xf32>""",
+        "%x: memref<3x21xf32>, %out: memref<2xf32>, %workspace: memref<?xi8>",
+    )
+    x, out = np.arange(63, dtype=np.float32).reshape(3, 21), np.zeros(2, np.float32)
+    before = x.copy()
+    run(text, x, out)
+    assert np.array_equal(x, before + 1)
+    lanes = np.pad(before, ((0, 0), (0, 11))).reshape(6, 16).sum(0)
+    assert out.tolist() == [before.sum(), lanes.max()]
 
 
-OTHER = [
-    Row("arith.extf", ("f32",), "f64", lambda x: x.astype(np.float64)),
-    Row("arith.truncf", ("f64",), "f32", lambda x: x.astype(np.float32)),
-    Row("arith.extsi", ("i32",), "i64", lambda x: x.astype(np.int64)),
-    Row("arith.extui", ("i32",), "i64", unsigned(lambda x: x.astype(np.int64))),
-    Row("arith.extui", ("i8",), "i32", lambda x: x.astype(np.int32)),
-    Row("arith.extsi", ("i8",), "i32", signed(lambda x: x.astype(np.int32))),
-    Row("arith.trunci", ("i64",), "i32", lambda x: x.astype(np.int32)),
-    Row("arith.trunci", ("i32",), "i8", lambda x: x.astype(np.uint8)),
-    *(Row(f"arith.{op}i", ("i1", "i1"), "i1", f) for op, f in (("and", np.logical_and), ("or", np.logical_or), ("xor", np.logical_xor))),
-    *(Row("arith.select", ("i1", t, t), t, np.where, forms=("scalar",)) for t in NUMPY),
-    *(Row("vectorx.select", ("i1", t, t), t, np.where, forms=("vector",)) for t in ("f32", "f64", "i32", "i64", "i8")),
-    *(Row("math.fma", (t, t, t), t, lambda x, y, z: x * y + z) for t in ("f32", "f64")),
-]  # fmt: skip
-ROWS = [row for t in ("f32", "f64") for row in float_rows(t)]
-ROWS += [row for t in ("i32", "i64", "i8") for row in integer_rows(t)] + OTHER
+def test_views_of_memory():
+    text = kernel(
+        """
+  %flat = memref.collapse_shape %x [[0 : i64, 1 : i64]] : memref<3x21xf32> into memref<63xf32>
+  %row = memref.subview %x[2, 0] [1, 21] [1, 1] : memref<3x21xf32> to memref<21xf32, strided<[1], offset: 42>>
+  %even = memref.reinterpret_cast %x to offset: [1], sizes: [3, 4], strides: [21, 2]
+      : memref<3x21xf32> to memref<3x4xf32, strided<[21, 2], offset: 1>>
+  %part = memref.subview %x[1, 4] [2, 8] [1, 1] : memref<3x21xf32> to memref<2x8xf32, strided<[21, 1], offset: 25>>
+  %a = memref.load %flat[%c21] : memref<63xf32>
+  %b = memref.load %row[%c1] : memref<21xf32, strided<[1], offset: 42>>
+  %c = memref.load %even[%c2, %c3] : memref<3x4xf32, strided<[21, 2], offset: 1>>
+  %d = memref.load %part[%c1, %c2] : memref<2x8xf32, strided<[21, 1], offset: 25>>
+  memref.store %a, %out[%c0] : memref<8xf32>
+  memref.store %b, %out[%c1] : memref<8xf32>
+  memref.store %c, %out[%c2] : memref<8xf32>
+  memref.store %d, %out[%c3] : memref<8xf32>""",
+        "%x: memref<3x21xf32>, %out: memref<8xf32>",
+    )
+    x, out = np.arange(63, dtype=np.float32).reshape(3, 21), np.zeros(8, np.float32)
+    run(text, x, out)
+    assert out[:4].tolist() == [21, 43, 42 + 7, 42 + 6]
 
 
-def samples(t: str, seed: int) -> np.ndarray:
-    """Values of a type, awkward ones among them."""
-    random = np.random.default_rng(seed)
-    if t == "i1":
-        return random.random(N) < 0.5
-    if t.startswith("i"):
-        information = np.iinfo(NUMPY[t])
-        values = random.integers(information.min, information.max, N, NUMPY[t], endpoint=True)
-        edges = [information.min, information.max, 0, 1, information.max // 2]
-        values[:: N // 16] = np.resize(edges[seed:] + edges[:seed], 16)
-        return values
-    values = (random.standard_normal(N) * 10).astype(NUMPY[t])
-    edges = [np.nan, np.inf, -np.inf, 0.0, -0.0, 0.5, 1.5, -2.5, 1e-40, 1e30, 3.0]
-    values[::4] = np.resize(edges[seed:] + edges[:seed], N // 4)
-    return values
+def test_gather_by_lanes():
+    text = kernel(
+        """
+  %idx = vector.load %index[%c0] : memref<16xi64>, vector<16xi64>
+  %z = arith.constant dense<0.5> : vector<16xf32>
+  %i0 = vector.extract %idx[0] : i64 from vector<16xi64>
+  %j0 = arith.index_cast %i0 : i64 to index
+  %x0 = memref.load %x[%j0, %c2] : memref<4x3xf32>
+  %v0 = vector.insert %x0, %z[0] : f32 into vector<16xf32>
+  %i1 = vector.extract %idx[%c15] : i64 from vector<16xi64>
+  %j1 = arith.index_cast %i1 : i64 to index
+  %x1 = memref.load %x[%j1, %c2] : memref<4x3xf32>
+  %v1 = vector.insert %x1, %v0[%c15] : f32 into vector<16xf32>
+  vector.store %v1, %out[%c0] : memref<16xf32>, vector<16xf32>""",
+        "%x: memref<4x3xf32>, %index: memref<16xi64>, %out: memref<16xf32>",
+    )
+    x, index, out = np.arange(12, dtype=np.float32).reshape(4, 3), np.arange(16) % 4, np.zeros(16, np.float32)
+    run(text, x, index, out)
+    assert out.tolist() == [2, *[0.5] * 14, 11]
 
 
-def test_each_op_means_what_numpy_says():
-    modules, buffers, calls, checks, arguments = [], [], [], [], []
-    for row in ROWS:
-        operands = [samples(t, seed) for seed, t in enumerate(row.operands)]
-        expected = np.asarray(rounding(row.meaning)(*operands)).astype(NUMPY[row.result], copy=False)
-        if row.op == "math.fma":  # without the awkward ones, rounding differs
-            operands = [np.nan_to_num(o, posinf=1, neginf=1).round(1) for o in operands]
-            expected = (operands[0] * operands[1] + operands[2]).astype(NUMPY[row.result])
-        for form in row.forms:
-            name = f"op{len(calls)}"
-            out = np.zeros(N, NUMPY[row.result])
-            modules.append(row.kernel(name, form))
-            mine = []
-            for array, t in (*zip(operands, row.operands), (out, row.result)):
-                mine.append((f"%b{len(buffers)}", f"memref<{N}x{t}>"))
-                buffers.append(np.ascontiguousarray(array))
-            arguments += mine
-            types = ", ".join(t for _, t in mine)
-            calls.append(f"  func.call @{name}({', '.join(n for n, _ in mine)}) : ({types}) -> ()")
-            checks.append((row, form, expected, buffers[-1]))
-    parameters = ", ".join(f"{n}: {t}" for n, t in arguments)
-    host = "func.func @step({}) {{\n{}\n  func.return\n}}".format(parameters, "\n".join(calls))
-    text = "\n".join([*modules, host])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_team_shares_its_work(threads: int):
+    text = kernel(
+        """
+  %me = spmd.thread_id : index
+  %team = spmd.thread_count : index
+  scf.for %i = %me to %c64 step %team {
+    %v = memref.load %x[%i] : memref<64xi64>
+    %w = arith.addi %v, %v : i64
+    memref.store %w, %x[%i] : memref<64xi64>
+  }
+  spmd.barrier
+  scf.for %i = %me to %c64 step %team {
+    %last = arith.subi %c64, %i : index
+    %j = arith.subi %last, %c1 : index
+    %v = memref.load %x[%j] : memref<64xi64>
+    memref.store %v, %out[%i] : memref<64xi64>
+  }""",
+        "%x: memref<64xi64>, %out: memref<64xi64>",
+    )
+    x, out = np.arange(64), np.zeros(64, np.int64)
+    run(text, x, out, threads=threads)
+    assert out.tolist() == list(range(126, -2, -2))
+
+
+def test_an_op_without_a_c_form_is_named_with_its_line():
+    text = kernel("  %a = memref.alloc() : memref<8xf32>", "%x: memref<8xf32>")
+    module = parse_module(text)
+    (alloc,) = (op for op in module.walk() if op.name == "memref.alloc")
+    alloc.location = at_line("/home/me/train.py", 11)
+    with pytest.raises(CodegenError, match=r"^no C for memref\.alloc, at train\.py:11$"):
+        print_c(module)
+    alloc.location = UNKNOWN_LOC
+    with pytest.raises(CodegenError, match=r"^no C for memref\.alloc$"):
+        print_c(module)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("%v = arith.constant 1.0 : f16", "no C type for f16"),
+        ("%a = memref.alloca(%c4) : memref<?xf32>", "local arrays have a fixed size"),
+        ("%v = arith.constant dense<0.0> : vector<2x2xf32>\n  %w = arith.addf %v, %v : vector<2x2xf32>", "1-D"),
+    ],
+)
+def test_what_c_cannot_say_is_an_error(body: str, message: str):
+    with pytest.raises(CodegenError, match=message):
+        print_c(parse_module(kernel("  " + body, "%x: memref<8xf32>")))
+
+
+def test_names_are_valid_and_apart():
+    assert identifier("x.1 y") == "x_1_y"
+    assert identifier("3d") == "x3d"
+    assert identifier("*/ system(0); /*") == "system_0"
+    assert identifier("é") == "value"
+    for reserved in ("int", "exp", "expf", "v16f", "load_v16f", "min_f32", "main", "omp_x", "class"):
+        assert identifier(reserved) == reserved + "_"
+    names = Names(("thread",))
+    assert [names.fresh("x") for _ in range(3)] == ["x", "x1", "x2"]
+    assert [names.fresh("x1"), names.fresh("thread")] == ["x1_1", "thread1"]
+    names.push()
+    assert [names.loop(), names.loop(), names.temporary("t")] == ["i", "j", "t0"]
+    names.pop()
+    assert names.loop() == "i"
+
+
+def test_hostile_names_and_file_names_stay_harmless():
+    text = kernel(
+        "  %v = memref.load %x[%c1] : memref<8xf32>\n  memref.store %v, %x[%c2] : memref<8xf32>", "%x: memref<8xf32>"
+    )
+    module = parse_module(text)
+    (function, _) = module.body.block.ops
+    function.body.block.args[0].name_hint = "exp"
+    function.location = at_line("evil\nsystem(0);\\", 1)
+    source = print_c(module).units["k"]
+    assert "\nsystem" not in source and "float exp_[restrict 8]" in source
+
+
+def test_a_kernel_called_like_a_function_of_c_gets_another_name():
+    text = kernel("", "%x: memref<8xf32>").replace("@k", "@exp")
     program = print_c(parse_module(text))
-    plan = {"entry": "step", "buffers": len(buffers), "arena": 0, "workspace": 0}
-    sources = {"step.c": program.one_file()}
-    entry = build_program(content_key(*sources.values()), sources, plan)
-    Program(entry.library, plan).bind([b.ctypes.data for b in buffers]).run()
-    wrong = []
-    for row, form, expected, actual in checks:
-        close = np.allclose if row.op == "math.fma" else np.array_equal
-        equal = close(actual, expected, equal_nan=actual.dtype.kind == "f")
-        if row.op == "arith.bitcast":
-            equal = actual.tobytes() == expected.tobytes()
-        if not equal:
-            bad = np.flatnonzero(actual != expected)[:3]
-            wrong.append(f"{row.op} {row.properties} {row.operands} {form}: at {bad} {actual[bad]} not {expected[bad]}")
-    assert not wrong, "\n".join(wrong)
-    assert len(checks) > 200
+    assert "void exp_(" in program.units["exp_"] and "exp_(x" in program.host
+
+
+def test_parentheses_appear_where_needed():
+    x, y, z = Expr("x"), Expr("y"), Expr("z")
+    assert binary("-", x, binary("-", y, z)).text == "x - (y - z)"
+    assert binary("-", binary("-", x, y), z).text == "x - y - z"
+    assert binary("*", binary("+", x, y), z).text == "(x + y) * z"
+    assert binary("+", x, Expr("-2", constant=True)).text == "x - 2"
+    assert binary("<<", binary("+", x, y), z).text == "(x + y) << z"
+    assert binary("&", binary("==", x, y), z).text == "(x == y) & z"
+    assert binary("&&", binary("||", x, y), z).text == "(x || y) && z"
+    assert unary("-", unary("-", x)).text == "-(-x)"
+    assert unary("!", binary("<", x, y)).text == "!(x < y)"
+
+
+@pytest.mark.parametrize("value", [0.1, 1e-45, 3.4028235e38, -0.0, 1 / 3, 16777216.0, 1e20, float("inf")])
+def test_constants_are_exact(value: float):
+    body = f"""  %v = arith.constant {np.float32(value)!s} : f32
+  memref.store %v, %x[%c0] : memref<1xf32>"""
+    if value == float("inf"):
+        body = body.replace("inf", "0x7f800000")
+    elif "." not in str(np.float32(value)):
+        body = body.replace("e", ".0e", 1) if "e" in str(np.float32(value)) else body
+    x = np.ones(1, np.float32)
+    run(kernel(body, "%x: memref<1xf32>"), x)
+    assert x.tobytes() == np.float32(value).tobytes()
