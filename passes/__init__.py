@@ -32,10 +32,20 @@ PASSES: dict[str, Callable[[], type[ModulePass]]] = {
     # linalg
     "convert-hl-to-linalg": _lazy("linalg.convert_hl", "ConvertHLToLinalg"),
     "fuse-elementwise": _lazy("linalg.fuse_elementwise", "FuseElementwise"),
+    "split-reductions": _lazy("linalg.split_reductions", "SplitReductions"),
     # memref
     "bufferize": _lazy("linalg.bufferize", "Bufferize"),
     "plan-memory": _lazy("memref.plan_memory", "PlanMemory"),
     # loops
+    "lower-linalg": _lazy("loops.lower_linalg", "LowerLinalg"),
+    "fuse-loops": _lazy("loops.fuse_loops", "FuseLoops"),
+    "collapse-loops": _lazy("loops.collapse_loops", "CollapseLoops"),
+    "unroll": _lazy("loops.unroll", "Unroll"),
+    "parallelize": _lazy("loops.parallelize", "Parallelize"),
+    "expand-math": _lazy("loops.expand_math", "ExpandMath"),
+    "vectorize": _lazy("loops.vectorize", "Vectorize"),
+    "hoist-workspace": _lazy("loops.hoist_workspace", "HoistWorkspace"),
+    "insert-barriers": _lazy("loops.insert_barriers", "InsertBarriers"),
 }
 """Factories of pass classes, in flow order."""
 

@@ -26,8 +26,10 @@ CPU: tuple[Stage, ...] = (
         (
             "contract",
             "lower-linalg",
-            "parallelize",
+            "fuse-loops",
+            "collapse-loops",
             "expand-math",
+            "parallelize",
             "vectorize",
             "hoist-workspace",
             "insert-barriers",

@@ -17,7 +17,7 @@ from xdsl.traits import is_side_effect_free
 from .build import constant_value, is_parallel, trip_count
 from .expand_math import EXPANSIONS, is_expandable
 
-__all__ = ["COMBINERS", "WEIGHTS", "Plan", "Reduction", "plan_loop"]
+__all__ = ["COMBINERS", "WEIGHTS", "Plan", "Reduction", "neutral_element", "plan_loop"]
 
 _HARDWARE = (
     math.SqrtOp, math.AbsFOp, math.FloorOp, math.CeilOp, math.FmaOp, math.RoundEvenOp, math.TruncOp, math.CopySignOp,
@@ -156,13 +156,13 @@ def _reduction(argument: SSAValue, value: SSAValue, block: Block) -> Reduction |
     uses = list(argument.uses)
     if len(uses) != 1 or uses[0].operation is not op or (type(op) is math.FmaOp and uses[0].index != 2):
         return None
-    kind, neutral = COMBINERS[type(op)]
-    number = _neutral(neutral, argument.type)
-    return None if number is None else Reduction(type(op), kind, number)
+    number = neutral_element(type(op), argument.type)
+    return None if number is None else Reduction(type(op), COMBINERS[type(op)][0], number)
 
 
-def _neutral(name: str, type_: object) -> int | float | None:
-    """The neutral element of a combiner, as a number of the type."""
+def neutral_element(combiner: type[Operation], type_: object) -> int | float | None:
+    """What changes nothing when combined with a number of the type; None where there is no such."""
+    name = COMBINERS[combiner][1]
     if isinstance(type_, Float32Type | Float64Type):
         return {"zero": 0.0, "one": 1.0, "lowest": float("-inf"), "highest": float("inf")}.get(name)
     if isinstance(type_, IntegerType) and type_.width.data > 1:

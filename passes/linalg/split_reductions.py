@@ -1,0 +1,234 @@
+"""Cuts long reductions to few results into chunks that threads can take.
+
+    %s = linalg.generic {(i) -> (i), (i) -> ()} ins(%x : tensor<1000000xf32>) outs(%zero : tensor<f32>) { addf }
+->
+    %n = linalg.fill ins(%c0) outs(%empty : tensor<64xf32>)
+    %p = linalg.generic {(c, i) -> (15625 c + i), (c, i) -> (i), (c, i) -> (c)} ["parallel", "reduction"]
+           ins(%x, %extent : tensor<1000000xf32>, tensor<15625xf32>) outs(%n : tensor<64xf32>) { addf }
+    %s = linalg.generic {(c) -> (c), (c) -> ()} ["reduction"] ins(%p : tensor<64xf32>) outs(%zero : tensor<f32>) { addf }
+
+The number of chunks follows from the shape alone, so that the result has the same bits for any number of threads. What is
+left over when the chunks do not divide the loop goes onto the result in a third generic. `%extent` is never read: it says
+how far `i` runs.
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from xdsl.context import Context
+from xdsl.dialects import arith, builtin, func, linalg, tensor
+from xdsl.dialects.builtin import AffineMapAttr, FloatAttr, IntegerAttr, TensorType
+from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
+from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
+from xdsl.passes import ModulePass
+
+from ..loops.vector_plan import COMBINERS, neutral_element
+
+__all__ = ["SplitReductions"]
+
+_FEW_RESULTS = 1024
+"""With so many results, threads share those."""
+_CHUNK = 8192
+_PARALLEL = linalg.IteratorTypeAttr(linalg.IteratorType.PARALLEL)
+_REDUCTION = linalg.IteratorTypeAttr(linalg.IteratorType.REDUCTION)
+
+
+@dataclass(frozen=True)
+class SplitReductions(ModulePass):
+    """Splits the longest loop of reductions with at least `min_work` elements in all."""
+
+    name = "split-reductions"
+    min_work: int = 65536
+    chunks: int = 64
+
+    def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
+        for function in op.body.block.ops:
+            if isinstance(function, func.FuncOp) and "irtool.kernel" in function.attributes and function.body.blocks:
+                for inner in list(function.body.block.ops):
+                    if isinstance(inner, linalg.GenericOp):
+                        self._consider(inner)
+
+    def _consider(self, op: linalg.GenericOp) -> None:
+        if not all(isinstance(value.type, TensorType) for value in op.outputs):
+            return
+        extents = _extents(op)
+        reductions = [d for d, kind in enumerate(op.iterator_types.data) if kind.data == linalg.IteratorType.REDUCTION]
+        if extents is None or not reductions:
+            return
+        total = prod(extents)
+        results = prod(n for d, n in enumerate(extents) if d not in reductions)
+        if total < self.min_work or results >= _FEW_RESULTS or _is_contraction(op, reductions):
+            return
+        combiners = _combiners(op)
+        dim = max(reductions, key=lambda d: extents[d])
+        chunks = _chunk_count(extents[dim], min(self.chunks, total // _CHUNK))
+        if combiners is not None and chunks > 1:
+            _Split(op, dim, extents[dim], chunks, combiners).run()
+
+
+def _extents(op: linalg.GenericOp) -> list[int] | None:
+    extents = [-1] * len(op.iterator_types.data)
+    for map_, operand in zip(op.indexing_maps.data, op.operands, strict=True):
+        if isinstance(operand.type, TensorType):
+            for expr, size in zip(map_.data.results, operand.type.get_shape(), strict=True):
+                if isinstance(expr, AffineDimExpr):
+                    extents[expr.position] = size
+    return None if min(extents, default=0) < 0 else extents
+
+
+def _is_contraction(op: linalg.GenericOp, reductions: list[int]) -> bool:
+    """Whether inputs span different dimensions: sums of such products have an engine of their own."""
+    spans = [
+        frozenset(map_.data.used_dims())
+        for map_, value in zip(op.indexing_maps.data, op.inputs)
+        if isinstance(value.type, TensorType) and map_.data.used_dims() & set(reductions)
+    ]
+    return len(set(spans)) > 1
+
+
+def _combiners(op: linalg.GenericOp) -> list[Operation] | None:
+    """The operation that updates each output, where all are ones whose order is free."""
+    block = op.body.block
+    end = block.last_op
+    assert end is not None
+    found: list[Operation] = []
+    for argument, value in zip(block.args[len(op.inputs) :], end.operands, strict=True):
+        owner = value.owner
+        uses = list(argument.uses)
+        if (
+            not isinstance(owner, Operation)
+            or type(owner) not in COMBINERS
+            or len(owner.operands) != 2
+            or len(uses) != 1
+            or uses[0].operation is not owner
+            or neutral_element(type(owner), argument.type) is None
+        ):
+            return None
+        found.append(owner)
+    return found
+
+
+def _chunk_count(extent: int, wanted: int) -> int:
+    """As many chunks as wanted, or up to half as many more where those divide the loop."""
+    if wanted < 2 or extent < 2 * wanted:
+        return min(wanted, extent)
+    return next((n for n in range(wanted, wanted * 3 // 2) if extent % n == 0), wanted)
+
+
+class _Split:
+    def __init__(self, op: linalg.GenericOp, dim: int, extent: int, chunks: int, combiners: list[Operation]) -> None:
+        self.op = op
+        self.dim = dim
+        self.chunks = chunks
+        self.size = extent // chunks
+        self.rest = extent - self.size * chunks
+        self.combiners = combiners
+        self.maps = [map_.data for map_ in op.indexing_maps.data]
+        self.dims = self.maps[0].num_dims
+
+    def insert(self, op: Operation) -> Operation:
+        op.location = self.op.location
+        assert self.op.parent is not None
+        self.op.parent.insert_op_before(op, self.op)
+        return op
+
+    def empty(self, shape: list[int], element) -> SSAValue:  # noqa: ANN001
+        type_ = TensorType(element, shape)
+        made = tensor.EmptyOp.create(result_types=[type_], properties={}, attributes={})
+        return self.insert(made).results[0]
+
+    def run(self) -> None:
+        partial = self.partial()
+        results = self.combine(partial)
+        if self.rest:
+            start = self.size * self.chunks
+            results = self.part(results, self.rest, lambda d: d + start)
+        for old, new in zip(self.op.results, results, strict=True):
+            new.name_hint = old.name_hint
+            old.replace_all_uses_with(new)
+        self.op.detach()
+        self.op.erase()
+
+    def partial(self) -> list[SSAValue]:
+        """The generic with one more parallel loop, over chunks, into one more dimension."""
+        outputs: list[SSAValue] = []
+        for value, combiner in zip(self.op.outputs, self.combiners, strict=True):
+            assert isinstance(value.type, TensorType)
+            element = value.type.element_type
+            neutral = neutral_element(type(combiner), element)
+            assert neutral is not None
+            attribute = (
+                FloatAttr(neutral, element) if isinstance(neutral, float) else IntegerAttr(neutral, element)  # pyright: ignore[reportArgumentType]
+            )
+            constant = self.insert(arith.ConstantOp.create(properties={"value": attribute}, result_types=[element]))
+            empty = self.empty([self.chunks, *value.type.get_shape()], element)
+            outputs.append(self.insert(linalg.FillOp([constant.results[0]], [empty], [empty.type])).results[0])
+        return self.part(outputs, self.size, None)
+
+    def part(self, outputs: list[SSAValue], size: int, shifted) -> list[SSAValue]:  # noqa: ANN001
+        """The generic over `size` rounds of the split loop: of each chunk, or of those that `shifted` leads to."""
+        op = self.op
+        chunk = AffineExpr.dimension(self.dims)
+        inner = AffineExpr.dimension(self.dim)
+        expression = chunk * self.size + inner if shifted is None else shifted(inner)
+        replaced = [expression if d == self.dim else AffineExpr.dimension(d) for d in range(self.dims)]
+        dims = self.dims + (shifted is None)
+        maps = [
+            AffineMap(dims, 0, tuple(e.replace_dims_and_symbols(replaced, []) for e in m.results)) for m in self.maps
+        ]
+        count = len(op.inputs)
+        if shifted is None:
+            maps[count:] = [AffineMap(dims, 0, (chunk, *m.results)) for m in maps[count:]]
+        extent = self.empty([size], builtin.f32)
+        maps.insert(count, AffineMap(dims, 0, (inner,)))
+        body = op.body.clone()
+        unused = body.block.insert_arg(builtin.f32, count)
+        unused.name_hint = None
+        kinds = [*op.iterator_types.data, *([_PARALLEL] if shifted is None else [])]
+        made = linalg.GenericOp(
+            [*op.inputs, extent],
+            outputs,
+            body,
+            [AffineMapAttr(m) for m in maps],
+            kinds,
+            [value.type for value in outputs],
+        )
+        return list(self.insert(made).results)
+
+    def combine(self, partial: list[SSAValue]) -> list[SSAValue]:
+        """The chunks' results onto what the reduction starts from."""
+        count = len(self.op.inputs)
+        kept = sorted({d for m in self.maps[count:] for d in m.used_dims()})
+        dims = len(kept) + 1
+        position = {d: k + 1 for k, d in enumerate(kept)}
+        replaced = [AffineExpr.dimension(position.get(d, 0)) for d in range(self.dims)]
+        outs = [
+            AffineMap(dims, 0, tuple(e.replace_dims_and_symbols(replaced, []) for e in m.results))
+            for m in self.maps[count:]
+        ]
+        ins = [AffineMap(dims, 0, (AffineExpr.dimension(0), *m.results)) for m in outs]
+        elements = [value.type.element_type for value in self.op.outputs]  # pyright: ignore[reportAttributeAccessIssue]
+        block = Block(arg_types=[*elements, *elements])
+        yielded: list[SSAValue] = []
+        for k, combiner in enumerate(self.combiners):
+            part, total = block.args[k], block.args[len(elements) + k]
+            new = combiner.clone()
+            new.operands = [
+                total if isinstance(v, BlockArgument) and v.block is self.op.body.block and v.index >= count else part
+                for v in combiner.operands
+            ]
+            block.add_op(new)
+            yielded.append(new.results[0])
+        block.add_op(linalg.YieldOp(*yielded))
+        made = linalg.GenericOp(
+            partial,
+            list(self.op.outputs),
+            Region(block),
+            [AffineMapAttr(m) for m in (*ins, *outs)],
+            [_REDUCTION, *([_PARALLEL] * len(kept))],
+            [value.type for value in self.op.outputs],
+        )
+        return list(self.insert(made).results)

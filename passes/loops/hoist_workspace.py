@@ -1,0 +1,96 @@
+"""Gives the shared temporaries of kernels their place in one buffer that the host owns.
+
+    func.func private @k(%x: memref<64xf32>) attributes {irtool.kernel} {
+      %t = memref.alloc() : memref<64xf32>
+->
+    func.func private @k(%x: memref<64xf32>, %workspace: memref<?xi8> {irtool.workspace}) attributes {irtool.kernel} {
+      %t = memref.view %workspace[%c0][] : memref<?xi8> to memref<64xf32>
+
+The host function gets `%workspace: memref<256xi8> {irtool.workspace}`, as large as the neediest kernel wants, and passes it
+on; it always has one, so that it can be told that the pass has run. Kernels run one after the other, so they share it.
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects import builtin, func, memref
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FunctionType, MemRefType, UnitAttr, i8
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+
+from ...dialects.types import bytes_of
+from .build import Constants, Emitter, kernels
+
+__all__ = ["HoistWorkspace"]
+
+_ALIGNMENT = 64
+_MARK = "irtool.workspace"
+_ANY = MemRefType(i8, [-1])
+
+
+@dataclass(frozen=True)
+class HoistWorkspace(ModulePass):
+    """memref.alloc in kernels -> views of a trailing workspace argument."""
+
+    name = "hoist-workspace"
+
+    def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
+        needs: dict[str, int] = {}
+        for kernel in kernels(op):
+            size = _hoist(kernel)
+            if size:
+                needs[kernel.sym_name.data] = size
+        for host in op.body.block.ops:
+            if isinstance(host, func.FuncOp) and "irtool.kernel" not in host.attributes and host.body.blocks:
+                _serve(host, needs)
+
+
+def _hoist(kernel: func.FuncOp) -> int:
+    """Replaces the allocations of a kernel; returns how many bytes it needs."""
+    allocs = [op for op in kernel.walk() if isinstance(op, memref.AllocOp)]
+    if not allocs:
+        return 0
+    workspace = _add_argument(kernel, _ANY)
+    constants = Constants(kernel)
+    offset = 0
+    for alloc in allocs:
+        buffer = alloc.results[0]
+        assert alloc.parent is not None
+        emitter = Emitter(constants, alloc.parent, alloc, alloc.location)
+        view = emitter.create(memref.ViewOp, [workspace, emitter.index(offset)], [buffer.type])
+        view.results[0].name_hint = buffer.name_hint
+        buffer.replace_all_uses_with(view.results[0])
+        alloc.detach()
+        alloc.erase()
+        offset += -(-bytes_of(buffer.type) // _ALIGNMENT) * _ALIGNMENT
+    return offset
+
+
+def _serve(host: func.FuncOp, needs: dict[str, int]) -> None:
+    """Gives a host function its workspace and passes it to the kernels that need it."""
+    if any(_MARK in entry.data for entry in host.arg_attrs or ()):
+        return
+    calls = [op for op in host.walk() if isinstance(op, func.CallOp) and op.callee.root_reference.data in needs]
+    size = max((needs[call.callee.root_reference.data] for call in calls), default=0)
+    workspace = _add_argument(host, MemRefType(i8, [size]))
+    if calls:
+        block = host.body.block
+        emitter = Emitter(Constants(host), block, block.first_op)
+        passed = emitter.create(memref.CastOp, [workspace], [_ANY]).results[0]
+        for call in calls:
+            call.operands = [*call.operands, passed]
+
+
+def _add_argument(function: func.FuncOp, type_: MemRefType) -> SSAValue:
+    """Appends a marked workspace argument."""
+    block = function.body.block
+    workspace = block.insert_arg(type_, len(block.args))
+    workspace.name_hint = "workspace"
+    inputs = [argument.type for argument in block.args]
+    function.function_type = FunctionType.from_lists(inputs, list(function.function_type.outputs))
+    marks = list(function.arg_attrs or [DictionaryAttr({})] * (len(inputs) - 1))
+    function.arg_attrs = ArrayAttr([*marks, DictionaryAttr({_MARK: UnitAttr()})])
+    return workspace

@@ -1,0 +1,249 @@
+"""Runs the host function's calls on a team of threads, with barriers only where one kernel must wait for another.
+
+    func.call @a(%x, %h) : ...                     spmd.parallel {
+    func.call @b(%x, %g) : ...                       func.call @a(%x, %h) : ...
+    func.call @c(%h, %y) : ...               ->      func.call @b(%x, %g) : ...
+                                                     spmd.barrier
+                                                     func.call @c(%h, %y) : ...
+                                                   }
+
+A kernel waits where it reads what an unfinished one writes, or writes what one reads or writes: arguments, bytes of the
+arena, the workspace. What only the first thread of the team touches on both sides is in order anyway. Around a loop, the
+end of one round meets the start of the next.
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects import builtin, func, memref, scf
+from xdsl.dialects.builtin import MemRefType
+from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.traits import IsTerminator
+
+from ...dialects.spmd import BarrierOp, ParallelOp, ThreadIdOp
+from ...dialects.types import bytes_of
+from .build import constant_value
+from .memory import accesses, root
+
+__all__ = ["InsertBarriers"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Bytes of a buffer: all of it where `size` is None; of any buffer where `base` is None."""
+
+    base: SSAValue | None
+    offset: int = 0
+    size: int | None = None
+
+    def meets(self, other: _Place) -> bool:
+        if self.base is None or other.base is None:
+            return True
+        if self.base is not other.base:
+            return False
+        if self.size is None or other.size is None:
+            return True
+        return self.offset < other.offset + other.size and other.offset < self.offset + self.size
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What a call does to a place."""
+
+    place: _Place
+    writes: bool
+    first_only: bool
+
+    def clashes(self, other: _Use) -> bool:
+        if not (self.writes or other.writes) or (self.first_only and other.first_only):
+            return False
+        return self.place.meets(other.place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Argument:
+    """What a kernel does to one of its arguments."""
+
+    reads: bool
+    writes: bool
+    first_only: bool
+
+
+@dataclass(frozen=True)
+class InsertBarriers(ModulePass):
+    """Wraps the calls of the host function in `spmd.parallel` and orders them by barriers."""
+
+    name = "insert-barriers"
+
+    def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
+        functions = [f for f in op.body.block.ops if isinstance(f, func.FuncOp) and f.body.blocks]
+        kernels = {f.sym_name.data: _arguments(f) for f in functions if "irtool.kernel" in f.attributes}
+        for host in functions:
+            if "irtool.kernel" not in host.attributes and not any(isinstance(o, ParallelOp) for o in host.walk()):
+                body = _open_team(host)
+                if body is not None:
+                    _Host(kernels).block(body, [])
+
+
+def _arguments(kernel: func.FuncOp) -> list[_Argument]:
+    """What a kernel does to each of its arguments."""
+    first = _first_thread_sections(kernel)
+    found = {argument: [False, False, True] for argument in kernel.body.block.args}
+    for item in accesses(kernel.body.block.ops):
+        flags = found.get(root(item.buffer))  # pyright: ignore[reportArgumentType]
+        if flags is not None:
+            flags[1 if item.writes else 0] = True
+            flags[2] &= _inside_any(item.op, first)
+    return [_Argument(*flags) for flags in found.values()]
+
+
+def _first_thread_sections(kernel: func.FuncOp) -> set[Operation]:
+    """`scf.if` on whether this is thread 0."""
+    found: set[Operation] = set()
+    for op in kernel.walk():
+        if isinstance(op, scf.IfOp):
+            condition = op.cond.owner
+            if (
+                isinstance(condition, Operation)
+                and condition.name == "arith.cmpi"
+                and condition.properties["predicate"].value.data == 0  # pyright: ignore[reportAttributeAccessIssue]
+                and isinstance(condition.operands[0].owner, ThreadIdOp)
+                and constant_value(condition.operands[1]) == 0
+            ):
+                found.add(op)
+    return found
+
+
+def _inside_any(op: Operation, sections: set[Operation]) -> bool:
+    current: Operation | None = op
+    while current is not None:
+        if current in sections:
+            return True
+        current = current.parent_op()
+    return False
+
+
+def _open_team(host: func.FuncOp) -> Block | None:
+    """Moves the host's work into an `spmd.parallel`, what only names memory in front of it; None without calls."""
+    if not any(isinstance(op, func.CallOp) for op in host.walk()):
+        return None
+    block, body = host.body.block, Block()
+    end = block.last_op
+    assert end is not None
+    for op in list(block.ops):
+        if op is not end and (op.regions or isinstance(op, func.CallOp | memref.LoadOp) or _needs(op, body)):
+            op.detach()
+            body.add_op(op)
+    team = ParallelOp(Region(body))
+    team.location = host.location
+    block.insert_op_before(team, end)
+    return body
+
+
+def _needs(op: Operation, body: Block) -> bool:
+    """Whether an operation uses what has been moved already."""
+    return any(isinstance(value.owner, Operation) and value.owner.parent is body for value in op.operands)
+
+
+def _place(buffer: SSAValue) -> _Place:
+    """Which memory a buffer of the host is."""
+    if not isinstance(buffer.type, MemRefType):
+        return _Place(None)
+    owner = buffer.owner
+    if isinstance(buffer, BlockArgument):
+        is_argument = isinstance(owner, Block) and isinstance(owner.parent_op(), func.FuncOp)
+        # What a loop carries may be any of several buffers.
+        return _Place(buffer) if is_argument else _Place(None)
+    assert isinstance(owner, Operation)
+    if isinstance(owner, memref.ViewOp):
+        inner, offset = _place(owner.source), constant_value(owner.byte_shift)
+        if offset is None or inner.base is None:
+            return inner
+        return _Place(inner.base, inner.offset + offset, bytes_of(buffer.type))
+    if isinstance(owner, scf.ForOp | scf.IfOp):
+        return _Place(None)
+    if owner.operands and isinstance(owner.operands[0].type, MemRefType):
+        return _place(owner.operands[0])
+    return _Place(buffer)
+
+
+class _Host:
+    def __init__(self, kernels: dict[str, list[_Argument]]) -> None:
+        self.kernels = kernels
+
+    def block(self, block: Block, pending: list[_Use]) -> list[_Use]:
+        """Inserts the barriers of a block; `pending` is what may still be going on, before and after."""
+        for op in list(block.ops):
+            if isinstance(op, scf.ForOp):
+                pending = self.loop(op, pending)
+            elif isinstance(op, scf.IfOp):
+                branches = [self.block(region.block, list(pending)) for region in op.regions if region.blocks]
+                pending = [*(pending if len(branches) < 2 else ()), *(use for branch in branches for use in branch)]
+            else:
+                uses = self.uses(op)
+                if _clash(pending, uses):
+                    _barrier_before(op)
+                    pending = []
+                pending = [*pending, *uses]
+        return _merged(pending)
+
+    def loop(self, op: scf.ForOp, pending: list[_Use]) -> list[_Use]:
+        block = op.body.block
+        everything = [use for inner in op.walk() for use in self.uses(inner)]
+        if _clash(pending, everything):
+            _barrier_before(op)
+            pending = []
+        after = self.block(block, [])
+        if _clash(after, self.head(block)[0]):
+            end = block.last_op
+            assert end is not None and end.has_trait(IsTerminator)
+            _barrier_before(end)
+            after = []
+        # The loop may run no times at all.
+        return _merged([*pending, *after])
+
+    def head(self, block: Block) -> tuple[list[_Use], bool]:
+        """What a block does before its first barrier, and whether it surely comes to one."""
+        found: list[_Use] = []
+        for op in block.ops:
+            if isinstance(op, BarrierOp):
+                return found, True
+            found += self.uses(op)
+            for region in op.regions:
+                for inner in region.blocks:
+                    found += self.head(inner)[0]
+        return found, False
+
+    def uses(self, op: Operation) -> list[_Use]:
+        """What an operation of the host itself touches."""
+        if isinstance(op, memref.LoadOp):
+            return [_Use(_place(op.memref), writes=False, first_only=False)]
+        if not isinstance(op, func.CallOp):
+            return []
+        known = self.kernels.get(op.callee.root_reference.data)
+        found: list[_Use] = []
+        for position, value in enumerate(op.operands):
+            if not isinstance(value.type, MemRefType):
+                continue
+            does = known[position] if known is not None else _Argument(True, True, False)
+            if does.reads or does.writes:
+                found.append(_Use(_place(value), does.writes, does.first_only))
+        return found
+
+
+def _clash(pending: Sequence[_Use], uses: Sequence[_Use]) -> bool:
+    return any(a.clashes(b) for a in pending for b in uses)
+
+
+def _merged(uses: Sequence[_Use]) -> list[_Use]:
+    return list(dict.fromkeys(uses))
+
+
+def _barrier_before(op: Operation) -> None:
+    assert op.parent is not None
+    op.parent.insert_op_before(BarrierOp.create(location=op.location), op)
