@@ -37,6 +37,7 @@ PASSES: dict[str, Callable[[], type[ModulePass]]] = {
     "bufferize": _lazy("linalg.bufferize", "Bufferize"),
     "plan-memory": _lazy("memref.plan_memory", "PlanMemory"),
     # loops
+    "contract": _lazy("loops.contract", "Contract"),
     "lower-linalg": _lazy("loops.lower_linalg", "LowerLinalg"),
     "fuse-loops": _lazy("loops.fuse_loops", "FuseLoops"),
     "collapse-loops": _lazy("loops.collapse_loops", "CollapseLoops"),
