@@ -1,0 +1,295 @@
+"""Modules that hold others: in a row, in a list, under names."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, Self, overload
+
+from ..tensor import Tensor
+from .module import Module
+from .parameter import Parameter
+
+
+class _ModuleSequence(Module):
+    """What Sequential and ModuleList share: children under the names "0", "1", ..."""
+
+    def __init__(self, modules: Iterable[Module | None] = ()) -> None:
+        super().__init__()
+        for index, module in enumerate(modules):
+            self.add_module(str(index), module)
+
+    def _name(self, index: int) -> str:
+        """The name of the child at an index, which may be negative."""
+        size = len(self)
+        if not -size <= index < size:
+            raise IndexError(f"index {index} is out of range")
+        return list(self._modules)[index]
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._modules.values())
+
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return self._slice(list(self._modules.items())[index])
+        return self._modules[self._name(index)]
+
+    def _slice(self, items: list[tuple[str, Module]]) -> Any:
+        return type(self)([module for _, module in items])
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, self._name(index), module)
+
+    def __delitem__(self, index: int | slice) -> None:
+        names = list(self._modules)[index] if isinstance(index, slice) else [self._name(index)]
+        for name in names:
+            delattr(self, name)
+        self._renumber(list(self._modules.values()))
+
+    def _renumber(self, modules: Sequence[Module]) -> None:
+        self._modules.clear()
+        for index, module in enumerate(modules):
+            self.add_module(str(index), module)
+
+    def __add__(self, other: Iterable[Module]) -> Self:
+        return type(self)._of(chain(self, other))
+
+    @classmethod
+    def _of(cls, modules: Iterable[Module]) -> Any:
+        return cls(list(modules))
+
+    def append(self, module: Module) -> Self:
+        """Adds a module at the end."""
+        self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Adds modules at the end."""
+        for module in list(modules):
+            self.append(module)
+        return self
+
+    def insert(self, index: int, module: Module) -> Self:
+        """Puts a module before the one at `index`."""
+        modules = list(self)
+        if not -len(modules) <= index <= len(modules):
+            raise IndexError(f"Index out of range: {index}")
+        modules.insert(index, module)
+        self._renumber(modules)
+        return self
+
+    def pop(self, index: int = -1) -> Any:
+        """Takes out a module and gives it back."""
+        module = self[index]
+        del self[index]
+        return module
+
+
+class Sequential(_ModuleSequence):
+    """Modules applied one after the other: `Sequential(a, b)`, or an OrderedDict of names and modules."""
+
+    def __init__(self, *args: Any) -> None:
+        named = len(args) == 1 and isinstance(args[0], OrderedDict)
+        super().__init__(() if named else args)
+        if named:
+            for name, module in args[0].items():
+                self.add_module(name, module)
+
+    def forward(self, input: Any) -> Any:
+        for module in self:
+            input = module(input)
+        return input
+
+    def _slice(self, items: list[tuple[str, Module]]) -> Any:
+        return type(self)(OrderedDict(items))
+
+    @classmethod
+    def _of(cls, modules: Iterable[Module]) -> Any:
+        return cls(*modules)
+
+
+class ModuleList(_ModuleSequence):
+    """A list of modules; it has no forward of its own."""
+
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        super().__init__(() if modules is None else modules)
+
+    def __iadd__(self, modules: Iterable[Module]) -> Self:
+        return self.extend(modules)
+
+    def __repr__(self) -> str:
+        """Equal neighbours are printed once, with how many there are."""
+        texts = [repr(module) for module in self]
+        if not texts:
+            return f"{self._get_name()}()"
+        runs: list[tuple[int, int]] = []
+        for index, text in enumerate(texts):
+            if runs and texts[runs[-1][0]] == text:
+                runs[-1] = (runs[-1][0], index)
+            else:
+                runs.append((index, index))
+        lines = [
+            f"({first}): {texts[first]}" if first == last else f"({first}-{last}): {last - first + 1} x {texts[first]}"
+            for first, last in runs
+        ]
+        return f"{self._get_name()}(\n  " + "\n".join(lines).replace("\n", "\n  ") + "\n)"
+
+
+class ModuleDict(Module):
+    """Modules under names, in order."""
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
+        super().__init__()
+        if modules is not None:
+            self.update(modules)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._modules[key]
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, module)
+
+    def __delitem__(self, key: str) -> None:
+        delattr(self, key)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._modules
+
+    def clear(self) -> None:
+        """Takes out all modules."""
+        for key in list(self._modules):
+            delattr(self, key)
+
+    def pop(self, key: str) -> Any:
+        """Takes out a module and gives it back."""
+        module = self[key]
+        del self[key]
+        return module
+
+    def keys(self) -> Iterable[str]:
+        """The names."""
+        return self._modules.keys()
+
+    def values(self) -> Iterable[Any]:
+        """The modules."""
+        return self._modules.values()
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """Names and modules."""
+        return self._modules.items()
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Adds modules, replacing those of the same names."""
+        for key, module in dict(modules).items():
+            self[key] = module
+
+
+class ParameterList(Module):
+    """A list of parameters; tensors put into it become parameters."""
+
+    def __init__(self, values: Iterable[Tensor] | None = None) -> None:
+        super().__init__()
+        self.extend(() if values is None else values)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._parameters.values())
+
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        values = list(self)[index]
+        return type(self)(values) if isinstance(index, slice) else values
+
+    def __setitem__(self, index: int, value: Tensor) -> None:
+        setattr(self, list(self._parameters)[index], _parameter(value))
+
+    def append(self, value: Tensor) -> Self:
+        """Adds a parameter at the end."""
+        self.register_parameter(str(len(self)), _parameter(value))
+        return self
+
+    def extend(self, values: Iterable[Tensor]) -> Self:
+        """Adds parameters at the end."""
+        for value in values:
+            self.append(value)
+        return self
+
+    def __iadd__(self, values: Iterable[Tensor]) -> Self:
+        return self.extend(values)
+
+    def extra_repr(self) -> str:
+        return _describe(self._parameters)
+
+
+class ParameterDict(Module):
+    """Parameters under names, in order; tensors put into it become parameters."""
+
+    def __init__(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] | None = None) -> None:
+        super().__init__()
+        for key, value in dict(parameters or {}).items():
+            self[key] = value
+
+    def __getitem__(self, key: str) -> Any:
+        return self._parameters[key]
+
+    def __setitem__(self, key: str, value: Tensor) -> None:
+        self.register_parameter(key, _parameter(value))
+
+    def __delitem__(self, key: str) -> None:
+        delattr(self, key)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._parameters
+
+    def keys(self) -> Iterable[str]:
+        """The names."""
+        return self._parameters.keys()
+
+    def values(self) -> Iterable[Any]:
+        """The parameters."""
+        return self._parameters.values()
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """Names and parameters."""
+        return self._parameters.items()
+
+    def extra_repr(self) -> str:
+        return _describe(self._parameters)
+
+
+def _parameter(value: Tensor) -> Parameter:
+    return value if isinstance(value, Parameter) else Parameter(value)
+
+
+def _describe(parameters: Mapping[str, Parameter | None]) -> str:
+    lines: list[str] = []
+    for key, value in parameters.items():
+        if value is not None:
+            size = "x".join(str(extent) for extent in value.shape)
+            lines.append(f"  ({key}): Parameter containing: [{value.dtype!r} of size {size}]")
+    return "\n".join(lines)

@@ -1,0 +1,72 @@
+"""Functions that drop values at random."""
+
+from __future__ import annotations
+
+import math
+
+from ... import random
+from ...tensor import Tensor
+from .activation import SELU_ALPHA, SELU_SCALE, in_place
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """While training, 0 with probability p and x / (1 - p) otherwise."""
+    if inplace:
+        return in_place(dropout, input, p, training)
+    _check(p)
+    if not training or p == 0:
+        return input
+    return _drop(input, input.shape, p)
+
+
+def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """dropout of whole channels of (N, C, L) or (C, L)."""
+    return _drop_channels(input, p, training, inplace, 1)
+
+
+def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """dropout of whole channels of (N, C, H, W)."""
+    return _drop_channels(input, p, training, inplace, 2)
+
+
+def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """dropout of whole channels of (N, C, D, H, W) or (C, D, H, W)."""
+    return _drop_channels(input, p, training, inplace, 3)
+
+
+def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """dropout to SELU's lower limit, then scaled so that mean and variance stay."""
+    if inplace:
+        return in_place(alpha_dropout, input, p, training)
+    _check(p)
+    if not training or p == 0:
+        return input
+    if p == 1:
+        return input * 0.0
+    low = -SELU_ALPHA * SELU_SCALE
+    scale = 1.0 / math.sqrt((low * low * p + 1) * (1 - p))
+    keep = random.bernoulli_mask(input.shape, 1.0 - p)
+    return input.where(keep, low) * scale - low * p * scale
+
+
+def _check(p: float) -> None:
+    if p < 0.0 or p > 1.0:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+def _drop(input: Tensor, mask_shape: tuple[int, ...], p: float) -> Tensor:
+    if p == 1:
+        return input * 0.0
+    keep = random.bernoulli_mask(mask_shape, 1.0 - p)
+    return (input * (1.0 / (1.0 - p))).where(keep, 0.0)
+
+
+def _drop_channels(input: Tensor, p: float, training: bool, inplace: bool, spatial: int) -> Tensor:
+    if inplace:
+        return in_place(_drop_channels, input, p, training, False, spatial)
+    _check(p)
+    if not training or p == 0:
+        return input
+    batched = input.ndim == spatial + 2
+    kept = 2 if batched or spatial == 2 else 1
+    return _drop(input, (*input.shape[:kept], *(1,) * (input.ndim - kept)), p)

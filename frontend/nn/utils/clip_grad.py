@@ -1,0 +1,74 @@
+"""Gradients kept within bounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from ...creation import zeros
+from ...grad_mode import no_grad
+from ...tensor import Tensor
+
+
+def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    parameters = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [p.grad for p in parameters if p.grad is not None]
+
+
+@no_grad()
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor],
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """The norm of all tensors together, as if they were one vector."""
+    tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    norm_type = float(norm_type)
+    if not tensors:
+        return zeros(())
+    total: Tensor | None = None
+    for tensor in tensors:
+        if norm_type == math.inf:
+            part = tensor.abs().max()
+            total = part if total is None else total.maximum(part)
+        else:
+            part = (tensor * tensor).sum() if norm_type == 2.0 else tensor.abs().pow(norm_type).sum()
+            total = part if total is None else total + part
+    assert total is not None
+    if norm_type == 2.0:
+        total = total.sqrt()
+    elif norm_type != math.inf:
+        total = total.pow(1.0 / norm_type)
+    if error_if_nonfinite and not math.isfinite(total.item()):
+        raise RuntimeError(
+            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be "
+            "clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
+            "`error_if_nonfinite=False`"
+        )
+    return total
+
+
+@no_grad()
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Scales all gradients alike, so that their norm is at most max_norm; returns the norm before."""
+    gradients = _gradients(parameters)
+    total = get_total_norm(gradients, norm_type, error_if_nonfinite)
+    scale = (float(max_norm) / (total + 1e-6)).clamp(max=1.0)
+    for gradient in gradients:
+        gradient.mul_(scale)
+    return total
+
+
+@no_grad()
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
+    """Keeps every element of every gradient within [-clip_value, clip_value]."""
+    clip_value = float(clip_value)
+    for gradient in _gradients(parameters):
+        gradient.clamp_(min=-clip_value, max=clip_value)

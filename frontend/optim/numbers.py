@@ -1,0 +1,73 @@
+"""The numbers of an update: plain floats in eager code and, where they change from step to step, arguments of a trace.
+
+An optimizer lists its numbers as functions of hyperparameters and of `step`, the count of updates from 1 on:
+
+    NUMBERS = {"rate": lambda lr, betas, step: lr / (1 - betas[0] ** step), "keep": lambda betas: betas[0]}
+
+Compiled code takes `rate` as a run-time scalar, since it depends on the learning rate and on the step, and has `keep`
+as a constant. They are computed in float64, as Python's floats are, and rounded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from inspect import signature
+from typing import Any
+
+from ...dialects.types import DType
+from .. import dispatch
+from ..tensor import Tensor
+
+Number = Callable[..., float]
+STEP = "step"
+
+
+@cache
+def dependencies(number: Number) -> tuple[str, ...]:
+    """The names of what a number is computed from."""
+    return tuple(signature(number).parameters)
+
+
+class Numbers:
+    """The numbers for one group's tensors of one element type and step count; each is made when first asked for."""
+
+    def __init__(
+        self,
+        table: Mapping[str, Number],
+        group: Mapping[str, Any],
+        runtime: frozenset[str],
+        dtype: DType,
+        step: Callable[[], int],
+    ) -> None:
+        self._table = table
+        self._group = group
+        self._runtime = runtime
+        self._dtype = dtype
+        self._step = step
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        """A float, or a tensor without dimensions."""
+        found = self._made.get(name)
+        if found is None:
+            found = self._made[name] = self._make(name)
+        return found
+
+    def _make(self, name: str) -> float | Tensor:
+        number = self._table[name]
+        names = dependencies(number)
+        group, step = self._group, self._step
+
+        def value() -> float:
+            return float(number(*(step() if key == STEP else plain(group[key]) for key in names)))
+
+        trace = dispatch.current_trace
+        if trace is None or not any(key == STEP or key in self._runtime for key in names):
+            return value()
+        return trace.runtime_scalar(value, self._dtype, name)
+
+
+def plain(value: Any) -> Any:
+    """A hyperparameter as a number: learning rates may be tensors."""
+    return value.item() if isinstance(value, Tensor) else value

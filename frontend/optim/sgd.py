@@ -1,0 +1,61 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..tensor import Tensor
+from .numbers import Numbers
+from .optimizer import Group, Optimizer, Params, State, check_range, complete
+
+
+class SGD(Optimizer):
+    """p -= lr * grad, with momentum and weight decay.
+
+    With momentum m: buffer = m * buffer + (1 - dampening) * grad, the first one being grad itself; p -= lr * buffer,
+    or lr * (grad + m * buffer) with nesterov.
+    """
+
+    NUMBERS = {
+        "lr": lambda lr: lr,
+        "weight_decay": lambda weight_decay: weight_decay,
+        "momentum": lambda momentum: momentum,
+        "new": lambda dampening, step: 1.0 if step == 1 else 1.0 - dampening,
+    }
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float | Tensor = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        **ignored: Any,
+    ) -> None:
+        check_range("learning rate", lr, lr >= 0.0)
+        check_range("momentum value", momentum, momentum >= 0.0)
+        check_range("weight_decay value", weight_decay, weight_decay >= 0.0)
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
+        options |= {"nesterov": nesterov, "maximize": maximize}
+        super().__init__(params, complete(options, ignored, "foreach", "differentiable", "fused"))
+
+    def init_state(self, p: Tensor, group: Group) -> State:
+        return {"momentum_buffer": p.detach().clone().zero_()} if group["momentum"] else {}
+
+    def counts(self, group: Group) -> bool:
+        return bool(group["momentum"] and group["dampening"])
+
+    def update(self, p: Tensor, grad: Tensor, state: State, group: Group, n: Numbers) -> None:
+        if group["weight_decay"]:
+            grad = grad + p * n["weight_decay"]
+        if group["momentum"]:
+            buffer = state["momentum_buffer"]
+            new = grad * n["new"] if self.counts(group) else grad
+            buffer.copy_(buffer * n["momentum"] + new)
+            grad = grad + buffer * n["momentum"] if group["nesterov"] else buffer
+        p.sub_(grad * n["lr"])

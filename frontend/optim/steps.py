@@ -1,0 +1,97 @@
+"""Step counts: tensors without dimensions in the state, which parameters that were always updated together share.
+
+Python counts, not the compiled program: a count takes part in numbers such as bias corrections, which reach the program
+as run-time scalars.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from .. import dispatch
+from ..creation import tensor
+from ..tensor import Tensor
+from ..tracing import paused
+
+KEY = "step"
+
+
+def new_step(value: float = 0.0) -> Tensor:
+    """A count of its own."""
+    with paused():
+        return tensor(float(value))
+
+
+def started(step: Tensor) -> bool:
+    """Whether anything was counted."""
+    return _count(step) > 0 or id(step) in _ahead(dispatch.current_trace)
+
+
+def separate(stepping: Iterable[dict[str, Any]], states: Iterable[Mapping[str, Any]]) -> None:
+    """Before some parameters step without others: those that stay behind no longer share their count."""
+    sharing = Counter(id(state[KEY]) for state in states if KEY in state)
+    stepping = list(stepping)
+    together = Counter(id(state[KEY]) for state in stepping)
+    fresh: dict[int, Tensor] = {}
+    for state in stepping:
+        step: Tensor = state[KEY]
+        if sharing[id(step)] != together[id(step)]:
+            if id(step) not in fresh:
+                fresh[id(step)] = _split(step)
+            _assign(state, fresh[id(step)])
+
+
+def share(states: Iterable[dict[str, Any]]) -> None:
+    """Makes equal counts one, as after loading a state."""
+    known: dict[float, Tensor] = {}
+    for state in states:
+        if KEY in state:
+            value = state[KEY]
+            count = float(value.item() if isinstance(value, Tensor) else value)
+            state[KEY] = known.setdefault(count, new_step(count))
+
+
+def advance(step: Tensor) -> Callable[[], int]:
+    """Counts one more, at once or after each call of the program being traced; returns what gives the new count."""
+    trace = dispatch.current_trace
+    if trace is None:
+        _increment(step)
+        count = _count(step)
+        return lambda: count
+    ahead = _ahead(trace)
+    offset = ahead[id(step)] = ahead.get(id(step), 0) + 1
+    trace.after_call.append(lambda: _increment(step))
+    return lambda: _count(step) + offset
+
+
+def _ahead(trace: Any) -> dict[int, int]:
+    """How many steps of each count the program being traced makes in a call."""
+    return {} if trace is None else trace.__dict__.setdefault("steps_ahead", {})
+
+
+def _count(step: Tensor) -> int:
+    return int(dispatch.array_of(step))
+
+
+def _increment(step: Tensor) -> None:
+    array = dispatch.array_of(step)
+    array += 1
+    step._storage.version += 1
+
+
+def _split(step: Tensor) -> Tensor:
+    fresh = new_step(_count(step))
+    trace = dispatch.current_trace
+    if id(step) in (ahead := _ahead(trace)):
+        ahead[id(fresh)] = ahead[id(step)]
+    return fresh
+
+
+def _assign(state: dict[str, Any], step: Tensor) -> None:
+    before = state[KEY]
+    state[KEY] = step
+    trace = dispatch.current_trace
+    if trace is not None:
+        trace.on_failure(lambda: state.__setitem__(KEY, before))
