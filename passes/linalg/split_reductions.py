@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from math import prod
 
 from xdsl.context import Context
-from xdsl.dialects import arith, builtin, func, linalg, tensor
+from xdsl.dialects import arith, builtin, func, tensor
 from xdsl.dialects.builtin import AffineMapAttr, FloatAttr, IntegerAttr, TensorType
+from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
 from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
 from xdsl.passes import ModulePass
@@ -32,8 +34,8 @@ __all__ = ["SplitReductions"]
 _FEW_RESULTS = 1024
 """With so many results, threads share those."""
 _CHUNK = 8192
-_PARALLEL = linalg.IteratorTypeAttr(linalg.IteratorType.PARALLEL)
-_REDUCTION = linalg.IteratorTypeAttr(linalg.IteratorType.REDUCTION)
+_PARALLEL = IteratorTypeAttr(IteratorType.PARALLEL)
+_REDUCTION = IteratorTypeAttr(IteratorType.REDUCTION)
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,14 @@ class SplitReductions(ModulePass):
         for function in op.body.block.ops:
             if isinstance(function, func.FuncOp) and "irtool.kernel" in function.attributes and function.body.blocks:
                 for inner in list(function.body.block.ops):
-                    if isinstance(inner, linalg.GenericOp):
+                    if isinstance(inner, GenericOp):
                         self._consider(inner)
 
-    def _consider(self, op: linalg.GenericOp) -> None:
+    def _consider(self, op: GenericOp) -> None:
         if not all(isinstance(value.type, TensorType) for value in op.outputs):
             return
         extents = _extents(op)
-        reductions = [d for d, kind in enumerate(op.iterator_types.data) if kind.data == linalg.IteratorType.REDUCTION]
+        reductions = [d for d, kind in enumerate(op.iterator_types.data) if kind.data == IteratorType.REDUCTION]
         if extents is None or not reductions:
             return
         total = prod(extents)
@@ -69,7 +71,7 @@ class SplitReductions(ModulePass):
             _Split(op, dim, extents[dim], chunks, combiners).run()
 
 
-def _extents(op: linalg.GenericOp) -> list[int] | None:
+def _extents(op: GenericOp) -> list[int] | None:
     extents = [-1] * len(op.iterator_types.data)
     for map_, operand in zip(op.indexing_maps.data, op.operands, strict=True):
         if isinstance(operand.type, TensorType):
@@ -79,7 +81,7 @@ def _extents(op: linalg.GenericOp) -> list[int] | None:
     return None if min(extents, default=0) < 0 else extents
 
 
-def _is_contraction(op: linalg.GenericOp, reductions: list[int]) -> bool:
+def _is_contraction(op: GenericOp, reductions: list[int]) -> bool:
     """Whether inputs span different dimensions: sums of such products have an engine of their own."""
     spans = [
         frozenset(map_.data.used_dims())
@@ -89,7 +91,7 @@ def _is_contraction(op: linalg.GenericOp, reductions: list[int]) -> bool:
     return len(set(spans)) > 1
 
 
-def _combiners(op: linalg.GenericOp) -> list[Operation] | None:
+def _combiners(op: GenericOp) -> list[Operation] | None:
     """The operation that updates each output, where all are ones whose order is free."""
     block = op.body.block
     end = block.last_op
@@ -119,7 +121,7 @@ def _chunk_count(extent: int, wanted: int) -> int:
 
 
 class _Split:
-    def __init__(self, op: linalg.GenericOp, dim: int, extent: int, chunks: int, combiners: list[Operation]) -> None:
+    def __init__(self, op: GenericOp, dim: int, extent: int, chunks: int, combiners: list[Operation]) -> None:
         self.op = op
         self.dim = dim
         self.chunks = chunks
@@ -165,7 +167,7 @@ class _Split:
             )
             constant = self.insert(arith.ConstantOp.create(properties={"value": attribute}, result_types=[element]))
             empty = self.empty([self.chunks, *value.type.get_shape()], element)
-            outputs.append(self.insert(linalg.FillOp([constant.results[0]], [empty], [empty.type])).results[0])
+            outputs.append(self.insert(FillOp([constant.results[0]], [empty], [empty.type])).results[0])
         return self.part(outputs, self.size, None)
 
     def part(self, outputs: list[SSAValue], size: int, shifted) -> list[SSAValue]:  # noqa: ANN001
@@ -188,7 +190,7 @@ class _Split:
         unused = body.block.insert_arg(builtin.f32, count)
         unused.name_hint = None
         kinds = [*op.iterator_types.data, *([_PARALLEL] if shifted is None else [])]
-        made = linalg.GenericOp(
+        made = GenericOp(
             [*op.inputs, extent],
             outputs,
             body,
@@ -222,8 +224,8 @@ class _Split:
             ]
             block.add_op(new)
             yielded.append(new.results[0])
-        block.add_op(linalg.YieldOp(*yielded))
-        made = linalg.GenericOp(
+        block.add_op(YieldOp(*yielded))
+        made = GenericOp(
             partial,
             list(self.op.outputs),
             Region(block),

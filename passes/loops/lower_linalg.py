@@ -30,8 +30,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects import arith, builtin, linalg, memref
+from xdsl.dialects import arith, builtin, memref
 from xdsl.dialects.builtin import MemRefType
+from xdsl.dialects.linalg.attrs import IteratorType
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 from xdsl.ir.affine import AffineBinaryOpExpr, AffineBinaryOpKind, AffineConstantExpr, AffineDimExpr, AffineExpr
 from xdsl.passes import ModulePass
@@ -60,9 +62,9 @@ class LowerLinalg(ModulePass):
             initial = _take_fills(block)
             for inner in list(block.ops):
                 emitter = Emitter(constants, block, inner, inner.location)
-                if isinstance(inner, linalg.GenericOp):
+                if isinstance(inner, GenericOp):
                     _Nest(inner, emitter, initial.get(inner, {})).lower()
-                elif isinstance(inner, linalg.FillOp):
+                elif isinstance(inner, FillOp):
                     _lower_fill(inner, emitter)
                 elif isinstance(inner, ScatterAddOp):
                     lower_scatter_add(inner, emitter)
@@ -75,14 +77,14 @@ def _take_fills(block: Block) -> dict[Operation, dict[SSAValue, SSAValue]]:
 
     Returns for each such reduction the initial value of each accumulator.
     """
-    pending: dict[SSAValue, linalg.FillOp] = {}
+    pending: dict[SSAValue, FillOp] = {}
     initial: dict[Operation, dict[SSAValue, SSAValue]] = {}
     for op in list(block.ops):
-        if isinstance(op, linalg.FillOp):
+        if isinstance(op, FillOp):
             pending[op.outputs[0]] = op
             continue
         touched = set(op.operands).union(*(inner.operands for region in op.regions for inner in region.walk()))
-        if isinstance(op, linalg.GenericOp):
+        if isinstance(op, GenericOp):
             elsewhere = touched.difference(op.outputs).union(
                 op.inputs, *(inner.operands for inner in op.body.walk())
             )
@@ -97,28 +99,28 @@ def _take_fills(block: Block) -> dict[Operation, dict[SSAValue, SSAValue]]:
     return initial
 
 
-def _accumulates_all(op: linalg.GenericOp, position: int) -> bool:
+def _accumulates_all(op: GenericOp, position: int) -> bool:
     """Whether output `position` is updated over reduction loops, every element of it."""
     map_ = op.indexing_maps.data[len(op.inputs) + position].data
     type_ = op.outputs[position].type
     assert isinstance(type_, MemRefType)
-    if any(kind.data == linalg.IteratorType.PARALLEL and d not in map_.used_dims() for d, kind in _kinds(op)):
+    if any(kind.data == IteratorType.PARALLEL and d not in map_.used_dims() for d, kind in _kinds(op)):
         return False
     extents = _extents(op)
     dims = [e.position for e in map_.results if isinstance(e, AffineDimExpr)]
     return (
         len(set(dims)) == len(map_.results)
         and tuple(extents[d] for d in dims) == type_.get_shape()
-        and any(kind.data != linalg.IteratorType.PARALLEL for _, kind in _kinds(op))
-        and not any(op.iterator_types.data[d].data != linalg.IteratorType.PARALLEL for d in dims)
+        and any(kind.data != IteratorType.PARALLEL for _, kind in _kinds(op))
+        and not any(op.iterator_types.data[d].data != IteratorType.PARALLEL for d in dims)
     )
 
 
-def _kinds(op: linalg.GenericOp):  # noqa: ANN202
+def _kinds(op: GenericOp):  # noqa: ANN202
     return enumerate(op.iterator_types.data)
 
 
-def _extents(op: linalg.GenericOp) -> list[int]:
+def _extents(op: GenericOp) -> list[int]:
     """The extent of each loop, from the operands that it indexes directly."""
     extents = [-1] * len(op.iterator_types.data)
     for map_, operand in zip(op.indexing_maps.data, op.operands, strict=True):
@@ -149,7 +151,7 @@ def coefficients(expr: AffineExpr) -> dict[int, int]:
             return {}
 
 
-def _strides(op: linalg.GenericOp) -> list[dict[int, int]]:
+def _strides(op: GenericOp) -> list[dict[int, int]]:
     """For each operand, by how many elements each loop moves through its memory."""
     found: list[dict[int, int]] = []
     for map_, operand in zip(op.indexing_maps.data, op.operands, strict=True):
@@ -164,7 +166,7 @@ def _strides(op: linalg.GenericOp) -> list[dict[int, int]]:
     return found
 
 
-def loop_order(op: linalg.GenericOp) -> tuple[list[int], list[int]]:
+def loop_order(op: GenericOp) -> tuple[list[int], list[int]]:
     """The (parallel, reduction) loops of a generic, outermost first.
 
     Parallel ones run in the order of the first output's memory, reductions in that of the input that they move most
@@ -174,8 +176,8 @@ def loop_order(op: linalg.GenericOp) -> tuple[list[int], list[int]]:
     outputs = len(op.outputs)
     weights = [1] * (len(strides) - outputs) + [2] * outputs
     unit = [sum(w for w, s in zip(weights, strides, strict=True) if s.get(d) == 1) for d, _ in _kinds(op)]
-    parallel = [d for d, kind in _kinds(op) if kind.data == linalg.IteratorType.PARALLEL]
-    reduction = [d for d, kind in _kinds(op) if kind.data != linalg.IteratorType.PARALLEL]
+    parallel = [d for d, kind in _kinds(op) if kind.data == IteratorType.PARALLEL]
+    reduction = [d for d, kind in _kinds(op) if kind.data != IteratorType.PARALLEL]
     leading = strides[-outputs]
     widest = max(strides, key=lambda s: sum(1 for d in reduction if s.get(d)), default={})
     for dims, by in ((parallel, leading), (reduction, widest)):
@@ -191,7 +193,7 @@ def loop_order(op: linalg.GenericOp) -> tuple[list[int], list[int]]:
 class _Nest:
     """The loops of one `linalg.generic`: an emitter for each depth, in front of the next inner loop."""
 
-    def __init__(self, op: linalg.GenericOp, emitter: Emitter, initial: dict[SSAValue, SSAValue]) -> None:
+    def __init__(self, op: GenericOp, emitter: Emitter, initial: dict[SSAValue, SSAValue]) -> None:
         self.op = op
         self.initial = initial
         self.extents = _extents(op)
@@ -306,9 +308,9 @@ class _Nest:
             self.depths[value] = depth
             argument.replace_all_uses_with(value)
         for inner in list(block.ops):
-            if isinstance(inner, linalg.YieldOp):
+            if isinstance(inner, YieldOp):
                 return list(inner.operands)
-            if isinstance(inner, linalg.IndexOp):
+            if isinstance(inner, IndexOp):
                 inner.result.replace_all_uses_with(self.index[inner.dim.value.data])
                 continue
             inner.detach()
@@ -359,7 +361,7 @@ def _movable(op: Operation, written: set[SSAValue]) -> bool:
     return not op.regions and is_side_effect_free(op)
 
 
-def _lower_fill(op: linalg.FillOp, emitter: Emitter) -> None:
+def _lower_fill(op: FillOp, emitter: Emitter) -> None:
     """A loop nest that stores one value everywhere."""
     value, buffer = op.inputs[0], op.outputs[0]
     assert isinstance(buffer.type, MemRefType)
