@@ -27,7 +27,7 @@ from .pack import Packer, linearize
 from .plan import Plan
 from .vectors import Point, shifted
 
-AHEAD = 8
+AHEAD = 16
 """How many steps of K ahead a packed panel is fetched."""
 
 

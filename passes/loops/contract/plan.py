@@ -160,7 +160,7 @@ def _plan(
             break
         tiles = uniform(m_size, 1 << (most.bit_length() - 1)) if turned else balanced(m_size, most)
         micro = repeats * _tiles_cost(tiles, n_size, lanes, vectors, depth)
-        if best is None or micro < best[0]:
+        if best is None or micro < 0.99 * best[0]:
             best = (micro, vectors, tiles)
     assert best is not None
     micro, vectors, tiles = best
@@ -175,10 +175,7 @@ def _plan(
     parallel = work > PARALLEL_FLOPS
     if parallel:
         cost = cost / target.cores + (BARRIER if packed else 0.0)
-    k_block = k_size
-    if k_size > 2048:
-        blocks = ceil(k_size / 1024)
-        k_block = ceil(ceil(k_size / blocks) / 8) * 8
+    k_block = _k_block(k_size, row_mode, column_mode, tiles, n_size, size, target)
     m_units, n_units = 1, 1
     if parallel:
         m_units, n_units = _units(tiles.count, panels.count, repeats, tiles.step * k_block * size, target)
@@ -206,7 +203,7 @@ def _tiles_cost(tiles: Tiles, n_size: int, lanes: int, vectors: int, depth: int)
     for first, end, rows in tiles.kinds():
         for count, width in widths:
             if count:
-                step = max(rows * width / FMA_PER_CYCLE, (rows + width) / LOADS_PER_CYCLE, 4.0) + STEP
+                step = max(rows * width / FMA_PER_CYCLE, (rows + width) / LOADS_PER_CYCLE + (1 if rows < 6 else 0), 4.0) + STEP
                 total += (end - first) * count * (depth * step + TILE)
     return total
 
@@ -245,6 +242,21 @@ def _column_mode(
         large = k_size * panels.step * size > target.l1 // 2
         return "copy" if m_tiles >= 4 and (conflict or (large and m_tiles >= 12)) else "direct"
     return "turn" if columns.contiguous(k) else "gather"
+
+
+def _k_block(
+    k_size: int, row_mode: Mode, column_mode: Mode, tiles: Tiles, n_size: int, size: int, target: Target
+) -> int:
+    """How many steps of K to take at once, in equal blocks."""
+    if tiles.size <= 4 and column_mode == "direct" and n_size * size > target.l1 // 8:
+        # Too little work for each element: memory decides, and wants few rows read side by side.
+        limit = 16
+    elif row_mode == "direct":
+        limit = max(256, target.l1 * 6 // 10 // (tiles.widest * size))  # the rows of a tile stay in the first cache
+    else:
+        limit = 1024
+    blocks = ceil(k_size / limit)
+    return k_size if k_size <= limit * 5 // 4 else ceil(ceil(k_size / blocks) / 8) * 8
 
 
 def _units(m_tiles: int, panels: int, repeats: int, tile_bytes: int, target: Target) -> tuple[int, int]:
