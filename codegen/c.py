@@ -25,7 +25,7 @@ from .expr import Expr
 from .memory import MEMORY
 from .names import RESERVED, Names, identifier
 from .primitives import includes_for, primitives_for
-from .printer import Printer, Rule, at_line, comment_text
+from .printer import Printer, Rule, comment_text
 from .types import Array, CodegenError, c_type
 from .vectors import VECTOR
 
@@ -245,9 +245,9 @@ def wrap(prototype: str, width: int = 116) -> str:
 
 def _only_block(function: func.FuncOp):
     if not function.body.blocks:
-        raise CodegenError(f"no C for @{function.sym_name.data}: it has no body")
+        raise CodegenError(f"no C for @{function.sym_name.data}: it has no body", function.location)
     if len(function.body.blocks) > 1:
-        raise at_line(CodegenError(f"no C for @{function.sym_name.data}: it has several basic blocks"), function)
+        raise CodegenError(f"no C for @{function.sym_name.data}: it has several basic blocks", function.location)
     return function.body.blocks[0]
 
 

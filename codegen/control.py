@@ -106,17 +106,17 @@ def trip_count(p: Printer, op: scf.ForOp) -> int | None:
 def print_for(p: Printer, op: scf.ForOp) -> None:
     """A counted loop; `unroll` asks gcc to unroll it fully."""
     p.flush_reads()
+    block = op.body.block
+    trips = trip_count(p, op)
+    lower, upper, step = p.use(op.lb).text, _bound(p, op.ub), p.use(op.step)
+    if step.reads or not step.is_atom:
+        step = p.named(op.step, step)
     outermost = op.parent is not None and isinstance(op.parent.parent_op(), func.FuncOp)
     if outermost:
         if p.lines and p.lines[-1]:
             p.line("")
         p.comment(op)
-    block = op.body.block
     names = _variables(p, op)
-    trips = trip_count(p, op)
-    lower, upper, step = p.use(op.lb).text, _bound(p, op.ub), p.use(op.step)
-    if step.reads or not step.is_atom:
-        step = p.named(op.step, step)
     unroll = op.attributes.get("unroll")
     if unroll is not None:
         count = unroll.value.data if isinstance(unroll, IntegerAttr) else trips

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from xdsl.dialects.builtin import MemRefType, VectorType
-from xdsl.ir import Attribute, Block, Operation, OpResult, SSAValue
+from xdsl.dialects.builtin import MemRefType, UnknownLoc, VectorType
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from ..dialects.locations import describe
 from .expr import TEXT, Expr
@@ -79,11 +79,13 @@ class Printer:
         for op in block.ops:
             rule = rules.get(type(op))
             if rule is None:
-                raise no_c_form(op)
+                raise CodegenError(f"no C for {op.name}", op.location)
             try:
                 rule(self, op)
             except CodegenError as error:
-                raise at_line(error, op) from None
+                if isinstance(error.location, UnknownLoc):
+                    raise CodegenError(error.message, op.location) from None
+                raise
 
     # Values
 
@@ -164,21 +166,3 @@ def is_cheap_index(expr: Expr, result: SSAValue) -> bool:
 def comment_text(text: str) -> str:
     """Text that is safe in a `//` comment: file names are untrusted."""
     return "".join(c if c.isprintable() else "?" for c in text).rstrip("\\ ")
-
-
-def no_c_form(op: Operation) -> CodegenError:
-    """The error for an op that no rule prints."""
-    return at_line(CodegenError(f"no C for {op.name}"), op)
-
-
-def at_line(error: CodegenError, op: Operation) -> CodegenError:
-    """The error with the Python line of an op, unless it has one already."""
-    where = describe(op.location)
-    if error.__cause__ is not None or not where or ", at " in str(error):
-        return error
-    return CodegenError(f"{error}, at {where}")
-
-
-def result(op: Operation) -> OpResult:
-    """The only result of an op."""
-    return op.results[0]

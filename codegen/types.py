@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
+    UNKNOWN_LOC,
     Attribute,
     Float32Type,
     Float64Type,
@@ -20,11 +21,18 @@ from xdsl.dialects.builtin import (
     VectorType,
 )
 
+from ..dialects.locations import describe
 from .expr import MULTIPLY, TEXT, UNARY, Expr
 
 
-class CodegenError(Exception):
-    """Something has no C form; the message names the op and its Python line."""
+class CodegenError(ValueError):
+    """Something has no C form. `message` says what, `location` where it comes from; the text has both."""
+
+    def __init__(self, message: str, location: Attribute = UNKNOWN_LOC):
+        where = describe(location)
+        super().__init__(f"{message}, at {where}" if where else message)
+        self.message = message
+        self.location = location
 
 
 INTEGERS = {1: "bool", 8: "u8", 16: "short", 32: "int", 64: "long"}

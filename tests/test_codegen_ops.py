@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from irtool.codegen import print_c
+from irtool.dialects import vectorx
 from irtool.dialects.text import parse_module
 from irtool.runtime.cache import content_key
 from irtool.runtime.program import Program
@@ -15,6 +16,10 @@ from irtool.runtime.toolchain import build_program
 
 N, LANES = 64, 16
 NUMPY = {"f32": np.float32, "f64": np.float64, "i64": np.int64, "i32": np.int32, "i8": np.uint8, "i1": np.bool_}
+
+
+LANEWISE = {"arith.cmpi", "arith.cmpf"} | {op.name.replace("vectorx.", "arith.") for op in vectorx.CONVERSIONS}
+"""Ops whose vector form is our own."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,8 @@ class Row:
             for i, (n, t, v) in enumerate(zip(names, self.operands, types))
         ]
         used = ", ".join(f"%a{i}" for i in range(len(names)))
-        lines.append(f'%r = "{self.op}"({used}) {self.properties} : ({", ".join(types[:-1])}) -> {types[-1]}')
+        op = self.op.replace("arith.", "vectorx.") if vector and self.op in LANEWISE else self.op
+        lines.append(f'%r = "{op}"({used}) {self.properties} : ({", ".join(types[:-1])}) -> {types[-1]}')
         end = f"memref<{N}x{self.result}>{', ' + types[-1] if vector else ''}"
         lines.append(f"{access}.store %r, %out[%i] : {end}")
         body = "\n    ".join(lines)
@@ -201,7 +207,9 @@ def test_each_op_means_what_numpy_says():
     parameters = ", ".join(f"{n}: {t}" for n, t in arguments)
     host = "func.func @step({}) {{\n{}\n  func.return\n}}".format(parameters, "\n".join(calls))
     text = "\n".join([*modules, host])
-    program = print_c(parse_module(text))
+    module = parse_module(text)
+    module.verify()
+    program = print_c(module)
     plan = {"entry": "step", "buffers": len(buffers), "arena": 0, "workspace": 0}
     sources = {"step.c": program.one_file()}
     entry = build_program(content_key(*sources.values()), sources, plan)
