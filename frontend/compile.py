@@ -1,0 +1,215 @@
+"""`irtool.compile`: a function that is traced once for each shape of call and runs as a compiled program from then on."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from ..dialects.types import DType
+from . import dispatch, grad_mode, tree
+from .devices import device
+from .guards import PLAIN
+from .inspection import Inspection, describe_call
+from .promotion import get_default_dtype
+from .reach import is_module
+from .specialize import Specialization, is_float
+from .tensor import Tensor
+
+if TYPE_CHECKING:
+    from .nn.module import Module
+    from .optimized_module import OptimizedModule
+
+KEPT = 64
+"""Programs kept for each function; those unused for longest go first."""
+
+FLOAT = "a float"
+"""What stands for a run-time number in a key."""
+
+
+class Compiled(Inspection):
+    """A compiled function. Calls with a new key compile; known ones run at once."""
+
+    def __init__(
+        self, function: Callable[..., Any], target: str = "cpu", keep_gradients: bool = False, root: Any = None
+    ) -> None:
+        functools.update_wrapper(self, function, updated=())
+        self._function = function
+        self._target = target
+        self._keep_gradients = keep_gradients
+        self._programs: dict[Any, list[Specialization]] = {}
+        self._recent: list[Specialization] = []
+        self._dynamic_floats = True
+        self._lock = threading.RLock()
+        self._reasons: list[str] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if dispatch.current_trace is not None:
+            return self._function(*args, **kwargs)
+        leaves: list[Any] = []
+        structure = tree.flatten((args, kwargs), leaves)
+        key = self._key(structure, leaves)
+        known = self._programs.get(key)
+        if known is not None:
+            for program in known:
+                if not program.mismatch(leaves):
+                    return program.run(leaves)
+        return self._compile(structure, leaves, key).run(leaves)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __repr__(self) -> str:
+        count = len(self._recent)
+        return f"<compiled {self._name()} for {self._target}: {count} program{'' if count == 1 else 's'}>"
+
+    def _name(self) -> str:
+        return getattr(self._function, "__qualname__", repr(self._function))
+
+    # Keys
+
+    def _key(self, structure: Any, leaves: Sequence[Any]) -> Any:
+        key: list[Any] = [structure, grad_mode.enabled, get_default_dtype()]
+        storages: list[Any] = []
+        for value in leaves:
+            if isinstance(value, Tensor):
+                key += (type(value), value._spec, value.requires_grad)
+                storages.append(value._storage)
+            else:
+                key.append(self._plain_key(value))
+        if len(storages) > 1 and len(set(storages)) < len(storages):
+            key.append(tuple(storages.index(s) for s in storages))
+            key.append(tuple(v._view for v in leaves if isinstance(v, Tensor)))
+        return tuple(key)
+
+    def _plain_key(self, value: Any) -> Any:
+        kind = type(value)
+        if is_float(value):
+            return FLOAT if self._dynamic_floats else (float, float(value), str(value))
+        if kind in PLAIN:
+            return (kind, value) if kind is not slice else (kind, value.start, value.stop, value.step)
+        if isinstance(value, (np.integer, np.bool_)):
+            return (kind, value.item())
+        if isinstance(value, (DType, device)):
+            return (kind, value)
+        if isinstance(value, np.ndarray):
+            raise TypeError(
+                f"{self._name()} was called with a numpy array: a compiled function takes tensors. "
+                "Pass irtool.from_numpy(array), which shares its memory"
+            )
+        return (kind, id(value))
+
+    # Compiling
+
+    def _compile(self, structure: Any, leaves: Sequence[Any], key: Any) -> Specialization:
+        with self._lock:
+            names = self._leaf_names(structure, len(leaves))
+            self._reasons = self._why(leaves, describe_call(leaves, names, self._dynamic_floats))
+            try:
+                made = self._specialize(structure, leaves, names)
+            except Exception:
+                if not (self._dynamic_floats and any(map(is_float, leaves))):
+                    raise
+                # Python may have asked for the value of a float argument: such numbers become constants.
+                self._dynamic_floats = False
+                try:
+                    made = self._specialize(structure, leaves, names)
+                except BaseException:
+                    self._dynamic_floats = True
+                    raise
+                self._programs.clear()
+                self._recent.clear()
+                key = self._key(structure, leaves)
+            self._keep(key, made)
+            return made
+
+    def _specialize(self, structure: Any, leaves: Sequence[Any], names: Sequence[str]) -> Specialization:
+        return Specialization(
+            self._function, structure, leaves, names, self._dynamic_floats, self._keep_gradients, self._target
+        )
+
+    def _keep(self, key: Any, made: Specialization) -> None:
+        self._recent.append(made)
+        if made.reusable:
+            self._programs.setdefault(key, []).insert(0, made)
+        if len(self._recent) > KEPT:
+            oldest = self._recent.pop(0)
+            for programs in self._programs.values():
+                if oldest in programs:
+                    programs.remove(oldest)
+
+    def _leaf_names(self, structure: Any, count: int) -> list[str]:
+        """What the user calls each flattened argument."""
+        _, args, kwargs = structure
+        try:
+            parameters = list(inspect.signature(self._function).parameters.values())
+        except (TypeError, ValueError):
+            parameters = []
+        names: list[str] = []
+        for i, child in enumerate(args[1:]):
+            name = f"argument{i}"
+            if i < len(parameters) and parameters[i].kind is not inspect.Parameter.VAR_POSITIONAL:
+                name = parameters[i].name
+            elif parameters and parameters[-1].kind is inspect.Parameter.VAR_POSITIONAL:
+                name = f"{parameters[-1].name}{i - len(parameters) + 1}"
+            names += _names_below(name, child)
+        for name, child in zip(kwargs[1], kwargs[2:], strict=True):
+            names += _names_below(name, child)
+        assert len(names) == count
+        return names
+
+
+def _names_below(name: str, structure: Any) -> list[str]:
+    if structure is tree.LEAF:
+        return [name]
+    kind, *children = structure
+    keys: Sequence[Any] = range(len(children))
+    if isinstance(children[0] if children else None, tuple) and issubclass(kind, dict):
+        keys, *children = children
+        return [n for key, child in zip(keys, children, strict=True) for n in _names_below(str(key), child)]
+    fields = getattr(kind, "_fields", [f"{name}_{key}" for key in keys])
+    return [n for field, child in zip(fields, children, strict=True) for n in _names_below(field, child)]
+
+
+@overload
+def compile(
+    model: None = None, *, target: str = "cpu", keep_gradients: bool = False, **options: Any
+) -> Callable[[Callable[..., Any]], Compiled]: ...
+@overload
+def compile(model: Module, *, target: str = "cpu", keep_gradients: bool = False, **options: Any) -> OptimizedModule: ...
+@overload
+def compile(
+    model: Callable[..., Any], *, target: str = "cpu", keep_gradients: bool = False, **options: Any
+) -> Compiled: ...
+def compile(model: Any = None, *, target: str = "cpu", keep_gradients: bool = False, **options: Any) -> Any:
+    """Compiles a function, or a module, the first time it is called with arguments of some shape.
+
+    `keep_gradients` keeps `.grad` of parameters whose gradient the function both makes and uses up in an optimizer.
+    torch.compile's own options (`mode`, `fullgraph`, `dynamic`, `backend`, `options`, `disable`) are accepted; `disable`
+    alone has an effect.
+    """
+    unknown = set(options) - {"mode", "fullgraph", "dynamic", "backend", "options", "disable"}
+    if unknown:
+        raise TypeError(f"compile() got an unexpected keyword argument '{sorted(unknown)[0]}'")
+    if model is None:
+        return functools.partial(compile, target=target, keep_gradients=keep_gradients, **options)
+    if options.get("disable"):
+        return model
+    if target != "reference":
+        from ..runtime.compiler import check_target
+
+        check_target(target)
+    if is_module(model):
+        from .optimized_module import OptimizedModule
+
+        return OptimizedModule(model, target, keep_gradients)
+    if not callable(model):
+        raise TypeError(f"compile() takes a function or a module, got {type(model).__name__}")
+    return Compiled(model, target, keep_gradients)
+
+
+__all__ = ["Compiled", "compile"]

@@ -1,0 +1,123 @@
+"""What a compiled function tells about itself: its IR at every stage, its C, its memory, its time, its recompilations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .guards import show
+from .tensor import Tensor
+
+if TYPE_CHECKING:
+    from .specialize import Specialization
+
+TRACED = "traced"
+"""The stage before the first: the ops as the trace left them."""
+
+
+class Inspection:
+    """Looks at the programs of a compiled function, by default at the one compiled last."""
+
+    _recent: list[Specialization]
+    _reasons: list[str]
+    _target: str
+
+    def programs(self) -> list[Specialization]:
+        """All programs, oldest first."""
+        return list(self._recent)
+
+    def _last(self) -> Specialization:
+        if not self._recent:
+            raise RuntimeError("nothing is compiled yet: call the function first")
+        return self._recent[-1]
+
+    def ir(self, stage: str = TRACED, locations: bool = False) -> str:
+        """The IR at a stage: "traced", "hl", "kernels", "linalg", "memref" or "loops"; with two functions where the
+        outputs are differentiated outside: forward and backward."""
+        from ..dialects.text import print_op
+        from ..runtime.compiler import lower
+
+        texts: list[str] = []
+        for module in self._last().modules():
+            module = module.clone()
+            if stage != TRACED:
+                lower(module, until=stage)
+            texts.append(print_op(module, locations))
+        return "\n".join(texts)
+
+    def source(self) -> str:
+        """The generated C: the kernels, then the step that calls them."""
+        files: list[str] = []
+        for program in self._last().loaded():
+            folder = Path(program.library).parent
+            units = sorted(folder.glob("*.c"), key=lambda path: (path.name == "step.c", path.name))
+            files += [f"// {path.name}\n{path.read_text()}" for path in units]
+        if not files:
+            raise RuntimeError(f"programs for the target {self._target!r} have no C source")
+        return "\n".join(files)
+
+    def memory(self) -> dict[str, Any]:
+        """Planned memory in bytes: `arena` (the peak of intermediates), `workspace`, `state`, and `buffers`, the
+        intermediates from the largest down, each with the Python line that it comes from."""
+        last = self._last()
+        plans = [program.plan for program in last.loaded()]
+        buffers = [buffer for plan in plans for buffer in plan.get("memory", ())]
+        return {
+            "arena": sum(int(plan.get("arena", 0)) for plan in plans),
+            "workspace": sum(int(plan.get("workspace", 0)) for plan in plans),
+            "state": sum(i.storage.array.nbytes for i in last.traced.updated if i.storage and i.storage.array is not None),
+            "buffers": sorted(buffers, key=lambda buffer: -buffer["bytes"]),
+        }
+
+    def profile(self, *args: Any, steps: int = 20, **kwargs: Any) -> dict[str, Any]:
+        """Calls the function several times with these arguments, which updates state as any call does: `call`, the
+        seconds of the fastest, and `kernels`, each with its Python lines and, where the program measures them, its
+        seconds."""
+        best = float("inf")
+        for _ in range(max(steps, 1)):
+            started = time.perf_counter()
+            self(*args, **kwargs)  # type: ignore[operator]
+            best = min(best, time.perf_counter() - started)
+        kernels = [kernel for program in self._last().loaded() for kernel in program.plan.get("kernels", ())]
+        return {"call": best, "kernels": kernels}
+
+    def explain(self) -> str:
+        """Why the last compilation was needed."""
+        if not self._recent:
+            return "nothing is compiled yet"
+        if not self._reasons:
+            return "compiled because the function was called for the first time"
+        return "compiled anew because\n" + "\n".join(f"  {reason}" for reason in self._reasons)
+
+    def _why(self, leaves: Sequence[Any], signature: Sequence[tuple[str, Any]]) -> list[str]:
+        """How a call differs from the most similar program."""
+        best: list[str] | None = None
+        for program in self._recent:
+            found = _differences(program.signature, signature) or program.changes(leaves)
+            if best is None or len(found) <= len(best):
+                best = found
+        return best or []
+
+
+def describe_call(leaves: Sequence[Any], names: Sequence[str], dynamic_floats: bool) -> list[tuple[str, Any]]:
+    """What a program is chosen by, argument by argument, in words."""
+    from . import grad_mode
+    from .specialize import is_float
+
+    found: list[tuple[str, Any]] = [("grad mode", grad_mode.enabled)]
+    for name, value in zip(names, leaves, strict=True):
+        if isinstance(value, Tensor):
+            gradient = ", requires_grad" if value.requires_grad else ""
+            kind = "" if type(value) is Tensor else f"{type(value).__name__} "
+            found.append((name, f"{kind}{value._spec}{gradient}"))
+        elif not (dynamic_floats and is_float(value)):
+            found.append((name, show(value)))
+    return found
+
+
+def _differences(before: Sequence[tuple[str, Any]], now: Sequence[tuple[str, Any]]) -> list[str]:
+    old, new = dict(before), dict(now)
+    found = [f"argument {n} is new" for n in new if n not in old] + [f"argument {n} is gone" for n in old if n not in new]
+    return found + [f"{n} was {old[n]}, is now {new[n]}" for n in new if n in old and new[n] != old[n]]
