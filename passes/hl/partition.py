@@ -40,7 +40,7 @@ from ...dialects.hl.autodiff import StopGradientOp, VariableOp
 from ...dialects.hl.builder import IRBuilder
 from ...dialects.locations import gradient_of
 from ...dialects.types import DYNAMIC, spec_of
-from ..pass_base import fail, functions, remove, replace, walk
+from ..pass_base import functions, remove, replace, walk
 from .differentiate import expand_gradients, reverse
 from .simplify import simplify
 
@@ -74,20 +74,14 @@ class Partition:
 
 @dataclass(frozen=True)
 class PartitionFunctions(ModulePass):
-    """Puts forward and backward in the place of every function of a module."""
+    """Puts forward and backward, by all floating-point arguments, in the place of every function of a module."""
 
     name = "partition"
-    wrt: tuple[int, ...] | None = None
-    """The arguments to differentiate by; all floating-point ones by default."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in functions(op):
             arguments = function.body.block.args
-            wrt = self.wrt
-            if wrt is None:
-                wrt = tuple(i for i, a in enumerate(arguments) if spec_of(a.type).dtype.kind == "float")
-            if any(not 0 <= i < len(arguments) for i in wrt):
-                fail(function, f"wrt: expected arguments from 0 to {len(arguments) - 1}, got {list(wrt)}")
+            wrt = tuple(i for i, a in enumerate(arguments) if spec_of(a.type).dtype.kind == "float")
             parts = partition(function, wrt)
             op.body.block.insert_ops_before([parts.forward, parts.backward], function)
             remove(function)

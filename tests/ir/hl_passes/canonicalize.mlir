@@ -1,4 +1,4 @@
-// RUN: irtool opt %s -p canonicalize --split-input-file | filecheck %s
+// RUN: irtool opt %s -p canonicalize --split-input-file --print-debuginfo | filecheck %s
 
 // The example of passes/hl/canonicalize.py.
 

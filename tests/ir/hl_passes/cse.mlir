@@ -1,4 +1,4 @@
-// RUN: irtool opt %s -p cse --split-input-file | filecheck %s
+// RUN: irtool opt %s -p cse --split-input-file --print-debuginfo | filecheck %s
 
 // Equal ops become one that names both lines; operands of a commutative op have no order.
 

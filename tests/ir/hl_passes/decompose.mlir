@@ -1,4 +1,4 @@
-// RUN: irtool opt %s -p decompose --split-input-file | filecheck %s
+// RUN: irtool opt %s -p decompose --split-input-file --print-debuginfo | filecheck %s
 
 // CHECK-LABEL: func.func @softmax
 // CHECK-SAME:    (%[[X:.*]]: tensor<4x8xf32>

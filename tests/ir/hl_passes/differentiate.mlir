@@ -1,4 +1,4 @@
-// RUN: irtool opt %s -p differentiate --split-input-file | filecheck %s
+// RUN: irtool opt %s -p differentiate --split-input-file --print-debuginfo | filecheck %s
 
 // One op, backwards.
 
