@@ -9,7 +9,7 @@ import re
 import numpy as np
 from xdsl.dialects import arith, vector
 from xdsl.dialects import math as math_dialect
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IntegerAttr, VectorType
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IndexType, IntegerAttr, VectorType
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import vectorx
@@ -195,6 +195,8 @@ def print_division(p: Printer, op: Operation) -> None:
     """`x / y`, `x % y`; whoever builds the IR sees to it that y is not 0."""
     operator, names = DIVISIONS[type(op)]  # type: ignore[index]
     type_ = op.results[0].type
+    if isinstance(type_, IndexType):  # sizes and places in memory, never negative: C's division is the same
+        names = {}
     a, b = (_signed_as(p.vector(o), type_, names) for o in op.operands)
     divided = binary(operator, a, b)
     p.define(op.results[0], _back(divided, type_, names))

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xdsl.dialects import func, memref, vector
-from xdsl.dialects.builtin import IntegerType, MemRefType, ModuleOp
+from xdsl.dialects.builtin import MemRefType, ModuleOp
 from xdsl.ir import Operation, SSAValue
 
 from ..dialects.locations import describe
@@ -22,7 +22,7 @@ from .arithmetic import ARITHMETIC
 from .control import CONTROL
 from .conversions import CONVERSIONS
 from .expr import Expr
-from .memory import MEMORY
+from .memory import MEMORY, is_bytes
 from .names import RESERVED, Names, identifier
 from .primitives import includes_for, primitives_for
 from .printer import Printer, Rule, comment_text
@@ -174,7 +174,7 @@ def buffer_roles(function: func.FuncOp) -> dict[int, str]:
     for position, argument in enumerate(function.body.block.args):
         marks = attributes[position].data if position < len(attributes) else {}
         for mark, role in ((ARENA, "arena"), (WORKSPACE, "workspace")):
-            if mark in marks or (argument.name_hint == role and _is_bytes(argument)):
+            if mark in marks or (argument.name_hint == role and is_bytes(argument)):
                 roles[position] = role
     return roles
 
@@ -196,20 +196,10 @@ def parameter(made: Array, argument: SSAValue) -> str:
 
 
 def _buffer(p: Printer, argument: SSAValue) -> Array:
-    if not _is_bytes(argument):
+    if not is_bytes(argument):
         return p.add_array(argument)
     made = p.arrays[argument] = Array(p.names.fresh(argument.name_hint or "bytes"), "char", (), (1,))
     return made
-
-
-def _is_bytes(value: SSAValue) -> bool:
-    """Whether a buffer is raw memory: bytes of which only views are used."""
-    type_ = value.type
-    if not isinstance(type_, MemRefType) or len(type_.get_shape()) != 1:
-        return False
-    if not isinstance(type_.element_type, IntegerType) or type_.element_type.width.data != 8:
-        return False
-    return all(isinstance(use.operation, memref.ViewOp | func.CallOp) for use in value.uses)
 
 
 WRITERS = (memref.StoreOp, memref.CopyOp, vector.StoreOp, vector.MaskedStoreOp, func.CallOp)

@@ -237,6 +237,8 @@ def print_parallel(p: Printer, op: spmd.ParallelOp) -> None:
 def print_barrier(p: Printer, op: Operation) -> None:
     """Everybody waits for everybody."""
     p.effect("#pragma omp barrier")
+    if isinstance(op.parent_op(), func.FuncOp):
+        p.line("")
 
 
 def print_thread_id(p: Printer, op: spmd.ThreadIdOp) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from math import prod
 
-from xdsl.dialects import memref, vector
-from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, VectorType
+from xdsl.dialects import func, memref, vector
+from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, VectorType, i8
 from xdsl.ir import Operation, SSAValue
 
 from ..dialects import spmd
@@ -100,19 +100,36 @@ def _alias(p: Printer, result: SSAValue, pointer: str) -> None:
     if result.first_use is None:
         return
     made = p.add_array(result)
+    if is_bytes(result):
+        made.element = "char"
     p.line(f"{made.pointer(made.name)} = (void *){pointer};")
+
+
+def is_bytes(value: SSAValue) -> bool:
+    """Whether a buffer is raw memory: bytes that are only handed on or seen as something else."""
+    type_ = value.type
+    if not isinstance(type_, MemRefType) or len(type_.get_shape()) != 1 or type_.element_type != i8:
+        return False
+    return all(isinstance(use.operation, memref.ViewOp | func.CallOp) for use in value.uses)
 
 
 def print_view(p: Printer, op: memref.ViewOp) -> None:
     """`float (*h)[256] = (void *)(arena + 4096);`."""
     offset = p.use(op.byte_shift)
     base = p.arrays[op.source].name
+    if offset.text == "0" and is_bytes(op.result):
+        p.arrays[op.result] = p.arrays[op.source]
+        return
     _alias(p, op.result, base if offset.text == "0" else f"({base} + {offset.text})")
 
 
 def print_reshape(p: Printer, op: Operation) -> None:
     """The same elements under other extents."""
-    _alias(p, op.results[0], p.arrays[op.operands[0]].pointer_text)
+    source = p.arrays[op.operands[0]]
+    if source.element == "char" and is_bytes(op.results[0]):
+        p.arrays[op.results[0]] = source
+    else:
+        _alias(p, op.results[0], source.pointer_text)
 
 
 def print_reinterpret(p: Printer, op: memref.ReinterpretCastOp) -> None:

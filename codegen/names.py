@@ -49,14 +49,17 @@ class Names:
         self._scopes: list[list[str]] = [list(taken)]
         self._visible: set[str] = set(taken)
         self._next: dict[str, int] = {}
+        self._outer: list[dict[str, int]] = []
 
     def push(self) -> None:
         """Opens a scope."""
         self._scopes.append([])
+        self._outer.append(dict(self._next))
 
     def pop(self) -> None:
         """Closes the innermost scope and frees its names."""
         self._visible.difference_update(self._scopes.pop())
+        self._next = self._outer.pop()
 
     def fresh(self, hint: str) -> str:
         """A new name in the innermost scope: the hint itself, or the hint and a number."""

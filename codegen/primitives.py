@@ -144,6 +144,18 @@ def _masked_store(v: Vector) -> str:
     return _function("void", f"masked_store_{v.name}", parameters, *body)
 
 
+def _interleave(name: str, half: int) -> Callable[[Vector], str]:
+    """x0 y0 x1 y1 … of the low or the high halves."""
+
+    def build(v: Vector) -> str:
+        start = half * v.lanes // 2
+        lanes = ", ".join(f"{start + i}, {v.lanes + start + i}" for i in range(v.lanes // 2))
+        body = f"return __builtin_shufflevector(x, y, {lanes});"
+        return _function(v.name, f"{name}_{v.name}", f"{v.name} x, {v.name} y", body)
+
+    return build
+
+
 def _bool_load(v: Vector) -> str:
     convert = f"return -__builtin_convertvector(*(const v{v.lanes}b_u *)p, {v.name});"
     return _function(v.name, f"load_bool_{v.name}", "const bool *p", convert)
@@ -200,6 +212,8 @@ VECTORS: dict[str, Callable[[Vector], str]] = {
     "select": _select,
     "masked_load": _masked_load,
     "masked_store": _masked_store,
+    "interleave_low": _interleave("interleave_low", 0),
+    "interleave_high": _interleave("interleave_high", 1),
     "load_bool": _bool_load,
     "store_bool": _bool_store,
     "max": _extreme("max", "(x > y) | (x != x)"),
