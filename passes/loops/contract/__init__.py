@@ -24,10 +24,12 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects import func, linalg
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from ....dialects.effects import register_effects
 from ....dialects.locations import fuse
+from ..expand_math import expand
 from .classify import Contraction, NotTaken, classify, is_zero
 from .emit import Emitter
 from .epilogue import buffers_of, collect
@@ -65,10 +67,12 @@ def lower_kernel(kernel: func.FuncOp, target: Target) -> None:
         if isinstance(op, linalg.GenericOp):
             try:
                 contraction = classify(op, find_fill(op))
+                if expand(kernel, (*contraction.left.ops, *contraction.right.ops)):
+                    contraction = classify(op, contraction.fill)
             except NotTaken:
                 pass
             else:
-                following = lower(contraction, target)
+                following = lower(kernel, contraction, target)
         op = following
 
 
@@ -84,9 +88,9 @@ def find_fill(op: linalg.GenericOp) -> linalg.FillOp | None:
     return None
 
 
-def lower(contraction: Contraction, target: Target):
+def lower(kernel: func.FuncOp, contraction: Contraction, target: Target) -> Operation | None:
     """Replaces a contraction and its epilogue; returns the operation that follows."""
-    epilogue = collect(contraction)
+    epilogue = collect(kernel, contraction)
     block = contraction.op.parent
     assert block is not None
     for op in epilogue.moved:

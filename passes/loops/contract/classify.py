@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from xdsl.dialects import arith, linalg
+from xdsl.dialects import arith, linalg, math
 from xdsl.dialects.builtin import BFloat16Type, Float16Type, FloatAttr, IntegerAttr, IntegerType, MemRefType
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import AffineBinaryOpExpr, AffineBinaryOpKind, AffineConstantExpr, AffineDimExpr, AffineExpr
 
+from ..expand_math import is_expandable
 from .emit import Index, Lin
 
 Form = tuple[int, tuple[tuple[int, int], ...]]
@@ -209,14 +210,24 @@ def body_slice(result: SSAValue, inputs: Mapping[SSAValue, Access]) -> Factor:
     return Factor(tuple(used.items()), tuple(ops), result)
 
 
+UNSAFE = (
+    arith.DivSIOp, arith.DivUIOp, arith.RemSIOp, arith.RemUIOp, arith.FloorDivSIOp, arith.CeilDivSIOp, arith.CeilDivUIOp,
+)  # fmt: skip
+"""Operations that trap on lanes that do not count."""
+
+HARDWARE = (
+    math.SqrtOp, math.AbsFOp, math.FloorOp, math.CeilOp, math.FmaOp, math.RoundEvenOp, math.TruncOp, math.CopySignOp,
+)  # fmt: skip
+"""Functions that vectors have; others must have an expansion."""
+
+
 def elementwise(op: Operation) -> bool:
-    """Whether an operation of a body means the same on every lane of vectors."""
-    return (
-        op.name.startswith(("arith.", "math."))
-        and not op.regions
-        and len(op.results) == 1
-        and all(type_.name != "index" for type_ in (*(v.type for v in op.operands), op.results[0].type))
-    )
+    """Whether an operation of a body can be done on every lane of vectors."""
+    if op.regions or len(op.results) != 1 or isinstance(op, UNSAFE):
+        return False
+    if any(type_.name == "index" for type_ in (*(v.type for v in op.operands), op.results[0].type)):
+        return False
+    return op.name.startswith("arith.") or isinstance(op, HARDWARE) or is_expandable(op)
 
 
 def is_zero(value: SSAValue) -> bool:

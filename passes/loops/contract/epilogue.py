@@ -18,6 +18,7 @@ from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.traits import MemoryEffectKind, get_effects, is_side_effect_free
 
+from ..expand_math import expand
 from .classify import Access, Contraction, NotTaken, access_of, elementwise, loop_extents
 
 
@@ -57,8 +58,8 @@ class Epilogue:
                 yield access
 
 
-def collect(contraction: Contraction) -> Epilogue:
-    """Finds the stages that follow a contraction."""
+def collect(kernel: func.FuncOp, contraction: Contraction) -> Epilogue:
+    """Finds the stages that follow a contraction of a kernel."""
     epilogue = Epilogue()
     written: dict[SSAValue, Access] = {contraction.out.buffer: contraction.out}
     reads = {access.buffer for factor in (contraction.left, contraction.right) for _, access in factor.inputs}
@@ -69,6 +70,8 @@ def collect(contraction: Contraction) -> Epilogue:
         following = op.next_op
         stage = _stage(op, contraction, written) if isinstance(op, linalg.GenericOp) else None
         if stage is not None and _legal(stage, written, reads, skipped_reads, skipped_writes):
+            if expand(kernel, stage.ops):
+                stage = _stage(stage.op, contraction, written) or stage
             epilogue.stages.append(stage)
             for _, access in stage.outputs:
                 written[access.buffer] = access

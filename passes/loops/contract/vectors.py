@@ -14,11 +14,14 @@ from .classify import Access, Factor
 from .emit import Emitter, Index, Lin, vector_type
 
 VECTOR_FORMS: dict[type[Operation], type[Operation]] = {
-    arith.SelectOp: vectorx.SelectOp,
     arith.BitcastOp: vector.BitcastOp,
     math.FmaOp: vector.FMAOp,
+    arith.SelectOp: vectorx.SelectOp,
+    arith.CmpiOp: vectorx.CmpiOp,
+    arith.CmpfOp: vectorx.CmpfOp,
+    **{getattr(arith, op.__name__): op for op in vectorx.CONVERSIONS},
 }
-"""Operations that are called differently on vectors."""
+"""Operations whose vector form is another one."""
 
 Point = Mapping[int, Index]
 """Values of loop dimensions; those left out are 0."""
@@ -71,14 +74,20 @@ def evaluate(e: Emitter, ops: Iterable[Operation], values: dict[SSAValue, SSAVal
             values[result] = e.op(type(op), operands, result.type, op.properties)
         else:
             kind = VECTOR_FORMS.get(type(op))
-            properties = op.properties if kind is None else {}
-            values[result] = e.op(kind or type(op), operands, vector_type(result.type, lanes), properties)
+            kept = op.properties if kind is None else {k: v for k, v in op.properties.items() if k == "predicate"}
+            values[result] = e.op(kind or type(op), operands, vector_type(result.type, lanes), kept)
 
 
 def look_up(e: Emitter, values: dict[SSAValue, SSAValue], value: SSAValue, lanes: int | None) -> SSAValue:
     """The new value for an old one; one from outside the body is the same on every lane."""
     if value not in values:
-        values[value] = value if lanes is None else e.broadcast(value, lanes)
+        made = value.owner
+        if lanes is None:
+            values[value] = value
+        elif isinstance(made, arith.ConstantOp):
+            values[value] = e.splat(made.value, value.type, lanes)
+        else:
+            values[value] = e.broadcast(value, lanes)
     return values[value]
 
 

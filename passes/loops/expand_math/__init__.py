@@ -14,12 +14,12 @@ f64 keeps calling the library, as do pow and functions not in the table.
 # pyright: basic
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects import builtin, math
-from xdsl.dialects.builtin import Float32Type
+from xdsl.dialects import builtin, func, math
+from xdsl.dialects.builtin import Float32Type, Float64Type
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
@@ -27,7 +27,7 @@ from ..build import Constants, Emitter, kernels
 from . import error_function, exponential, logarithm, trigonometric
 from .expr import Expr, sqrt
 
-__all__ = ["EXPANSIONS", "ExpandMath", "is_expandable"]
+__all__ = ["EXPANSIONS", "ExpandMath", "expand", "is_expandable"]
 
 
 def rsqrt(x: Expr) -> Expr:
@@ -57,9 +57,13 @@ EXPANSIONS: dict[type[Operation], Callable[..., Expr]] = {
 }
 
 
+_ALSO_F64 = {math.RsqrtOp: Float64Type}
+"""What the library lacks is expanded for f64 too."""
+
+
 def is_expandable(op: Operation) -> bool:
     """Whether an operation has an expansion for its type."""
-    return type(op) in EXPANSIONS and isinstance(op.results[0].type, Float32Type)
+    return type(op) in EXPANSIONS and isinstance(op.results[0].type, Float32Type | _ALSO_F64.get(type(op), Float32Type))
 
 
 @dataclass(frozen=True)
@@ -70,15 +74,21 @@ class ExpandMath(ModulePass):
 
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
         for kernel in kernels(op):
-            constants: Constants | None = None
-            for inner in list(kernel.walk()):
-                if not is_expandable(inner):
-                    continue
-                constants = constants or Constants(kernel)
-                assert inner.parent is not None
-                emitter = Emitter(constants, inner.parent, inner, inner.location)
-                result = EXPANSIONS[type(inner)](*(Expr(emitter, value) for value in inner.operands))
-                result.value.name_hint = inner.results[0].name_hint
-                inner.results[0].replace_all_uses_with(result.value)
-                inner.detach()
-                inner.erase()
+            expand(kernel, list(kernel.walk()))
+
+
+def expand(kernel: func.FuncOp, ops: Iterable[Operation]) -> bool:
+    """Expands those of the given operations of a kernel that can be; returns whether there were any."""
+    constants: Constants | None = None
+    for op in ops:
+        if not is_expandable(op):
+            continue
+        constants = constants or Constants(kernel)
+        assert op.parent is not None
+        emitter = Emitter(constants, op.parent, op, op.location)
+        result = EXPANSIONS[type(op)](*(Expr(emitter, value) for value in op.operands))
+        result.value.name_hint = op.results[0].name_hint
+        op.results[0].replace_all_uses_with(result.value)
+        op.detach()
+        op.erase()
+    return constants is not None
