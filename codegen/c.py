@@ -33,7 +33,7 @@ C: dict[type[Operation], Rule] = {**CONTROL, **MEMORY, **ARITHMETIC, **CONVERSIO
 """How each op is printed as C. Another target is an overlay: `CUDA = {**C, spmd.BarrierOp: …}`."""
 
 KERNEL, ARENA, WORKSPACE = "irtool.kernel", "irtool.arena", "irtool.workspace"
-FLAGS = "-O3 -march=native -fopenmp -fwrapv -fno-strict-aliasing -ffp-contract=fast -fno-math-errno -fno-trapping-math"
+FLAGS = "-O2 -ftree-vectorize -march=native -fopenmp -fwrapv -fno-strict-aliasing -ffp-contract=fast -fno-math-errno -fno-trapping-math"
 
 
 @dataclass(frozen=True)
