@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import Attribute, LocationAttr, ModuleOp
+from xdsl.dialects.builtin import LocationAttr, ModuleOp
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 

@@ -39,7 +39,7 @@ def fold(b: RecordingBuilder, op: HLOp) -> SSAValue | None:
     """The constant that an op's only result is, or None."""
     if not op.operands or len(op.results) != 1 or type(op) in _NEVER:
         return None
-    known: list[Any] = []
+    known: list[float | np.ndarray[Any, Any]] = []
     for operand in op.operands:
         value = constant(operand)
         if value is None:
@@ -63,7 +63,7 @@ def fold(b: RecordingBuilder, op: HLOp) -> SSAValue | None:
     return _constant(b, array, result)
 
 
-def _array(value: Any, wanted: TensorSpec) -> np.ndarray[Any, Any]:
+def _array(value: float | np.ndarray[Any, Any], wanted: TensorSpec) -> np.ndarray[Any, Any]:
     return value if isinstance(value, np.ndarray) else np.full(wanted.shape, value, wanted.dtype.numpy)
 
 

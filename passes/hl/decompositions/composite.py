@@ -74,11 +74,15 @@ def _softplus(b: B, x: Any) -> tuple[Any, ...]:
     return (b.add(b.maximum(x, b.constant_like(x, 0.0)), b.log1p(b.exp(b.neg(b.abs(x))))),)
 
 
+def _silu(b: B, x: Any) -> tuple[Any, ...]:
+    return (b.mul(x, b.sigmoid(x)),)
+
+
 DECOMPOSITIONS: DecompositionTable = {
     c.SoftmaxOp: _softmax,
     c.LogSoftmaxOp: _log_softmax,
     c.CrossEntropyOp: _cross_entropy,
     c.GeluOp: _gelu,
-    c.SiluOp: lambda b, x: (b.mul(x, b.sigmoid(x)),),
+    c.SiluOp: _silu,
     c.SoftplusOp: _softplus,
 }

@@ -42,6 +42,10 @@ class Call(Generic[V]):
         """The first result."""
         return self.results[0]
 
+    def ints(self, name: str) -> tuple[int, ...]:
+        """An attribute that is a list of integers."""
+        return self.attributes[name]
+
     @property
     def ct(self) -> V:
         """The cotangent of the only result."""

@@ -11,10 +11,14 @@ from .call import Call, GradientTable, ReasonTable, partials, where, zeros_like
 B = OpBuilder[Any]
 
 
+def _axis(call: Call[Any]) -> int:
+    return call.attributes["axis"]
+
+
 def _gather_x(b: B, call: Call[Any]) -> Any:
     # A gather reads the nearest element where an index is out of range; a scatter would drop it.
     x, indices = call.operands
-    last = max(b.shape(x)[call.attributes["axis"]] - 1, 0)
+    last = max(b.shape(x)[_axis(call)] - 1, 0)
     clamped = b.minimum(b.maximum(indices, b.constant_like(indices, 0)), b.constant_like(indices, last))
     return b.scatter_add(zeros_like(b, x), clamped, call.ct, **call.attributes)
 
@@ -22,7 +26,7 @@ def _gather_x(b: B, call: Call[Any]) -> Any:
 def _scatter_updates(b: B, call: Call[Any]) -> Any:
     # What was dropped has no say; a gather alone would take its neighbour's cotangent.
     base, indices, updates = call.operands
-    axis, batch_dims = call.attributes["axis"], call.attributes["batch_dims"]
+    axis, batch_dims = _axis(call), int(call.attributes["batch_dims"])
     shape = b.shape(updates)
     inside = b.bitwise_and(
         b.compare("ge", indices, b.constant_like(indices, 0)),

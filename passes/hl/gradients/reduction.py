@@ -43,7 +43,7 @@ def _shift(b: B, x: Any, step: int) -> Any:
 def _prod(b: B, call: Call[Any]) -> Sequence[Any]:
     # The product of all others, as what stands before times what stands after: right where elements are zero, and
     # differentiable again. y / x would be neither.
-    shape, dimensions = b.shape(call.x), call.attributes["dimensions"]
+    shape, dimensions = b.shape(call.x), call.ints("dimensions")
     if 0 in shape:
         return (b.constant(0.0, shape, b.dtype(call.x)),)
     order = (*kept(len(shape), dimensions), *dimensions)

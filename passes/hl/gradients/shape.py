@@ -28,16 +28,16 @@ def _broadcast(b: B, call: Call[Any]) -> Sequence[Any]:
 
 def _slice(b: B, call: Call[Any]) -> Sequence[Any]:
     # %y = slice %x from start to stop by step   ->   pad %ct back, with step - 1 zeros between its elements
-    low, step = call.attributes["start"], call.attributes["step"]
+    low, step = call.ints("start"), call.ints("step")
     covered = [low[d] + max((n - 1) * step[d] + 1, 0) for d, n in enumerate(b.shape(call.y))]
     high = tuple(n - end for n, end in zip(b.shape(call.x), covered, strict=True))
-    return (b.pad(call.ct, tuple(low), high, tuple(n - 1 for n in step), 0.0),)
+    return (b.pad(call.ct, low, high, tuple(n - 1 for n in step), 0.0),)
 
 
 def _pad(b: B, call: Call[Any]) -> Sequence[Any]:
     # %y = pad %x low, high, interior   ->   crop %ct (where %x was cropped, give zeros), then take every (interior+1)th
-    low, high = (tuple(-n for n in call.attributes[name]) for name in ("low", "high"))
-    interior: tuple[int, ...] = call.attributes["interior"]
+    low, high = (tuple(-n for n in call.ints(name)) for name in ("low", "high"))
+    interior = call.ints("interior")
     shape = b.shape(call.x)
     none = (0,) * len(shape)
     if 0 in shape:
@@ -47,7 +47,7 @@ def _pad(b: B, call: Call[Any]) -> Sequence[Any]:
 
 
 def _concat(b: B, call: Call[Any]) -> Sequence[Any]:
-    dimension = call.attributes["dimension"]
+    dimension = int(call.attributes["dimension"])
     cotangents: list[Any] = []
     offset = 0
     for x, need in zip(call.operands, call.needs, strict=True):
