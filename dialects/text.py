@@ -51,6 +51,9 @@ def make_context() -> Context:
     """A context that knows the dialects of every level, loaded when first met."""
     from xdsl.dialects import get_all_dialects
 
+    from .linalg_rules import relax
+
+    relax()
     context = Context()
     available = get_all_dialects()
     for name in UPSTREAM:

@@ -19,7 +19,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects import arith, linalg, memref, tensor
+from xdsl.dialects import arith, memref, tensor
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.linalg.attrs import IteratorTypeAttr
 from xdsl.dialects.builtin import (
     AffineMapAttr,
     ArrayAttr,
@@ -101,7 +103,7 @@ class Kernel:
             [argument.type],
             {
                 "indexing_maps": ArrayAttr([identity, identity]),
-                "iterator_types": ArrayAttr([linalg.IteratorTypeAttr.parallel()] * len(argument.type.get_shape())),
+                "iterator_types": ArrayAttr([IteratorTypeAttr.parallel()] * len(argument.type.get_shape())),
                 "operandSegmentSizes": DenseArrayBase.from_list(i32, [1, 1]),
             },
             regions=[Region(body)],

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects import linalg, tensor
+from xdsl.dialects import tensor
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.builtin import (
     AffineMapAttr,
     ArrayAttr,
@@ -34,7 +35,7 @@ from xdsl.dialects.builtin import (
     i64,
 )
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
-from xdsl.dialects.linalg import IteratorTypeAttr
+from xdsl.dialects.linalg.attrs import IteratorTypeAttr
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, OpResult, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
@@ -45,11 +46,12 @@ from ...dialects.hl.shape import ConstantOp, IotaOp, ReshapeOp
 from ...dialects.types import DType, TensorSpec, dtype_of_numpy, spec_of
 from ..hl.group.outline import KERNEL_ATTRIBUTE, TIED_ATTRIBUTE
 from ..hl.group.schedule import state_arguments
+from ..hl.index_maps import MAPS, index_map
 from ..loops.build import Constants, Emitter
 from ..pass_base import PassError, fail, functions
 from .lowering.scalar import SCALAR
 from .lowering.structured import STRUCTURED, dense
-from .lowering.views import MAPS, Access, Splat, View, iota, splat_of
+from .lowering.views import Access, Splat, View, iota, splat_of
 
 OUT_ATTRIBUTE = "irtool.out"
 PARALLEL, REDUCTION = IteratorTypeAttr.parallel(), IteratorTypeAttr.reduction()
@@ -208,8 +210,7 @@ class Lowering:
             self.access[op.results[0]] = iota(**attributes)
             return
         if type(op) in MAPS:
-            specs = [self.spec(v) for v in (*op.operands, *op.results)]
-            self.access[op.results[0]] = accesses[0].through(MAPS[type(op)](*specs, **attributes))
+            self.access[op.results[0]] = accesses[0].through(index_map(op))
             return
         if type(op) in STRUCTURED:
             values = STRUCTURED[type(op)](self, op, *accesses, **attributes)

@@ -16,12 +16,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects import linalg, tensor
+from xdsl.dialects import tensor
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, DenseArrayBase, ModuleOp, TensorType, i32
 from xdsl.dialects.func import FuncOp
-from xdsl.dialects.linalg import IteratorType
+from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import Block, Operation, OpResult, Region, SSAValue
-from xdsl.ir.affine import AffineMap
+from xdsl.ir.affine import AffineDimExpr, AffineMap
 from xdsl.passes import ModulePass
 
 from ...dialects.locations import fuse
@@ -101,7 +102,7 @@ class Fuser:
             return None
         if any(self.position.get(op, -1) < self.position[consumer] for op in outside):
             return None
-        if self._body_reads(consumer, producer):
+        if self._body_reads(consumer, producer) or not self._extents_known(producer, consumer, read, operands):
             return None
         if outside and self._overwritten_between(producer, consumer):
             return None
@@ -110,6 +111,13 @@ class Fuser:
     def _body_reads(self, consumer: Generic, producer: Generic) -> bool:
         """Whether the consumer's body gathers from what the producer makes: then it must be complete before."""
         return any(v.owner is producer for op in consumer.body.block.ops for v in op.operands)
+
+    def _extents_known(self, producer: Generic, consumer: Generic, read: AffineMap, operands: list[int]) -> bool:
+        """Whether every loop of the fused op still has an operand that it indexes alone, which tells how far it runs."""
+        maps = [m for k, m in enumerate(maps_of(consumer)) if k not in operands]
+        maps.extend(m.compose(read) for m in maps_of(producer)[: len(producer.inputs)])
+        alone = {e.position for m in maps for e in m.results if isinstance(e, AffineDimExpr)}
+        return len(alone) == len(consumer.iterator_types)
 
     def _overwritten_between(self, producer: Generic, consumer: Generic) -> bool:
         """Whether something reads, between the two, a place that the producer would now write later."""

@@ -40,6 +40,7 @@ from xdsl.passes import ModulePass
 from xdsl.traits import is_side_effect_free
 from xdsl.utils.exceptions import PassFailedException
 
+from ...dialects.linalg_rules import loop_extents
 from ...dialects.linalgx import ScatterAddOp
 from .build import PARALLEL, UNIT, Constants, Emitter, kernels
 from .lower_scatter import lower_scatter_add
@@ -122,12 +123,7 @@ def _kinds(op: GenericOp):  # noqa: ANN202
 
 def _extents(op: GenericOp) -> list[int]:
     """The extent of each loop, from the operands that it indexes directly."""
-    extents = [-1] * len(op.iterator_types.data)
-    for map_, operand in zip(op.indexing_maps.data, op.operands, strict=True):
-        if isinstance(operand.type, MemRefType):
-            for expr, size in zip(map_.data.results, operand.type.get_shape(), strict=True):
-                if isinstance(expr, AffineDimExpr):
-                    extents[expr.position] = size
+    extents = loop_extents(op)
     if -1 in extents:
         raise PassFailedException(f"lower-linalg: no operand gives the extent of loop d{extents.index(-1)} of {op}")
     return extents

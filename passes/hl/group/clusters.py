@@ -17,12 +17,13 @@ from enum import Enum, auto
 
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from ....dialects.hl import indexing, shape
-from ....dialects.hl.base import attributes_of
 from ....dialects.types import spec_of
 from ...pass_base import fail
-from .roles import Role, domain, reduced_dimensions, role_of
+from ..index_maps import MAPS, index_map
+from .roles import Role, domain, full_domain, position_without_units, reduced_dimensions, role_of, without_units
 
 SMALL = 4096
 """A cluster over at most this many elements runs on one thread, so nothing limits what it may hold but its length."""
@@ -37,6 +38,7 @@ class Relation(Enum):
     SAME = auto()  # at the index that it computes
     ROW = auto()  # by a broadcast of the kept dimensions to the full ones
     OTHER = auto()
+    ALIASED = auto()  # as another shape: through the host
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,27 @@ class Cluster:
 def kept(full: Sequence[int], reduced: Sequence[int]) -> tuple[int, ...]:
     """The extents that a reduction leaves."""
     return tuple(n for d, n in enumerate(full) if d not in reduced)
+
+
+def relation_of(
+    read: AffineMap, producer: Sequence[int], consumer: Sequence[int]
+) -> tuple[Relation, tuple[int, ...]]:
+    """How a map from the consumer's indices to the producer's relates them, and for ROW which dimensions it reads.
+
+    Extents of 1 are left out on both sides.
+    """
+    read_at: list[int] = []
+    for expression, extent in zip(read.results, producer):
+        if extent == 1:
+            continue
+        if not isinstance(expression, AffineDimExpr) or consumer[expression.position] != extent:
+            return Relation.OTHER, ()
+        read_at.append(position_without_units(consumer, expression.position))
+    if read_at == list(range(len(without_units(consumer)))):
+        return Relation.SAME, ()
+    if read_at == sorted(set(read_at)):
+        return Relation.ROW, tuple(read_at)
+    return Relation.OTHER, ()
 
 
 class Grouping:
@@ -172,37 +195,36 @@ class Grouping:
             source = self.source(value)
             if source is None:
                 continue
-            relation, dimensions = (Relation.OTHER, ()) if aliased else self._relation(consumer, index, chain)
+            relation, dimensions = (Relation.ALIASED, ()) if aliased else self._relation(consumer, index, chain)
             edge = Edge(source, consumer, relation, dimensions)
             self.edges_in[consumer].append(edge)
             self.edges_out[source].append(edge)
 
     def _relation(self, consumer: Operation, index: int, chain: list[Operation]) -> tuple[Relation, tuple[int, ...]]:
         role = role_of(consumer)
-        if role is Role.INLINE:  # a stored transpose, slice, ... reads at other indices
+        if role in (Role.INLINE, Role.CONTRACT):  # a stored transpose, a product: reads at other indices
             return Relation.OTHER, ()
-        if role in (Role.CONTRACT, Role.MOVE):
+        if role is Role.MOVE:
             reads_alike = isinstance(consumer, shape.PadOp | shape.ConcatOp) and not chain
             return (Relation.SAME if reads_alike else Relation.OTHER), ()
+        read = AffineMap.identity(len(full_domain(consumer)))
         if isinstance(consumer, indexing.GatherOp):
-            alike = index == 1 and spec_of(consumer.operands[1].type).shape == domain(consumer)
-            if not alike:
+            if index == 0 or spec_of(consumer.operands[1].type).shape != full_domain(consumer):
                 return Relation.OTHER, ()
-        if not chain:
-            return Relation.SAME, ()
-        if len(chain) == 1 and isinstance(chain[0], shape.BroadcastOp):
-            operand_shape = spec_of(chain[0].operands[0].type).shape
-            dimensions = attributes_of(chain[0])["dimensions"]
-            result_shape = spec_of(chain[0].results[0].type).shape
-            if all(result_shape[d] == n for d, n in zip(dimensions, operand_shape)):
-                return Relation.ROW, tuple(dimensions)
-        return Relation.OTHER, ()
+        for op in chain:
+            if type(op) not in MAPS:
+                return Relation.OTHER, ()
+            read = index_map(op).compose(read)
+        source = chain[-1].operands[0] if chain else consumer.operands[index]
+        return relation_of(read, spec_of(source.type).shape, full_domain(consumer))
 
     # Legality
 
     def merged_small(self, a: Cluster, b: Cluster) -> Cluster | None:
         """What two small clusters would be as one kernel of one thread, or None where that is not legal."""
         if not (a.small and b.small) or len(a.ops) + len(b.ops) > SMALL_LENGTH or self._path_between(a, b):
+            return None
+        if any(edge.relation is Relation.ALIASED for edge in self._edges_between(a, b)):
             return None
         return self._union(a, b, max(a.full, b.full, key=math.prod), None, uniform=False)
 
@@ -259,7 +281,7 @@ class Grouping:
             return True
         if edge.relation is Relation.ROW and union.reduced is not None:
             rows = tuple(d for d in range(len(union.full)) if d not in union.reduced)
-            return edge.dimensions == rows and spec_of(edge.producer.results[0].type).shape == union.kept
+            return edge.dimensions == rows and without_units(spec_of(edge.producer.results[0].type).shape) == union.kept
         return False
 
     def _rows_suffice(self, union: Cluster, edges: Sequence[Edge]) -> bool:
@@ -332,7 +354,7 @@ class Grouping:
             if role_of(op) in (Role.MAP, Role.REDUCE):
                 for operand in op.operands:
                     source = operand.owner
-                    if not (isinstance(source, Operation) and self.is_inline(source)) and spec_of(operand.type).shape == domain(op):
+                    if not (isinstance(source, Operation) and self.is_inline(source)) and without_units(spec_of(operand.type).shape) == domain(op):
                         readers.setdefault(operand, []).append(op)
         for ops in readers.values():
             for first, second in zip(ops, ops[1:]):

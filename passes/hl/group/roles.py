@@ -5,11 +5,12 @@ MAP       one value an index of the result, from values at that index (or from a
 REDUCE    a map over the operand's indices, some of which are folded away
 CONTRACT  a matrix product; takes elementwise consumers as its epilogue
 MOVE      writes parts of its result from elsewhere: pad, concat, scatter; a kernel of its own
-ALIAS     other view of the same bytes; costs nothing between kernels
+ALIAS     a reshape: another view of the same bytes, which costs nothing between kernels; INLINE if only units change
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum, auto
 
 from xdsl.ir import Operation
@@ -17,6 +18,7 @@ from xdsl.ir import Operation
 from ....dialects.hl import contraction, elementwise, indexing, random, reduction, shape
 from ....dialects.hl.base import HLOp, attributes_of
 from ....dialects.types import spec_of
+from ..index_maps import changes_only_units
 
 
 class Role(Enum):
@@ -43,7 +45,6 @@ ROLES: dict[type[HLOp], Role] = {
     shape.ReverseOp: Role.INLINE,
     shape.PadOp: Role.MOVE,
     shape.ConcatOp: Role.MOVE,
-    shape.ReshapeOp: Role.ALIAS,
     reduction.ReduceSumOp: Role.REDUCE,
     reduction.ReduceProdOp: Role.REDUCE,
     reduction.ReduceMaxOp: Role.REDUCE,
@@ -58,18 +59,35 @@ ROLES: dict[type[HLOp], Role] = {
 
 def role_of(op: Operation) -> Role | None:
     """The role of an hl op; None for an op that grouping has no row for."""
+    if isinstance(op, shape.ReshapeOp):
+        return Role.INLINE if changes_only_units(op) else Role.ALIAS
     return ROLES.get(type(op))  # pyright: ignore[reportArgumentType]
 
 
+def without_units(extents: Sequence[int]) -> tuple[int, ...]:
+    """A shape without its extents of 1: they make no difference to loops."""
+    return tuple(n for n in extents if n != 1)
+
+
 def domain(op: Operation) -> tuple[int, ...]:
-    """The indices an op runs over: those of its operand for a reduction, else those of its result."""
+    """The indices an op runs over: those of its operand for a reduction, else those of its result; without units."""
+    return without_units(full_domain(op))
+
+
+def full_domain(op: Operation) -> tuple[int, ...]:
+    """The same with extents of 1."""
     value = op.operands[0] if role_of(op) is Role.REDUCE else op.results[0]
     return spec_of(value.type).shape
 
 
 def reduced_dimensions(op: Operation) -> tuple[int, ...]:
-    """The dimensions of its operand that a REDUCE op folds away, ascending."""
+    """The dimensions of its domain that a REDUCE op folds away, ascending."""
     attributes = attributes_of(op)
-    if "dimension" in attributes:
-        return (attributes["dimension"],)
-    return tuple(sorted(attributes["dimensions"]))
+    reduced = (attributes["dimension"],) if "dimension" in attributes else attributes["dimensions"]
+    extents = full_domain(op)
+    return tuple(position_without_units(extents, k) for k in sorted(reduced) if extents[k] != 1)
+
+
+def position_without_units(extents: Sequence[int], dimension: int) -> int:
+    """Where a dimension stands when extents of 1 are left out."""
+    return sum(n != 1 for n in extents[:dimension])

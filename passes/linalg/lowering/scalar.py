@@ -150,9 +150,15 @@ def remainder(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
         if dtype.signed:
             rest = choose(e, _signs_differ(e, dtype, rest, divisor), e.op(arith.AddiOp, rest, divisor), rest)
         return _or_zero_divisor(e, dtype, y, rest)
-    rest = e.op(arith.RemfOp, x, y)
-    shifted = choose(e, _signs_differ(e, dtype, rest, y), e.op(arith.AddfOp, rest, y), rest)
-    return choose(e, compare(e, dtype, "eq", shifted, constant(e, x, 0)), e.op(math.CopySignOp, shifted, y), shifted)
+    quotient = e.op(math.FloorOp, e.op(arith.DivfOp, x, y))
+    rest = e.op(math.FmaOp, e.op(arith.NegfOp, quotient), y, x)  # exact, unless the quotient was rounded to the next integer
+    rest = choose(e, _signs_differ(e, dtype, rest, y), e.op(arith.AddfOp, rest, y), rest)
+    size = e.op(math.AbsFOp, y)
+    rest = choose(e, compare(e, dtype, "ge", e.op(math.AbsFOp, rest), size), e.op(arith.SubfOp, rest, y), rest)
+    beyond = choose(e, _signs_differ(e, dtype, x, y), y, e.op(arith.AddfOp, x, e.op(arith.SubfOp, x, x)))
+    infinite = compare(e, dtype, "eq", size, constant(e, y, pymath.inf))
+    rest = choose(e, infinite, beyond, rest)
+    return choose(e, compare(e, dtype, "eq", rest, constant(e, x, 0)), e.op(math.CopySignOp, rest, y), rest)
 
 
 def _signs_differ(e: Emitter, dtype: DType, rest: SSAValue, y: SSAValue) -> SSAValue:

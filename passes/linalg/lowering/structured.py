@@ -20,9 +20,10 @@ from ....dialects.hl import contraction, indexing, random, reduction, shape
 from ....dialects.hl.base import HLOp
 from ....dialects.linalgx import ScatterAddOp
 from ....dialects.types import DType, TensorSpec
+from ...hl.index_maps import scaled
 from ...loops.build import Emitter
 from .scalar import SCALAR, compare, philox, to_index
-from .views import Index, Splat, View, emit_index, scaled
+from .views import Index, Splat, View, emit_index
 
 if TYPE_CHECKING:
     from ..convert_hl import Lowering
@@ -159,27 +160,26 @@ def random_bits(low: Lowering, op: HLOp, state: Any, *, shape: tuple[int, ...]) 
     return low.generic(shape, words, [low.identity_out(op.results[0])], body)
 
 
-def pad(low: Lowering, op: HLOp, x: Any, *, low_: tuple[int, ...], high: tuple[int, ...], interior: tuple[int, ...], value: float) -> list[SSAValue]:
+def pad(lowering: Lowering, op: HLOp, x: Any, *, low: tuple[int, ...], interior: tuple[int, ...], value: float, **_: Any) -> list[SSAValue]:
     """Fills, then writes what of x stays: negative padding crops."""
-    spec, result = low.spec(op.operands[0]), low.spec(op.results[0])
-    filled = low.fill(low.destination(op.results[0]), Splat(value, spec.dtype))
+    spec, result = lowering.spec(op.operands[0]), lowering.spec(op.results[0])
+    filled = lowering.fill(lowering.destination(op.results[0]), Splat(value, spec.dtype))
     first, extents, places = [], [], []
-    for k, (n, before, gap, total) in enumerate(zip(spec.shape, low_, interior, result.shape)):
+    for k, (n, before, gap, total) in enumerate(zip(spec.shape, low, interior, result.shape)):
         stride = gap + 1
         begin = max(0, -(before // stride)) if before < 0 else 0  # the first element that is not cropped
         end = min(n, (total - 1 - before) // stride + 1) if total else begin
         first.append(begin)
         extents.append(max(0, end - begin))
         places.append(scaled(d(k), stride, before + begin * stride))
-    del high
     if 0 in extents:
         return [filled]
     rank = len(spec.shape)
     if extents != list(spec.shape):
         kept = AffineMap(rank, 0, tuple(scaled(d(k), 1, b) for k, b in enumerate(first)))
         cropped = TensorSpec(tuple(extents), spec.dtype)
-        x = View(low.copy(x.through(kept), low.temporary(cropped), cropped), AffineMap.identity(rank))
-    return low.generic(tuple(extents), [x], [(filled, AffineMap(rank, 0, tuple(places)))], _first)
+        x = View(lowering.copy(x.through(kept), lowering.temporary(cropped), cropped), AffineMap.identity(rank))
+    return lowering.generic(tuple(extents), [x], [(filled, AffineMap(rank, 0, tuple(places)))], _first)
 
 
 def concat(low: Lowering, op: HLOp, *xs: Any, dimension: int) -> list[SSAValue]:
@@ -214,6 +214,6 @@ STRUCTURED: dict[type[HLOp], Callable[..., list[SSAValue]]] = {
     indexing.GatherOp: gather,
     indexing.ScatterAddOp: scatter_add,
     random.RandomBitsOp: random_bits,
-    shape.PadOp: lambda low, op, x, low_pad=None, **rest: pad(low, op, x, low_=rest.pop("low"), **rest),
+    shape.PadOp: pad,
     shape.ConcatOp: concat,
 }

@@ -7,25 +7,20 @@
 # pyright: basic
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from xdsl.dialects import arith, linalg
+from xdsl.dialects import arith
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.builtin import IndexType, IntegerAttr, i64
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
-from ....dialects.hl import shape as hl
-from ....dialects.hl.base import HLOp
-from ....dialects.types import DType, TensorSpec
+from ....dialects.types import DType
 from ...loops.build import Emitter
 from .scalar import cast
-
-d = AffineDimExpr
-constant = AffineConstantExpr
-
 
 @dataclass(frozen=True)
 class View:
@@ -101,46 +96,8 @@ def emit_expression(e: Emitter, expression: AffineExpr, index: Callable[[int], S
     return build[expression.kind](lhs, rhs)
 
 
-def _map(rank: int, results: Sequence[AffineExpr]) -> AffineMap:
-    return AffineMap(rank, 0, tuple(results))
-
-
-def broadcast(x: TensorSpec, result: TensorSpec, *, dimensions: tuple[int, ...], **_: Any) -> AffineMap:
-    stretched = [n == 1 and result.shape[k] != 1 for n, k in zip(x.shape, dimensions)]
-    return _map(len(result.shape), [constant(0) if s else d(k) for s, k in zip(stretched, dimensions)])
-
-
-def transpose(x: TensorSpec, result: TensorSpec, *, permutation: tuple[int, ...]) -> AffineMap:
-    return _map(len(permutation), [d(permutation.index(k)) for k in range(len(permutation))])
-
-
-def slice_(x: TensorSpec, result: TensorSpec, *, start: tuple[int, ...], step: tuple[int, ...], **_: Any) -> AffineMap:
-    return _map(len(start), [scaled(d(k), t, s) for k, (s, t) in enumerate(zip(start, step))])
-
-
-def reverse(x: TensorSpec, result: TensorSpec, *, dimensions: tuple[int, ...]) -> AffineMap:
-    return _map(
-        len(x.shape), [scaled(d(k), -1, n - 1) if k in dimensions else d(k) for k, n in enumerate(x.shape)]
-    )
-
-
-def scaled(expression: AffineExpr, factor: int, offset: int) -> AffineExpr:
-    """expression * factor + offset, as short as can be."""
-    if factor != 1:
-        expression = expression * factor
-    return expression + offset if offset else expression
-
-
-MAPS: dict[type[HLOp], Callable[..., AffineMap]] = {
-    hl.BroadcastOp: broadcast,
-    hl.TransposeOp: transpose,
-    hl.SliceOp: slice_,
-    hl.ReverseOp: reverse,
-}
-
-
 def iota(shape: tuple[int, ...], dtype: DType, dimension: int) -> Access:
-    return Index(d(dimension), dtype)
+    return Index(AffineDimExpr(dimension), dtype)
 
 
 def splat_of(value: Any) -> Any:
