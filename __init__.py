@@ -1,0 +1,133 @@
+"""Trains PyTorch-style models through a stack of readable intermediate representations.
+
+Names, arguments and results follow PyTorch: `irtool.tensor`, `irtool.nn`, `irtool.optim`, `irtool.utils.data`.
+`irtool.compile` turns a function of tensors, a whole training step included, into one compiled program.
+"""
+
+from __future__ import annotations
+
+import math as _math
+import sys as _sys
+from typing import Any
+
+from .dialects.types import DType as dtype
+from .dialects.types import f32 as float32
+from .dialects.types import f64 as float64
+from .dialects.types import i1 as bool
+from .dialects.types import i32 as int32
+from .dialects.types import i64 as int64
+from .dialects.types import u8 as uint8
+from .frontend import autograd, cuda, linalg, nn, optim, random, utils
+from .frontend.devices import device
+from .frontend.grad_mode import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from .frontend.ops.reductions import RETURN_TYPES as _RETURN_TYPES
+from .frontend.printing import set_printoptions
+from .frontend.promotion import can_cast, get_default_dtype, promote_types, set_default_dtype
+from .frontend.random import Generator, default_generator
+from .frontend.size import Size
+from .frontend.surface import FUNCTIONS as _FUNCTIONS
+from .frontend.surface import Tensor, result_type
+from .frontend.utils import data as _data
+
+globals().update(_FUNCTIONS)
+
+float, double, long, int = float32, float64, int64, int32
+inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
+strided = "strided"
+contiguous_format, preserve_format, channels_last = "contiguous_format", "preserve_format", "channels_last"
+default_generator = default_generator
+__version__ = "0.1.0"
+
+_LAZY = {
+    "compile": ("frontend.compile", "compile"),
+    "set_num_threads": ("runtime.threads", "set_num_threads"),
+    "get_num_threads": ("runtime.threads", "get_num_threads"),
+}
+"""Names that are imported when first used: a program that does not compile does not pay for the compiler."""
+
+
+def _register(package: str, modules: dict[str, Any]) -> None:
+    """Lets `import irtool.nn.functional` and the like find the frontend's modules."""
+    for name, module in modules.items():
+        _sys.modules[f"{package}.{name}"] = module
+
+
+_register(
+    __name__,
+    {
+        "autograd": autograd,
+        "cuda": cuda,
+        "linalg": linalg,
+        "nn": nn,
+        "nn.functional": nn.functional,
+        "nn.init": nn.init,
+        "nn.utils": nn.utils,
+        "optim": optim,
+        "optim.lr_scheduler": optim.lr_scheduler,
+        "random": random,
+        "utils": utils,
+        "utils.data": _data,
+    },
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        from importlib import import_module
+
+        module, attribute = _LAZY[name]
+        found = globals()[name] = getattr(import_module(f".{module}", __name__), attribute)
+        return found
+    if name == "return_types":
+        from types import SimpleNamespace
+
+        return SimpleNamespace(**_RETURN_TYPES)
+    raise AttributeError(
+        f"module '{__name__}' has no attribute '{name}'; if PyTorch has it, irtool does not support it (yet)"
+    )
+
+
+__all__ = [
+    *_FUNCTIONS,
+    "Generator",
+    "Size",
+    "Tensor",
+    "autograd",
+    "bool",
+    "can_cast",
+    "compile",
+    "cuda",
+    "default_generator",
+    "device",
+    "dtype",
+    "enable_grad",
+    "float32",
+    "float64",
+    "get_default_dtype",
+    "get_num_threads",
+    "inference_mode",
+    "int32",
+    "int64",
+    "is_grad_enabled",
+    "is_inference_mode_enabled",
+    "linalg",
+    "nn",
+    "no_grad",
+    "optim",
+    "promote_types",
+    "random",
+    "result_type",
+    "set_default_dtype",
+    "set_grad_enabled",
+    "set_num_threads",
+    "set_printoptions",
+    "uint8",
+    "utils",
+]

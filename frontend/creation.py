@@ -1,0 +1,362 @@
+"""Tensors from values: tensor, zeros, arange, from_numpy and their kin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..dialects.hl import shape as s
+from ..dialects.types import DType, TensorSpec, dtype_of_numpy, f32, f64, i1, i32, i64, u8
+from ..runtime.storage import Storage, aligned_empty
+from . import dispatch
+from .devices import check_device
+from .dispatch import apply, array_of
+from .errors import runtime_error, type_error, untraceable
+from .promotion import PYTHON, get_default_dtype, python_dtype
+from .tensor import Tensor, alias, wrap
+
+
+def _finished(x: Tensor, requires_grad: bool) -> Tensor:
+    if requires_grad:
+        if x._spec.dtype.kind != "float":
+            raise runtime_error("Only Tensors of floating point and complex dtype can require gradients")
+        x._requires_grad = True
+    return x
+
+
+def full_of(shape: tuple[int, ...], value: Any, dtype: DType) -> Tensor:
+    """A new tensor with one number everywhere."""
+    if dispatch.current_trace is not None:
+        return apply(s.ConstantOp, (), {"value": _exact(value, dtype), "shape": shape, "dtype": dtype})[0]
+    spec = TensorSpec(shape, dtype)
+    array = aligned_empty(spec)
+    with np.errstate(all="ignore"):
+        array.fill(_exact(value, dtype))
+    return wrap(Storage(array, spec), spec)
+
+
+def _exact(value: Any, dtype: DType) -> Any:
+    if dtype.kind == "float":
+        return float(value)
+    return bool(value) if dtype.kind == "bool" else dispatch.wrapped_int(int(value), dtype)
+
+
+def from_array(array: np.ndarray[Any, Any]) -> Tensor:
+    """A new tensor that owns the array, or copies it where it is not row-major. A constant in a trace."""
+    spec = TensorSpec(array.shape, dtype_of_numpy(array.dtype))
+    if dispatch.current_trace is not None:
+        return apply(s.ConstantOp, (), {"value": np.array(array), "shape": spec.shape, "dtype": spec.dtype})[0]
+    target = aligned_empty(spec)
+    np.copyto(target, array)
+    return wrap(Storage(target, spec), spec)
+
+
+def sizes(name: str, size: Sequence[Any]) -> tuple[int, ...]:
+    """(2, 3) from f(2, 3) or f((2, 3))."""
+    if len(size) == 1 and isinstance(size[0], Sequence):
+        size = size[0]
+    shape: list[int] = []
+    for n in size:
+        try:
+            shape.append(n.__index__())
+        except AttributeError:
+            raise type_error(f"{name}(): argument 'size' must be tuple of ints, but found {type(n).__name__}") from None
+        if shape[-1] < 0:
+            raise runtime_error(f"Trying to create tensor with negative dimension {n}: {list(size)}")
+    return tuple(shape)
+
+
+# From data
+
+
+def _array_of_data(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
+    if isinstance(data, np.ndarray | np.generic):
+        array = np.asarray(data)
+        return array if dtype is None else _converted(array, dtype)
+    if isinstance(data, list | tuple) and _holds_tensor(data):
+        data = _without_tensors(data)
+    try:
+        array = np.asarray(data)
+    except ValueError:
+        raise _ragged(data) from None
+    if array.dtype == object or array.dtype.kind in "USO":
+        raise type_error(f"new(): invalid data type '{type(data).__name__}'")
+    if dtype is None:
+        found = {"b": i1, "i": i64, "u": i64, "f": PYTHON[float]}.get(array.dtype.kind)
+        if found is None:
+            raise type_error(f"tensors of {array.dtype} are not supported")
+        dtype = found
+        if array.size == 0:
+            dtype = PYTHON[float]
+        elif array.dtype.kind in "iu" and _numpy_leaf(data) is not None:
+            dtype = dtype_of_numpy(np.dtype(_numpy_leaf(data)))
+    return _converted(array, dtype)
+
+
+def _converted(array: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
+    with np.errstate(all="ignore"):
+        return array.astype(dtype.numpy)
+
+
+def _numpy_leaf(data: Any) -> Any:
+    """The dtype of numpy numbers inside lists; None for Python numbers."""
+    while isinstance(data, list | tuple) and data:
+        data = data[0]
+    return data.dtype if isinstance(data, np.ndarray | np.generic) else None
+
+
+def _holds_tensor(data: Any) -> bool:
+    while isinstance(data, list | tuple):
+        if any(isinstance(x, Tensor) for x in data):
+            return True
+        if not data:
+            return False
+        data = data[0]
+    return isinstance(data, Tensor)
+
+
+def _without_tensors(data: Any) -> Any:
+    if isinstance(data, Tensor):
+        if dispatch.current_trace is not None:
+            raise untraceable("torch.tensor() of a list of tensors", "use torch.stack instead")
+        return array_of(data)
+    return [_without_tensors(x) for x in data] if isinstance(data, list | tuple) else data
+
+
+def _ragged(data: Any) -> Exception:
+    lengths = [len(x) for x in data if isinstance(x, list | tuple)]
+    if len(set(lengths)) > 1:
+        at = next(i for i, n in enumerate(lengths) if n != lengths[0])
+        return located_value_error(f"expected sequence of length {lengths[0]} at dim 1 (got {lengths[at]})")
+    return located_value_error("expected a rectangular nest of numbers")
+
+
+def located_value_error(message: str) -> ValueError:
+    """A ValueError that names the user's line."""
+    from .errors import located
+
+    return located(ValueError, message)
+
+
+def tensor(
+    data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
+    """A new tensor with a copy of the data: numbers, nested lists, an array or a tensor."""
+    check_device(device)
+    if isinstance(data, Tensor):
+        result = data.detach().clone()
+        return _finished(result if dtype is None else result.to(dtype), requires_grad)
+    return _finished(from_array(_array_of_data(data, dtype)), requires_grad)
+
+
+def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
+    """The data as a tensor, sharing memory where it is a tensor or an array of that type."""
+    check_device(device)
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(dtype)
+    if isinstance(data, np.ndarray):
+        found = from_numpy(data)
+        return found if dtype is None else found.to(dtype)
+    return tensor(data, dtype=dtype)
+
+
+def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
+    """A tensor over the memory of an array; over a copy where that is not row-major or cannot be written to."""
+    if not isinstance(ndarray, np.ndarray):
+        raise type_error(f"expected np.ndarray (got {type(ndarray).__name__})")
+    spec = TensorSpec(ndarray.shape, dtype_of_numpy(ndarray.dtype))
+    array = ndarray
+    if not array.flags.c_contiguous or not array.flags.writeable or not array.flags.aligned:
+        array = np.array(ndarray, order="C")
+    return wrap(Storage(array, spec, shared=True), spec)
+
+
+def _typed_constructor(dtype: DType) -> Callable[..., Tensor]:
+    def construct(*data: Any) -> Tensor:
+        return _legacy(data, dtype)
+
+    return construct
+
+
+def _legacy(data: tuple[Any, ...], dtype: DType) -> Tensor:
+    """torch.FloatTensor(2, 3) has that shape; torch.FloatTensor([2, 3]) these values."""
+    from .size import Size
+
+    if not data:
+        return empty((0,), dtype=dtype)
+    if len(data) == 1 and not isinstance(data[0], int | Size):
+        return tensor(data[0], dtype=dtype)
+    return empty(*data, dtype=dtype)
+
+
+def legacy_tensor(cls: type[Any], *data: Any, **options: Any) -> Any:
+    """What calling the class Tensor, or a subclass of it, makes."""
+    new = _legacy(data, get_default_dtype())
+    if cls is Tensor:
+        return new
+    result = wrap(new._storage, new._spec, cls=cls)
+    result._requires_grad = bool(options.get("requires_grad", False))
+    return result
+
+
+# One number everywhere
+
+
+def full(
+    size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, **_: Any
+) -> Tensor:
+    """A tensor of one number."""
+    check_device(device)
+    if isinstance(fill_value, Tensor):
+        fill_value = fill_value.item()
+    dtype = dtype or python_dtype(fill_value) or get_default_dtype()
+    return _finished(full_of(sizes("full", (size,)), fill_value, dtype), requires_grad)
+
+
+def _filled(name: str, value: int) -> Callable[..., Tensor]:
+    def create(
+        *size: Any, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, **others: Any
+    ) -> Tensor:
+        check_device(device)
+        if "size" in others:
+            size = (others["size"],)
+        return _finished(full_of(sizes(name, size), value, dtype or get_default_dtype()), requires_grad)
+
+    create.__name__ = name
+    return create
+
+
+def _filled_like(name: str, value: int) -> Callable[..., Tensor]:
+    def create(
+        input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, **_: Any
+    ) -> Tensor:
+        check_device(device)
+        return _finished(full_of(input._spec.shape, value, dtype or input._spec.dtype), requires_grad)
+
+    create.__name__ = f"{name}_like"
+    return create
+
+
+zeros = _filled("zeros", 0)
+ones = _filled("ones", 1)
+zeros_like = _filled_like("zeros", 0)
+ones_like = _filled_like("ones", 1)
+# Zeros rather than whatever was in memory: repeatable, and the same in compiled code.
+empty = _filled("empty", 0)
+empty_like = _filled_like("empty", 0)
+
+
+def full_like(input: Tensor, fill_value: Any, *, dtype: DType | None = None, **options: Any) -> Tensor:
+    """A tensor of one number with the shape of another tensor."""
+    return full(input._spec.shape, fill_value, dtype=dtype or input._spec.dtype, **options)
+
+
+# Ranges
+
+
+def _length(start: Any, end: Any, step: Any) -> int:
+    if step == 0:
+        raise runtime_error("step must be nonzero")
+    count = math.ceil((end - start) / step)
+    if count < 0:
+        raise runtime_error("upper bound and larger bound inconsistent with step sign")
+    return count
+
+
+def _iota(count: int, dtype: DType) -> Tensor:
+    return apply(s.IotaOp, (), {"shape": (count,), "dtype": dtype, "dimension": 0})[0]
+
+
+def arange(
+    start: Any, end: Any = None, step: Any = 1, *, dtype: DType | None = None, device: Any = None,
+    requires_grad: bool = False, **_: Any,
+) -> Tensor:  # fmt: skip
+    """start, start + step, ... as far as end, which is left out."""
+    check_device(device)
+    if end is None:
+        start, end = 0, start
+    start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
+    if dtype is None:
+        dtype = i64 if all(python_dtype(v) is i64 for v in (start, end, step)) else get_default_dtype()
+    count = _length(start, end, step)
+    wide = f64 if dtype.kind == "float" else i64
+    if dispatch.current_trace is None:
+        with np.errstate(all="ignore"):
+            values = np.arange(count, dtype=wide.numpy) * np.asarray(step, wide.numpy) + np.asarray(start, wide.numpy)
+        return _finished(from_array(values.astype(dtype.numpy)), requires_grad)
+    x: Any = _iota(count, wide)
+    x = x if step == 1 else x * step
+    x = x if start == 0 else x + start
+    return _finished(x.to(dtype), requires_grad)
+
+
+def linspace(
+    start: Any, end: Any, steps: int, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """`steps` evenly spaced numbers from start to end."""
+    check_device(device)
+    dtype = dtype or get_default_dtype()
+    start, end = float(start), float(end)
+    x = np.linspace(start, end, steps, dtype=np.float64).astype(dtype.numpy)
+    return _finished(from_array(x), requires_grad)
+
+
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DType | None = None) -> Tensor:
+    """base ** x for `steps` evenly spaced x from start to end."""
+    x = np.logspace(float(start), float(end), steps, base=base, dtype=np.float64)
+    return from_array(x.astype((dtype or get_default_dtype()).numpy))
+
+
+def eye(
+    n: int, m: int | None = None, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Ones on the diagonal, zeros elsewhere."""
+    check_device(device)
+    dtype = dtype or get_default_dtype()
+    shape = (n, n if m is None else m)
+    if dispatch.current_trace is None:
+        return _finished(from_array(np.eye(*shape, dtype=dtype.numpy)), requires_grad)
+    rows, columns = (
+        apply(s.IotaOp, (), {"shape": shape, "dtype": i64, "dimension": dimension})[0] for dimension in (0, 1)
+    )
+    return _finished((rows == columns).to(dtype), requires_grad)
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether this is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+def _new(create: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def method(self: Tensor, *args: Any, dtype: DType | None = None, **options: Any) -> Tensor:
+        return create(*args, dtype=dtype or self._spec.dtype, **options)
+
+    return method
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{name: globals()[name] for name in (
+        "arange", "as_tensor", "empty", "empty_like", "eye", "from_numpy", "full", "full_like", "is_tensor", "linspace",
+        "logspace", "ones", "ones_like", "tensor", "zeros", "zeros_like",
+    )},
+    "asarray": as_tensor,
+    "scalar_tensor": tensor,
+    "FloatTensor": _typed_constructor(f32),
+    "DoubleTensor": _typed_constructor(f64),
+    "LongTensor": _typed_constructor(i64),
+    "IntTensor": _typed_constructor(i32),
+    "ByteTensor": _typed_constructor(u8),
+    "BoolTensor": _typed_constructor(i1),
+}  # fmt: skip
+METHODS: dict[str, Callable[..., Any]] = {
+    "new_zeros": _new(zeros),
+    "new_ones": _new(ones),
+    "new_empty": _new(empty),
+    "new_full": _new(full),
+    "new_tensor": _new(tensor),
+}
+
+__all__ = ["FUNCTIONS", "METHODS", "alias"]

@@ -1,0 +1,28 @@
+"""torch.cuda: there is no GPU in eager mode."""
+
+from __future__ import annotations
+
+from .random import manual_seed
+
+
+def is_available() -> bool:
+    """Whether tensors can be moved to a GPU."""
+    return False
+
+
+def device_count() -> int:
+    """The number of GPUs that tensors can be moved to."""
+    return 0
+
+
+def synchronize(device: object = None) -> None:
+    """Waits for the GPU: nothing to wait for."""
+
+
+def empty_cache() -> None:
+    """Releases unused GPU memory: there is none."""
+
+
+manual_seed_all = manual_seed
+
+__all__ = ["device_count", "empty_cache", "is_available", "manual_seed", "manual_seed_all", "synchronize"]

@@ -1,0 +1,60 @@
+"""Devices by name. Tensors live on the CPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .errors import runtime_error
+
+KINDS = ("cpu", "cuda", "meta", "mps")
+
+
+class device:
+    """A device by type and index: `device("cpu")`, `device("cuda:0")`, `device("cuda", 0)`."""
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, type: str | device | int, index: int | None = None) -> None:
+        if isinstance(type, device):
+            type, index = type.type, type.index
+        elif isinstance(type, int):
+            type, index = "cuda", type
+        elif ":" in type:
+            type, _, number = type.partition(":")
+            if not number.isdigit():
+                raise RuntimeError(f"Invalid device string: '{type}:{number}'")
+            index = int(number)
+        if type not in KINDS:
+            raise RuntimeError(f"Expected one of {', '.join(KINDS)} device type at start of device string: {type}")
+        self.type = type
+        self.index = index
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __repr__(self) -> str:
+        return f"device(type='{self.type}'" + (f", index={self.index})" if self.index is not None else ")")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (device, (self.type, self.index))
+
+
+CPU = device("cpu")
+
+
+def check_device(where: Any) -> None:
+    """Raises RuntimeError unless tensors can live there. None is the CPU."""
+    if where is None or where is CPU:
+        return
+    found = device(where)
+    if found.type != "cpu":
+        raise runtime_error(f"tensors on device '{found}' are not supported; only 'cpu' is available")
+
+
+__all__ = ["CPU", "check_device", "device"]

@@ -1,0 +1,266 @@
+"""The one gate that every operation on tensors passes: eager ones are computed and recorded, traced ones emitted.
+
+apply(op, tensors, attributes)
+    view op           -> a tensor over the same storage
+    tracing           -> trace.emit, results live in the trace
+    otherwise         -> the op's reference meaning on numpy arrays, a node on the tape where gradients are due
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from ..dialects.hl import HLOp, ShapeError
+from ..dialects.hl import autodiff as a
+from ..dialects.hl import shape as s
+from ..dialects.hl.builder import OpBuilder
+from ..dialects.reference import REFERENCE
+from ..dialects.types import DType, TensorSpec
+from ..runtime.storage import Storage, aligned_empty
+from . import grad_mode, tape
+from .errors import runtime_error
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+    from .views import View
+
+NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
+
+
+current_trace: Any = None
+"""The `tracing.Trace` in progress, or None; set by `tracing`."""
+
+
+# Reading
+
+
+def array_of(t: Tensor) -> np.ndarray[Any, Any]:
+    """The values of an eager tensor, sharing its memory."""
+    array = t._storage.array
+    if array is None:
+        raise t._storage.missing()
+    return array if t._view is None else t._view.array(array)
+
+
+def value_of(trace: Any, t: Tensor) -> SSAValue:
+    """The IR value of a tensor in a trace; recording and differentiability decide whether gradients flow through it."""
+    if t._base is not None:
+        tape.sync(t)
+        return _replay(trace, value_of(trace, t._base), t._base._view, t._view)
+    if t._requires_grad and t._node is not tape.TRACED and grad_mode.enabled:  # made outside: a leaf here
+        if t._view is None:
+            return trace.read(t._storage, t)
+        return trace.leaf_value(t._storage, t, _replay(trace, trace.read(t._storage), None, t._view))
+    value = _replay(trace, trace.read(t._storage), None, t._view)
+    return trace.detached(value) if t._detached or (t._requires_grad and not grad_mode.enabled) else value
+
+
+def _replay(trace: Any, value: SSAValue, origin: View | None, view: View | None) -> SSAValue:
+    if view is origin or view is None:
+        return value
+    return _derived(trace, _replay(trace, value, origin, view.parent), view.op, view.attributes)
+
+
+def _derived(trace: Any, value: SSAValue, op: type[HLOp], attributes: Mapping[str, Any]) -> SSAValue:
+    """An op on a value, emitted once a trace."""
+    memo: dict[Any, SSAValue] = trace.__dict__.setdefault("derived_values", {})
+    key = (value, op, *attributes.values())
+    found = memo.get(key)
+    if found is None:
+        found = memo[key] = trace.emit(op, (value,), attributes)[0]
+    return found
+
+
+# Applying
+
+_specs: dict[Any, tuple[TensorSpec, ...]] = {}
+
+
+def infer(op: type[HLOp], tensors: Sequence[Tensor], attributes: Mapping[str, Any]) -> tuple[TensorSpec, ...]:
+    """The op's shape rule, remembered. Raises RuntimeError at the user's line."""
+    key = (op, *[t._spec for t in tensors], *attributes.values())
+    try:
+        return _specs[key]
+    except KeyError:
+        cacheable = True
+    except TypeError:  # an attribute is an array
+        cacheable = False
+    try:
+        specs = op.infer(*[t._spec for t in tensors], **attributes)
+    except ShapeError as error:
+        _refuse(op, error)
+    if cacheable:
+        if len(_specs) > 16384:
+            _specs.clear()
+        _specs[key] = specs
+    return specs
+
+
+def _refuse(op: type[HLOp], error: ShapeError) -> NoReturn:
+    raise runtime_error(f"{op.name.removeprefix('hl.')}: {error}") from None
+
+
+_errstate = np.errstate
+
+
+def apply(
+    op: type[HLOp], tensors: Sequence[Tensor], attributes: Mapping[str, Any] = NO_ATTRIBUTES
+) -> tuple[Tensor, ...]:
+    """The results of one op."""
+    if op in LAYOUT:
+        found = _apply_view(op, tensors[0], attributes)
+        if found is not None:
+            return (found,)
+    if current_trace is not None:
+        return _apply_traced(op, tensors, attributes)
+    specs = infer(op, tensors, attributes)
+    arrays = [array_of(t) for t in tensors]
+    with _errstate(all="ignore"):
+        out = REFERENCE[op](*arrays, **attributes)
+    if type(out) is tuple:
+        results = tuple([wrap(Storage(_own(o, arrays), spec), spec) for o, spec in zip(out, specs)])
+    else:
+        spec = specs[0]
+        if type(out) is not np.ndarray or out.base is not None or not out.flags.c_contiguous:
+            out = _own(out, arrays)
+        else:
+            for array in arrays:
+                if array is out:
+                    out = out.copy()
+                    break
+        results = (wrap(Storage(out, spec), spec),)
+    if grad_mode.enabled:
+        tape.record(op, attributes, tensors, results)
+    return results
+
+
+def _own(out: Any, arrays: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """A result as a row-major array that shares no memory with the operands."""
+    array = np.asarray(out, order="C")
+    if any(array is x or (array.base is not None and np.may_share_memory(array, x)) for x in arrays):
+        return array.copy()
+    return array
+
+
+def _apply_view(op: type[HLOp], x: Tensor, attributes: Mapping[str, Any]) -> Tensor | None:
+    try:
+        view = view_of(x._storage.spec, x._view, op, attributes)
+    except ShapeError as error:
+        _refuse(op, error)
+    if view is None:
+        return None
+    result = wrap(x._storage, view.spec, view)
+    if grad_mode.enabled:
+        base = result._base = x if x._base is None else x._base
+        result._detached = x._detached
+        if x._base is not None:
+            tape.sync(x)
+        result._history = base._history
+        if x._requires_grad:
+            if current_trace is None:
+                tape.attach(tape.OpNode(op, attributes, (x,), (result,), (tape.edge_of(x),)), (result,))
+            else:
+                tape.attach(tape.TRACED, (result,))
+    else:
+        result._detached = x._detached or x.requires_grad
+    if current_trace is not None:
+        value_of(current_trace, result)  # now, so that the op gets this line
+    return result
+
+
+def _apply_traced(op: type[HLOp], tensors: Sequence[Tensor], attributes: Mapping[str, Any]) -> tuple[Tensor, ...]:
+    trace = current_trace
+    specs = infer(op, tensors, attributes)
+    values = trace.emit(op, [value_of(trace, t) for t in tensors], attributes)
+    results = tuple([traced(value, spec) for value, spec in zip(values, specs)])
+    if grad_mode.enabled and any(t.requires_grad for t in tensors) and op is not a.StopGradientOp:
+        tape.attach(tape.TRACED, results)
+    return results
+
+
+def traced(value: SSAValue, spec: TensorSpec) -> Tensor:
+    """A new tensor of the current trace."""
+    storage = Storage(None, spec)
+    current_trace.write(storage, value)
+    return wrap(storage, spec)
+
+
+# Constants
+
+_constants: dict[Any, Storage] = {}
+_BROADCAST_SCALAR: dict[tuple[int, ...], dict[str, Any]] = {}
+
+
+def scalar(value: float, shape: tuple[int, ...], dtype: DType) -> Tensor:
+    """A Python number as an operand: every element is that number. Not to be written to."""
+    kind = dtype.kind
+    value = float(value) if kind == "float" else bool(value) if kind == "bool" else wrapped_int(int(value), dtype)
+    if current_trace is not None:
+        return _apply_traced(s.ConstantOp, (), {"value": value, "shape": shape, "dtype": dtype})[0]
+    key = (value, dtype, math.copysign(1.0, value)) if kind == "float" else (value, dtype)
+    storage = _constants.get(key)
+    if storage is None:
+        with _errstate(all="ignore"):
+            array = np.asarray(value, dtype.numpy)
+        if len(_constants) > 4096:
+            _constants.clear()
+        storage = _constants[key] = Storage(array, TensorSpec((), dtype), shared=True)
+    if not shape:
+        return wrap(storage, storage.spec)
+    attributes = _BROADCAST_SCALAR.get(shape)
+    if attributes is None:
+        if len(_BROADCAST_SCALAR) > 4096:
+            _BROADCAST_SCALAR.clear()
+        attributes = _BROADCAST_SCALAR[shape] = {"shape": shape, "dimensions": ()}
+    view = view_of(storage.spec, None, s.BroadcastOp, attributes)
+    assert view is not None
+    return wrap(storage, view.spec, view)
+
+
+def wrapped_int(value: int, dtype: DType) -> int:
+    """An integer as it is stored in so many bits."""
+    bits = 1 << dtype.bits
+    value &= bits - 1
+    return value - bits if dtype.signed and value >= bits >> 1 else value
+
+
+class TensorBuilder(OpBuilder["Tensor"]):
+    """The vocabulary of hl on tensors: gradient rules and decompositions run on it as they run on IR."""
+
+    def emit(self, op: type[HLOp], operands: Sequence[Tensor], attributes: Mapping[str, Any]) -> tuple[Tensor, ...]:
+        special = ALIASES.get(op)
+        if special is not None and current_trace is None:
+            return tuple([alias(x) for x in operands])
+        if op is s.ConstantOp and not isinstance(attributes["value"], np.ndarray):
+            return (scalar(attributes["value"], attributes["shape"], attributes["dtype"]),)
+        return apply(op, operands, attributes)
+
+    def spec(self, value: Tensor) -> TensorSpec:
+        return value._spec
+
+
+builder = TensorBuilder()
+
+from .tensor import alias, wrap  # noqa: E402
+from .views import LAYOUT, view_of  # noqa: E402
+
+ALIASES: Mapping[type[HLOp], bool] = {a.StopGradientOp: True}
+
+__all__ = [
+    "NO_ATTRIBUTES",
+    "Storage",
+    "TensorBuilder",
+    "aligned_empty",
+    "apply",
+    "array_of",
+    "builder",
+    "scalar",
+    "traced",
+    "value_of",
+]

@@ -1,0 +1,50 @@
+"""Errors that name the user's line, worded as PyTorch words them.
+
+Exception
+├── RuntimeError    shapes, dtypes, autograd, tracing
+├── TypeError       arguments of the wrong kind
+└── IndexError      dimensions and indices out of range
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TypeVar
+
+from .source import user_frame
+
+E = TypeVar("E", bound=Exception)
+
+
+def here() -> str:
+    """`train.py:11`, the user's line; empty where there is none."""
+    filename, line = user_frame()
+    return f"{os.path.basename(filename)}:{line}" if filename else ""
+
+
+def located(kind: type[E], message: str) -> E:
+    """An exception whose message ends with the user's file and line."""
+    where = here()
+    return kind(f"{message} (at {where})" if where else message)
+
+
+def runtime_error(message: str) -> RuntimeError:
+    """A RuntimeError that names the user's line."""
+    return located(RuntimeError, message)
+
+
+def type_error(message: str) -> TypeError:
+    """A TypeError that names the user's line."""
+    return located(TypeError, message)
+
+
+def index_error(message: str) -> IndexError:
+    """An IndexError that names the user's line."""
+    return located(IndexError, message)
+
+
+def untraceable(what: str, fix: str) -> RuntimeError:
+    """For what needs a value while a function is traced, when there is none yet."""
+    return located(
+        RuntimeError, f"{what} needs the value of a tensor, which a function being compiled does not have yet: {fix}"
+    )

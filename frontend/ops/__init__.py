@@ -1,0 +1,1 @@
+"""PyTorch's operations on tensors, by family. Each module ends in the tables of names that `surface` installs."""

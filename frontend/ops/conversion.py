@@ -1,0 +1,392 @@
+"""Between tensors, numbers, arrays and element types; copies; and what PyTorch calls in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...dialects.types import DType, f32, f64, i1, i32, i64, u8
+from .. import dispatch, grad_mode, tape
+from ..autograd import backward, register_hook, retain_grad
+from ..devices import CPU, check_device
+from ..devices import device as device_type
+from ..dispatch import array_of
+from ..errors import runtime_error, type_error, untraceable
+from ..promotion import can_cast, python_dtype
+from ..size import Size
+from ..tensor import Tensor, alias, wrap
+from ..views import check_in_place, identity, row_major, write
+from .elementwise import cast, expand_to, fitted
+
+# Values
+
+
+def item(self: Tensor) -> Any:
+    """The only element, as a Python number."""
+    if dispatch.current_trace is not None:
+        raise untraceable(
+            ".item()",
+            "keep the tensor and compute with it, or return it from the compiled function and call .item() outside",
+        )
+    array = array_of(self)
+    if array.size != 1:
+        raise runtime_error(f"a Tensor with {array.size} elements cannot be converted to Scalar")
+    return array.item()
+
+
+def tolist(self: Tensor) -> Any:
+    """The elements as nested lists, or one number."""
+    if dispatch.current_trace is not None:
+        raise untraceable(".tolist()", "return the tensor from the compiled function and call .tolist() outside")
+    return array_of(self).tolist()
+
+
+def numpy(self: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
+    """The values as an array over the same memory."""
+    if dispatch.current_trace is not None:
+        raise untraceable(".numpy()", "return the tensor from the compiled function and call .numpy() outside")
+    if self.requires_grad and not force:
+        raise runtime_error("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    self._storage.align()
+    self._storage.shared = True
+    return array_of(self)
+
+
+def array_protocol(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+    """What numpy functions get of a tensor."""
+    array = numpy(self)
+    if dtype is not None and array.dtype != dtype:
+        return array.astype(dtype)
+    return array.copy() if copy else array
+
+
+def truth(self: Tensor) -> bool:
+    """The truth of the only element."""
+    if dispatch.current_trace is not None:
+        raise untraceable(
+            "a Python branch (if, while, and, or, not, bool())",
+            "use torch.where to choose between values, or take the decision outside the compiled function",
+        )
+    array = array_of(self)
+    if array.size != 1:
+        if array.size == 0:
+            raise runtime_error("Boolean value of Tensor with no values is ambiguous")
+        raise runtime_error("Boolean value of Tensor with more than one value is ambiguous")
+    return bool(array.item())
+
+
+def _number(convert: Callable[[Any], Any]) -> Callable[[Tensor], Any]:
+    return lambda self: convert(item(self))
+
+
+def index(self: Tensor) -> int:
+    """An integer tensor as an index."""
+    if self._spec.dtype.kind == "float":
+        raise type_error("only integer tensors of a single element can be converted to an index")
+    return int(item(self))
+
+
+def length(self: Tensor) -> int:
+    """The first extent."""
+    if not self._spec.shape:
+        raise type_error("len() of a 0-d tensor")
+    return self._spec.shape[0]
+
+
+def format_(self: Tensor, specification: str) -> str:
+    """A 0-d tensor formats as its number."""
+    if not self._spec.shape and specification:
+        return format(item(self), specification)
+    return format(str(self), specification)
+
+
+# Types and devices
+
+
+def to(self: Tensor, *args: Any, **options: Any) -> Tensor:
+    """The tensor with another dtype or on another device; itself where nothing changes."""
+    dtype: DType | None = options.get("dtype")
+    where: Any = options.get("device")
+    for value in args:
+        if isinstance(value, DType):
+            dtype = value
+        elif isinstance(value, Tensor):
+            dtype = value._spec.dtype
+        elif isinstance(value, str | device_type | int) and not isinstance(value, bool):
+            where = value
+    check_device(where)
+    result = self if dtype is None else cast(self, dtype)
+    return clone(self) if options.get("copy") and result is self else result
+
+
+def _caster(dtype: DType) -> Callable[..., Tensor]:
+    return lambda self, **_: cast(self, dtype)
+
+
+def type_(self: Tensor, dtype: Any = None, **_: Any) -> Any:
+    """The tensor with another dtype; without one, the name of its type."""
+    if dtype is None:
+        return TYPE_NAMES[self._spec.dtype]
+    if isinstance(dtype, str):
+        found = next((d for d, name in TYPE_NAMES.items() if name.rpartition(".")[2] == dtype.rpartition(".")[2]), None)
+        if found is None:
+            raise type_error(f"invalid type: '{dtype}'")
+        dtype = found
+    return cast(self, dtype)
+
+
+TYPE_NAMES: dict[DType, str] = {
+    f32: "irtool.FloatTensor",
+    f64: "irtool.DoubleTensor",
+    i64: "irtool.LongTensor",
+    i32: "irtool.IntTensor",
+    u8: "irtool.ByteTensor",
+    i1: "irtool.BoolTensor",
+}
+
+
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """The tensor with the dtype of another."""
+    return cast(self, other._spec.dtype)
+
+
+# Copies
+
+
+def detach(self: Tensor) -> Tensor:
+    """The same memory without history."""
+    return alias(self)
+
+
+def detach_(self: Tensor) -> Tensor:
+    """Forgets the history."""
+    self._base = None
+    self._node = None
+    self._requires_grad = False
+    self._detached = True
+    self._history += 1
+    return self
+
+
+def clone(self: Tensor, *, memory_format: Any = None) -> Tensor:
+    """A copy that passes gradients on."""
+    trace = dispatch.current_trace
+    if trace is not None:
+        copy = dispatch.traced(dispatch.value_of(trace, self), self._spec)
+        if grad_mode.enabled and self.requires_grad:
+            tape.attach(tape.TRACED, (copy,))
+        return copy
+    copy = copied(self)
+    if grad_mode.enabled and self.requires_grad:
+        tape.CustomNode("CloneBackward0", (self,), (copy,), tuple)
+    return copy
+
+
+def copied(x: Tensor) -> Tensor:
+    """The same values in new memory, without history."""
+    spec = x._spec
+    storage = dispatch.Storage(dispatch.aligned_empty(spec), spec)
+    np.copyto(storage.array, array_of(x))  # pyright: ignore[reportArgumentType]
+    return wrap(storage, spec)
+
+
+def contiguous(self: Tensor, *, memory_format: Any = None) -> Tensor:
+    """The tensor itself where it lies row by row in memory, otherwise a copy that does."""
+    return self if is_contiguous(self) else clone(self)
+
+
+def is_contiguous(self: Tensor, **_: Any) -> bool:
+    """Whether the tensor lies row by row in memory."""
+    return self._view is None or self._view.contiguous
+
+
+def stride(self: Tensor, dim: int | None = None) -> Any:
+    """How many elements apart neighbours along each dimension are."""
+    strides = row_major(self._spec.shape) if self._view is None else self._view.layout[0]
+    return strides if dim is None else strides[dim]
+
+
+# In place
+
+
+def in_place(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The form with a trailing underscore: computes the result, then writes it through the tensor's view."""
+
+    def method(self: Tensor, *args: Any, **options: Any) -> Tensor:
+        return store(self, function(self, *args, **options))
+
+    method.__name__ = method.__qualname__ = f"{name}_"
+    return method
+
+
+def store(self: Tensor, result: Tensor) -> Tensor:
+    """Writes a result of the same shape, and of a type of no higher category."""
+    spec = self._spec
+    if result._spec == spec:
+        return write(self, result)
+    if result._spec.shape != spec.shape:
+        raise runtime_error(
+            f"output with shape {list(spec.shape)} doesn't match the broadcast shape {list(result._spec.shape)}"
+        )
+    if not can_cast(result._spec.dtype, spec.dtype):
+        names = [TYPE_NAMES[d].rpartition(".")[2].removesuffix("Tensor") for d in (result._spec.dtype, spec.dtype)]
+        raise runtime_error(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
+    return write(self, cast(result, spec.dtype))
+
+
+def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
+    """Writes the values of another tensor, converted and broadcast."""
+    source = src if isinstance(src, Tensor) else dispatch_tensor(src)
+    check_in_place(self)
+    return write(self, expand_to(cast(source, self._spec.dtype), expanded(source, self._spec.shape)))
+
+
+def dispatch_tensor(value: Any) -> Tensor:
+    """Numbers and arrays as tensors."""
+    from ..creation import as_tensor
+
+    return as_tensor(value)
+
+
+def expanded(source: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """`shape`, if the source broadcasts to it. Raises RuntimeError otherwise."""
+    given = source._spec.shape
+    if given == shape:
+        return shape
+    padded = (1,) * (len(shape) - len(given)) + given
+    if len(padded) != len(shape) or any(m not in (1, n) for m, n in zip(padded, shape)):
+        raise runtime_error(f"shape mismatch: value tensor of shape {list(given)} cannot be broadcast to {list(shape)}")
+    return shape
+
+
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """Writes one number everywhere."""
+    if isinstance(value, Tensor):
+        return copy_(self, value)
+    if python_dtype(value) is None:
+        raise type_error(f"fill_(): argument 'value' must be a number, not {type(value).__name__}")
+    check_in_place(self)
+    return write(self, fitted(value, self._spec.shape, self._spec.dtype))
+
+
+def zero_(self: Tensor) -> Tensor:
+    """Writes zeros everywhere."""
+    return fill_(self, 0)
+
+
+def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
+    """Sets requires_grad and returns the tensor."""
+    self.requires_grad = requires_grad
+    return self
+
+
+def backward_(
+    self: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Adds the gradient of this tensor to `grad` of the leaves that it was computed from."""
+    backward(self, gradient, retain_graph, create_graph, inputs)
+
+
+def numel(self: Tensor) -> int:
+    """The number of elements."""
+    count = 1
+    for extent in self._spec.shape:
+        count *= extent
+    return count
+
+
+def size(self: Tensor, dim: int | None = None) -> Any:
+    """The shape, or one extent."""
+    if dim is None:
+        return Size(self._spec.shape)
+    from .shape import axis
+
+    return self._spec.shape[axis(dim, len(self._spec.shape))]
+
+
+def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
+    if not self.is_leaf:
+        raise runtime_error(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment."
+        )
+    found = copied(self)
+    new = wrap(found._storage, found._spec, cls=type(self))
+    new._requires_grad = self._requires_grad
+    new.__dict__.update(self.__dict__)
+    if self._grad is not None:
+        new._grad = copied(self._grad)
+    memo[id(self)] = new
+    return new
+
+
+def _reduce(self: Tensor) -> Any:
+    return (_rebuild, (type(self), np.array(array_of(self)), self.requires_grad, dict(self.__dict__)))
+
+
+def _rebuild(cls: type[Any], array: np.ndarray[Any, Any], requires_grad: bool, extra: dict[str, Any]) -> Any:
+    from ..creation import from_array
+
+    plain = from_array(array)
+    new = wrap(plain._storage, plain._spec, cls=cls)
+    new._requires_grad = requires_grad
+    new.__dict__.update(extra)
+    return new
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    **{name: globals()[name] for name in (
+        "clone", "contiguous", "copy_", "detach", "detach_", "fill_", "is_contiguous", "item", "numel", "numpy",
+        "register_hook", "requires_grad_", "retain_grad", "size", "stride", "to", "tolist", "type_as", "zero_",
+    )},
+    "type": type_,
+    "backward": backward_,
+    "nelement": numel,
+    "dim": lambda self: len(self._spec.shape),
+    "ndimension": lambda self: len(self._spec.shape),
+    "element_size": lambda self: self._spec.dtype.itemsize,
+    "data_ptr": lambda self: array_of(self).__array_interface__["data"][0],
+    "storage_offset": lambda self: 0 if self._view is None else self._view.layout[1],
+    "is_floating_point": lambda self: self._spec.dtype.kind == "float",
+    "is_complex": lambda self: False,
+    "get_device": lambda self: -1,
+    "cpu": lambda self: self,
+    "cuda": lambda self, device="cuda": to(self, device),
+    "float": _caster(f32),
+    "double": _caster(f64),
+    "long": _caster(i64),
+    "int": _caster(i32),
+    "bool": _caster(i1),
+    "byte": _caster(u8),
+    "__bool__": truth,
+    "__float__": _number(float),
+    "__int__": _number(int),
+    "__index__": index,
+    "__len__": length,
+    "__format__": format_,
+    "__array__": array_protocol,
+    "__deepcopy__": _deepcopy,
+    "__reduce_ex__": lambda self, protocol: _reduce(self),
+}  # fmt: skip
+PROPERTIES: dict[str, Callable[[Tensor], Any]] = {
+    "is_cuda": lambda self: False,
+    "is_sparse": lambda self: False,
+    "is_cpu": lambda self: self.device == CPU,
+    "itemsize": lambda self: self._spec.dtype.itemsize,
+    "nbytes": lambda self: self._spec.dtype.itemsize * numel(self),
+    "retains_grad": lambda self: bool(self.grad_fn and self.grad_fn.retained and self._index in self.grad_fn.retained),
+}
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "clone": clone,
+    "detach": detach,
+    "numel": numel,
+    "is_floating_point": METHODS["is_floating_point"],
+    "is_complex": METHODS["is_complex"],
+}
+
+__all__ = ["FUNCTIONS", "METHODS", "PROPERTIES", "identity", "in_place", "store"]

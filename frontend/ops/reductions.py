@@ -1,0 +1,500 @@
+"""Reductions: dimensions normalized, `keepdim` by a reshape, named results as PyTorch returns them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...dialects.hl import HLOp
+from ...dialects.hl import composite as c
+from ...dialects.hl import indexing as i
+from ...dialects.hl import reduction as r
+from ...dialects.types import DType, i1, i64
+from .. import dispatch
+from ..dispatch import apply, array_of, builder
+from ..errors import index_error, runtime_error, type_error, untraceable
+from ..promotion import float_dtype
+from ..tensor import Tensor
+from .elementwise import FUNCTIONS as ELEMENTWISE
+from .elementwise import cast, mul, sub, to_bool, where
+from .shape import axis, reshaped
+
+
+def axes(dim: Any, rank: int, empty_is_all: bool = True) -> tuple[int, ...]:
+    """Dimensions as sorted non-negative numbers; None means all."""
+    if dim is None:
+        return tuple(range(rank))
+    if isinstance(dim, int):
+        return (axis(dim, rank),) if rank else _of_scalar(dim)
+    dims = [axis(d, rank) if rank else d for d in dim]
+    if not dims and empty_is_all:
+        return tuple(range(rank))
+    if len(set(dims)) != len(dims):
+        twice = next(d for d in dims if dims.count(d) > 1)
+        raise runtime_error(f"dim {twice} appears multiple times in the list of dims")
+    return tuple(sorted(dims)) if rank else ()
+
+
+def _of_scalar(dim: int) -> tuple[int, ...]:
+    if dim not in (0, -1):
+        raise index_error(f"Dimension out of range (expected to be in range of [-1, 0], but got {dim})")
+    return ()
+
+
+def kept(x: Tensor, shape: tuple[int, ...], over: tuple[int, ...]) -> Tensor:
+    """A reduced tensor with extent 1 where dimensions were dropped."""
+    return reshaped(x, tuple(1 if d in over else n for d, n in enumerate(shape)))
+
+
+def reduce(op: type[HLOp], x: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    """A reduction over some dimensions."""
+    shape = x._spec.shape
+    over = axes(dim, len(shape))
+    # Over no dimensions, a reduction changes nothing.
+    result = apply(op, (x,), {"dimensions": over})[0] if over else x
+    return kept(result, shape, over) if keepdim else result
+
+
+class Reduction(NamedTuple):
+    """A reduction to one value."""
+
+    op: type[HLOp]
+    widen: bool = False
+    """Whether integers are counted in int64."""
+    dtype: bool = False
+    """Whether there is an argument `dtype`."""
+
+
+REDUCTIONS: dict[str, Reduction] = {
+    "sum": Reduction(r.ReduceSumOp, widen=True, dtype=True),
+    "prod": Reduction(r.ReduceProdOp, widen=True, dtype=True),
+    "amax": Reduction(r.ReduceMaxOp),
+    "amin": Reduction(r.ReduceMinOp),
+}
+
+
+def _reduction(name: str, row: Reduction) -> Callable[..., Tensor]:
+    def function(
+        input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None, axis: Any = None
+    ) -> Tensor:
+        if row.dtype and dtype is not None:
+            input = cast(input, dtype)
+        elif row.widen and input._spec.dtype.kind != "float":
+            input = cast(input, i64)
+        return reduce(row.op, input, dim if axis is None else axis, keepdim)
+
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
+def _truth(op: type[HLOp]) -> Callable[..., Tensor]:
+    def function(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+        return reduce(op, to_bool(input), dim, keepdim)
+
+    return function
+
+
+GENERATED: dict[str, Callable[..., Any]] = {
+    **{name: _reduction(name, row) for name, row in REDUCTIONS.items()},
+    "any": _truth(r.ReduceAnyOp),
+    "all": _truth(r.ReduceAllOp),
+}
+_sum = GENERATED["sum"]
+
+
+def _count(shape: tuple[int, ...], over: tuple[int, ...]) -> int:
+    count = 1
+    for d in over:
+        count *= shape[d]
+    return count
+
+
+def _as_float(name: str, x: Tensor, dtype: DType | None) -> Tensor:
+    if dtype is not None:
+        return cast(x, dtype)
+    if x._spec.dtype.kind != "float":
+        names = {"int64": "Long", "int32": "Int", "uint8": "Byte", "bool": "Bool"}
+        raise runtime_error(
+            f"{name}(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+            f"Got: {names[x._spec.dtype.torch_name]}"
+        )
+    return x
+
+
+def named(x: Tensor, name: str) -> Tensor:
+    """The tensor, its node shown under PyTorch's name for what several ops make up."""
+    if x._node is not None and x._node is not dispatch.tape.TRACED:
+        x._node.name = name
+    return x
+
+
+def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
+    """The average."""
+    x = _as_float("mean", input, dtype)
+    over = axes(dim, len(x._spec.shape))
+    count = _count(x._spec.shape, over)
+    factor = 1 / count if count else float("nan")
+    return named(mul(reduce(r.ReduceSumOp, x, dim, keepdim), factor), "MeanBackward0")
+
+
+def var(
+    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = None
+) -> Tensor:
+    """The variance: the sum of squared deviations over count - correction."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    x = _as_float("var", input, None)
+    if correction is None:
+        correction = 1 if unbiased is None or unbiased else 0
+    over = axes(dim, len(x._spec.shape))
+    deviation = sub(x, mean(x, dim, True)) if over else sub(x, x)
+    squares = reduce(r.ReduceSumOp, mul(deviation, deviation), dim, keepdim)
+    degrees = max(_count(x._spec.shape, over) - correction, 0)
+    return named(ELEMENTWISE["div"](squares, degrees), "VarBackward0")
+
+
+def std(
+    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = None
+) -> Tensor:
+    """The square root of the variance."""
+    return named(ELEMENTWISE["sqrt"](var(input, dim, unbiased, keepdim, correction=correction)), "StdBackward0")
+
+
+def var_mean(input: Tensor, dim: Any = None, **options: Any) -> tuple[Tensor, Tensor]:
+    """Variance and mean."""
+    return var(input, dim, **options), mean(input, dim, options.get("keepdim", False))
+
+
+def std_mean(input: Tensor, dim: Any = None, **options: Any) -> tuple[Tensor, Tensor]:
+    """Standard deviation and mean."""
+    return std(input, dim, **options), mean(input, dim, options.get("keepdim", False))
+
+
+# Extremes and where they are
+
+
+class ValuesAndIndices(NamedTuple):
+    """What a reduction along one dimension returns when the positions matter too."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def _return_type(name: str) -> type[ValuesAndIndices]:
+    def text(self: ValuesAndIndices) -> str:
+        return f"irtool.return_types.{name}(\nvalues={self.values!r},\nindices={self.indices!r})"
+
+    return type(name, (ValuesAndIndices,), {"__repr__": text, "__slots__": ()})
+
+
+RETURN_TYPES: dict[str, type[ValuesAndIndices]] = {
+    name: _return_type(name)
+    for name in ("max", "min", "median", "mode", "sort", "topk", "kthvalue", "cummax", "cummin")
+}
+
+
+def arg_reduce(op: type[HLOp], input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
+    """The position of an extreme; in the flattened tensor without `dim`."""
+    shape = input._spec.shape
+    x = cast(input, i64) if input._spec.dtype is i1 else input
+    if dim is None or not shape:
+        flat = apply(op, (reshaped(x, (-1,)),), {"dimension": 0})[0]
+        return reshaped(flat, (1,) * len(shape)) if keepdim else flat
+    d = axis(dim, len(shape))
+    result = apply(op, (x,), {"dimension": d})[0]
+    return kept(result, shape, (d,)) if keepdim else result
+
+
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Where the largest element is."""
+    return arg_reduce(r.ArgmaxOp, input, dim, keepdim)
+
+
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Where the smallest element is."""
+    return arg_reduce(r.ArgminOp, input, dim, keepdim)
+
+
+def take_along(x: Tensor, indices: Tensor, d: int) -> Tensor:
+    """x at `indices` (with extent 1 along d), which have all dimensions of x but d: the elements, without d."""
+    rank = len(x._spec.shape)
+    order = (*(k for k in range(rank) if k != d), d)
+    moved = builder.transpose(x, order) if d != rank - 1 else x
+    batch = rank - 1
+    rows = 1
+    for n in moved._spec.shape[:-1]:
+        rows *= n
+    flat = builder.reshape(moved, (rows, moved._spec.shape[-1]))
+    column = builder.reshape(indices, (rows, 1))
+    picked = apply(i.GatherOp, (flat, column), {"axis": 1, "batch_dims": 1})[0]
+    return builder.reshape(picked, moved._spec.shape[:batch])
+
+
+def _extreme(name: str, reduction: type[HLOp], where_op: type[HLOp], elementwise: str) -> Callable[..., Any]:
+    result_type = RETURN_TYPES[name]
+
+    def function(input: Tensor, dim: Any = None, keepdim: bool = False, **options: Any) -> Any:
+        if "other" in options:
+            dim = options["other"]
+        if isinstance(dim, Tensor):
+            return ELEMENTWISE[elementwise](input, dim)
+        if dim is None:
+            if 0 in input._spec.shape:
+                raise runtime_error(
+                    f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+                    "with the 'dim' argument."
+                )
+            return _whole(reduction, input)
+        shape = input._spec.shape
+        if not shape:
+            axes(dim, 0)
+            return result_type(input, cast(mul(input, 0), i64))
+        d = axis(dim, len(shape))
+        indices = arg_reduce(where_op, input, d, False)
+        values = take_along(input, indices, d)
+        if keepdim:
+            values, indices = kept(values, shape, (d,)), kept(indices, shape, (d,))
+        return result_type(values, indices)
+
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
+def _whole(reduction: type[HLOp], x: Tensor) -> Tensor:
+    if x._spec.dtype is i1:
+        return apply(r.ReduceAnyOp if reduction is r.ReduceMaxOp else r.ReduceAllOp, (x,), _all(x))[0]
+    return apply(reduction, (x,), _all(x))[0] if x._spec.shape else x
+
+
+def _all(x: Tensor) -> dict[str, Any]:
+    return {"dimensions": tuple(range(len(x._spec.shape)))}
+
+
+# Built from others
+
+
+def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
+    """log(sum(exp(input))), without overflow."""
+    x = cast(input, float_dtype(input._spec.dtype))
+    largest = GENERATED["amax"](x, dim, True).detach()
+    largest = where(ELEMENTWISE["isfinite"](largest), largest, 0.0)
+    total = ELEMENTWISE["log"](_sum(ELEMENTWISE["exp"](sub(x, largest)), dim, True))
+    result = ELEMENTWISE["add"](total, largest)
+    over = axes(dim, len(x._spec.shape))
+    return result if keepdim else squeezed(result, over)
+
+
+def squeezed(x: Tensor, over: tuple[int, ...]) -> Tensor:
+    """Without the given dimensions of extent 1."""
+    return reshaped(x, tuple(n for d, n in enumerate(x._spec.shape) if d not in over))
+
+
+def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: DType | None = None) -> Tensor:
+    """The p-norm: the p-th root of the sum of |x| ** p."""
+    x = input if dtype is None else cast(input, dtype)
+    if x._spec.dtype.kind != "float":
+        raise runtime_error(f"linalg.vector_norm: Expected a floating point tensor as input. Got {x.dtype}")
+    if p is None or p == "fro" or p == 2:
+        return named(ELEMENTWISE["sqrt"](_sum(mul(x, x), dim, keepdim)), "LinalgVectorNormBackward0")
+    magnitude = ELEMENTWISE["abs"](x)
+    if p == float("inf"):
+        return GENERATED["amax"](magnitude, dim, keepdim)
+    if p == float("-inf"):
+        return GENERATED["amin"](magnitude, dim, keepdim)
+    if p == 0:
+        return _sum(cast(ELEMENTWISE["ne"](x, 0), x._spec.dtype), dim, keepdim)
+    if p == 1:
+        return _sum(magnitude, dim, keepdim)
+    power = ELEMENTWISE["pow"]
+    return power(_sum(power(magnitude, p), dim, keepdim), 1.0 / p)
+
+
+def vector_norm(
+    x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Tensor:
+    """linalg.vector_norm"""
+    return norm(x, ord, dim, keepdim, dtype)
+
+
+def dist(input: Tensor, other: Tensor, p: Any = 2) -> Tensor:
+    """The p-norm of the difference."""
+    return norm(sub(input, other), p)
+
+
+def _along(op: type[HLOp]) -> Callable[..., Tensor]:
+    def function(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+        x = cast(input, dtype) if dtype is not None else input
+        if x._spec.dtype.kind != "float":
+            raise runtime_error(f"\"softmax\" not implemented for '{x._spec.dtype.torch_name}'")
+        if not x._spec.shape:
+            return reshaped(function(reshaped(x, (1,)), dim), ())
+        return apply(op, (x,), {"dimension": axis(dim, len(x._spec.shape))})[0]
+
+    return function
+
+
+def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
+    """How many elements are not zero."""
+    return _sum(cast(ELEMENTWISE["ne"](input, 0), i64), dim)
+
+
+def nansum(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """The sum of what is not NaN."""
+    return _sum(where(ELEMENTWISE["isnan"](input), 0.0, input), dim, keepdim)
+
+
+def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """The average of what is not NaN."""
+    there = cast(ELEMENTWISE["logical_not"](ELEMENTWISE["isnan"](input)), input._spec.dtype)
+    return ELEMENTWISE["div"](nansum(input, dim, keepdim), _sum(there, dim, keepdim))
+
+
+# Along one dimension, keeping it: matrix products with a triangle of ones, so that every level knows them
+
+
+def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
+    """Running sums."""
+    x = cast(input, dtype) if dtype is not None else cast(input, i64) if input._spec.dtype.kind != "float" else input
+    return _running(x, dim, builder.add, 0)
+
+
+def cumprod(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
+    """Running products."""
+    x = cast(input, dtype) if dtype is not None else cast(input, i64) if input._spec.dtype.kind != "float" else input
+    return _running(x, dim, builder.mul, 1)
+
+
+def _running(x: Tensor, dim: int, combine: Callable[[Tensor, Tensor], Tensor], neutral: int) -> Tensor:
+    """result[i] = x[0] combined with ... x[i], in log2(n) steps of shifting by 1, 2, 4, ..."""
+    shape = x._spec.shape
+    if not shape:
+        return x
+    d = axis(dim, len(shape))
+    zeros = (0,) * len(shape)
+    value: Any = float(neutral) if x._spec.dtype.kind == "float" else neutral
+    step = 1
+    while step < shape[d]:
+        low = tuple(step if k == d else 0 for k in range(len(shape)))
+        shifted = builder.pad(x, low, tuple(-n for n in low), zeros, value)
+        x = combine(x, shifted)
+        step *= 2
+    return x
+
+
+# Orders: computed eagerly only
+
+
+def _eager(name: str, x: Tensor) -> np.ndarray[Any, Any]:
+    if dispatch.current_trace is not None:
+        raise untraceable(f"{name}()", "call it outside the compiled function and pass in the result")
+    return array_of(x)
+
+
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+    """The positions that sort the tensor."""
+    from ..creation import from_array
+
+    if not input._spec.shape:
+        return cast(mul(input.detach(), 0), i64)
+    array = _eager("sort", input)
+    d = axis(dim, array.ndim)
+    if descending:
+        # Reversed twice, so that equal elements keep their order.
+        flipped = np.flip(array, d)
+        order = array.shape[d] - 1 - np.flip(np.argsort(flipped, axis=d, kind="stable"), d)
+    else:
+        order = np.argsort(array, axis=d, kind="stable")
+    return from_array(order.astype(np.int64))
+
+
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
+    """(values, indices), sorted."""
+    from .indexing import take_along_dim
+
+    indices = argsort(input, dim, descending, stable)
+    return RETURN_TYPES["sort"](take_along_dim(input, indices, dim) if input._spec.shape else input, indices)
+
+
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+    """(values, indices) of the k largest or smallest."""
+    from .indexing import take_along_dim
+
+    d = axis(dim, len(input._spec.shape))
+    if not 0 <= k <= input._spec.shape[d]:
+        raise runtime_error("selected index k out of range")
+    from .shape import narrow
+
+    indices = narrow(argsort(input, d, descending=largest), d, 0, k).clone()
+    return RETURN_TYPES["topk"](take_along_dim(input, indices, d), indices)
+
+
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The element in the middle of the sorted ones, the lower of two."""
+    x = reshaped(input, (-1,)) if dim is None else input
+    d = axis(-1 if dim is None else dim, len(x._spec.shape))
+    found = sort(x, d)
+    middle = (x._spec.shape[d] - 1) // 2
+    from .shape import select
+
+    values, indices = select(found.values, d, middle), select(found.indices, d, middle)
+    if dim is None:
+        return values
+    if keepdim:
+        values, indices = kept(values, x._spec.shape, (d,)), kept(indices, x._spec.shape, (d,))
+    return RETURN_TYPES["median"](values, indices)
+
+
+def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
+    """The different elements."""
+    from ..creation import from_array
+
+    array = _eager("unique", input)
+    found: Sequence[Any] = np.unique(array, return_inverse=True, return_counts=True)
+    values, inverse, counts = found
+    results = [from_array(values)]
+    if return_inverse:
+        results.append(from_array(inverse.reshape(array.shape).astype(np.int64)))
+    if return_counts:
+        results.append(from_array(counts.astype(np.int64)))
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+    """How often each number occurs."""
+    from ..creation import from_array
+
+    array = _eager("bincount", input)
+    return from_array(np.bincount(array, None if weights is None else array_of(weights), minlength))
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether shapes and all elements are equal."""
+    if input._spec.shape != other._spec.shape:
+        return False
+    return bool(GENERATED["all"](ELEMENTWISE["eq"](input, other)))
+
+
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Whether all elements are close."""
+    if input._spec.dtype is not other._spec.dtype:
+        raise runtime_error(f"{input.dtype} did not match {other.dtype}")
+    return bool(GENERATED["all"](ELEMENTWISE["isclose"](input, other, rtol, atol, equal_nan)))
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **GENERATED,
+    "max": _extreme("max", r.ReduceMaxOp, r.ArgmaxOp, "maximum"),
+    "min": _extreme("min", r.ReduceMinOp, r.ArgminOp, "minimum"),
+    "softmax": _along(c.SoftmaxOp),
+    "log_softmax": _along(c.LogSoftmaxOp),
+    **{name: globals()[name] for name in (
+        "allclose", "argmax", "argmin", "argsort", "bincount", "count_nonzero", "cumprod", "cumsum", "dist", "equal",
+        "logsumexp", "mean", "median", "nanmean", "nansum", "norm", "sort", "std", "std_mean", "topk", "unique", "var",
+        "var_mean",
+    )},
+}  # fmt: skip
+METHODS = {name: function for name, function in FUNCTIONS.items() if name not in ("std_mean", "var_mean")}
+
+__all__ = ["FUNCTIONS", "METHODS", "RETURN_TYPES", "type_error", "vector_norm"]

@@ -1,0 +1,99 @@
+"""PyTorch's rules for the element type of a result, as tables.
+
+Tensors with dimensions outrank 0-d tensors, which outrank Python numbers: a lower rank only counts where it is of a
+higher category (bool < int < float).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..dialects.types import DType, Kind, f32, f64, i1, i32, i64, u8
+
+CATEGORY: dict[Kind, int] = {"bool": 0, "int": 1, "float": 2}
+ORDER: tuple[DType, ...] = (i1, u8, i32, i64, f32, f64)
+"""Of two types, the later one holds both."""
+
+PROMOTED: dict[tuple[DType, DType], DType] = {
+    (a, b): ORDER[max(i, j)] for i, a in enumerate(ORDER) for j, b in enumerate(ORDER)
+}
+
+PYTHON: dict[type, DType] = {bool: i1, int: i64, float: f32}
+"""What a Python number counts as. The entry of float is the default dtype."""
+
+
+def get_default_dtype() -> DType:
+    """The element type of tensors made from Python floats."""
+    return PYTHON[float]
+
+
+def set_default_dtype(dtype: DType) -> None:
+    """Sets the element type of tensors made from Python floats: float32 or float64."""
+    if dtype.kind != "float":
+        raise TypeError(f"only floating-point types are supported as the default type, got {dtype}")
+    PYTHON[float] = dtype
+
+
+def promote_types(type1: DType, type2: DType) -> DType:
+    """The smallest type that holds both."""
+    return PROMOTED[type1, type2]
+
+
+def python_dtype(value: Any) -> DType | None:
+    """What a Python or numpy number counts as; None for anything else."""
+    found = PYTHON.get(type(value))
+    if found is not None:
+        return found
+    if isinstance(value, np.bool_):
+        return i1
+    if isinstance(value, int | np.integer):
+        return i64
+    if isinstance(value, float | np.floating):
+        return PYTHON[float]
+    return None
+
+
+def combine(higher: DType | None, lower: DType | None) -> DType | None:
+    """The type of a group of higher rank with one of lower rank."""
+    if higher is None or lower is None:
+        return higher or lower
+    return PROMOTED[higher, lower] if CATEGORY[lower.kind] > CATEGORY[higher.kind] else higher
+
+
+def result_dtype(ranked: Iterable[tuple[int, DType]]) -> DType:
+    """The common type of operands, each with its rank: 2 with dimensions, 1 a 0-d tensor, 0 a Python number."""
+    groups: list[DType | None] = [None, None, None]
+    for rank, dtype in ranked:
+        before = groups[rank]
+        groups[rank] = dtype if before is None else PROMOTED[before, dtype]
+    result = combine(groups[2], combine(groups[1], groups[0]))
+    assert result is not None
+    return result
+
+
+def can_cast(from_: DType, to: DType) -> bool:
+    """Whether a result of one type may be stored in place into another: never to a lower category."""
+    return CATEGORY[from_.kind] <= CATEGORY[to.kind]
+
+
+def float_dtype(dtype: DType) -> DType:
+    """The type that sqrt, mean and the like compute in."""
+    return dtype if dtype.kind == "float" else PYTHON[float]
+
+
+__all__ = [
+    "PYTHON",
+    "can_cast",
+    "combine",
+    "f32",
+    "f64",
+    "float_dtype",
+    "get_default_dtype",
+    "promote_types",
+    "python_dtype",
+    "result_dtype",
+    "set_default_dtype",
+]

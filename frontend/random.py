@@ -1,0 +1,346 @@
+"""Random tensors from one counter-based generator, so that eager and compiled code draw the same numbers.
+
+The state is an ordinary tensor (seed, offset). Whoever draws n numbers reads it and moves the offset on by n, in place:
+tracing captures that as it captures any other state.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..dialects.hl import random as r
+from ..dialects.types import DType, TensorSpec, f32, i1, i64
+from ..runtime.storage import Storage, aligned_empty
+from . import dispatch, grad_mode
+from .creation import from_array, full_of, sizes
+from .devices import check_device
+from .dispatch import apply, array_of, builder, scalar
+from .errors import runtime_error, type_error, untraceable
+from .ops.conversion import copy_
+from .ops.elementwise import FUNCTIONS as ELEMENTWISE
+from .ops.elementwise import add, cast, expand_to, mul
+from .ops.shape import reshaped, select
+from .promotion import get_default_dtype
+from .tensor import Tensor, wrap
+from .views import write
+
+STATE = TensorSpec((2,), i64)
+
+
+class Generator:
+    """A sequence of random numbers of its own."""
+
+    def __init__(self, device: Any = "cpu") -> None:
+        check_device(device)
+        array = aligned_empty(STATE)
+        array[:] = (67280421310721, 0)
+        self.state: Tensor = wrap(Storage(array, STATE), STATE)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Starts the sequence that belongs to this seed."""
+        seed = int(seed)
+        if not -(1 << 63) <= seed < 1 << 64:
+            raise RuntimeError("Overflow when unpacking long")
+        value = from_array(np.array([seed & (1 << 64) - 1, 0], np.uint64).view(np.int64))
+        before = grad_mode.switch(False)
+        try:
+            write(self.state, value)
+        finally:
+            grad_mode.switch(before)
+        return self
+
+    def seed(self) -> int:
+        """Starts a sequence that nobody can foretell, and returns its seed."""
+        seed = time.time_ns() & (1 << 63) - 1
+        self.manual_seed(seed)
+        return seed
+
+    def initial_seed(self) -> int:
+        """The seed that the sequence was started with."""
+        return int(array_of(self.state)[0]) & (1 << 64) - 1
+
+    def get_state(self) -> Tensor:
+        """What set_state needs to go on from here."""
+        return self.state.clone()
+
+    def set_state(self, new_state: Tensor) -> Generator:
+        """Goes on from where get_state was called."""
+        copy_(self.state, new_state)
+        return self
+
+    def take(self, count: int) -> Tensor:
+        """The state to draw `count` numbers with; moves on behind them."""
+        before = grad_mode.switch(False)
+        try:
+            state = self.state.clone()
+            if dispatch.current_trace is None:
+                array_of(self.state)[1] += count
+                self.state._storage.version += 1
+            else:
+                step = builder.constant(np.array([0, count], np.int64), (2,), i64)
+                write(self.state, builder.add(state, step))
+        finally:
+            grad_mode.switch(before)
+        return state
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Makes what follows repeatable."""
+    return default_generator.manual_seed(seed)
+
+
+def seed() -> int:
+    """Makes what follows unpredictable."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed in use."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Tensor:
+    """The state of the default generator."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state: Tensor) -> None:
+    """Sets the state of the default generator."""
+    default_generator.set_state(new_state)
+
+
+# Distributions
+
+
+def uniform(shape: tuple[int, ...], dtype: DType, generator: Generator | None = None) -> Tensor:
+    """Evenly distributed over [0, 1)."""
+    state = (generator or default_generator).take(math.prod(shape))
+    return apply(r.UniformOp, (state,), {"shape": shape, "dtype": dtype})[0]
+
+
+def normal_numbers(shape: tuple[int, ...], dtype: DType, generator: Generator | None = None) -> Tensor:
+    """Normally distributed with mean 0 and deviation 1: Box-Muller on pairs of uniform numbers."""
+    pair = uniform((2, *shape), dtype, generator)
+    # 1 - u lies in (0, 1], where the logarithm is finite.
+    one = scalar(1, shape, dtype)
+    radius = builder.sqrt(mul(builder.log(builder.sub(one, select(pair, 0, 0))), -2.0))
+    return builder.mul(radius, builder.cos(mul(select(pair, 0, 1), 2 * math.pi)))
+
+
+def bits(shape: tuple[int, ...], generator: Generator | None = None) -> Tensor:
+    """Random integers from 0 to 2 ** 32 - 1, as int64."""
+    state = (generator or default_generator).take(math.prod(shape))
+    drawn = apply(r.RandomBitsOp, (state,), {"shape": shape})[0]
+    return builder.bitwise_and(builder.cast(drawn, i64), builder.constant(0xFFFFFFFF, shape, i64))
+
+
+def _sampler(name: str, draw: Callable[..., Tensor]) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
+    """The function of a size and the function of a tensor like which to make one."""
+
+    def create(
+        *size: Any, generator: Generator | None = None, dtype: DType | None = None, device: Any = None,
+        requires_grad: bool = False, **others: Any,
+    ) -> Tensor:  # fmt: skip
+        check_device(device)
+        if "size" in others:
+            size = (others["size"],)
+        result = draw(sizes(name, size), dtype or get_default_dtype(), generator)
+        result.requires_grad = requires_grad
+        return result
+
+    def create_like(
+        input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, **_: Any
+    ) -> Tensor:
+        return create(input._spec.shape, dtype=dtype or input._spec.dtype, device=device, requires_grad=requires_grad)
+
+    create.__name__, create_like.__name__ = name, f"{name}_like"
+    return create, create_like
+
+
+rand, rand_like = _sampler("rand", uniform)
+randn, randn_like = _sampler("randn", normal_numbers)
+
+
+def _integers(low: int, high: int, shape: tuple[int, ...], generator: Generator | None) -> Tensor:
+    if high <= low:
+        raise runtime_error(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    drawn = bits(shape, generator)
+    span = high - low
+    if span > 1 << 32:
+        upper = builder.bitwise_and(bits(shape, generator), builder.constant(0x7FFFFFFF, shape, i64))
+        drawn = add(mul(upper, 1 << 32), drawn)
+    return add(ELEMENTWISE["remainder"](drawn, span), low)
+
+
+def randint(
+    low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: DType | None = None,
+    device: Any = None, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """Integers from low to high, which is left out."""
+    check_device(device)
+    if size is None and not isinstance(high, int):
+        low, high, size = 0, low, high
+    if high is None:
+        low, high = 0, low
+    if size is None:
+        raise type_error("randint(): missing the argument 'size'")
+    return cast(_integers(int(low), int(high), sizes("randint", (size,)), generator), dtype or i64)
+
+
+def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: DType | None = None) -> Tensor:
+    """randint with the shape and type of a tensor"""
+    if high is None:
+        low, high = 0, low
+    return randint(low, high, input._spec.shape, dtype=dtype or input._spec.dtype)
+
+
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: DType | None = None, device: Any = None, **_: Any
+) -> Tensor:
+    """The numbers from 0 to n - 1 in random order."""
+    check_device(device)
+    if dispatch.current_trace is not None:
+        raise untraceable("randperm()", "draw the permutation outside the compiled function and pass it in")
+    keys = array_of(bits((2, n), generator))
+    order = np.lexsort((keys[0], keys[1]))
+    return from_array(order.astype((dtype or i64).numpy))
+
+
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+    """1 with the probability that each element (or p) says, otherwise 0."""
+    dtype = input._spec.dtype if input._spec.dtype.kind == "float" else get_default_dtype()
+    drawn = uniform(input._spec.shape, dtype, generator)
+    chance = input.detach() if p is None else p
+    return cast(ELEMENTWISE["lt"](drawn, chance), input._spec.dtype)
+
+
+def keep_mask(shape: tuple[int, ...], p: float, generator: Generator | None = None) -> Tensor:
+    """True with probability p, as dropout wants it."""
+    state = (generator or default_generator).take(math.prod(shape))
+    return apply(r.BernoulliOp, (state, scalar(p, (), f32)), {"shape": shape})[0]
+
+
+def normal(
+    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: DType | None = None
+) -> Tensor:
+    """Normally distributed numbers with the given mean and deviation: numbers, or a tensor each."""
+    if size is None:
+        from .ops.elementwise import common_shape
+
+        if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
+            raise type_error("normal(): the argument 'size' is required where mean and std are numbers")
+        size = common_shape(mean, std)
+        dtype = dtype or next(x for x in (mean, std) if isinstance(x, Tensor))._spec.dtype
+    numbers = normal_numbers(sizes("normal", (size,)), dtype or get_default_dtype(), generator)
+    return add(mul(numbers, std), mean)
+
+
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """Positions drawn by their weights."""
+    if dispatch.current_trace is not None:
+        raise untraceable("multinomial()", "draw outside the compiled function and pass the result in")
+    weights = array_of(input.detach()).astype(np.float64)
+    rows = weights.reshape(-1, weights.shape[-1])
+    if num_samples > rows.shape[1] and not replacement:
+        raise runtime_error("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
+    if replacement:
+        drawn = array_of(uniform((rows.shape[0], num_samples), get_default_dtype(), generator)).astype(np.float64)
+        edges = np.cumsum(rows, 1)
+        found = np.stack([np.searchsorted(e, u * e[-1], side="right") for e, u in zip(edges, drawn)])
+        found = np.minimum(found, rows.shape[1] - 1)
+    else:
+        # The largest of exponential races win in proportion to their weights.
+        drawn = array_of(uniform(rows.shape, get_default_dtype(), generator)).astype(np.float64)
+        with np.errstate(all="ignore"):
+            race = np.log1p(-drawn) / rows
+        found = np.argsort(-race, axis=1, kind="stable")[:, :num_samples]
+    return from_array(found.astype(np.int64).reshape((*weights.shape[:-1], num_samples)))
+
+
+# In place
+
+
+def _filler(draw: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def method(self: Tensor, *args: Any, generator: Generator | None = None, **options: Any) -> Tensor:
+        return copy_(self, draw(self, *args, generator=generator, **options))
+
+    return method
+
+
+def _float_of(x: Tensor) -> DType:
+    return x._spec.dtype if x._spec.dtype.kind == "float" else get_default_dtype()
+
+
+def _uniform(
+    self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None, **names: float
+) -> Tensor:
+    low, high = names.get("from", a), names.get("to", b)
+    return add(mul(uniform(self._spec.shape, _float_of(self), generator), high - low), low)
+
+
+def _normal(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    return add(mul(normal_numbers(self._spec.shape, _float_of(self), generator), std), mean)
+
+
+def _exponential(self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    drawn = uniform(self._spec.shape, _float_of(self), generator)
+    return mul(builder.log(ELEMENTWISE["sub"](1, drawn)), -1 / lambd)
+
+
+def _bernoulli(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
+    drawn = uniform(self._spec.shape, f32, generator)
+    return ELEMENTWISE["lt"](drawn, p)
+
+
+def _random(
+    self: Tensor, low: int | None = None, high: int | None = None, *, generator: Generator | None = None
+) -> Tensor:
+    if high is None:
+        low, high = 0, low
+    if high is None:
+        high = 1 << (24 if self._spec.dtype.kind == "float" else min(self._spec.dtype.bits - 1, 31))
+    return _integers(low or 0, high, self._spec.shape, generator)
+
+
+def _bernoulli_method(self: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+    return bernoulli(self, p, generator=generator)
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    name: globals()[name]
+    for name in (
+        "bernoulli", "get_rng_state", "initial_seed", "manual_seed", "multinomial", "normal", "rand", "rand_like",
+        "randint", "randint_like", "randn", "randn_like", "randperm", "seed", "set_rng_state",
+    )
+}  # fmt: skip
+METHODS: dict[str, Callable[..., Any]] = {
+    "bernoulli": _bernoulli_method,
+    "multinomial": multinomial,
+    "uniform_": _filler(_uniform),
+    "normal_": _filler(_normal),
+    "exponential_": _filler(_exponential),
+    "bernoulli_": _filler(_bernoulli),
+    "random_": _filler(_random),
+}
+
+__all__ = [
+    "FUNCTIONS",
+    "METHODS",
+    "Generator",
+    "default_generator",
+    "expand_to",
+    "full_of",
+    "i1",
+    "manual_seed",
+    "reshaped",
+]

@@ -1,0 +1,125 @@
+"""The names that users see: functions of the package and methods of Tensor, put together from the families' tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..dialects.types import DType
+from . import creation, printing, random
+from .ops import conversion, elementwise, indexing, matmul, reductions, shape
+from .tensor import Tensor
+
+FAMILIES = (elementwise, reductions, shape, indexing, matmul, conversion, creation, random)
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    name: function for family in FAMILIES for name, function in family.FUNCTIONS.items()
+}
+
+_METHODS: dict[str, Callable[..., Any]] = {
+    name: function for family in FAMILIES for name, function in family.METHODS.items()
+}
+
+_IN_PLACE = (*elementwise.IN_PLACE, *shape.IN_PLACE, *indexing.IN_PLACE, *matmul.IN_PLACE, "cumsum", "cumprod")
+_RESHAPED = ("squeeze", "unsqueeze", "t", "transpose")
+
+_OPERATORS: dict[str, str] = {
+    "add": "add",
+    "sub": "sub",
+    "mul": "mul",
+    "truediv": "div",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "pow": "pow",
+    "matmul": "matmul",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift",
+    "rshift": "bitwise_right_shift",
+}
+_COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+_UNARY: dict[str, str] = {"neg": "neg", "abs": "abs", "invert": "bitwise_not"}
+
+
+def _operator(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    """As an operator, for what is neither a tensor, a number nor an array, Python may ask the other operand."""
+
+    def method(self: Any, other: Any) -> Any:
+        kind = type(other)
+        if kind is float or kind is int or kind is Tensor or isinstance(other, _OPERANDS):
+            return function(self, other)
+        return NotImplemented
+
+    return method
+
+
+def _reflected(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    return _operator(lambda self, other: function(other, self))
+
+
+def _operands() -> tuple[type, ...]:
+    import numpy as np
+
+    return (Tensor, int, float, bool, np.generic, np.ndarray)
+
+
+_OPERANDS = _operands()
+
+
+def _rebind(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """squeeze_ and the like change what a tensor is a view of, not its values."""
+
+    def method(self: Tensor, *args: Any, **options: Any) -> Tensor:
+        new = function(self, *args, **options)
+        for name in (
+            "_storage",
+            "_spec",
+            "_view",
+            "_base",
+            "_history",
+            "_node",
+            "_index",
+            "_requires_grad",
+            "_detached",
+        ):
+            setattr(self, name, getattr(new, name))
+        return self
+
+    return method
+
+
+def install() -> None:
+    """Gives Tensor its methods, operators and properties."""
+    methods = dict(_METHODS)
+    for name in _IN_PLACE:
+        methods[f"{name}_"] = conversion.in_place(name, _METHODS[name])
+    for name in _RESHAPED:
+        methods[f"{name}_"] = _rebind(_METHODS[name])
+    for python, name in _OPERATORS.items():
+        function = FUNCTIONS[name]
+        methods[f"__{python}__"] = _operator(function)
+        methods[f"__r{python}__"] = _reflected(function)
+        methods[f"__i{python}__"] = _operator(conversion.in_place(name, function))
+    for name in _COMPARISONS:
+        methods[f"__{name}__"] = _operator(FUNCTIONS[name])
+    for python, name in _UNARY.items():
+        methods[f"__{python}__"] = FUNCTIONS[name]
+    methods["__pos__"] = lambda self: self
+    methods["__repr__"] = printing.tensor_text
+    for name, method in methods.items():
+        setattr(Tensor, name, method)
+    for family in (shape, conversion):
+        for name, getter in family.PROPERTIES.items():
+            setattr(Tensor, name, property(getter))
+    Tensor.__array_priority__ = 1000  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def result_type(tensor1: Any, tensor2: Any) -> DType:
+    """The element type of tensor1 + tensor2."""
+    return elementwise.common_dtype(tensor1, tensor2)
+
+
+install()
+
+__all__ = ["FUNCTIONS", "Tensor", "result_type"]

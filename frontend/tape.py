@@ -1,0 +1,213 @@
+"""The tape of eager execution: what each recorded operation saves for its gradient.
+
+A node holds the op class, its attributes, the operands with the versions they had, and where each operand came from.
+Gradients themselves are computed in `autograd`, by the same rules that differentiate compiled programs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..dialects.hl import HLOp
+from ..dialects.hl import elementwise as e
+from ..dialects.hl import reduction as r
+from ..dialects.hl import shape as s
+from ..dialects.types import TensorSpec
+from ..runtime.storage import Storage
+from . import grad_mode, guards
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+    from .views import View
+
+VALUE_FREE: frozenset[type[HLOp]] = frozenset(
+    (
+        *(e.AddOp, e.SubOp, e.NegOp, e.CastOp),
+        *(s.BroadcastOp, s.ReshapeOp, s.TransposeOp, s.SliceOp, s.PadOp, s.ConcatOp, s.ReverseOp),
+        r.ReduceSumOp,
+    )
+)
+"""Ops whose gradient asks for no operand's or result's values: nothing is kept for them."""
+
+NAMES: dict[str, str] = {
+    "matmul": "Mm",
+    "reduce_sum": "Sum",
+    "reduce_max": "Amax",
+    "reduce_min": "Amin",
+    "reduce_prod": "Prod",
+}
+"""Where PyTorch's name for a node differs from the op's, in camel case."""
+
+Edge: TypeAlias = "tuple[Node, int] | Tensor"
+_sequence = itertools.count(1)
+
+
+class Node:
+    """A recorded operation, or anything else that has a backward."""
+
+    __slots__ = ("__weakref__", "edges", "hooks", "name", "output_specs", "retained", "sequence")
+
+    def __init__(self, name: str, edges: Sequence[Edge | None], output_specs: Sequence[TensorSpec]) -> None:
+        self.name = name
+        self.edges = edges
+        """Per operand: the (node, index) that made it, the tensor itself for a leaf, None where no gradient is due."""
+        self.output_specs = output_specs
+        self.sequence = next(_sequence)
+        self.hooks: list[tuple[int, Callable[[Tensor], Tensor | None]]] | None = None
+        """(index, hook): called with the gradient of that output, may return another one."""
+        self.retained: dict[int, Any] | None = None
+        """Outputs, by index and weakly, whose gradient is kept in their `grad`."""
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """Where the operands came from, as PyTorch shows it."""
+        return tuple(edge if isinstance(edge, tuple) else (None, 0) for edge in self.edges)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+class OpNode(Node):
+    """An hl op. Operands and results are kept with their versions, until they have been used."""
+
+    __slots__ = ("attributes", "op", "operands", "results", "specs", "versions")
+
+    def __init__(
+        self,
+        op: type[HLOp],
+        attributes: Mapping[str, Any],
+        operands: Sequence[Tensor],
+        results: Sequence[Tensor],
+        edges: Sequence[Edge | None],
+    ) -> None:
+        super().__init__(_node_name(op), edges, [t._spec for t in results])
+        self.op = op
+        self.attributes = attributes
+        self.specs = [t._spec for t in operands]
+        self.operands: Sequence[Tensor] | None = None
+        self.results: Sequence[tuple[Storage, TensorSpec, View | None]] | None = None
+        self.versions: Sequence[int] = ()
+        if op not in VALUE_FREE:
+            self.operands = operands
+            # Not the tensors themselves: they refer to this node, and the circle would keep the bytes alive.
+            self.results = [(t._storage, t._spec, t._view) for t in results]
+            self.versions = [t._storage.version for t in operands] + [t._storage.version for t in results]
+
+
+class CustomNode(Node):
+    """A node with a backward of its own: gradients of the outputs in (None where there is none), of the inputs out."""
+
+    __slots__ = ("backward",)
+
+    def __init__(
+        self,
+        name: str,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+        backward: Callable[[Sequence[Tensor | None]], Sequence[Tensor | None]],
+    ) -> None:
+        super().__init__(name, [edge_of(t) for t in inputs], [t._spec for t in outputs])
+        self.backward: Callable[[Sequence[Tensor | None]], Sequence[Tensor | None]] | None = backward
+        attach(self, outputs)
+
+
+TRACED = Node("TracedBackward", (), ())
+"""The node of every value inside a trace that a gradient can flow through; the trace itself knows the graph."""
+
+_names: dict[type[HLOp], str] = {}
+
+
+def _node_name(op: type[HLOp]) -> str:
+    found = _names.get(op)
+    if found is None:
+        name = op.name.removeprefix("hl.")
+        camel = NAMES.get(name) or "".join(part.capitalize() for part in name.split("_"))
+        found = _names[op] = f"{camel}Backward0"
+    return found
+
+
+def edge_of(t: Tensor) -> Edge | None:
+    """Where a gradient for this tensor goes."""
+    if t._base is not None:
+        sync(t)
+    if not t._requires_grad:
+        return None
+    return t if t._node is None else (t._node, t._index)
+
+
+def attach(node: Node, outputs: Sequence[Tensor]) -> None:
+    """Makes these tensors the outputs of the node."""
+    for index, t in enumerate(outputs):
+        if t._spec.dtype.kind == "float":
+            t._node = node
+            t._index = index
+            t._requires_grad = True
+
+
+def record(
+    op: type[HLOp], attributes: Mapping[str, Any], operands: Sequence[Tensor], results: Sequence[Tensor]
+) -> None:
+    """Records an op that was run, where one of its operands asks for it."""
+    for t in operands:
+        if t._base is not None:
+            sync(t)
+        if t._requires_grad:
+            attach(OpNode(op, attributes, operands, results, [edge_of(x) for x in operands]), results)
+            return
+
+
+def sync(t: Tensor) -> None:
+    """Brings the history of a differentiable view up to date with writes to what it is a view of."""
+    base = t._base
+    assert base is not None
+    if t._history == base._history:
+        return
+    from .views import replayed
+
+    before = grad_mode.switch(True)
+    try:
+        fresh = replayed(base, t._view)
+    finally:
+        grad_mode.switch(before)
+    t._node, t._index, t._requires_grad = fresh._node, fresh._index, fresh._requires_grad
+    t._history = base._history
+
+
+def set_requires_grad(t: Tensor, value: bool) -> None:
+    """What assigning `requires_grad` does."""
+    if t._base is not None:
+        sync(t)
+    value = bool(value)
+    if t._node is not None:
+        if not value:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+            )
+        return
+    if value and t._spec.dtype.kind != "float":
+        raise RuntimeError("only Tensors of floating point dtype can require gradients")
+    if value != t._requires_grad:
+        t._requires_grad = value
+        t._base = None
+        t._history += 1
+        guards.bump()
+
+
+def check_grad(t: Tensor, grad: Any) -> None:
+    """Raises unless `grad` may be assigned to `t.grad`."""
+    if grad is None:
+        return
+    if not hasattr(grad, "_storage"):
+        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(grad).__name__}")
+    if grad._spec.shape != t._spec.shape:
+        raise RuntimeError(
+            f"assigned grad has data of a different size: expected {list(t._spec.shape)}, got {list(grad._spec.shape)}"
+        )
+    if grad._spec.dtype is not t._spec.dtype:
+        raise RuntimeError(f"assigned grad has data of a different type: expected {t.dtype}, got {grad.dtype}")
+
+
+__all__ = ["TRACED", "CustomNode", "Edge", "Node", "OpNode", "attach", "edge_of", "record", "sync"]

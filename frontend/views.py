@@ -1,0 +1,308 @@
+"""Views, and writing through them: the one mechanism behind in-place operations, eager and traced.
+
+A view is a chain of hl ops over a base. Reading replays the chain: in eager mode the composed strides give a numpy view
+of the base's bytes; in a trace the ops are emitted. Writing runs the chain backwards:
+
+    y = x.transpose(0, 1)[2]      y.fill_(0)
+
+    y' = 0                                             the new value of the last step
+    t' = select(where slice 2 lies, pad(y'), t)        through [2]          t = transpose(x)
+    x' = transpose(t')                                 through transpose
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..dialects.hl import HLOp
+from ..dialects.hl import shape as s
+from ..dialects.types import TensorSpec, i1
+from . import dispatch, grad_mode, tape
+from .errors import runtime_error
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+Layout = tuple[tuple[int, ...], int]
+"""Strides and offset, in elements of the base."""
+
+
+class View:
+    """One step of a chain: an op over the step before, or over the base itself."""
+
+    __slots__ = ("attributes", "contiguous", "layout", "numpy_args", "op", "parent", "spec")
+
+    def __init__(
+        self, parent: View | None, op: type[HLOp], attributes: Mapping[str, Any], spec: TensorSpec, layout: Layout
+    ) -> None:
+        self.parent = parent
+        self.op = op
+        self.attributes = attributes
+        self.spec = spec
+        self.layout = layout
+        self.contiguous = all(n == 1 or a == b for n, a, b in zip(spec.shape, layout[0], row_major(spec.shape)))
+        size = spec.dtype.itemsize
+        self.numpy_args = (layout[1] * size, tuple(stride * size for stride in layout[0]))
+
+    def array(self, base: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """The viewed elements of the base's bytes."""
+        if base.size == 0 or 0 in self.spec.shape:
+            return np.empty(self.spec.shape, self.spec.dtype.numpy)
+        offset, strides = self.numpy_args
+        return np.ndarray(self.spec.shape, self.spec.dtype.numpy, base, offset, strides)
+
+
+def row_major(shape: Sequence[int]) -> tuple[int, ...]:
+    """The strides of a contiguous tensor, in elements."""
+    strides: list[int] = []
+    step = 1
+    for extent in reversed(shape):
+        strides.append(step)
+        step *= max(extent, 1)
+    return tuple(reversed(strides))
+
+
+# One rule a view op: shape and layout of the operand, attributes -> layout of the result; None where it cannot alias.
+
+
+def _transpose(shape: tuple[int, ...], layout: Layout, *, permutation: tuple[int, ...]) -> Layout:
+    strides, offset = layout
+    return tuple(strides[d] for d in permutation), offset
+
+
+def _slice(
+    shape: tuple[int, ...], layout: Layout, *, start: tuple[int, ...], stop: tuple[int, ...], step: tuple[int, ...]
+) -> Layout:
+    strides, offset = layout
+    return tuple(a * b for a, b in zip(strides, step)), offset + sum(a * b for a, b in zip(strides, start))
+
+
+def _broadcast(old: tuple[int, ...], layout: Layout, *, shape: tuple[int, ...], dimensions: tuple[int, ...]) -> Layout:
+    strides, offset = layout
+    new = [0] * len(shape)
+    for d, extent, stride in zip(dimensions, old, strides):
+        new[d] = stride if extent == shape[d] else 0
+    return tuple(new), offset
+
+
+def _reshape(old: tuple[int, ...], layout: Layout, *, shape: tuple[int, ...]) -> Layout | None:
+    """Splits and joins dimensions within runs that lie evenly in memory, as PyTorch decides it."""
+    strides, offset = layout
+    if 0 in old or not old:
+        return row_major(shape), offset
+    new = [0] * len(shape)
+    at = len(shape) - 1
+    unit, covered, filled = strides[-1], 1, 1
+    for d in reversed(range(len(old))):
+        covered *= old[d]
+        if d and (old[d - 1] == 1 or strides[d - 1] == covered * unit):
+            continue
+        while at >= 0 and (filled < covered or shape[at] == 1):
+            new[at] = filled * unit
+            filled *= shape[at]
+            at -= 1
+        if filled != covered:
+            return None
+        if d:
+            unit, covered, filled = strides[d - 1], 1, 1
+    return (tuple(new), offset) if at < 0 else None
+
+
+LAYOUT: dict[type[HLOp], Callable[..., Layout | None]] = {
+    s.TransposeOp: _transpose,
+    s.SliceOp: _slice,
+    s.BroadcastOp: _broadcast,
+    s.ReshapeOp: _reshape,
+}
+"""The ops whose result is a view."""
+
+_views: dict[Any, View | None] = {}
+
+
+def view_of(base: TensorSpec, parent: View | None, op: type[HLOp], attributes: Mapping[str, Any]) -> View | None:
+    """The chain with one more step; None where the result cannot share memory. Raises ShapeError."""
+    key = (base if parent is None else parent, op, *attributes.values())
+    try:
+        return _views[key]
+    except KeyError:
+        pass
+    source = base if parent is None else parent.spec
+    layout = (row_major(base.shape), 0) if parent is None else parent.layout
+    (spec,) = op.infer(source, **attributes)
+    new = LAYOUT[op](source.shape, layout, **attributes)
+    found = None if new is None else View(parent, op, attributes, spec, new)
+    if len(_views) > 8192:
+        _views.clear()
+    _views[key] = found
+    return found
+
+
+def replayed(base: Tensor, view: View | None) -> Tensor:
+    """The part of a chain that lies beyond `base`, applied to it (or to anything of the base's spec)."""
+    return replay(base, base._view, view)
+
+
+def replay(x: Tensor, origin: View | None, view: View | None) -> Tensor:
+    if view is origin or view is None:
+        return x
+    return dispatch.apply(view.op, (replay(x, origin, view.parent),), view.attributes)[0]
+
+
+# Writing
+
+
+def _write_slice(old: Tensor, new: Tensor, view: View) -> Tensor:
+    start, stop, step = view.attributes["start"], view.attributes["stop"], view.attributes["step"]
+    shape = old._spec.shape
+    if all(a == 0 and b == n and c == 1 for a, b, c, n in zip(start, stop, step, shape)):
+        return new
+    if 0 in new._spec.shape:
+        return old
+    last = [a + (n - 1) * c for a, c, n in zip(start, step, new._spec.shape)]
+    around = {
+        "low": start,
+        "high": tuple(n - 1 - z for n, z in zip(shape, last)),
+        "interior": tuple(c - 1 for c in step),
+    }
+    b = dispatch.builder
+    inside = b.pad(b.constant(True, new._spec.shape, i1), value=False, **around)
+    zero = 0.0 if new._spec.dtype.kind == "float" else 0
+    return b.select(inside, b.pad(new, value=zero, **around), old)
+
+
+def _write_transpose(old: Tensor, new: Tensor, view: View) -> Tensor:
+    inverse = np.argsort(view.attributes["permutation"]).tolist()
+    return dispatch.builder.transpose(new, tuple(inverse))
+
+
+def _write_reshape(old: Tensor, new: Tensor, view: View) -> Tensor:
+    return dispatch.builder.reshape(new, old._spec.shape)
+
+
+def _write_broadcast(old: Tensor, new: Tensor, view: View) -> Tensor:
+    if old._spec.shape == new._spec.shape:
+        return new
+    if old.numel() == new.numel():
+        return dispatch.builder.reshape(new, old._spec.shape)
+    raise runtime_error(
+        "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+        "Please clone() the tensor before performing the operation."
+    )
+
+
+WRITE: dict[type[HLOp], Callable[[Tensor, Tensor, View], Tensor]] = {
+    s.SliceOp: _write_slice,
+    s.TransposeOp: _write_transpose,
+    s.ReshapeOp: _write_reshape,
+    s.BroadcastOp: _write_broadcast,
+}
+"""op -> the operand's new value, from its old one and the new value of the op's result."""
+
+
+def written(base: Tensor, origin: View | None, view: View | None, new: Tensor) -> Tensor:
+    """The new value of `base` after `new` was written to the view that the steps beyond `origin` make of it."""
+    if view is origin or view is None:
+        return new
+    old = replay(base, origin, view.parent)
+    return written(base, origin, view.parent, WRITE[view.op](old, new, view))
+
+
+def check_in_place(t: Tensor) -> None:
+    """Raises where a tensor may not be written to: a leaf that gradients are taken of, while recording."""
+    if not grad_mode.enabled:
+        return
+    if t._base is not None:
+        tape.sync(t)
+        if t._base._requires_grad and t._base._node is None:
+            raise runtime_error("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+    elif t._requires_grad and t._node is None:
+        raise runtime_error("a leaf Variable that requires grad is being used in an in-place operation.")
+
+
+def write(t: Tensor, new: Tensor) -> Tensor:
+    """Replaces the values of a tensor, of its base and so of all other views. Shape and dtype are equal already."""
+    check_in_place(t)
+    if dispatch.current_trace is not None:
+        _write_traced(t, new)
+    else:
+        _write_eager(t, new)
+    return t
+
+
+def _write_traced(t: Tensor, new: Tensor) -> None:
+    from .tensor import wrap
+
+    trace = dispatch.current_trace
+    assert trace is not None
+    storage = t._storage
+    whole = written(wrap(storage, storage.spec), None, t._view, new)
+    trace.write(storage, dispatch.value_of(trace, whole))
+    if grad_mode.enabled:
+        root = t if t._base is None else t._base
+        if new._requires_grad and not root._requires_grad:
+            if root._storage.array is not None:
+                history = (root._node, root._index, root._requires_grad)
+                trace.on_end(lambda: _rebase(root, *history))
+            _rebase(root, tape.TRACED, 0, True)
+
+
+def _write_eager(t: Tensor, new: Tensor) -> None:
+    storage = t._storage
+    target = dispatch.array_of(t)
+    if t._view is not None and 0 in t._view.layout[0]:
+        _check_overlap(t)
+    recorded = grad_mode.enabled and (new.requires_grad or t.requires_grad)
+    np.copyto(target, dispatch.array_of(new))
+    storage.version += 1
+    if not recorded:
+        return
+    if t._base is None:
+        if new._requires_grad and new._node is None:
+            new = identity(new)
+        _rebase(t, new._node, new._index, new._requires_grad)
+        return
+    root, view = t._base, t._view
+    origin = root._view
+
+    def backward(gradients: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+        (ct,) = gradients
+        assert ct is not None
+        part = replay(ct, origin, view)
+        zeros = dispatch.builder.constant(0.0, part._spec.shape, part._spec.dtype)
+        return written(ct, origin, view, zeros), part
+
+    from .tensor import alias
+
+    output = alias(root)
+    node = tape.CustomNode("CopySlices", (root, new), (output,), backward)
+    _rebase(root, node, 0, True)
+
+
+def _check_overlap(t: Tensor) -> None:
+    for extent, stride in zip(t._spec.shape, t._view.layout[0] if t._view else ()):
+        if stride == 0 and extent > 1:
+            raise runtime_error(
+                "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+                "location. Please clone() the tensor before performing the operation."
+            )
+
+
+def _rebase(root: Tensor, node: tape.Node | None, index: int, requires_grad: bool) -> None:
+    """Gives a tensor, and with it its differentiable views, a new history."""
+    root._node, root._index, root._requires_grad = node, index, requires_grad
+    root._history += 1
+
+
+def identity(x: Tensor, name: str = "CloneBackward0") -> Tensor:
+    """The same bytes under a node of its own that passes gradients on."""
+    from .tensor import wrap
+
+    new = wrap(x._storage, x._spec, x._view)
+    tape.CustomNode(name, (x,), (new,), tuple)
+    return new
+
+
+__all__ = ["LAYOUT", "View", "identity", "replayed", "view_of", "write", "written"]
