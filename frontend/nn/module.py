@@ -155,9 +155,9 @@ class Module(Registry):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drops the gradients of all parameters, or fills them with zeros."""
         for parameter in self.parameters():
-            if parameter.grad is None or set_to_none:
+            if set_to_none:
                 parameter.grad = None
-            else:
+            elif parameter.grad is not None:
                 with no_grad():
                     parameter.grad.zero_()
 

@@ -1,1 +1,5 @@
 """Helpers around training: torch.utils."""
+
+from . import data
+
+__all__ = ["data"]

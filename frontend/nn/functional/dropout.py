@@ -45,7 +45,7 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
         return input * 0.0
     low = -SELU_ALPHA * SELU_SCALE
     scale = 1.0 / math.sqrt((low * low * p + 1) * (1 - p))
-    keep = random.bernoulli_mask(input.shape, 1.0 - p)
+    keep = random.keep_mask(input.shape, 1.0 - p)
     return input.where(keep, low) * scale - low * p * scale
 
 
@@ -57,7 +57,7 @@ def _check(p: float) -> None:
 def _drop(input: Tensor, mask_shape: tuple[int, ...], p: float) -> Tensor:
     if p == 1:
         return input * 0.0
-    keep = random.bernoulli_mask(mask_shape, 1.0 - p)
+    keep = random.keep_mask(mask_shape, 1.0 - p)
     return (input * (1.0 / (1.0 - p))).where(keep, 0.0)
 
 

@@ -1,0 +1,57 @@
+# make demo    an environment, the package, and a classifier trained on real images through every level
+# make test    an environment, the package, all tests that need no GPU
+# make check   format, lint, strict types
+# make bench   training-step times; BENCH=path/to/compare.py PEERS="torch=python ..." puts other frameworks beside
+# make golden  the numbers that tests compare with; GOLDEN_PYTHON must have torch
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYROOT := .pyroot/irtool
+PACKAGES := codegen dialects frontend passes runtime tools
+BENCH ?=
+PEERS ?=
+GOLDEN_PYTHON ?= $(PYTHON)
+
+.PHONY: demo test check format bench golden clean
+
+demo: $(STAMP)
+	$(BIN)/python examples/digits.py
+
+test: $(STAMP)
+	$(BIN)/python -m pytest tests
+	$(BIN)/lit -q tests/ir
+
+check: $(STAMP) $(PYROOT)/__init__.py
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)
+ifeq ($(BENCH),)
+	@echo "make bench BENCH=path/to/compare.py [PEERS='torch=path/to/python ...']"; exit 2
+else
+	$(BIN)/python $(BENCH) irtool=$(abspath $(BIN)/python) $(PEERS)
+endif
+
+golden:
+	$(GOLDEN_PYTHON) tests/golden/make_golden.py
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+# Type checkers do not follow the mapping of the root to the package: they see it through links. Nothing at run time does.
+$(PYROOT)/__init__.py: Makefile
+	mkdir -p $(PYROOT)
+	for name in $(PACKAGES) py.typed; do ln -sfn ../../$$name $(PYROOT)/$$name; done
+	ln -sfn ../../__init__.py $@
+
+clean:
+	rm -rf $(VENV) .pyroot build dist *.egg-info .pytest_cache .ruff_cache

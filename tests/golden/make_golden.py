@@ -1,0 +1,45 @@
+"""Makes golden.json with PyTorch: `make golden GOLDEN_PYTHON=python-with-torch`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import cases
+import torch
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    golden: dict[str, Any] = {
+        "torch": torch.__version__,
+        "mlp_losses": {name: cases.mlp_losses(torch, name) for name in cases.MLP_OPTIMIZERS},
+        "optimizers": {name: cases.optimizer_values(torch, name) for name in cases.OPTIMIZERS},
+        "schedules": {name: cases.schedule(torch, name) for name in cases.SCHEDULES},
+        "functions": {name: cases.function(torch, name) for name in cases.FUNCTIONS},
+    }
+    sections = ",\n".join(
+        f"{json.dumps(key)}: "
+        + ("{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(rounded(v))}" for k, v in part.items()) + "\n}"
+           if isinstance(part, dict) else json.dumps(part))
+        for key, part in golden.items()
+    )  # fmt: skip
+    (HERE / "golden.json").write_text("{\n" + sections + "\n}\n")
+    print(f"wrote {HERE / 'golden.json'}", file=sys.stderr)
+
+
+def rounded(value: Any) -> Any:
+    """Nine significant digits: all that float32 has."""
+    if isinstance(value, float):
+        return float(f"{value:.9g}")
+    if isinstance(value, dict):
+        return {k: rounded(v) for k, v in value.items()}
+    return [rounded(v) for v in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    main()

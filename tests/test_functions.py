@@ -1,0 +1,89 @@
+"""Activations and losses against PyTorch's values and gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import irtool
+import irtool.nn.functional as F
+import numpy as np
+import pytest
+from golden import GOLDEN, cases
+
+RELATIVE, ABSOLUTE = 1e-5, 5e-6
+
+
+def check(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    np.testing.assert_allclose(found["value"], expected["value"], RELATIVE, ABSOLUTE)
+    assert set(found["grads"]) == set(expected["grads"])
+    for name, gradient in expected["grads"].items():
+        np.testing.assert_allclose(found["grads"][name], gradient, RELATIVE, ABSOLUTE, err_msg=f"gradient of {name}")
+
+
+@pytest.mark.parametrize("name", list(cases.FUNCTIONS))
+def test_values_and_gradients_are_those_of_pytorch(name: str) -> None:
+    check(cases.function(irtool, name), GOLDEN["functions"][name])
+
+
+def test_every_function_has_golden_numbers() -> None:
+    tested = {constant for call in cases.FUNCTIONS.values() for constant in call.__code__.co_names}
+    random = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"}
+    trivial = {"sigmoid", "tanh", "bilinear"}
+    assert set(F.__all__) - tested <= random | trivial
+
+
+@pytest.mark.parametrize("name", ["relu", "elu", "hardtanh", "silu", "leaky_relu"])
+def test_inplace_writes_into_the_input(name: str) -> None:
+    x = irtool.tensor([-1.0, 0.5, 2.0], requires_grad=True)
+    plain = getattr(F, name)(x)
+    y = x * 1.0
+    result = getattr(F, name)(y, inplace=True)
+    assert result is y
+    assert y.tolist() == plain.tolist()
+    (gradient,) = irtool.autograd.grad(plain.sum(), x)
+    y.sum().backward()
+    assert x.grad.tolist() == gradient.tolist()
+
+
+def test_cross_entropy_refuses_wrong_targets() -> None:
+    x = irtool.zeros(3, 4)
+    with pytest.raises(ValueError, match=r"Expected input batch_size \(3\) to match target batch_size \(2\)"):
+        F.cross_entropy(x, irtool.tensor([0, 1]))
+    with pytest.raises(IndexError, match=r"Target 4 is out of bounds"):
+        F.cross_entropy(x, irtool.tensor([0, 4, 1]))
+    with pytest.raises(RuntimeError, match=r"Expected target size \[3\], got \[3, 1\]"):
+        F.cross_entropy(x, irtool.tensor([[0], [1], [2]]))
+    with pytest.raises(ValueError, match="median is not a valid value for reduction"):
+        F.cross_entropy(x, irtool.tensor([0, 1, 2]), reduction="median")
+
+
+def test_a_loss_warns_of_shapes_that_broadcast() -> None:
+    with pytest.warns(UserWarning, match=r"Using a target size .* that is different to the input size"):
+        F.mse_loss(irtool.zeros(3, 1), irtool.zeros(3))
+
+
+def test_dropout_keeps_the_mean_and_its_mask_in_backward() -> None:
+    irtool.manual_seed(0)
+    x = irtool.ones(200, 50, requires_grad=True)
+    y = F.dropout(x, 0.25)
+    values = y.detach().numpy()
+    assert set(np.unique(values)) == {0.0, np.float32(1 / 0.75)}
+    assert abs(values.mean() - 1) < 0.02
+    y.sum().backward()
+    assert (x.grad == y).all().item()
+    assert not (F.dropout(x, 0.25) == y).all().item()
+    assert F.dropout(x, 0.25, training=False) is x
+    assert F.dropout(x, 1.0).sum().item() == 0
+
+
+def test_dropout2d_drops_whole_channels() -> None:
+    irtool.manual_seed(0)
+    y = F.dropout2d(irtool.ones(8, 16, 3, 3), 0.5).numpy()
+    assert set(y.reshape(-1, 9).sum(1).tolist()) == {0.0, 18.0}
+
+
+def test_alpha_dropout_keeps_mean_and_deviation() -> None:
+    irtool.manual_seed(0)
+    y = F.alpha_dropout(irtool.randn(400, 100), 0.3, training=True).numpy()
+    assert abs(y.mean()) < 0.03
+    assert abs(y.std() - 1) < 0.03
