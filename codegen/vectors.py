@@ -16,6 +16,7 @@ REDUCTIONS = {
     "maxsi": ("largest", "max"), "minsi": ("smallest", "min"),
     "maximumf": ("largest", "max"), "minimumf": ("smallest", "min"),
     "maxnumf": ("largest_num", "maxnum"), "minnumf": ("smallest_num", "minnum"),
+    "maxui": ("largest", "max"), "minui": ("smallest", "min"),
 }  # fmt: skip
 """By kind: the primitive for a vector, and the operator or function for the accumulator."""
 
@@ -81,6 +82,8 @@ def print_reduction(p: Printer, op: vector.ReductionOp) -> None:
         raise CodegenError(f"no C for vector.reduction <{kind}> of {type_}")
     if scalar_type(element(type_)) == "u8" and kind in ("maxsi", "minsi"):
         raise CodegenError(f"no C for vector.reduction <{kind}> of {type_}: bytes are unsigned")
+    if scalar_type(element(type_)) != "u8" and kind in ("maxui", "minui"):
+        raise CodegenError(f"no C for vector.reduction <{kind}> of {type_}: only bytes are unsigned")
     name, combine = REDUCTIONS[kind]
     reduced = call(f"{name}_{c_type(type_)}", p.vector(op.vector))
     if is_mask(type_):

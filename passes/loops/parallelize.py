@@ -83,6 +83,7 @@ class _Kernel:
         self.team = Team(self.constants)
 
     def run(self) -> None:
+        self.raise_setup()
         pending: list[_Unit] = []
         section: scf.IfOp | None = None
         for unit in _units(list(self.block.ops)):
@@ -102,6 +103,18 @@ class _Kernel:
                 pending = []
             pending.append(unit)
             del end
+
+    def raise_setup(self) -> None:
+        """Moves constants, buffers and views to the top, where all that follows sees them."""
+        setup = [op for op in self.block.ops if _is_setup(op)]
+        for op in setup:
+            op.detach()
+        first = self.block.first_op
+        assert first is not None
+        setup.sort(key=lambda op: not isinstance(op, arith.ConstantOp))
+        for op in setup:
+            self.block.insert_op_before(op, first)
+        self.constants.last = next((op for op in reversed(setup) if isinstance(op, arith.ConstantOp)), None)
 
     def classify(self, unit: _Unit) -> None:
         unit.accesses = accesses(unit.ops)

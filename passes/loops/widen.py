@@ -21,6 +21,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.irdl import IRDLOperation
 
 from ...dialects import vectorx
+from ...dialects.spmd import BarrierOp
 from .build import Emitter, constant_value, static_range, vector_type
 from .vector_plan import Plan, Reduction
 
@@ -41,19 +42,27 @@ def vectorize_loop(plan: Plan, emitter: Emitter, lanes: int) -> None:
             new.name_hint = old.name_hint
             old.replace_all_uses_with(new)
     else:
-        _emit_strips(plan, _Values(plan, emitter, lanes), emitter, [])
+        values = _Values(plan, emitter, lanes)
+        _emit_strips(plan, values, emitter, [])
+        values.close()
     loop.detach()
     loop.erase()
 
 
 class _Values:
-    """Vector forms of what is made outside of the loop: shared by all copies of the body."""
+    """Vector forms of what is made outside of the loop: shared by all copies of the body, in front of them all."""
 
     def __init__(self, plan: Plan, emitter: Emitter, lanes: int) -> None:
         self.plan = plan
-        self.emitter = emitter
+        self.marker = emitter.create(BarrierOp, [])
+        self.emitter = emitter.inside(emitter.block, self.marker)
         self.lanes = lanes
         self.broadcasts: dict[SSAValue, SSAValue] = {}
+
+    def close(self) -> None:
+        """To be called when all is emitted."""
+        self.marker.detach()
+        self.marker.erase()
 
     def broadcast(self, value: SSAValue) -> SSAValue:
         found = self.broadcasts.get(value)
@@ -68,7 +77,7 @@ def _emit_strips(plan: Plan, values: _Values, emitter: Emitter, carried: list[SS
     """The innermost loop in strips of `lanes`, then its end; returns what it carries, as vectors."""
     loop, lanes = plan.innermost, values.lanes
     step = emitter.index(lanes)
-    lower, upper = _scalar(values, loop.lb), _scalar(values, loop.ub)
+    lower, upper = loop.lb, loop.ub
     known = static_range(loop)
     if known is not None:
         full = emitter.index(known[0] + (known[1] - known[0]) // lanes * lanes)
@@ -90,10 +99,6 @@ def _emit_strips(plan: Plan, values: _Values, emitter: Emitter, carried: list[SS
         mask = emitter.op(vector.CreateMaskOp, emitter.index(rest), type=vector_type(lanes, i1))
         return _Copy(values, emitter, full, carried, mask).run(plan.innermost.body.block)
     return _dynamic_rest(plan, values, emitter, carried, full, upper, step)
-
-
-def _scalar(values: _Values, value: SSAValue) -> SSAValue:
-    return value
 
 
 def _is_whole(loop: scf.ForOp, lanes: int) -> bool:
@@ -230,7 +235,8 @@ def _emit_reduction(plan: Plan, emitter: Emitter, lanes: int) -> list[SSAValue]:
         values.broadcast(emitter.constants.scalar(initial.type, reduction.neutral))
         for initial, reduction in zip(loop.iter_args, plan.reductions, strict=True)
     ]
-    results = _chain(plan, plan.loop, values, emitter, carried, {})
+    results = _chain(plan, plan.loop, values, emitter, carried)
+    values.close()
     final: list[SSAValue] = []
     for initial, reduction, partial in zip(loop.iter_args, plan.reductions, results, strict=True):
         kind = vector.CombiningKindAttr(vector.CombiningKindFlag(reduction.kind))
@@ -250,14 +256,13 @@ def _chain(
     values: _Values,
     emitter: Emitter,
     carried: list[SSAValue],
-    scalars: dict[SSAValue, SSAValue],
 ) -> list[SSAValue]:
-    """Loops around the innermost one stay, carrying vectors; their other operations are copied."""
+    """Loops around the innermost one stay, carrying vectors; their other operations move along."""
     if loop is plan.innermost:
-        for old, new in scalars.items():
-            old.replace_all_uses_with(new)
         inner_values = _Values(plan, emitter, values.lanes)
-        return _emit_strips(plan, inner_values, emitter, carried)
+        results = _emit_strips(plan, inner_values, emitter, carried)
+        inner_values.close()
+        return results
     new = emitter.loop(loop.lb, loop.ub, loop.step, carried)
     new.body.block.args[0].name_hint = loop.body.block.args[0].name_hint
     loop.body.block.args[0].replace_all_uses_with(new.body.block.args[0])
@@ -265,7 +270,7 @@ def _chain(
     results: list[SSAValue] = []
     for op in list(loop.body.block.ops):
         if isinstance(op, scf.ForOp):
-            results = _chain(plan, op, values, inside, list(new.body.block.args[1:]), scalars)
+            results = _chain(plan, op, values, inside, list(new.body.block.args[1:]))
         elif not isinstance(op, scf.YieldOp):
             op.detach()
             inside.insert(op)

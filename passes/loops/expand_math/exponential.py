@@ -59,7 +59,7 @@ def exp2(x: Expr) -> Expr:
 
 def expm1(x: Expr) -> Expr:
     """2^n (e^r - 1) + (2^n - 1); halves of the terms keep 2^128 in range."""
-    n, r = reduce_exp(clamp(x, -20.0, 90.0))
+    n, r = reduce_exp(clamp(x, -20.0, 89.0))
     small = fma(polynomial(r, EXPM1), r * r, r)
     half = power_of_two(n - 1)
     result = 2.0 * fma(small, half, half - 0.5)

@@ -10,25 +10,25 @@ from xdsl.dialects import arith
 
 from .expr import F32, F64, I32, I64, Expr, select
 
-# The bits of 2/pi behind the point, 32 at a time, with a word of zeros in front.
-WORDS = (0x00000000, 0xA2F9836E, 0x4E441529, 0xFC2757D1, 0xF534DDC0, 0xDB629599, 0x3C439041)
+# The bits of 2/pi behind the point, 32 at a time.
+WORDS = (0xA2F9836E, 0x4E441529, 0xFC2757D1, 0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB)
 HALF_PI = 1.5707963267948966
 
 
 def payne_hanek(x: Expr) -> tuple[Expr, Expr]:
-    """(n modulo 4, r) with x = n pi/2 + r, for finite |x| >= 2^24."""
+    """(n modulo 4, r) with x = n pi/2 + r, for finite |x| >= 2^26."""
     bits = x.bits()
     m = ((bits & 0x7FFFFF) | 0x800000).to(I64)
-    # x = m 2^(shift): `shift` bits of 2/pi make whole numbers of m; of those all but the last two are whole turns.
-    shift = ((bits >> 23) & 0xFF) - 150
-    first = shift >> 5
-    within = (shift & 31).to(I64)
+    # x = m 2^shift, so in m 2/pi the first `shift` bits of 2/pi count wholes; all but the last two of them whole turns.
+    start = ((bits >> 23) & 0xFF) - 152
+    first = start >> 5
+    within = (start & 31).to(I64)
 
     def word(k: int) -> Expr:
         """Word first + k, by choice among the constants."""
         found = m.same(WORDS[k])
-        for start in range(1, 4):
-            found = select(first.equals(start), m.same(WORDS[start + k]), found)
+        for skipped in range(1, 4):
+            found = select(first.equals(skipped), m.same(WORDS[skipped + k]), found)
         return found
 
     def window(a: Expr, b: Expr) -> Expr:
@@ -36,16 +36,13 @@ def payne_hanek(x: Expr) -> tuple[Expr, Expr]:
         return logical_shift((a << 32) | b, 32 - within) & 0xFFFFFFFF
 
     w0, w1, w2, w3 = (word(k) for k in range(4))
-    high, middle, low = window(w0, w1), window(w1, w2), window(w2, w3)
-    # m * 0.high middle low, modulo 2^32, in units of 2^-64: the top word holds whole numbers, of which 2 bits count.
-    whole = (m * high << 32) + m * middle + logical_shift(m * low, m.same(32))
-    # Round to the nearest whole number, so that the rest is signed.
-    n = (logical_shift(whole, m.same(61)) + 1) >> 1
-    rest = whole - (n << 62)
-    r = rest.to(F64) * (HALF_PI * 2.0**-62)
-    negative = bits < 0
-    r = r.to(F32)
+    # The upper 64 of the 96 bits of the product modulo 4, in units of 2^-62.
+    product = (m * window(w0, w1) << 32) + m * window(w1, w2) + logical_shift(m * window(w2, w3), m.same(32))
+    # Round to the nearest whole number: the rest is signed.
+    n = (logical_shift(product, m.same(61)) + 1) >> 1
+    r = ((product - (n << 62)).to(F64) * (HALF_PI * 2.0**-62)).to(F32)
     n = n.to(I32)
+    negative = bits < 0
     return select(negative, -n, n), select(negative, -r, r)
 
 

@@ -34,7 +34,8 @@ def reduce(x: Expr) -> tuple[Expr, Expr]:
     near = absolute(x) < 268435456.0
     # Where x is large n may not fit; it is not used then.
     quadrant = select(near, n, 0.0).to(I32)
-    return select(near, quadrant, far_n), select(near, r, far_r)
+    r = select(near, r, far_r)
+    return select(near, quadrant, far_n), select(absolute(x) < float("inf"), r, float("nan"))
 
 
 def sin_of_reduced(r: Expr) -> Expr:
@@ -93,10 +94,8 @@ def acos(x: Expr) -> Expr:
     near = a < 0.5
     z = select(near, a * a, square)
     t = asin_of_half(select(near, x, sqrt(square)), z)
-    # pi/2 in two parts, for results near pi/2
-    middle = HALF_PI - (t - 7.549789415861596e-08 * 0.0)
     far = select(x < 0.0, PI - 2.0 * t, 2.0 * t)
-    return select(near, middle, far)
+    return select(near, HALF_PI - t, far)
 
 
 def atan_of_ratio(low: Expr, high: Expr) -> Expr:
@@ -126,7 +125,5 @@ def atan2(y: Expr, x: Expr) -> Expr:
     t = atan_of_ratio(low, high)
     t = select(steep, HALF_PI - t, t)
     t = select(x.bits() < 0, PI - t, t)
-    # A comparison with NaN is false: put it back.
-    t = select((x + y).differs(x + y), x + y, t) if False else t
     nan = x.differs(x) | y.differs(y)
     return select(nan, float("nan"), with_sign(t, y))
