@@ -52,7 +52,8 @@ def _modified(node: Node, spec: Any, version: int, expected: int) -> Exception:
     )
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{name} {list(spec.shape)}], needed by {node.name}, is at version {version}; expected version {expected} instead."
+        f"[{name} {list(spec.shape)}], needed by {node.name}, is at version {version}; expected version {expected} "
+        "instead."
     )
 
 
@@ -343,8 +344,8 @@ def grad(
             found[index] = builder.constant(0.0, x._spec.shape, x._spec.dtype)
         elif gradient is None and not allow_unused:
             raise runtime_error(
-                "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
-                "this is the desired behavior."
+                "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True "
+                "if this is the desired behavior."
             )
     return tuple(found)
 

@@ -338,10 +338,27 @@ def _new(create: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{name: globals()[name] for name in (
-        "arange", "as_tensor", "empty", "empty_like", "eye", "from_numpy", "full", "full_like", "is_tensor", "linspace",
-        "logspace", "ones", "ones_like", "tensor", "zeros", "zeros_like",
-    )},
+    **{
+        f.__name__: f
+        for f in (
+            arange,
+            as_tensor,
+            empty,
+            empty_like,
+            eye,
+            from_numpy,
+            full,
+            full_like,
+            is_tensor,
+            linspace,
+            logspace,
+            ones,
+            ones_like,
+            tensor,
+            zeros,
+            zeros_like,
+        )
+    },
     "asarray": as_tensor,
     "scalar_tensor": tensor,
     "FloatTensor": _typed_constructor(f32),
@@ -350,7 +367,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "IntTensor": _typed_constructor(i32),
     "ByteTensor": _typed_constructor(u8),
     "BoolTensor": _typed_constructor(i1),
-}  # fmt: skip
+}
 METHODS: dict[str, Callable[..., Any]] = {
     "new_zeros": _new(zeros),
     "new_ones": _new(ones),

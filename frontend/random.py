@@ -317,12 +317,25 @@ def _bernoulli_method(self: Tensor, p: float | None = None, *, generator: Genera
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    name: globals()[name]
-    for name in (
-        "bernoulli", "get_rng_state", "initial_seed", "manual_seed", "multinomial", "normal", "rand", "rand_like",
-        "randint", "randint_like", "randn", "randn_like", "randperm", "seed", "set_rng_state",
+    f.__name__: f
+    for f in (
+        bernoulli,
+        get_rng_state,
+        initial_seed,
+        manual_seed,
+        multinomial,
+        normal,
+        rand,
+        rand_like,
+        randint,
+        randint_like,
+        randn,
+        randn_like,
+        randperm,
+        seed,
+        set_rng_state,
     )
-}  # fmt: skip
+}
 METHODS: dict[str, Callable[..., Any]] = {
     "bernoulli": _bernoulli_method,
     "multinomial": multinomial,

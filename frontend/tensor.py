@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
-from typing_extensions import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ..dialects.types import DType, TensorSpec
 from ..runtime.storage import Storage

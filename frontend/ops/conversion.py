@@ -340,10 +340,30 @@ def _rebuild(cls: type[Any], array: np.ndarray[Any, Any], requires_grad: bool, e
 
 
 METHODS: dict[str, Callable[..., Any]] = {
-    **{name: globals()[name] for name in (
-        "clone", "contiguous", "copy_", "detach", "detach_", "fill_", "is_contiguous", "item", "numel", "numpy",
-        "register_hook", "requires_grad_", "retain_grad", "size", "stride", "to", "tolist", "type_as", "zero_",
-    )},
+    **{
+        f.__name__: f
+        for f in (
+            clone,
+            contiguous,
+            copy_,
+            detach,
+            detach_,
+            fill_,
+            is_contiguous,
+            item,
+            numel,
+            numpy,
+            register_hook,
+            requires_grad_,
+            retain_grad,
+            size,
+            stride,
+            to,
+            tolist,
+            type_as,
+            zero_,
+        )
+    },
     "type": type_,
     "backward": backward_,
     "nelement": numel,
@@ -372,7 +392,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__array__": array_protocol,
     "__deepcopy__": _deepcopy,
     "__reduce_ex__": lambda self, protocol: _reduce(self),
-}  # fmt: skip
+}
 PROPERTIES: dict[str, Callable[[Tensor], Any]] = {
     "is_cuda": lambda self: False,
     "is_sparse": lambda self: False,

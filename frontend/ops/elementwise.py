@@ -197,7 +197,10 @@ class Binary(NamedTuple):
     bool_error: str = ""
 
 
-SUB_BOOL = "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
+SUB_BOOL = (
+    "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
+    "instead."
+)
 BINARY: dict[str, Binary] = {
     "add": Binary(e.AddOp, for_bool=e.BitwiseOrOp),
     "sub": Binary(e.SubOp, bool_error=SUB_BOOL),
@@ -552,39 +555,39 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: function for name, function in GENERATED.items() if name != "true_div"},
     **{
-        name: globals()[name]
-        for name in (
-            "acosh",
-            "add",
-            "addcdiv",
-            "addcmul",
-            "asinh",
-            "atanh",
-            "bitwise_not",
-            "bitwise_right_shift",
-            "clamp",
-            "clamp_max",
-            "clamp_min",
-            "div",
-            "erfc",
-            "exp2",
-            "fmod",
-            "frac",
-            "isclose",
-            "isfinite",
-            "isinf",
-            "isnan",
-            "lerp",
-            "logaddexp",
-            "logical_not",
-            "logit",
-            "masked_fill",
-            "nan_to_num",
-            "reciprocal",
-            "rsub",
-            "square",
-            "sub",
-            "where",
+        f.__name__: f
+        for f in (
+            acosh,
+            add,
+            addcdiv,
+            addcmul,
+            asinh,
+            atanh,
+            bitwise_not,
+            bitwise_right_shift,
+            clamp,
+            clamp_max,
+            clamp_min,
+            div,
+            erfc,
+            exp2,
+            fmod,
+            frac,
+            isclose,
+            isfinite,
+            isinf,
+            isnan,
+            lerp,
+            logaddexp,
+            logical_not,
+            logit,
+            masked_fill,
+            nan_to_num,
+            reciprocal,
+            rsub,
+            square,
+            sub,
+            where,
         )
     },
     "pow": pow_,

@@ -67,7 +67,8 @@ def _part(part: Any) -> Any:
     if hasattr(part, "__index__"):
         return part.__index__()
     raise type_error(
-        f"only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {kind.__name__})"
+        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got "
+        f"{kind.__name__})"
     )
 
 
@@ -176,8 +177,8 @@ def _without_masks(x: Tensor, left: list[Any]) -> tuple[Tensor, list[Any]]:
             count = len(part._spec.shape)
             if part._spec.shape != x._spec.shape[d : d + count]:
                 raise index_error(
-                    f"The shape of the mask {list(part._spec.shape)} at index {d} does not match the shape of the indexed "
-                    f"tensor {list(x._spec.shape)} at index {d}"
+                    f"The shape of the mask {list(part._spec.shape)} at index {d} does not match the shape of the "
+                    f"indexed tensor {list(x._spec.shape)} at index {d}"
                 )
             if count == 0:
                 x = x.unsqueeze(d)
@@ -413,8 +414,8 @@ def _check_index(name: str, input: Tensor, dim: int, index: Tensor) -> None:
     for d, (m, n) in enumerate(zip(index._spec.shape, input._spec.shape)):
         if m > n and d != dim:
             raise runtime_error(
-                f"Size does not match at dimension {d} expected index {list(index._spec.shape)} to be no larger than self "
-                f"{list(input._spec.shape)} apart from dimension {dim}"
+                f"Size does not match at dimension {d} expected index {list(index._spec.shape)} to be no larger than "
+                f"self {list(input._spec.shape)} apart from dimension {dim}"
             )
 
 
@@ -597,12 +598,23 @@ def contains(self: Tensor, element: Any) -> bool:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    name: globals()[name]
-    for name in (
-        "gather", "index_add", "index_copy", "index_fill", "index_put", "index_select", "masked_scatter", "masked_select",
-        "nonzero", "scatter", "scatter_add", "take", "take_along_dim",
+    f.__name__: f
+    for f in (
+        gather,
+        index_add,
+        index_copy,
+        index_fill,
+        index_put,
+        index_select,
+        masked_scatter,
+        masked_select,
+        nonzero,
+        scatter,
+        scatter_add,
+        take,
+        take_along_dim,
     )
-}  # fmt: skip
+}
 METHODS: dict[str, Callable[..., Any]] = {
     **FUNCTIONS,
     "__getitem__": getitem,
@@ -611,7 +623,13 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__contains__": contains,
 }
 IN_PLACE = (
-    "index_add", "index_copy", "index_fill", "index_put", "masked_scatter", "scatter", "scatter_add",
-)  # fmt: skip
+    "index_add",
+    "index_copy",
+    "index_fill",
+    "index_put",
+    "masked_scatter",
+    "scatter",
+    "scatter_add",
+)
 
 __all__ = ["FUNCTIONS", "IN_PLACE", "METHODS", "masked_fill", "one_hot", "take_along"]

@@ -10,7 +10,6 @@ from ...dialects.hl import contraction as k
 from ..dispatch import apply, builder
 from ..errors import runtime_error, type_error
 from ..tensor import Tensor
-
 from .elementwise import add, broadcast_shape, expand_to, mul
 from .reductions import FUNCTIONS as REDUCTIONS
 from .reductions import named
@@ -48,7 +47,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     _check_dtypes(input, mat2)
     if len(input._spec.shape) != 3 or len(mat2._spec.shape) != 3:
         raise runtime_error("batch1 must be a 3D tensor")
-    b, m, n = input._spec.shape
+    b, _, n = input._spec.shape
     if mat2._spec.shape[:2] != (b, n):
         raise runtime_error(
             f"Expected size for first two dimensions of batch2 tensor to be: [{b}, {n}] but got: "
@@ -208,7 +207,8 @@ def _contract(a: str, x: Tensor, b: str, y: Tensor, later: str) -> tuple[str, Te
         for c, n in zip(term, operand._spec.shape):
             if size.get(c, 1) not in (1, n) and n != 1:
                 raise runtime_error(
-                    f"einsum(): operands do not broadcast with remapped shapes: subscript {c} has size {n} but was {size[c]}"
+                    f"einsum(): operands do not broadcast with remapped shapes: subscript {c} has size {n} but was "
+                    f"{size[c]}"
                 )
             size[c] = max(size.get(c, 1), n)
     batch = [c for c in a if c in b and c in later]
@@ -258,8 +258,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    name: globals()[name]
-    for name in ("addmm", "addmv", "baddbmm", "bmm", "dot", "einsum", "matmul", "mm", "mv", "outer", "tensordot")
+    f.__name__: f for f in (addmm, addmv, baddbmm, bmm, dot, einsum, matmul, mm, mv, outer, tensordot)
 }
 FUNCTIONS.update(ger=outer, inner=lambda input, other: matmul(input, other.mT if other.dim() > 1 else other))
 METHODS = {name: function for name, function in FUNCTIONS.items() if name not in ("einsum", "tensordot")}

@@ -243,8 +243,8 @@ def _extreme(name: str, reduction: type[HLOp], where_op: type[HLOp], elementwise
         if dim is None:
             if 0 in input._spec.shape:
                 raise runtime_error(
-                    f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
-                    "with the 'dim' argument."
+                    f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+                    "dim with the 'dim' argument."
                 )
             return _whole(reduction, input)
         shape = input._spec.shape
@@ -489,12 +489,35 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": _extreme("min", r.ReduceMinOp, r.ArgminOp, "minimum"),
     "softmax": _along(c.SoftmaxOp),
     "log_softmax": _along(c.LogSoftmaxOp),
-    **{name: globals()[name] for name in (
-        "allclose", "argmax", "argmin", "argsort", "bincount", "count_nonzero", "cumprod", "cumsum", "dist", "equal",
-        "logsumexp", "mean", "median", "nanmean", "nansum", "norm", "sort", "std", "std_mean", "topk", "unique", "var",
-        "var_mean",
-    )},
-}  # fmt: skip
+    **{
+        f.__name__: f
+        for f in (
+            allclose,
+            argmax,
+            argmin,
+            argsort,
+            bincount,
+            count_nonzero,
+            cumprod,
+            cumsum,
+            dist,
+            equal,
+            logsumexp,
+            mean,
+            median,
+            nanmean,
+            nansum,
+            norm,
+            sort,
+            std,
+            std_mean,
+            topk,
+            unique,
+            var,
+            var_mean,
+        )
+    },
+}
 METHODS = {name: function for name, function in FUNCTIONS.items() if name not in ("std_mean", "var_mean")}
 
 __all__ = ["FUNCTIONS", "METHODS", "RETURN_TYPES", "type_error", "vector_norm"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -47,8 +48,8 @@ def resolved(shape: tuple[int, ...], old: tuple[int, ...]) -> tuple[int, ...]:
         rest = -math.prod(shape)
         if rest == 0 and total == 0:
             raise runtime_error(
-                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 "
-                "can be any value and is ambiguous"
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension "
+                "size -1 can be any value and is ambiguous"
             )
         if rest <= 0 or total % rest:
             raise runtime_error(f"shape '{list(shape)}' is invalid for input of size {total}")
@@ -181,8 +182,8 @@ def expand(self: Tensor, *sizes: Any) -> Tensor:
     old = self._spec.shape
     if len(wanted) < len(old):
         raise runtime_error(
-            f"expand(irtool.Tensor{list(old)}, size={list(wanted)}): the number of sizes provided ({len(wanted)}) must be "
-            f"greater or equal to the number of dimensions in the tensor ({len(old)})"
+            f"expand(irtool.Tensor{list(old)}, size={list(wanted)}): the number of sizes provided ({len(wanted)}) must "
+            f"be greater or equal to the number of dimensions in the tensor ({len(old)})"
         )
     padded = (None,) * (len(wanted) - len(old)) + old
     shape: list[int] = []
@@ -191,8 +192,8 @@ def expand(self: Tensor, *sizes: Any) -> Tensor:
             n = m
         if n < 0 or (m is not None and m not in (1, n)):
             raise runtime_error(
-                f"The expanded size of the tensor ({n}) must match the existing size ({m}) at non-singleton dimension {d}."
-                f"  Target sizes: {list(wanted)}.  Tensor sizes: {list(old)}"
+                f"The expanded size of the tensor ({n}) must match the existing size ({m}) at non-singleton dimension "
+                f"{d}.  Target sizes: {list(wanted)}.  Tensor sizes: {list(old)}"
             )
         shape.append(n)
     return expand_to(self, tuple(shape))
@@ -258,8 +259,8 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
         sections = list(split_size_or_sections)
         if sum(sections) != n:
             raise runtime_error(
-                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), but "
-                f"got split_sizes={sections}"
+                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), "
+                f"but got split_sizes={sections}"
             )
     parts: list[Tensor] = []
     at = 0
@@ -285,7 +286,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
         small, longer = divmod(n, indices_or_sections)
         return split(input, [small + (k < longer) for k in range(indices_or_sections)], d)
     cuts = [0, *(min(k, n) for k in indices_or_sections), n]
-    return tuple(slice_along(input, d, a, max(a, b)) for a, b in zip(cuts, cuts[1:]))
+    return tuple(slice_along(input, d, a, max(a, b)) for a, b in itertools.pairwise(cuts))
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
@@ -321,8 +322,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, **options: Any) -> Tensor:
         for other, (m, n) in enumerate(zip(first, shape)):
             if m != n and other != d:
                 raise runtime_error(
-                    f"Sizes of tensors must match except in dimension {d}. Expected size {m} but got size {n} for tensor "
-                    f"number {k} in the list."
+                    f"Sizes of tensors must match except in dimension {d}. Expected size {m} but got size {n} for "
+                    f"tensor number {k} in the list."
                 )
     return apply(s.ConcatOp, [cast(part, dtype) for part in parts], {"dimension": d})[0]
 
@@ -411,7 +412,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     return input
 
 
-def _triangle(predicate: Any) -> Callable[..., Tensor]:
+def _triangle(name: str, predicate: Any) -> Callable[..., Tensor]:
     def function(input: Tensor, diagonal: int = 0) -> Tensor:
         shape = input._spec.shape
         if len(shape) < 2:
@@ -422,11 +423,12 @@ def _triangle(predicate: Any) -> Callable[..., Tensor]:
         zero = dispatch.scalar(0, shape, input._spec.dtype)
         return builder.select(expand_to(inside, shape), input, zero)
 
+    function.__name__ = function.__qualname__ = name
     return function
 
 
-tril = _triangle("le")
-triu = _triangle("ge")
+tril = _triangle("tril", "le")
+triu = _triangle("triu", "ge")
 
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
@@ -443,10 +445,13 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     return slice_along(flat, rank - 2, start, stop, columns + 1)
 
 
+_diagonal = diagonal
+
+
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """The diagonal of a matrix, or a matrix with this diagonal."""
     if len(input._spec.shape) == 2:
-        return globals()["diagonal"](input, diagonal).clone()
+        return _diagonal(input, diagonal).clone()
     n = input._spec.shape[0]
     size = n + abs(diagonal)
     rows, columns = (builder.iota((size, size), i64, k) for k in (0, 1))
@@ -501,11 +506,39 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{name: globals()[name] for name in (
-        "broadcast_tensors", "broadcast_to", "cat", "chunk", "diag", "diagonal", "flatten", "flip", "meshgrid", "movedim",
-        "narrow", "permute", "repeat_interleave", "reshape", "roll", "select", "split", "squeeze", "stack", "t",
-        "tensor_split", "tile", "transpose", "tril", "triu", "unbind", "unflatten", "unsqueeze",
-    )},
+    **{
+        f.__name__: f
+        for f in (
+            broadcast_tensors,
+            broadcast_to,
+            cat,
+            chunk,
+            diag,
+            diagonal,
+            flatten,
+            flip,
+            meshgrid,
+            movedim,
+            narrow,
+            permute,
+            repeat_interleave,
+            reshape,
+            roll,
+            select,
+            split,
+            squeeze,
+            stack,
+            t,
+            tensor_split,
+            tile,
+            transpose,
+            tril,
+            triu,
+            unbind,
+            unflatten,
+            unsqueeze,
+        )
+    },
     "concat": cat,
     "concatenate": cat,
     "moveaxis": movedim,
@@ -518,11 +551,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "flipud": lambda input: flip(input, 0),
     "atleast_1d": atleast_nd(1),
     "atleast_2d": atleast_nd(2),
-}  # fmt: skip
+}
 _NOT_METHODS = ("broadcast_tensors", "cat", "concat", "concatenate", "stack", "meshgrid", "hstack", "vstack")
 METHODS: dict[str, Callable[..., Any]] = {
     **{name: function for name, function in FUNCTIONS.items() if name not in _NOT_METHODS},
-    **{name: globals()[name] for name in ("expand", "expand_as", "repeat", "reshape_as", "unfold", "view", "view_as")},
+    **{f.__name__: f for f in (expand, expand_as, repeat, reshape_as, unfold, view, view_as)},
 }
 PROPERTIES: dict[str, Callable[[Tensor], Tensor]] = {
     "T": lambda self: permute(self, tuple(reversed(range(len(self._spec.shape))))),
