@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math as python_math
 import re
+from typing import Any
 
 import numpy as np
 from xdsl.dialects import arith, vector
@@ -92,7 +93,7 @@ def integer_literal(value: int, type_: str) -> str:
     return str(value)
 
 
-def literal(value: float | int, type_: str) -> str:
+def literal(value: Any, type_: str) -> str:
     """A number as C text."""
     return float_literal(value, type_) if type_ in ("float", "double") else integer_literal(int(value), type_)
 
@@ -158,12 +159,12 @@ def _long(left: Expr, right: Expr, type_: Attribute) -> Expr:
 def print_float_binary(p: Printer, op: Operation) -> None:
     """`x + y`."""
     a, b = _pair(p, op.operands[0], op.operands[1])
-    p.define(op.results[0], binary(FLOAT_BINARY[type(op)], a, b))  # type: ignore[index]
+    p.define(op.results[0], binary(FLOAT_BINARY[type(op)], a, b))
 
 
 def print_integer_binary(p: Printer, op: Operation) -> None:
     """`x + y`; wraps (the toolchain passes -fwrapv)."""
-    operator, type_ = INTEGER_BINARY[type(op)], op.results[0].type  # type: ignore[index]
+    operator, type_ = INTEGER_BINARY[type(op)], op.results[0].type
     if is_mask(type_):
         operator = "&" if operator == "*" else "^"
         a, b = (p.vector(o) for o in op.operands)
@@ -178,7 +179,7 @@ def print_integer_binary(p: Printer, op: Operation) -> None:
 
 def print_bitwise(p: Printer, op: Operation) -> None:
     """`x & y`; on truth values `x && y`."""
-    operator, type_ = BITWISE[type(op)], op.results[0].type  # type: ignore[index]
+    operator, type_ = BITWISE[type(op)], op.results[0].type
     a, b = _pair(p, op.operands[0], op.operands[1])
     if is_mask(type_) and operator == "^":
         for one, other in ((a, b), (b, a)):
@@ -193,7 +194,7 @@ def print_bitwise(p: Printer, op: Operation) -> None:
 
 def print_division(p: Printer, op: Operation) -> None:
     """`x / y`, `x % y`; whoever builds the IR sees to it that y is not 0."""
-    operator, names = DIVISIONS[type(op)]  # type: ignore[index]
+    operator, names = DIVISIONS[type(op)]
     type_ = op.results[0].type
     if isinstance(type_, IndexType):  # sizes and places in memory, never negative: C's division is the same
         names = {}
@@ -212,7 +213,7 @@ def _back(expr: Expr, type_: Attribute, names: dict[str, str]) -> Expr:
 
 def print_shift(p: Printer, op: Operation) -> None:
     """`x << n`, n taken modulo the width."""
-    operator, names = SHIFTS[type(op)]  # type: ignore[index]
+    operator, names = SHIFTS[type(op)]
     type_ = op.results[0].type
     width = WIDTHS[scalar_type(element(type_))]
     value, amount = p.vector(op.operands[0]), p.use(op.operands[1])
@@ -225,7 +226,7 @@ def print_shift(p: Printer, op: Operation) -> None:
 
 def print_integer_extreme(p: Printer, op: Operation) -> None:
     """`max_i64(x, y)`."""
-    name, sign, names = INTEGER_EXTREMES[type(op)]  # type: ignore[index]
+    name, sign, names = INTEGER_EXTREMES[type(op)]
     type_ = op.results[0].type
     if isinstance(type_, VectorType):
         a, b = (p.atom(o) for o in op.operands)
@@ -242,8 +243,8 @@ def print_float_extreme(p: Printer, op: Operation) -> None:
     """`max_f32(x, y)`: NaN wins in maximumf, loses in maxnumf."""
     a, b = (p.vector(o) for o in op.operands)
     type_ = op.results[0].type
-    suffix = c_type(type_) if isinstance(type_, VectorType) else f"f{type_.bitwidth}"  # type: ignore[attr-defined]
-    p.define(op.results[0], call(f"{FLOAT_EXTREMES[type(op)]}_{suffix}", a, b))  # type: ignore[index]
+    suffix = c_type(type_) if isinstance(type_, VectorType) else {"float": "f32", "double": "f64"}[scalar_type(type_)]
+    p.define(op.results[0], call(f"{FLOAT_EXTREMES[type(op)]}_{suffix}", a, b))
 
 
 def print_call(p: Printer, op: Operation) -> None:
@@ -252,7 +253,7 @@ def print_call(p: Printer, op: Operation) -> None:
     if isinstance(type_, VectorType):
         raise CodegenError(f"no C for {op.name} on {type_}")
     a, b = (_signed_as(p.use(o), type_, SIGNED) for o in op.operands)
-    p.define(op.results[0], _narrow(call(CALLS[type(op)], a, b), type_))  # type: ignore[index]
+    p.define(op.results[0], _narrow(call(CALLS[type(op)], a, b), type_))
 
 
 def print_negate(p: Printer, op: arith.NegfOp) -> None:
@@ -263,7 +264,7 @@ def print_negate(p: Printer, op: arith.NegfOp) -> None:
 
 def print_math(p: Printer, op: Operation) -> None:
     """`sqrtf(x)`, `sqrt(x)`, `sqrt_v16f(x)`."""
-    name, type_ = MATH[type(op)], op.results[0].type  # type: ignore[index]
+    name, type_ = MATH[type(op)], op.results[0].type
     operands = [p.vector(o) for o in op.operands]
     if isinstance(type_, VectorType):
         name = f"{name}_{c_type(type_)}"
@@ -283,7 +284,7 @@ def print_extended_multiply(p: Printer, op: Operation) -> None:
     type_ = op.operands[0].type
     if isinstance(type_, VectorType) and scalar_type(type_.element_type) != "int":
         raise CodegenError(f"no C for {op.name} on {type_}")
-    wide = _WIDE[type(op)]  # type: ignore[index]
+    wide = _WIDE[type(op)]
     a, b = (p.atom(o) for o in op.operands)
     if op.results[0].first_use is not None:
         p.define(op.results[0], binary("*", a, b))
@@ -380,5 +381,5 @@ ARITHMETIC: dict[type[Operation], Rule] = {
     vectorx.SelectOp: print_select,
     vectorx.CmpiOp: print_compare_integers,
     vectorx.CmpfOp: print_compare_floats,
-}  # type: ignore[assignment]
+}
 """How numbers are printed, by op."""

@@ -33,7 +33,10 @@ C: dict[type[Operation], Rule] = {**CONTROL, **MEMORY, **ARITHMETIC, **CONVERSIO
 """How each op is printed as C. Another target is an overlay: `CUDA = {**C, spmd.BarrierOp: …}`."""
 
 KERNEL, ARENA, WORKSPACE = "irtool.kernel", "irtool.arena", "irtool.workspace"
-FLAGS = "-O2 -ftree-vectorize -march=native -fopenmp -fwrapv -fno-strict-aliasing -ffp-contract=fast -fno-math-errno -fno-trapping-math"
+FLAGS = (
+    "-O2 -ftree-vectorize -march=native -fopenmp -fwrapv -fno-strict-aliasing -ffp-contract=fast -fno-math-errno "
+    "-fno-trapping-math"
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,9 @@ def print_c(module: ModuleOp, rules: Mapping[type[Operation], Rule] = C) -> CPro
     if len(hosts) > 1:
         raise CodegenError(f"expected one host function, found {', '.join('@' + f.sym_name.data for f in hosts)}")
     names = Names(tuple(RESERVED))
-    callees = {f.sym_name.data: names.fresh(f.sym_name.data) for f in [*hosts, *kernels]}
+    callees = {f.sym_name.data: names.fresh(f.sym_name.data) for f in hosts}
+    names.fresh("step")  # whatever the host function is called, its file is step.c
+    callees |= {f.sym_name.data: names.fresh(f.sym_name.data) for f in kernels}
     units = {f.sym_name.data: print_kernel(f, callees[f.sym_name.data], rules) for f in kernels}
     host = print_host(hosts[0], callees, units, rules) if hosts else None
     return CProgram(tuple(units.values()), host)

@@ -60,7 +60,7 @@ def _variables(p: Printer, op: scf.ForOp) -> list[str]:
         shared = (
             isinstance(value, BlockArgument)
             and value.block is op.parent
-            and isinstance(op.parent.parent_op(), scf.ForOp)
+            and isinstance(value.block.parent_op(), scf.ForOp)
             and value.get_user_of_unique_use() is op
             and value.index > 0
         )
@@ -263,5 +263,5 @@ CONTROL: dict[type[Operation], Rule] = {
     spmd.BarrierOp: print_barrier,
     spmd.ThreadIdOp: print_thread_id,
     spmd.ThreadCountOp: print_thread_count,
-}  # type: ignore[assignment]
+}
 """How control flow is printed, by op."""

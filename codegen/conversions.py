@@ -3,6 +3,8 @@
 # pyright: basic
 from __future__ import annotations
 
+from typing import Any
+
 from xdsl.dialects import arith, vector
 from xdsl.dialects.builtin import VectorType
 from xdsl.ir import Attribute, Operation
@@ -41,7 +43,7 @@ def _convert(p: Printer, op: Operation, source_type: str | None = None, final: s
     p.define(op.results[0], cast(scalar_type(target), expr))
 
 
-def _convert_vector(expr: Expr, source: Attribute, target: VectorType, source_type, final) -> Expr:
+def _convert_vector(expr: Expr, source: Attribute, target: Any, source_type: str | None, final: str | None) -> Expr:
     lanes, wanted = target.get_shape()[0], c_type(target)
     text, reads = expr.text, expr.reads
     if source_type is not None:
@@ -62,7 +64,7 @@ def print_plain_conversion(p: Printer, op: Operation) -> None:
     source = op.operands[0].type
     if is_mask(source) and isinstance(source, VectorType):
         expr = p.vector(op.operands[0])
-        p.define(op.results[0], _convert_vector(expr, source, op.results[0].type, None, None))  # type: ignore[arg-type]
+        p.define(op.results[0], _convert_vector(expr, source, op.results[0].type, None, None))
     elif is_mask(source):  # a signed truth value is 0 or -1
         p.define(op.results[0], cast(scalar_type(op.results[0].type), unary("-", p.use(op.operands[0]))))
     else:
@@ -74,7 +76,7 @@ def print_unsigned_source(p: Printer, op: Operation) -> None:
     source, target = op.operands[0].type, op.results[0].type
     if is_mask(source) and isinstance(source, VectorType):
         negated = unary("-", p.vector(op.operands[0]))
-        p.define(op.results[0], _convert_vector(negated, source, target, None, None))  # type: ignore[arg-type]
+        p.define(op.results[0], _convert_vector(negated, source, target, None, None))
         return
     unsigned = UNSIGNED.get(scalar_type(element(source)))
     _convert(p, op, unsigned if not is_mask(source) else None)
@@ -127,6 +129,6 @@ CONVERSIONS: dict[type[Operation], Rule] = {
     arith.IndexCastOp: print_index_cast,
     arith.BitcastOp: print_bitcast,
     vector.BitcastOp: print_bitcast,
-}  # type: ignore[assignment]
+}
 """How conversions are printed, by op."""
 CONVERSIONS |= {op: CONVERSIONS[getattr(arith, op.__name__)] for op in vectorx.CONVERSIONS}

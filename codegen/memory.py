@@ -4,20 +4,21 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 from xdsl.dialects import func, memref, vector
-from xdsl.dialects.builtin import DYNAMIC_INDEX, MemRefType, VectorType, i8
-from xdsl.ir import Operation, SSAValue
+from xdsl.dialects.builtin import DYNAMIC_INDEX, BoolAttr, MemRefType, i8
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import spmd
 from .control import assignment
 from .expr import MULTIPLY, Expr, call
 from .printer import Printer, Rule
-from .types import Array, CodegenError, c_type, is_mask, strides_of
+from .types import CodegenError, c_type, is_mask, strides_of
 
 
-def _indices(p: Printer, op: Operation) -> list[Expr]:
-    return [p.use(i) for i in op.indices]  # type: ignore[attr-defined]
+def _indices(p: Printer, op: Any) -> list[Expr]:
+    return [p.use(i) for i in op.indices]
 
 
 def print_load(p: Printer, op: memref.LoadOp) -> None:
@@ -34,7 +35,7 @@ def print_store(p: Printer, op: memref.StoreOp) -> None:
     p.effect(assignment(target.text, value))
 
 
-def _access(kind: str, type_: VectorType, address: Expr, *more: Expr) -> Expr:
+def _access(kind: str, type_: Attribute, address: Expr, *more: Expr) -> Expr:
     suffix = "bool_" if is_mask(type_) else ""
     return call(f"{kind}_{suffix}{c_type(type_)}", address, *more)
 
@@ -70,7 +71,7 @@ def print_masked_store(p: Printer, op: vector.MaskedStoreOp) -> None:
     p.effect(f"{_access('masked_store', type_, address, mask, value).text};")
 
 
-def _no_masked_bools(type_) -> None:
+def _no_masked_bools(type_: Attribute) -> None:
     if is_mask(type_):
         raise CodegenError(f"no C for masked access to {type_}")
 
@@ -78,7 +79,7 @@ def _no_masked_bools(type_) -> None:
 def print_prefetch(p: Printer, op: spmd.PrefetchOp) -> None:
     """A hint, with no effect on results."""
     write = op.properties.get("write")
-    hint = ", 1" if write is not None and bool(write.value.data) else ""
+    hint = ", 1" if write is not None and write != BoolAttr.from_bool(False) else ""
     p.line(f"__builtin_prefetch({p.arrays[op.memref].address(_indices(p, op)).text}{hint});")
 
 
@@ -155,20 +156,21 @@ def print_subview(p: Printer, op: memref.SubviewOp) -> None:
 
 def print_copy(p: Printer, op: memref.CopyOp) -> None:
     """Copies contiguous memory."""
-    for side in (op.source, op.destination):
-        _check_contiguous(side.type)
+    count = min(_contiguous_size(side.type) for side in (op.source, op.destination))
     source, destination = p.arrays[op.source], p.arrays[op.destination]
-    size = f"{prod(op.source.type.get_shape())} * sizeof({source.element})"
+    size = f"{count} * sizeof({source.element})"
     p.effect(f"__builtin_memcpy({destination.pointer_text}, {source.pointer_text}, {size});")
 
 
-def _check_contiguous(type_: MemRefType) -> None:
+def _contiguous_size(type_: Attribute) -> int:
+    assert isinstance(type_, MemRefType)
     shape = type_.get_shape()
     strides, expected = strides_of(type_), 1
     for extent, stride in zip(reversed(shape), reversed(strides), strict=True):
         if extent < 0 or (extent != 1 and stride != expected):
             raise CodegenError(f"no C for memref.copy of {type_}: it is not contiguous")
         expected *= extent
+    return prod(shape)
 
 
 MEMORY: dict[type[Operation], Rule] = {
@@ -187,7 +189,5 @@ MEMORY: dict[type[Operation], Rule] = {
     vector.MaskedLoadOp: print_masked_load,
     vector.MaskedStoreOp: print_masked_store,
     spmd.PrefetchOp: print_prefetch,
-}  # type: ignore[assignment]
+}
 """How accesses to memory are printed, by op."""
-
-__all__ = ["MEMORY", "Array"]

@@ -118,11 +118,6 @@ def _lanes(v: Vector) -> str:
     return _function(v.name, f"first_{v.name}", "long n", clamp, f"return ({v.name}){{{numbers}}} < k;")
 
 
-def _integers(v: Vector) -> str:
-    """The integer vector type of the same lanes, in which bits are blended."""
-    return f"v{v.lanes}{'l' if v.letter == 'd' else 'i'}"
-
-
 def _select(v: Vector) -> str:
     parameters = f"v{v.lanes}i m, {v.name} x, {v.name} y"
     if v.letter in "dl":  # gcc makes poor code of lane loops over more than one register
@@ -180,7 +175,8 @@ def _tree(name: str, combine: str) -> Callable[[Vector], str]:
     """Reduces a vector by halves, so that the order of a sum never depends on the compiler."""
 
     def build(v: Vector) -> str:
-        lines, lanes, value = [], v.lanes, "x"
+        lines: list[str] = []
+        lanes, value = v.lanes, "x"
         if lanes & (lanes - 1):
             raise ValueError(f"no reduction of {lanes} lanes: not a power of two")
         while lanes > 2:

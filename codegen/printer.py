@@ -14,6 +14,7 @@ its use; everything else gets a name. Nothing is decided here: no schedule, no f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from xdsl.dialects.builtin import MemRefType, UnknownLoc, VectorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
@@ -26,7 +27,8 @@ from .types import Array, CodegenError, array, c_type
 LINE = 100
 """Longer expressions are split over named values."""
 
-Rule = Callable[["Printer", Operation], None]
+Rule = Callable[["Printer", Any], None]
+"""Prints one op of the type it is registered for."""
 
 LETTERS = {"float": "t", "double": "t", "bool": "b", "long": "n", "int": "n", "u8": "n"}
 """First letters of invented names, by type."""

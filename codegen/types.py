@@ -10,7 +10,6 @@ from itertools import pairwise
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     UNKNOWN_LOC,
-    Attribute,
     Float32Type,
     Float64Type,
     IndexType,
@@ -20,6 +19,7 @@ from xdsl.dialects.builtin import (
     StridedLayoutAttr,
     VectorType,
 )
+from xdsl.ir import Attribute
 
 from ..dialects.locations import describe
 from .expr import MULTIPLY, TEXT, UNARY, Expr

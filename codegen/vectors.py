@@ -102,7 +102,7 @@ def print_reduction(p: Printer, op: vector.ReductionOp) -> None:
 def print_shuffle(p: Printer, op: vector.ShuffleOp) -> None:
     """Lanes of two vectors in a new order."""
     a, b = p.vector(op.v1), p.vector(op.v2)
-    mask, size = list(op.mask.get_values()), op.v1.type.get_shape()[0]
+    mask, size = list(op.mask.get_values()), op.v1.type.get_shape()[0]  # type: ignore[attr-defined]
     if op.v1.type == op.v2.type == op.result.type:
         for start, name in ((0, "interleave_low"), (size // 2, "interleave_high")):
             if mask == [lane for i in range(size // 2) for lane in (start + i, size + start + i)]:
@@ -119,5 +119,5 @@ VECTOR: dict[type[Operation], Rule] = {
     vector.CreateMaskOp: print_create_mask,
     vector.ReductionOp: print_reduction,
     vector.ShuffleOp: print_shuffle,
-}  # type: ignore[assignment]
+}
 """How vectors are taken apart and put together, by op."""
