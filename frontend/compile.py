@@ -17,10 +17,13 @@ from .guards import PLAIN
 from .inspection import Inspection, describe_call
 from .promotion import get_default_dtype
 from .reach import is_module
+from .reference import REFERENCE
 from .specialize import Specialization, is_float
 from .tensor import Tensor
 
 if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
     from .nn.module import Module
     from .optimized_module import OptimizedModule
 
@@ -59,6 +62,14 @@ class Compiled(Inspection):
                 if not program.mismatch(leaves):
                     return program.run(leaves)
         return self._compile(structure, leaves, key).run(leaves)
+
+    def trace(self, *args: Any, **kwargs: Any) -> ModuleOp:
+        """The traced ops of a call with these arguments, which is not made: nothing is compiled, no state changes."""
+        leaves: list[Any] = []
+        structure = tree.flatten((args, kwargs), leaves)
+        made = self._specialize(structure, leaves, self._leaf_names(structure, len(leaves)), REFERENCE)
+        made.undo()
+        return made.traced.module
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -127,9 +138,11 @@ class Compiled(Inspection):
             self._keep(key, made)
             return made
 
-    def _specialize(self, structure: Any, leaves: Sequence[Any], names: Sequence[str]) -> Specialization:
+    def _specialize(
+        self, structure: Any, leaves: Sequence[Any], names: Sequence[str], target: str | None = None
+    ) -> Specialization:
         return Specialization(
-            self._function, structure, leaves, names, self._dynamic_floats, self._keep_gradients, self._target
+            self._function, structure, leaves, names, self._dynamic_floats, self._keep_gradients, target or self._target
         )
 
     def _keep(self, key: Any, made: Specialization) -> None:
@@ -199,7 +212,7 @@ def compile(model: Any = None, *, target: str = "cpu", keep_gradients: bool = Fa
         return functools.partial(compile, target=target, keep_gradients=keep_gradients, **options)
     if options.get("disable"):
         return model
-    if target != "reference":
+    if target != REFERENCE:
         from ..runtime.compiler import check_target
 
         check_target(target)

@@ -22,6 +22,9 @@ Array = np.ndarray[Any, Any]
 Changes = list[tuple[int, int]]
 """Pointers to change before a run: buffer number, address."""
 
+ELSEWHERE: Array = np.empty(0, np.uint8)
+"""Stands for the bytes of a view that each call brings along."""
+
 CTYPES: dict[str, Any] = {
     "f32": ctypes.c_float,
     "f64": ctypes.c_double,
@@ -221,13 +224,21 @@ def _constant(storage: Storage) -> Callable[[Sequence[Any]], Tensor]:
     return lambda leaves: tensor
 
 
+def _base(tensor: Tensor) -> Tensor:
+    from .tensor import wrap
+
+    return tensor if tensor._view is None else wrap(tensor._storage, tensor._storage.spec)
+
+
 def _finder(source: Input) -> Callable[[Sequence[Any]], Tensor]:
     leaf, owner = source.leaf, source.gradient_of
     if leaf is not None:
+        if source.storage is not None and source.storage.array is not ELSEWHERE:
+            return lambda leaves: _base(leaves[leaf])
         return lambda leaves: leaves[leaf]
 
     def gradient(leaves: Sequence[Any]) -> Tensor:
-        assert owner is not None and owner._grad is not None
-        return owner._grad
+        tensor: Any = leaves[owner] if isinstance(owner, int) else owner
+        return tensor._grad
 
     return gradient

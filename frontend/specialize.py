@@ -13,7 +13,7 @@ from .backward import Backward, split
 from .errors import runtime_error
 from .guards import PLAIN, Cell, Entry, Guards, bump
 from .inspection import describe_call
-from .launch import Launch
+from .launch import ELSEWHERE, Launch
 from .reach import Reach
 from .reference import REFERENCE, ReferenceProgram
 from .scalars import SPEC as NUMBER
@@ -25,10 +25,6 @@ from .views import replay
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
-
-
-_ELSEWHERE: Any = np.empty(0, np.uint8)
-"""Stands for bytes that each call brings along."""
 
 
 def make_program(module: ModuleOp, target: str) -> Any:
@@ -75,9 +71,6 @@ class Specialization:
         self.traced = self._trace(function, structure, leaves, names, dynamic_floats, keep_gradients, reach)
         reach.add_optimizer_state()
         self._tensor_leaves = [i for i, v in enumerate(leaves) if isinstance(v, Tensor)]
-        self._grads = [
-            (t, None if g is None else g._spec) for t, g in self.traced.grads_found.items()
-        ]
         self._compile()
 
     # Tracing
@@ -146,7 +139,7 @@ class Specialization:
             new = wrap(storage, value._spec, value._view, type(value))
         else:
             # A view: later calls may pass any view of this shape, so the trace sees bytes of their own.
-            storage = Storage(_ELSEWHERE, value._spec)
+            storage = Storage(ELSEWHERE, value._spec)
             new = wrap(storage, value._spec, None, type(value))
         trace.declare_argument(storage, leaf, name)
         new._requires_grad = value.requires_grad
@@ -195,6 +188,11 @@ class Specialization:
                 "repeat. Return the new values instead"
             )
 
+    def undo(self) -> None:
+        """Takes back what tracing changed in Python."""
+        self._undo()
+        self._restore()
+
     def _restore(self) -> None:
         for guard in list(self.guards.broken()):
             guard.restore()
@@ -218,8 +216,7 @@ class Specialization:
                 results, own = traced.results, traced.own
             self.launch = Launch(self.program, traced.inputs, traced.updated, results, own, traced.copies)
         except BaseException:
-            self._undo()
-            self._restore()
+            self.undo()
             raise
         if self.backward is not None:
             for of, index in self.backward.parts.residuals:
@@ -247,8 +244,8 @@ class Specialization:
                     return True
             elif i in aliases:
                 return True
-        for tensor, spec in self._grads:
-            grad = tensor._grad
+        for owner, spec in self.traced.grads_found:
+            grad = (leaves[owner] if isinstance(owner, int) else owner)._grad
             if (grad is None) is not (spec is None) or (grad is not None and grad._spec != spec):
                 return True
         return not self.guards.hold()
@@ -256,7 +253,8 @@ class Specialization:
     def changes(self, leaves: Sequence[Any]) -> list[str]:
         """Why a call with the same arguments needs another program, in words."""
         found = self.guards.differences()
-        for tensor, spec in self._grads:
+        for owner, spec in self.traced.grads_found:
+            tensor = leaves[owner] if isinstance(owner, int) else owner
             if (tensor._grad is None) is not (spec is None):
                 found.append(f".grad of a {tensor._spec} was {'None' if spec is None else 'there'} and is no longer")
         if not found and self.mismatch(leaves):
@@ -296,7 +294,7 @@ class Specialization:
                 if plan.leaf is None:
                     return wrap(plan.storage, plan.spec, plan.view)
                 tensor = leaves[plan.leaf]
-                if plan.storage.array is not _ELSEWHERE:
+                if plan.storage.array is not ELSEWHERE:
                     return wrap(tensor._storage, plan.spec, plan.view)
                 return replay(alias(tensor), None, plan.view)
 

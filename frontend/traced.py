@@ -96,7 +96,7 @@ class Traced:
     """Whose `.grad` reads None afterwards: tensors, or positions among the arguments."""
     grads: list[tuple[Tensor | int, Output]]
     """What `.grad` is set to."""
-    grads_found: dict[Tensor, Tensor | None]
+    grads_found: list[tuple[Tensor | int, TensorSpec | None]]
     """What `.grad` was where the trace has read it."""
     after_call: list[Callable[[], None]]
     wrt: list[tuple[int, Tensor | int]]
@@ -136,6 +136,9 @@ class Finisher:
         grad_outputs = [(self._owner(t), self._output(g)) for t, g in grads]
         state = [(i, trace.values[s]) for s, i in trace.lifted.items() if trace.values[s] is not i.value]
         returned, own, copies = self._returns(state)
+        for source in trace.inputs:
+            if source.gradient_of is not None and not isinstance(source.gradient_of, int):
+                source.gradient_of = self._owner(source.gradient_of)
         return Traced(
             module=self._module(returned),
             inputs=trace.inputs,
@@ -147,7 +150,7 @@ class Finisher:
             outputs=outputs,
             cleared=[self._owner(t) for t in cleared],
             grads=grad_outputs,
-            grads_found=trace.grads_found,
+            grads_found=[(self._owner(t), None if g is None else g._spec) for t, g in trace.grads_found.items()],
             after_call=trace.after_call,
             wrt=self._wrt(),
             differentiable=[(returned.index(v), k) for v, k in self.differentiable.items() if k in own],

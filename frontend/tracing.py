@@ -58,8 +58,8 @@ class Input:
     """The storage that held it when it was traced; None for a run-time scalar."""
     leaf: int | None = None
     """The position among the call's flattened arguments."""
-    gradient_of: Tensor | None = None
-    """The tensor whose `.grad` this is."""
+    gradient_of: Tensor | int | None = None
+    """The tensor whose `.grad` this is; the position of one among the arguments."""
     getter: Callable[[], float] | None = None
     """What gives the number on each call."""
     result: int | None = None
@@ -93,6 +93,7 @@ class Trace:
         self._gradients: dict[Storage, Tensor] = {}
         self._leaf_values: dict[tuple[Tensor, SSAValue], SSAValue] = {}
         self._tracked: set[SSAValue] = set()
+        self._plain: set[SSAValue] = set()
         self._stopped: dict[SSAValue, SSAValue] = {}
         self._freed: set[SSAValue] = set()
         self._undo: list[Callable[[], None]] = []
@@ -154,14 +155,15 @@ class Trace:
     def leaf_value(self, storage: Storage, leaf: Tensor, value: SSAValue) -> SSAValue:
         """The value to compute with for a leaf that gradients are taken of, given its current one.
 
-        A function argument can be named by hl.gradient itself, unless it already stands for another tensor.
+        A function argument can be named by hl.gradient itself, unless it already stands for another tensor or for a
+        constant.
         """
         if self.leaves.get(value) is leaf:
             return value
         key = (leaf, value)
         found = self._leaf_values.get(key)
         if found is None:
-            if isinstance(value, BlockArgument) and value not in self._tracked:
+            if isinstance(value, BlockArgument) and value not in self._tracked and value not in self._plain:
                 found = value
             else:
                 stopped = self.detached(value)
@@ -176,6 +178,8 @@ class Trace:
     def detached(self, value: SSAValue) -> SSAValue:
         """The value as a constant for derivatives."""
         if value not in self._tracked:
+            if isinstance(value, BlockArgument):
+                self._plain.add(value)
             return value
         found = self._stopped.get(value)
         if found is None:

@@ -1,0 +1,275 @@
+"""What a program relies on: each change of it is noticed, and nothing else compiles anew."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import types
+
+import pytest
+
+import irtool
+from irtool import nn, optim
+
+compiled = functools.partial(irtool.compile, target="reference")
+ones = irtool.ones(1)
+
+SCALE = 2
+SETTINGS = {"scale": 2.0, "other": [1, 2]}
+LAYERS = [irtool.ones(1), irtool.ones(1)]
+
+
+def helper(x):
+    return x * SCALE
+
+
+def count(f):
+    return len(f.programs())
+
+
+def test_globals(monkeypatch):
+    f = compiled(lambda x: helper(x) + 1)
+    assert f(ones).item() == 3.0
+    monkeypatch.setitem(globals(), "SCALE", 5)
+    assert f(ones).item() == 6.0
+    monkeypatch.setitem(globals(), "SCALE", 2)
+    assert f(ones).item() == 3.0 and count(f) == 2
+    assert "SCALE was 2, is now 5" in f.explain()
+
+
+def test_redefined_functions(monkeypatch):
+    f = compiled(lambda x: helper(x))
+    f(ones)
+    monkeypatch.setitem(globals(), "helper", lambda x: x + 10)
+    assert f(ones).item() == 11.0
+
+
+def test_closures():
+    scale = 2
+
+    def set_scale(value):
+        nonlocal scale
+        scale = value
+
+    f = compiled(lambda x: x * scale)
+    assert f(ones).item() == 2.0
+    set_scale(3)
+    assert f(ones).item() == 3.0 and count(f) == 2
+
+
+def test_containers(monkeypatch):
+    f = compiled(lambda x: x * SETTINGS["scale"] + SETTINGS["other"][1])
+    assert f(ones).item() == 4.0
+    monkeypatch.setitem(SETTINGS, "scale", 3.0)
+    assert f(ones).item() == 5.0
+    monkeypatch.setattr(sys.modules[__name__], "SETTINGS", {"scale": 3.0, "other": [1, 0]})
+    assert f(ones).item() == 3.0 and count(f) == 3
+
+
+def test_tensors_in_containers():
+    def f(x):
+        for layer in LAYERS:
+            x = x * layer
+        return x
+
+    f = compiled(f)
+    assert f(ones).item() == 1.0
+    LAYERS[0].fill_(3.0)
+    assert f(ones).item() == 3.0 and count(f) == 1
+    LAYERS.append(irtool.full((1,), 2.0))
+    assert f(ones).item() == 6.0 and count(f) == 2
+    LAYERS.pop()
+
+
+def test_another_tensor_under_the_same_name():
+    w = irtool.ones(1)
+    f = compiled(lambda x: x * w)
+    f(ones)
+    w = irtool.full((1,), 4.0)
+    assert f(ones).item() == 4.0 and count(f) == 2
+
+
+def test_objects_and_their_classes():
+    class Config:
+        bias = 1
+        __slots__ = ("__dict__", "slot")
+
+        def __init__(self):
+            self.scale = 2
+            self.slot = 0
+            self.unrelated = 0
+
+    config = Config()
+    f = compiled(lambda x: x * config.scale + config.bias + config.slot)
+    assert f(ones).item() == 3.0
+    config.unrelated = 1
+    assert f(ones).item() == 3.0 and count(f) == 1
+    config.scale = 3
+    assert f(ones).item() == 4.0
+    Config.bias = 2
+    assert f(ones).item() == 5.0
+    config.slot = 1
+    assert f(ones).item() == 6.0 and count(f) == 4
+
+
+def test_modules_of_the_users():
+    config = types.ModuleType("users_config")
+    config.scale = 2
+    f = compiled(lambda x: x * config.scale)
+    assert f(ones).item() == 2.0
+    config.scale = 3
+    assert f(ones).item() == 3.0 and count(f) == 2
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(1, 1)
+        self.scale = 2
+        self.steps = 0
+        self.table = {"shift": 1.0}
+
+    def forward(self, x):
+        x = self.linear(x) * self.scale + self.table["shift"]
+        return x if self.training else x * 0
+
+
+def test_module_attributes():
+    net = Net()
+    f = compiled(net)
+    with irtool.no_grad():
+        first = f(ones).item()
+        net.steps += 1
+        assert f(ones).item() == first and count(f) == 1
+        net.scale = 3
+        assert f(ones).item() != first
+        net.scale = 2
+        assert f(ones).item() == first and count(f) == 2
+        net.table["shift"] = 2.0
+        assert f(ones).item() == pytest.approx(first + 1) and count(f) == 3
+        net.eval()
+        assert f(ones).item() == 0.0
+        net.train()
+        assert f(ones).item() == pytest.approx(first + 1) and count(f) == 4
+
+
+def test_replaced_modules_and_parameters():
+    net = nn.Sequential(nn.Linear(1, 1, bias=False))
+    f = compiled(net)
+    with irtool.no_grad():
+        f(ones)
+        net[0].weight.fill_(2.0)
+        assert f(ones).item() == 2.0 and count(f) == 1
+        net[0].weight = nn.Parameter(irtool.full((1, 1), 3.0))
+        assert f(ones).item() == 3.0
+        net[0].weight.data = irtool.full((1, 1), 4.0)
+        assert f(ones).item() == 4.0
+        net.append(nn.Linear(1, 1, bias=False))
+        net[1].weight.fill_(2.0)
+        assert f(ones).item() == 8.0 and count(f) == 4
+        net.load_state_dict({"0.weight": irtool.full((1, 1), 5.0), "1.weight": irtool.ones(1, 1)})
+        assert f(ones).item() == 5.0 and count(f) == 4
+
+
+def test_requires_grad_and_grad_mode():
+    net = nn.Linear(1, 1)
+    f = compiled(net)
+    assert f(ones).requires_grad
+    net.requires_grad_(False)
+    assert not f(ones).requires_grad and count(f) == 2
+    net.requires_grad_(True)
+    assert f(ones).requires_grad and count(f) == 2
+    with irtool.no_grad():
+        assert not f(ones).requires_grad and count(f) == 3
+
+
+def test_hyperparameters_of_optimizers():
+    w = nn.Parameter(irtool.ones(1))
+    optimizer = optim.SGD([w], lr=1.0, weight_decay=0.0)
+
+    @compiled
+    def step():
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+
+    step()
+    optimizer.param_groups[0]["lr"] = 0.5
+    step()
+    assert w.item() == -0.5 and count(step) == 1
+    optimizer.param_groups[0]["weight_decay"] = 1.0
+    step()
+    assert w.item() == -0.75 and count(step) == 2
+
+
+def test_optimizer_state_from_elsewhere():
+    w = nn.Parameter(irtool.ones(1))
+    optimizer = optim.SGD([w], lr=1.0, momentum=0.5)
+
+    @compiled
+    def step():
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+
+    step()
+    saved = optimizer.state_dict()
+    step()
+    assert w.item() == 1 - 1 - 1.5
+    optimizer.load_state_dict(saved)
+    step()
+    assert optimizer.state[w]["momentum_buffer"].item() in (1.5, 1.75)
+    optimizer.state.clear()
+    before = w.item()
+    step()
+    assert w.item() == before - 1.0
+
+
+def test_default_dtype_is_part_of_the_key():
+    f = compiled(lambda: irtool.zeros(1))
+    assert f().dtype is irtool.float32
+    irtool.set_default_dtype(irtool.float64)
+    try:
+        assert f().dtype is irtool.float64
+    finally:
+        irtool.set_default_dtype(irtool.float32)
+
+
+def test_explanations():
+    f = compiled(lambda x, n: x * n)
+    assert "nothing" in f.explain()
+    f(ones, 1)
+    assert "first time" in f.explain()
+    f(irtool.ones(2), 1)
+    assert "x was tensor<1xf32>, is now tensor<2xf32>" in f.explain()
+    f(irtool.ones(2), 2)
+    assert "n was 1, is now 2" in f.explain()
+    assert "3 programs" in repr(f)
+
+
+def test_a_function_that_counts_is_traced_each_time():
+    calls = []
+
+    @compiled
+    def f(x):
+        calls.append(len(calls))
+        return x * len(calls)
+
+    assert [f(ones).item() for _ in range(3)] == [1.0, 2.0, 3.0]
+    assert calls == [0, 1, 2]
+
+
+def test_lazy_values_settle():
+    class Lazy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.size = None
+
+        def forward(self, x):
+            if self.size is None:
+                self.size = x.shape[0]
+            return x * self.size
+
+    f = compiled(Lazy())
+    assert [f(ones).item() for _ in range(4)] == [1.0] * 4
+    assert count(f) == 2

@@ -1,0 +1,254 @@
+"""Tracing that fails: errors at the user's line, and nothing changed. Tracing files. Line numbers and programs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+
+import pytest
+
+import irtool
+from irtool import nn, optim
+from irtool.dialects.text import parse_module, print_op
+from irtool.frontend.targets import target_at
+from irtool.frontend.trace_file import TraceError, parse_spec, trace_function
+from irtool.nn import functional as F
+
+compiled = functools.partial(irtool.compile, target="reference")
+
+
+def line_of(text):
+    lines, start = inspect.getsourcelines(inspect.currentframe().f_back.f_code)
+    return start + next(i for i, line in enumerate(lines) if text in line and "line_of" not in line)
+
+
+def check_line(error, line):
+    assert f"test_tracing.py:{line}" in str(error.value)
+
+
+def test_item_names_the_line_and_the_fix():
+    def f(x):
+        return x * x.sum().item()  # item
+
+    with pytest.raises(RuntimeError, match=r"item") as error:
+        compiled(f)(irtool.ones(2))
+    assert f"test_tracing.py:{f.__code__.co_firstlineno + 1}" in str(error.value)
+
+
+def test_branch_names_the_line():
+    def f(x):
+        if x.sum() > 0:
+            return x
+        return -x
+
+    with pytest.raises(RuntimeError, match="where") as error:
+        compiled(f)(irtool.ones(2))
+    assert f"test_tracing.py:{f.__code__.co_firstlineno + 1}" in str(error.value)
+
+
+def test_shape_errors_name_the_line():
+    def f(x):
+        y = x + 1
+        return x @ y
+
+    with pytest.raises(RuntimeError) as error:
+        compiled(f)(irtool.ones(2, 3))
+    assert f"test_tracing.py:{f.__code__.co_firstlineno + 2}" in str(error.value)
+
+
+def test_an_escaped_tensor_raises_with_its_line():
+    kept = []
+
+    class Box:
+        pass
+
+    box = Box()
+
+    def f(x):
+        put(x * 2)
+        return x + 1
+
+    def put(value):
+        setattr(box, "va" + "lue", value)
+
+    compiled(f)(irtool.ones(2))
+    with pytest.raises(RuntimeError, match=rf"test_tracing.py:{f.__code__.co_firstlineno + 1}"):
+        box.value.tolist()
+    with pytest.raises(RuntimeError, match="traced|tracing"):
+        compiled(lambda x: x + box.value)(irtool.ones(2))
+    assert not kept
+
+
+def test_keeping_a_tensor_in_python_is_an_error_and_undone():
+    losses = []
+    model = nn.Linear(2, 2)
+
+    def f(x):
+        loss = model(x).sum()
+        losses.append(loss)
+        return loss
+
+    with pytest.raises(RuntimeError, match="losses"):
+        compiled(f)(irtool.ones(1, 2))
+    assert losses == []
+
+    def g(x):
+        model.last = model(x)
+        return model.last
+
+    model.last = None
+    with pytest.raises(RuntimeError, match="last"):
+        compiled(g)(irtool.ones(1, 2))
+    assert model.last is None
+
+
+def test_changing_a_given_list_is_an_error():
+    def f(items):
+        items.append(items[0] * 2)
+
+    given = [irtool.ones(1)]
+    with pytest.raises(RuntimeError, match="Return the new"):
+        compiled(f)(given)
+    assert len(given) == 1
+
+
+def test_a_failed_trace_changes_nothing():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))
+    optimizer = optim.Adam(model.parameters(), lr=0.1)
+    counter = irtool.zeros(1)
+    generator = irtool.get_rng_state().tolist()
+
+    def step(x):
+        loss = model(x).sum()
+        counter.add_(1)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        model.eval()
+        irtool.set_grad_enabled(False)
+        return loss.item()
+
+    before = {k: v.tolist() for k, v in model.state_dict().items()}
+    held = model[0].weight.grad
+    with pytest.raises(RuntimeError):
+        compiled(step)(irtool.ones(1, 2))
+    assert {k: v.tolist() for k, v in model.state_dict().items()} == before
+    assert model[0].weight.grad is held is None
+    assert len(optimizer.state) == 0 and counter.item() == 0
+    assert model.training and irtool.is_grad_enabled()
+    assert irtool.get_rng_state().tolist() == generator
+    assert (irtool.ones(1) + 1).item() == 2
+
+
+def test_existing_gradients_survive_a_failed_trace():
+    w = nn.Parameter(irtool.ones(2))
+    w.sum().backward()
+    held = w.grad
+
+    def step():
+        w.grad = None
+        (w * 2).sum().backward()
+        w.grad.sum().item()
+
+    with pytest.raises(RuntimeError):
+        compiled(step)()
+    assert w.grad is held and held.tolist() == [1.0, 1.0]
+
+
+def test_a_failed_compilation_changes_nothing(monkeypatch):
+    from irtool.frontend import specialize
+
+    w = nn.Parameter(irtool.ones(2))
+    optimizer = optim.SGD([w], lr=1.0, momentum=0.9)
+
+    def step():
+        w.sum().backward()
+        optimizer.step()
+
+    def broken(module, target):
+        raise OSError("no compiler")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(specialize, "make_program", broken)
+        with pytest.raises(OSError, match="no compiler"):
+            compiled(step)()
+    assert w.grad is None and len(optimizer.state) == 0 and w.tolist() == [1.0, 1.0]
+    compiled(step)()
+    assert w.tolist() == [0.0, 0.0]
+
+
+# IR
+
+
+MODEL = """
+import irtool
+from irtool import nn, optim
+model = nn.Linear(4, 2)
+optimizer = optim.SGD(model.parameters(), lr=0.1)
+{padding}
+def step(x: "f32[3,4]", y: "i64[3]"):
+    loss = nn.functional.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
+
+def other(x):
+    return x * 2
+
+if __name__ == "__main__":
+    other = irtool.compile(other, target="reference")
+    other(irtool.ones(5))
+"""
+
+
+def test_tracing_a_file(tmp_path):
+    file = tmp_path / "train.py"
+    file.write_text(MODEL.format(padding=""))
+    module = trace_function(str(file), "step")
+    text = print_op(module)
+    assert "train.py" in text and "hl.gradient" in text and "%weight: tensor<2x4xf32>" in text
+    assert print_op(parse_module(text)) == text
+    assert "tensor<7xi64>" in print_op(trace_function(str(file), "other", ["i64[7]"]))
+    assert "tensor<5xf32>" in print_op(trace_function(str(file), "other"))
+    with pytest.raises(TraceError, match="no function 'missing'"):
+        trace_function(str(file), "missing")
+    with pytest.raises(TraceError, match="no such file"):
+        trace_function(str(tmp_path / "missing.py"), "step")
+    with pytest.raises(TraceError, match="expected an argument like"):
+        parse_spec("f33[2]")
+
+
+def test_a_shifted_line_is_the_same_program(tmp_path):
+    texts = []
+    for padding in ("", "# a comment\n\n"):
+        file = tmp_path / "train.py"
+        file.write_text(MODEL.format(padding=padding))
+        texts.append(print_op(trace_function(str(file), "step"), locations=False))
+    assert texts[0] == texts[1]
+
+
+def test_names_of_assignments(tmp_path):
+    from irtool.dialects.locations import at_line
+
+    file = tmp_path / "names.py"
+    file.write_text("loss = f(\n    x)\na, b = g()\nx.y = 1\nz: int = 2\n")
+    assert [target_at(at_line(str(file), n)) for n in range(1, 7)] == ["loss", "loss", None, None, "z", None]
+    assert target_at(at_line("<stdin>", 1)) is None
+
+
+def test_trace_makes_no_call():
+    w = nn.Parameter(irtool.ones(2))
+    optimizer = optim.SGD([w], lr=1.0, momentum=0.9)
+
+    @compiled
+    def step(x):
+        loss = F.mse_loss(w * x, x)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    module = step.trace(irtool.ones(2))
+    assert "hl.gradient" in print_op(module)
+    assert len(optimizer.state) == 0 and w.tolist() == [1.0, 1.0] and not step.programs()
