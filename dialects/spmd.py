@@ -41,7 +41,7 @@ from xdsl.printer import Printer
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect, NoTerminator, Pure, RecursiveMemoryEffect
 from xdsl.utils.exceptions import VerifyException
 
-__all__ = ["BarrierOp", "ParallelOp", "PrefetchOp", "SPMD", "ThreadCountOp", "ThreadIdOp"]
+__all__ = ["SPMD", "BarrierOp", "ParallelOp", "PrefetchOp", "ThreadCountOp", "ThreadIdOp"]
 
 
 @irdl_op_definition

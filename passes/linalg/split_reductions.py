@@ -137,7 +137,7 @@ class _Split:
         self.op.parent.insert_op_before(op, self.op)
         return op
 
-    def empty(self, shape: list[int], element) -> SSAValue:  # noqa: ANN001
+    def empty(self, shape: list[int], element) -> SSAValue:
         type_ = TensorType(element, shape)
         made = tensor.EmptyOp.create(result_types=[type_], properties={}, attributes={})
         return self.insert(made).results[0]
@@ -170,7 +170,7 @@ class _Split:
             outputs.append(self.insert(FillOp([constant.results[0]], [empty], [empty.type])).results[0])
         return self.part(outputs, self.size, None)
 
-    def part(self, outputs: list[SSAValue], size: int, shifted) -> list[SSAValue]:  # noqa: ANN001
+    def part(self, outputs: list[SSAValue], size: int, shifted) -> list[SSAValue]:
         """The generic over `size` rounds of the split loop: of each chunk, or of those that `shifted` leads to."""
         op = self.op
         chunk = AffineExpr.dimension(self.dims)

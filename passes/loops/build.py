@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from xdsl.dialects import arith, func, memref, scf, vector
@@ -48,19 +48,19 @@ def _defaults(op: type[IRDLOperation]) -> dict[str, Attribute]:
     return {name: p.default_value for name, p in definition.properties.items() if p.default_value is not None}
 
 
-@lru_cache(maxsize=None)
+@cache
 def vector_type(lanes: int, element: Attribute) -> VectorType:
     """The interned type of a 1-D vector."""
     return VectorType(element, [lanes])
 
 
-@lru_cache(maxsize=None)
+@cache
 def memref_type(element: Attribute, shape: tuple[int, ...]) -> MemRefType:
     """The interned type of a row-major buffer."""
     return MemRefType(element, shape)
 
 
-@lru_cache(maxsize=None)
+@cache
 def splat(type_: VectorType, value: IntegerAttr | FloatAttr) -> DenseIntOrFPElementsAttr:
     """A vector constant with all elements equal."""
     return DenseIntOrFPElementsAttr.from_list(type_, [value.value.data])
@@ -110,7 +110,7 @@ class Constants:
         return self.get(scalar_attribute(element, value))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _index_attribute(value: int) -> IntegerAttr:
     return IntegerAttr(value, INDEX)
 

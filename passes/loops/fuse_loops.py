@@ -202,7 +202,9 @@ def _shrink(alloc: memref.AllocOp) -> None:
             break
         iv = loop.body.block.args[0]
         positions = {
-            p for p in range(buffer.type.get_num_dims()) if all(list(op.indices)[p] is iv for op in users)  # pyright: ignore[reportAttributeAccessIssue]
+            p
+            for p in range(buffer.type.get_num_dims())
+            if all(list(op.indices)[p] is iv for op in users)  # pyright: ignore[reportAttributeAccessIssue]
         }
         if not positions:
             break

@@ -86,9 +86,7 @@ def _take_fills(block: Block) -> dict[Operation, dict[SSAValue, SSAValue]]:
             continue
         touched = set(op.operands).union(*(inner.operands for region in op.regions for inner in region.walk()))
         if isinstance(op, GenericOp):
-            elsewhere = touched.difference(op.outputs).union(
-                op.inputs, *(inner.operands for inner in op.body.walk())
-            )
+            elsewhere = touched.difference(op.outputs).union(op.inputs, *(inner.operands for inner in op.body.walk()))
             for position, out in enumerate(op.outputs):
                 fill = pending.get(out)
                 if fill is not None and out not in elsewhere and _accumulates_all(op, position):
@@ -117,7 +115,7 @@ def _accumulates_all(op: GenericOp, position: int) -> bool:
     )
 
 
-def _kinds(op: GenericOp):  # noqa: ANN202
+def _kinds(op: GenericOp):
     return enumerate(op.iterator_types.data)
 
 
@@ -196,7 +194,7 @@ class _Nest:
         parallel, reduction = ([d for d in dims if self.extents[d] != 1] for dims in loop_order(op))
         self.order = parallel + reduction
         self.parallel_depth = len(parallel)
-        self.depth_of = {d: 0 for d in range(len(self.extents))} | {d: k + 1 for k, d in enumerate(self.order)}
+        self.depth_of = dict.fromkeys(range(len(self.extents)), 0) | {d: k + 1 for k, d in enumerate(self.order)}
         self.emitters = [emitter]
         self.after = emitter
         self.index: dict[int, SSAValue] = {d: emitter.index(0) for d, n in enumerate(self.extents) if n == 1}
@@ -208,7 +206,7 @@ class _Nest:
         """Outputs indexed by a reduction loop: these accumulate in memory."""
 
     @property
-    def out_maps(self):  # noqa: ANN201
+    def out_maps(self):
         return self.maps[len(self.op.inputs) :]
 
     def lower(self) -> None:
@@ -271,7 +269,7 @@ class _Nest:
         for emitter in self.emitters[1 : self.parallel_depth + 1]:
             emitter.inside(emitter.block).yield_()
 
-    def open(self, depth: int, carried: list[SSAValue]):  # noqa: ANN201
+    def open(self, depth: int, carried: list[SSAValue]):
         """Opens the loop at `depth`; from now on the emitter outside stands in front of it."""
         dim = self.order[depth]
         outside = self.emitters[depth]
@@ -321,7 +319,7 @@ class _Nest:
                 self.depths[result] = depth
         raise PassFailedException(f"lower-linalg: a body without linalg.yield: {op}")
 
-    def indices(self, map_) -> list[SSAValue]:  # noqa: ANN001
+    def indices(self, map_) -> list[SSAValue]:
         return [self.expression(expr) for expr in map_.results]
 
     def expression(self, expr: AffineExpr) -> SSAValue:
@@ -369,7 +367,9 @@ def _lower_fill(op: FillOp, emitter: Emitter) -> None:
             if extent == 1:
                 indices.append(inside.index(0))
                 continue
-            loop = inside.loop(inside.index(0), inside.index(extent), inside.index(1), (), {PARALLEL: UNIT}, _LOOP_NAMES[d])
+            loop = inside.loop(
+                inside.index(0), inside.index(extent), inside.index(1), (), {PARALLEL: UNIT}, _LOOP_NAMES[d]
+            )
             inside = inside.inside(loop.body.block)
             indices.append(loop.body.block.args[0])
             blocks.append(inside)

@@ -43,7 +43,11 @@ def lower_scatter_add(op: ScatterAddOp, emitter: Emitter) -> None:
     updates = prod(front) * prod(index_shape[batch:]) * prod(back)
     if updates and rows:
         share = prod(front) < _MANY and updates >= _SMALL
-        low, high = Team(emitter.constants).range(emitter, emitter.index(rows)) if share else (emitter.index(0), emitter.index(rows))
+        low, high = (
+            Team(emitter.constants).range(emitter, emitter.index(rows))
+            if share
+            else (emitter.index(0), emitter.index(rows))
+        )
         _emit(op, emitter, front, index_shape[batch:], back, low, high, front_is_parallel=not share)
     op.detach()
     op.erase()

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from xdsl.context import Context
 from xdsl.dialects import arith, builtin, func, memref, scf
 from xdsl.dialects.builtin import IntegerAttr, i64
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.traits import IsTerminator, is_side_effect_free
 
@@ -255,5 +255,3 @@ def _within(found: list[Access], unit: _Unit) -> bool:
     split = unit.split
     assert split is not None
     return all(split.is_ancestor(item.op) for item in found)
-
-

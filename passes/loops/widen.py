@@ -155,7 +155,7 @@ def _pairs(carried: Sequence[SSAValue], plan: Plan) -> list[tuple[SSAValue, Redu
     return list(zip(carried, plan.reductions, strict=True))
 
 
-def _element(value: SSAValue):  # noqa: ANN202
+def _element(value: SSAValue):
     return value.type.element_type  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -472,12 +472,12 @@ _VECTOR_FORMS: dict[type[Operation], type[IRDLOperation]] = {
 """Operations whose vector form is another one."""
 
 
-def _extract(value: SSAValue, lane: int, type_, emitter: Emitter) -> SSAValue:  # noqa: ANN001
+def _extract(value: SSAValue, lane: int, type_, emitter: Emitter) -> SSAValue:
     position = DenseArrayBase.from_list(i64, [lane])
     return emitter.op(vector.ExtractOp, value, type=type_, static_position=position)
 
 
-def _resize(value: SSAValue, type_, emitter: Emitter) -> SSAValue:  # noqa: ANN001
+def _resize(value: SSAValue, type_, emitter: Emitter) -> SSAValue:
     """Between integers of any width, with sign."""
     have, want = _element(value), type_.element_type
     assert isinstance(have, IntegerType) and isinstance(want, IntegerType)

@@ -47,7 +47,7 @@ class Expr:
             return other
         return Expr(self.emitter, self.emitter.constants.scalar(self.type, other))
 
-    def make(self, op, *operands: Expr, type: Attribute | None = None, **properties: Attribute) -> Expr:  # noqa: ANN001
+    def make(self, op, *operands: Expr, type: Attribute | None = None, **properties: Attribute) -> Expr:
         """One operation on these values."""
         values = [operand.value for operand in operands]
         return Expr(self.emitter, self.emitter.op(op, *values, type=type, **properties))

@@ -6,7 +6,7 @@ f - f²/2 + f³ P(f), where P is a least-maximum fit of the relative error made 
 
 from __future__ import annotations
 
-from .expr import I32, Expr, F32, fma, polynomial, select
+from .expr import F32, Expr, absolute, fma, polynomial, select
 
 LN2_HIGH = 0.693145751953125
 LN2_LOW = 1.4286068203094173e-06
@@ -61,11 +61,8 @@ def log10(x: Expr) -> Expr:
 def log1p(x: Expr) -> Expr:
     """1 + x = 2^e (1 + f), where f = 2^-e x + (2^-e - 1) keeps the digits of x that 1 + x loses."""
     exponent = ((x + 1.0).bits() - TWO_THIRDS_BITS) >> 23
-    quarter = ((125 - exponent) << 23).as_float()  # 2^-e / 4: in range for e = 128 too
-    f = 4.0 * fma(x, quarter, quarter - 0.25)
+    four = ((129 - exponent) << 23).as_float()  # 4 2^-e: in range for e = 128 too
+    f = fma(0.25 * x, four, fma(four, 0.25, -1.0))
     e = exponent.to(F32)
     result = extremes(x, -1.0, fma(e, LN2_HIGH, fma(e, LN2_LOW, log_of_fraction(f))))
-    return select(x.equals(0.0), x, result)
-
-
-__all__ = ["I32", "log", "log1p", "log2", "log10"]
+    return select(absolute(x) < 2.0**-25, x, result)
