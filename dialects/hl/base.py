@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NoReturn, Self, cast
 
-from xdsl.dialects.builtin import Attribute, TensorType, UnitAttr
+from xdsl.dialects.builtin import Attribute, DenseArrayBase, FloatAttr, IntegerAttr, TensorType, UnitAttr, f64, i1, i64
 from xdsl.ir import Operation, SSAValue
-from xdsl.irdl import IRDLOperation
+from xdsl.irdl import AnyAttr, EqAttrConstraint, IRDLOperation, ParamAttrConstraint
 from xdsl.parser import Parser, UnresolvedOperand
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
@@ -233,8 +233,17 @@ def attributes_of(op: Operation) -> dict[str, Any]:
 
 
 AnyTensor = TensorType[Attribute]
+INT_PROPERTY = IntegerAttr.constr(i64)
+"""Constraint of a property that holds an integer."""
+INTS_PROPERTY = ParamAttrConstraint(DenseArrayBase, (EqAttrConstraint(i64), AnyAttr()))
+"""Constraint of a property that holds a tuple of integers."""
+NUMBER_PROPERTY = IntegerAttr.constr(i64) | IntegerAttr.constr(i1) | FloatAttr.constr(f64)
+"""Constraint of a property that holds a value of the element type."""
 
 __all__ = [
+    "INTS_PROPERTY",
+    "INT_PROPERTY",
+    "NUMBER_PROPERTY",
     "AnyTensor",
     "Attributes",
     "DType",

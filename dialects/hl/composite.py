@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from xdsl.dialects.builtin import FloatAttr, IntegerAttr, StringAttr
+from xdsl.dialects.builtin import FloatAttr, StringAttr
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
 
 from ..types import TensorSpec, i64
-from .base import AnyTensor, HLOp, check_axis, mismatch, same_extent, show
+from .base import INT_PROPERTY, AnyTensor, HLOp, check_axis, mismatch, same_extent, show
 from .elementwise import FLOAT, UnaryOp, check_kind
 
 Reduction = Literal["mean", "sum", "none"]
@@ -22,7 +22,7 @@ class NormalizeOp(HLOp):
     """A function of x and of all others along one dimension"""
 
     x = operand_def(AnyTensor)
-    dimension = prop_def(IntegerAttr)
+    dimension = prop_def(INT_PROPERTY)
     result = result_def(AnyTensor)
     traits = traits_def(Pure())
     ASSEMBLY: ClassVar = {"dimension": "along"}
@@ -66,7 +66,7 @@ class CrossEntropyOp(HLOp):
     logits = operand_def(AnyTensor)
     target = operand_def(AnyTensor)
     reduction = prop_def(StringAttr)
-    ignore_index = prop_def(IntegerAttr)
+    ignore_index = prop_def(INT_PROPERTY)
     label_smoothing = prop_def(FloatAttr)
     result = result_def(AnyTensor)
     traits = traits_def(Pure())

@@ -5,12 +5,20 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from xdsl.dialects.builtin import IntegerAttr
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
 
 from ..types import TensorSpec, i32, i64
-from .base import AnyTensor, HLOp, check_axis, known, mismatch, same_shape, show
+from .base import (
+    INT_PROPERTY,
+    AnyTensor,
+    HLOp,
+    check_axis,
+    known,
+    mismatch,
+    same_shape,
+    show,
+)
 from .elementwise import NUMBER, check_kind
 
 
@@ -39,8 +47,8 @@ class GatherOp(HLOp):
     name = "hl.gather"
     x = operand_def(AnyTensor)
     indices = operand_def(AnyTensor)
-    axis = prop_def(IntegerAttr)
-    batch_dims = prop_def(IntegerAttr)
+    axis = prop_def(INT_PROPERTY)
+    batch_dims = prop_def(INT_PROPERTY)
     result = result_def(AnyTensor)
     traits = traits_def(Pure())
     ASSEMBLY: ClassVar = {"axis": "along", "batch_dims": "batch"}
@@ -68,8 +76,8 @@ class ScatterAddOp(HLOp):
     base = operand_def(AnyTensor)
     indices = operand_def(AnyTensor)
     updates = operand_def(AnyTensor)
-    axis = prop_def(IntegerAttr)
-    batch_dims = prop_def(IntegerAttr)
+    axis = prop_def(INT_PROPERTY)
+    batch_dims = prop_def(INT_PROPERTY)
     result = result_def(AnyTensor)
     traits = traits_def(Pure())
     ASSEMBLY: ClassVar = {"axis": "along", "batch_dims": "batch"}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
 
 from ..types import Kind, TensorSpec, i64
-from .base import AnyTensor, HLOp, check_axes, check_axis, mismatch, show
+from .base import INT_PROPERTY, INTS_PROPERTY, AnyTensor, HLOp, check_axes, check_axis, mismatch, show
 from .elementwise import NUMBER, check_kind
 
 
@@ -28,7 +27,7 @@ class ReduceOp(HLOp):
     """result[i...] = f over x[i... with `dimensions` inserted]"""
 
     x = operand_def(AnyTensor)
-    dimensions = prop_def(DenseArrayBase)
+    dimensions = prop_def(INTS_PROPERTY)
     result = result_def(AnyTensor)
     traits = traits_def(Pure())
     ASSEMBLY: ClassVar = {"dimensions": "over"}
@@ -98,7 +97,7 @@ class ArgReduceOp(HLOp):
     """Where an extreme element is along one dimension, as i64: the first of equal ones, a NaN before all others"""
 
     x = operand_def(AnyTensor)
-    dimension = prop_def(IntegerAttr)
+    dimension = prop_def(INT_PROPERTY)
     result = result_def(AnyTensor)
     traits = traits_def(Pure())
     ASSEMBLY: ClassVar = {"dimension": "over"}

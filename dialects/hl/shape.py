@@ -6,14 +6,27 @@ import math
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from xdsl.dialects.builtin import DenseArrayBase, DenseIntOrFPElementsAttr, FloatAttr, IntegerAttr
-from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def, var_operand_def
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr
+from xdsl.irdl import BaseAttr, irdl_op_definition, operand_def, prop_def, result_def, traits_def, var_operand_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import Pure
 
 from ..types import DYNAMIC, DType, TensorSpec, dtype_of_numpy, tensor_type
-from .base import AnyTensor, HLOp, check_axes, check_axis, check_shape, known, mismatch, same_extent, show
+from .base import (
+    INT_PROPERTY,
+    INTS_PROPERTY,
+    NUMBER_PROPERTY,
+    AnyTensor,
+    HLOp,
+    check_axes,
+    check_axis,
+    check_shape,
+    known,
+    mismatch,
+    same_extent,
+    show,
+)
 from .codec import decode, encode_at, parse_value, print_value
 from .elementwise import NUMBER, check_kind
 
@@ -46,7 +59,7 @@ class ConstantOp(HLOp):
     """
 
     name = "hl.constant"
-    value = prop_def(IntegerAttr | FloatAttr | DenseIntOrFPElementsAttr)
+    value = prop_def(NUMBER_PROPERTY | BaseAttr(DenseIntOrFPElementsAttr))
     result = result_def(AnyTensor)
     traits = traits_def(Pure())
     FROM_RESULT: ClassVar = ("shape", "dtype")
@@ -93,7 +106,7 @@ class IotaOp(HLOp):
     """
 
     name = "hl.iota"
-    dimension = prop_def(IntegerAttr)
+    dimension = prop_def(INT_PROPERTY)
     result = result_def(AnyTensor)
     traits = traits_def(Pure())
     ASSEMBLY: ClassVar = {"dimension": "along"}
@@ -116,7 +129,7 @@ class BroadcastOp(HLOp):
 
     name = "hl.broadcast"
     x = operand_def(AnyTensor)
-    dimensions = prop_def(DenseArrayBase)
+    dimensions = prop_def(INTS_PROPERTY)
     result = result_def(AnyTensor)
     traits = traits_def(Pure())
     ASSEMBLY: ClassVar = {"dimensions": "along"}
@@ -174,7 +187,7 @@ class TransposeOp(HLOp):
 
     name = "hl.transpose"
     x = operand_def(AnyTensor)
-    permutation = prop_def(DenseArrayBase)
+    permutation = prop_def(INTS_PROPERTY)
     result = result_def(AnyTensor)
     traits = traits_def(Pure())
     ASSEMBLY: ClassVar = {"permutation": ""}
@@ -195,9 +208,9 @@ class SliceOp(HLOp):
 
     name = "hl.slice"
     x = operand_def(AnyTensor)
-    start = prop_def(DenseArrayBase)
-    stop = prop_def(DenseArrayBase)
-    step = prop_def(DenseArrayBase)
+    start = prop_def(INTS_PROPERTY)
+    stop = prop_def(INTS_PROPERTY)
+    step = prop_def(INTS_PROPERTY)
     result = result_def(AnyTensor)
     traits = traits_def(Pure())
     ASSEMBLY: ClassVar = {"start": "from", "stop": "to", "step": "by"}
@@ -228,10 +241,10 @@ class PadOp(HLOp):
 
     name = "hl.pad"
     x = operand_def(AnyTensor)
-    low = prop_def(DenseArrayBase)
-    high = prop_def(DenseArrayBase)
-    interior = prop_def(DenseArrayBase)
-    value = prop_def(IntegerAttr | FloatAttr)
+    low = prop_def(INTS_PROPERTY)
+    high = prop_def(INTS_PROPERTY)
+    interior = prop_def(INTS_PROPERTY)
+    value = prop_def(NUMBER_PROPERTY)
     result = result_def(AnyTensor)
     traits = traits_def(Pure())
     ASSEMBLY: ClassVar = {"low": "low", "high": "high", "interior": "interior", "value": "with"}
@@ -272,7 +285,7 @@ class ConcatOp(HLOp):
 
     name = "hl.concat"
     xs = var_operand_def(AnyTensor)
-    dimension = prop_def(IntegerAttr)
+    dimension = prop_def(INT_PROPERTY)
     result = result_def(AnyTensor)
     traits = traits_def(Pure())
     ASSEMBLY: ClassVar = {"dimension": "along"}
@@ -308,7 +321,7 @@ class ReverseOp(HLOp):
 
     name = "hl.reverse"
     x = operand_def(AnyTensor)
-    dimensions = prop_def(DenseArrayBase)
+    dimensions = prop_def(INTS_PROPERTY)
     result = result_def(AnyTensor)
     traits = traits_def(Pure())
     ASSEMBLY: ClassVar = {"dimensions": "along"}

@@ -1,0 +1,452 @@
+"""The hl dialect: shape rules, attributes, text, and that bad text or bad IR gives an error, never a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from irtool.dialects.hl import OPS, HLOp, ShapeError
+from irtool.dialects.hl import autodiff as a
+from irtool.dialects.hl import elementwise as e
+from irtool.dialects.hl.builder import IRBuilder, as_number
+from irtool.dialects.hl.codec import decode, encode
+from irtool.dialects.text import make_context, parse_module, print_op
+from irtool.dialects.types import DYNAMIC, TensorSpec, f32, f64, i1, i64, spec_of, tensor_type, u8
+from samples import SAMPLES, Sample
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Block, Region
+from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
+from xdsl.transforms.dead_code_elimination import DeadCodeElimination
+from xdsl.utils.exceptions import ParseError, VerifyException
+
+CONTEXT = make_context()
+"""One for all tests: it loads a dialect when it first meets it."""
+
+
+def function_of(op: type[HLOp], samples: list[Sample]) -> ModuleOp:
+    """A function that applies an op to arguments, once for each sample."""
+    block = Block()
+    b = IRBuilder(block)
+    for sample in samples:
+        operands = [block.insert_arg(tensor_type(spec), len(block.args)) for spec in sample.specs]
+        b.emit(op, operands, sample.attributes)
+    block.add_op(ReturnOp())
+    return ModuleOp([FuncOp("main", (block.arg_types, ()), Region(block))])
+
+
+def same(x: Any, y: Any) -> bool:
+    if isinstance(x, np.ndarray):
+        return x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
+    return type(x) is type(y) and (x == y or x != x)
+
+
+@pytest.mark.parametrize("op", [op for op in OPS if SAMPLES[op]], ids=lambda op: op.name)
+def test_samples_verify_and_round_trip(op: type[HLOp]) -> None:
+    module = function_of(op, SAMPLES[op])
+    module.verify()
+    text = print_op(module, locations=False)
+    again = parse_module(text, context=CONTEXT)
+    again.verify()
+    assert print_op(again, locations=False) == text
+    ops = [inner for inner in again.walk() if isinstance(inner, HLOp)]
+    for sample, parsed in zip(SAMPLES[op], ops, strict=True):
+        attributes = parsed.attributes_dict()
+        assert attributes.keys() == sample.attributes.keys()
+        for name, value in sample.attributes.items():
+            assert same(attributes[name], value), (name, value, attributes[name])
+
+
+@pytest.mark.parametrize("op", [op for op in OPS if SAMPLES[op]], ids=lambda op: op.name)
+def test_unknown_extents_verify(op: type[HLOp]) -> None:
+    """An op on `?` extents verifies, and its results can be those of the known extents."""
+    for sample in SAMPLES[op]:
+        unknown = [TensorSpec((DYNAMIC,) * len(x.shape), x.dtype) for x in sample.specs]
+        for want, have in zip(op.infer(*sample.specs, **sample.attributes), op.infer(*unknown, **sample.attributes)):
+            assert want.dtype is have.dtype and len(want.shape) == len(have.shape)
+            assert all(n in (k, DYNAMIC) for k, n in zip(want.shape, have.shape))
+
+
+def test_generic_text_is_understood() -> None:
+    text = """
+func.func @main(%x: tensor<2x3xf32>) {
+  %0 = "hl.transpose"(%x) <{permutation = array<i64: 1, 0>}> : (tensor<2x3xf32>) -> tensor<3x2xf32>
+  func.return
+}"""
+    module = parse_module(text, context=CONTEXT)
+    module.verify()
+    assert "hl.transpose %x [1, 0] : tensor<2x3xf32> -> tensor<3x2xf32>" in print_op(module)
+
+
+def test_other_attributes_and_locations_survive() -> None:
+    text = """
+func.func @main(%x: tensor<2xf32>) {
+  %0 = hl.neg %x {note = "kept", irtool.mark} : tensor<2xf32> loc("train.py":3:0)
+  %1 = hl.constant 1.0 {note = 3 : i64} : tensor<2xf32>
+  func.return
+}"""
+    once = print_op(parse_module(text, context=CONTEXT))
+    assert 'note = "kept"' in once and "note = 3" in once and "train.py" in once
+    assert print_op(parse_module(once, context=CONTEXT)) == once
+
+
+# Rules and messages
+
+T23 = TensorSpec((2, 3), f32)
+T34 = TensorSpec((3, 4), f32)
+WRONG: list[tuple[str, tuple[TensorSpec, ...], dict[str, Any], str]] = [
+    ("hl.add", (T23, T34), {}, "shapes must be equal: expected [2, 3], got [3, 4]"),
+    ("hl.add", (T23, TensorSpec((2, 3), f64)), {}, "element types must be equal: expected f32, got f64"),
+    ("hl.exp", (TensorSpec((2,), i64),), {}, "element type: expected float elements, got i64"),
+    ("hl.compare", (T23, T23), {"predicate": "less"}, "predicate: expected eq, ne, lt, le, gt, ge, got less"),
+    ("hl.select", (T23, T23, T23), {}, "element type of the condition: expected i1, got f32"),
+    ("hl.select", (TensorSpec((3,), i1), T23, T23), {}, "shape of the condition: expected [2, 3], got [3]"),
+    ("hl.matmul", (T23, T23), {}, "expected [..., m, k] and [..., k, n] with equal k, got [2, 3] and [2, 3]"),
+    ("hl.matmul", (T23, TensorSpec((3,), f32)), {}, "matmul: expected rank 2 or more, got [2, 3] and [3]"),
+    (
+        "hl.broadcast",
+        (T23,),
+        {"shape": (2, 4), "dimensions": (0, 1)},
+        "expected 4 or 1 in dimension 1 of [2, 4], got [2, 3]",
+    ),
+    (
+        "hl.broadcast",
+        (T23,),
+        {"shape": (3, 2), "dimensions": (1, 0)},
+        "dimensions: expected increasing order, got [1, 0]",
+    ),
+    ("hl.broadcast", (T23,), {"shape": (2, 3), "dimensions": (1,)}, "expected 2 values, one per dimension, got 1: [1]"),
+    ("hl.reshape", (T23,), {"shape": (4, 2)}, "reshape: expected 6 elements as in [2, 3], got 8 in [4, 2]"),
+    ("hl.reshape", (T23,), {"shape": (-1, 2)}, "shape: expected extents of at least 0, got [-1, 2]"),
+    (
+        "hl.transpose",
+        (T23,),
+        {"permutation": (0, 0)},
+        "permutation: expected each of the 2 dimensions once, got [0, 0]",
+    ),
+    (
+        "hl.slice",
+        (T23,),
+        {"start": (0, 0), "stop": (2, 4), "step": (1, 1)},
+        "bounds of dimension 1: expected 0 <= start <= stop <= 3, got start 0, stop 4",
+    ),
+    (
+        "hl.slice",
+        (T23,),
+        {"start": (0, 0), "stop": (2, 3), "step": (1, 0)},
+        "step of dimension 1: expected at least 1, got 0",
+    ),
+    (
+        "hl.pad",
+        (T23,),
+        {"low": (-3, 0), "high": (0, 0), "interior": (0, 0), "value": 0.0},
+        "padded extent of dimension 0: expected at least 0, got -1",
+    ),
+    (
+        "hl.pad",
+        (TensorSpec((2,), i64),),
+        {"low": (0,), "high": (0,), "interior": (0,), "value": 0.5},
+        "padding value: expected an integer, for i64, got 0.5",
+    ),
+    ("hl.concat", (T23, T34), {"dimension": 0}, "equal but in dimension 0: expected [2, 3], got [3, 4]"),
+    ("hl.concat", (), {"dimension": 0}, "operands of concat: expected at least one, got none"),
+    ("hl.reverse", (T23,), {"dimensions": (1, 1)}, "dimensions: expected each at most once, got [1, 1]"),
+    ("hl.iota", (), {"shape": (2,), "dtype": i64, "dimension": 1}, "dimension: expected from 0 to 0, got 1"),
+    ("hl.constant", (), {"value": 256, "shape": (2,), "dtype": u8}, "constant: expected u8, from 0 to 255, got 256"),
+    ("hl.constant", (), {"value": "a", "shape": (2,), "dtype": f32}, "constant: expected a number of f32, got a"),
+    ("hl.reduce_sum", (T23,), {"dimensions": (2,)}, "dimensions: expected from 0 to 1, got 2"),
+    ("hl.reduce_sum", (TensorSpec((), f32),), {"dimensions": (0,)}, "expected a tensor of rank 1 or more, got 0"),
+    ("hl.reduce_any", (T23,), {"dimensions": (0,)}, "element type: expected bool elements, got f32"),
+    (
+        "hl.reduce_max",
+        (TensorSpec((2, 0), f32),),
+        {"dimensions": (1,)},
+        "nothing is undefined: expected at least one element in dimension 1, got shape [2, 0]",
+    ),
+    ("hl.argmax", (TensorSpec((0,), f32),), {"dimension": 0}, "at least one element in dimension 0, got shape [0]"),
+    ("hl.gather", (T23, T23), {"axis": 0, "batch_dims": 0}, "element type of indices: expected i64 or i32, got f32"),
+    (
+        "hl.gather",
+        (T23, TensorSpec((2,), i64)),
+        {"axis": 0, "batch_dims": 1},
+        "batch_dims: expected from 0 to 0 (axis and rank of indices), got 1",
+    ),
+    (
+        "hl.scatter_add",
+        (T23, TensorSpec((4,), i64), T23),
+        {"axis": 0, "batch_dims": 0},
+        "shape of updates: expected [4, 3], got [2, 3]",
+    ),
+    (
+        "hl.uniform",
+        (TensorSpec((3,), i64),),
+        {"shape": (), "dtype": f32},
+        "expected tensor<2xi64>: (seed, offset), got",
+    ),
+    ("hl.softmax", (T23,), {"dimension": -1}, "dimension: expected from 0 to 1, got -1"),
+    (
+        "hl.cross_entropy",
+        (T23, TensorSpec((3,), i64)),
+        {"reduction": "mean", "ignore_index": 0, "label_smoothing": 0.0},
+        "expected logits [n, classes] and target [n], got [2, 3] and [3]",
+    ),
+    ("hl.gradient", (T23, T23), {}, "what a gradient is taken of: expected one element, got [2, 3]"),
+    ("hl.gradient", (TensorSpec((), f32), TensorSpec((), i64)), {}, "element type: expected float elements, got i64"),
+]
+BY_NAME = {op.name: op for op in OPS}
+
+
+@pytest.mark.parametrize(
+    ("name", "operands", "attributes", "message"), WRONG, ids=lambda v: v if isinstance(v, str) else ""
+)
+def test_rules_say_what_they_expect(name: str, operands: Any, attributes: Any, message: str) -> None:
+    with pytest.raises(ShapeError, match=re.escape(message)):
+        BY_NAME[name].infer(*operands, **attributes)
+
+
+# Malformed text
+
+GENERIC = "(tensor<2x3xf32>) -> tensor<3x2xf32>"
+MALFORMED = {
+    "unknown op": "%0 = hl.frobnicate %x : tensor<2x3xf32>",
+    "cut off": "%0 = hl.add %x, ",
+    "cut in type": "%0 = hl.add %x, %x : tensor<2x",
+    "no type": "%0 = hl.neg %x",
+    "too few types": "%0 = hl.matmul %x, %x : tensor<2x3xf32> -> tensor<2x3xf32>",
+    "no result type": "%0 = hl.matmul %x, %x : tensor<2x3xf32>, tensor<2x3xf32>",
+    "string for integers": '%0 = hl.transpose %x "ab" : tensor<2x3xf32> -> tensor<3x2xf32>',
+    "number for integers": "%0 = hl.transpose %x 1 : tensor<2x3xf32> -> tensor<3x2xf32>",
+    "float in integers": "%0 = hl.transpose %x [1.5, 0] : tensor<2x3xf32> -> tensor<3x2xf32>",
+    "integers for string": "%0 = hl.compare %x, %x is [0] : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xi1>",
+    "string for a number": '%0 = hl.softmax %x along "x" : tensor<2x3xf32>',
+    "float for an integer": "%0 = hl.softmax %x along 1.0 : tensor<2x3xf32>",
+    "true for an integer": "%0 = hl.softmax %x along true : tensor<2x3xf32>",
+    "missing attribute": "%0 = hl.softmax %x : tensor<2x3xf32>",
+    "missing from braces": "%0 = hl.cross_entropy %x, %i : tensor<2x3xf32>, tensor<2xi64> -> tensor<f32>",
+    "huge integer": f"%0 = hl.softmax %x along {10**30} : tensor<2x3xf32>",
+    "huge integers": f"%0 = hl.transpose %x [{10**30}, 0] : tensor<2x3xf32> -> tensor<3x2xf32>",
+    "negative dimension": "%0 = hl.softmax %x along -1 : tensor<2x3xf32>",
+    "negative shape": "%0 = hl.reshape %x : tensor<2x3xf32> -> tensor<-6xf32>",
+    "unranked": "%0 = hl.neg %x : tensor<*xf32>",
+    "not a tensor": "%0 = hl.neg %n : i64",
+    "unsupported element": "%0 = hl.iota along 0 : tensor<2xf16>",
+    "wrong result": "%0 = hl.exp %x : tensor<2x3xf32> -> tensor<3x2xf32>",
+    "wrong result count": "%0, %1 = hl.neg %x : tensor<2x3xf32> -> tensor<2x3xf32>, tensor<2x3xf32>",
+    "too many operands": "%0 = hl.neg %x, %x : tensor<2x3xf32>",
+    "too few operands": "%0 = hl.add %x : tensor<2x3xf32>",
+    "no operands": "%0 = hl.neg : tensor<2x3xf32>",
+    "undefined operand": "%0 = hl.neg %nowhere : tensor<2x3xf32>",
+    "wrong operand type": "%0 = hl.neg %x : tensor<2x4xf32>",
+    "constant out of range": "%0 = hl.constant 256 : tensor<2xui8>",
+    "fraction for integers": "%0 = hl.constant 0.5 : tensor<2xi64>",
+    "text constant": '%0 = hl.constant "a" : tensor<2xf32>',
+    "list constant": "%0 = hl.constant [1, 2] : tensor<2xf32>",
+    "nothing constant": "%0 = hl.constant : tensor<2xf32>",
+    "ragged": "%0 = hl.constant dense [[1.0], [2.0, 3.0]] : tensor<2x2xf32>",
+    "too few values": "%0 = hl.constant dense [1.0] : tensor<2xf32>",
+    "dense of bad type": "%0 = hl.constant dense [1.0] : tensor<1xf16>",
+    "dense of no tensor": "%0 = hl.constant dense [1.0] : f32",
+    "dense with unknown extent": "%0 = hl.constant dense [1.0] : tensor<?xf32>",
+    "dense out of range": "%0 = hl.constant dense [256, -1] : tensor<2xui8>",
+    "dense fraction": "%0 = hl.constant dense [0.5] : tensor<1xi64>",
+    "dense nan of integers": "%0 = hl.constant dense [nan] : tensor<1xi64>",
+    "dense for a list": "%0 = hl.transpose %x dense [1, 0] : tensor<2xi64> : tensor<2x3xf32> -> tensor<3x2xf32>",
+    "gradient of nothing above": "%0 = hl.gradient %nowhere wrt %x : tensor<2x3xf32>",
+    "gradient without wrt": "%0 = hl.gradient %s by %x : tensor<2x3xf32>",
+    "gradient by an inner value": "%y = hl.neg %x : tensor<2x3xf32>\n%0 = hl.gradient %s wrt %y : tensor<2x3xf32>",
+    "gradient with other types": "%0 = hl.gradient %s wrt %x : tensor<2x3xf32>, tensor<2xf32>",
+    "gradient of many": "%0 = hl.gradient %x wrt %x : tensor<2x3xf32>",
+    "unclosed braces": "%0 = hl.gelu %x {approximate = : tensor<2x3xf32>",
+    "unknown approximation": '%0 = hl.gelu %x {approximate = "often"} : tensor<2x3xf32>',
+    "generic with a wrong property": '%0 = "hl.softmax"(%x) <{dimension = "a"}> : (tensor<2x3xf32>) -> tensor<2x3xf32>',
+    "generic without properties": '%0 = "hl.softmax"(%x) : (tensor<2x3xf32>) -> tensor<2x3xf32>',
+    "generic with f32 list": f'%0 = "hl.transpose"(%x) <{{permutation = array<f32: 1.0, 0.0>}}> : {GENERIC}',
+    "generic with i8 list": f'%0 = "hl.transpose"(%x) <{{permutation = array<i8: 1, 0>}}> : {GENERIC}',
+    "generic with index": '%0 = "hl.softmax"(%x) <{dimension = 7 : index}> : (tensor<2x3xf32>) -> tensor<2x3xf32>',
+    "generic constant of i16": '%0 = "hl.constant"() <{value = dense<1> : tensor<2xi16>}> : () -> tensor<2xi64>',
+    "generic constant of a vector": '%0 = "hl.constant"() <{value = dense<1> : vector<2xi64>}> : () -> tensor<2xi64>',
+}
+
+
+def parse_body(body: str) -> ModuleOp:
+    arguments = "%x: tensor<2x3xf32>, %i: tensor<2xi64>, %s: tensor<f32>, %n: i64"
+    return parse_module(f"func.func @main({arguments}) {{\n{body}\nfunc.return\n}}", "bad.mlir", CONTEXT)
+
+
+@pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
+def test_malformed_text_is_an_error_with_a_reason(body: str) -> None:
+    with pytest.raises((ParseError, VerifyException)) as caught:
+        parse_body(body).verify()
+    if isinstance(caught.value, ParseError):
+        assert "bad.mlir:" in str(caught.value)
+
+
+def test_huge_extents_are_only_numbers() -> None:
+    parse_body("%0 = hl.iota along 0 : tensor<9223372036854775807x9223372036854775807xf32>").verify()
+
+
+WORDS = st.sampled_from(
+    [
+        "%x",
+        "%i",
+        "%s",
+        "%0",
+        "hl.add",
+        "hl.transpose",
+        "hl.pad",
+        "hl.constant",
+        "hl.gradient",
+        "dense",
+        "wrt",
+        "along",
+        "low",
+        "with",
+        "over",
+        "[",
+        "]",
+        "[1,0]",
+        "[[1.0],2]",
+        "{",
+        "}",
+        "=",
+        ":",
+        ",",
+        "->",
+        "tensor<2x3xf32>",
+        "tensor<?xi1>",
+        "tensor<2xi64>",
+        "f32",
+        "1",
+        "-1",
+        "1.5",
+        "inf",
+        "nan",
+        "-inf",
+        "true",
+        '"mean"',
+        "99999999999999999999",
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(OPS), st.lists(WORDS, max_size=12))
+def test_random_text_never_gives_a_traceback(op: type[HLOp], words: list[str]) -> None:
+    with contextlib.suppress(ParseError, VerifyException):
+        parse_body(f"%y = {op.name} {' '.join(words)}").verify()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_mutated_text_never_gives_a_traceback(data: st.DataObject) -> None:
+    """A valid program with a piece cut out, doubled or replaced."""
+    op = data.draw(st.sampled_from([op for op in OPS if SAMPLES[op]]))
+    sample = data.draw(st.sampled_from(SAMPLES[op]))
+    text = print_op(function_of(op, [sample]), locations=False)
+    low = data.draw(st.integers(0, len(text)))
+    high = data.draw(st.integers(low, min(len(text), low + 12)))
+    middle = data.draw(st.sampled_from(["", text[low:high] * 2, "-", "9" * 20, '"', "nan", "?", "x"]))
+    with contextlib.suppress(ParseError, VerifyException):
+        parse_module(text[:low] + middle + text[high:], "bad.mlir", CONTEXT).verify()
+
+
+# The codec
+
+
+@pytest.mark.parametrize("value", [True, False, 0, -5, 2**63 - 1, 0.5, -0.0, np.inf, -np.inf, 'a"b', (), (1, -2)])
+def test_codec_keeps_values(value: Any) -> None:
+    assert same(decode(encode(value)), value)
+
+
+def test_codec_keeps_arrays_bit_by_bit() -> None:
+    values = [0.1, np.inf, -np.inf, np.nan, -0.0, 1e-45, 3.4e38]
+    for dtype in (np.float32, np.float64):
+        assert same(decode(encode(np.array(values, dtype))), np.array(values, dtype))
+    for array in (
+        np.array([200, 0], np.uint8),
+        np.array([True, False]),
+        np.array([-(2**63)]),
+        np.zeros((2, 0), np.int32),
+    ):
+        assert same(decode(encode(array)), array)
+
+
+@given(st.lists(st.floats(width=32), max_size=6))
+@settings(deadline=None, max_examples=100)
+def test_f32_constants_survive_text_bit_by_bit(values: list[float]) -> None:
+    array = np.array(values, np.float32)
+    sample = Sample((), {"value": array, "shape": array.shape, "dtype": f32})
+    module = parse_module(print_op(function_of(BY_NAME["hl.constant"], [sample])), context=CONTEXT)
+    (op,) = (op for op in module.walk() if isinstance(op, HLOp))
+    got = op.attributes_dict()["value"]
+    np.testing.assert_array_equal(got, array)
+    np.testing.assert_array_equal(np.signbit(got[got == 0]), np.signbit(array[array == 0]))
+
+
+@pytest.mark.parametrize("value", [None, object(), 2**63, (2**70,), {"a": 1}, 1j])
+def test_codec_refuses_what_it_cannot_store(value: Any) -> None:
+    with pytest.raises(ValueError, match="attribute: expected"):
+        encode(value)
+
+
+def test_numbers_are_written_in_the_type_of_their_elements() -> None:
+    assert same(as_number(1, f32), 1.0)
+    assert same(as_number(True, i64), 1)
+    assert same(as_number(2.0, i64), 2)
+    assert same(as_number(1, i1), True)
+    assert same(as_number(2.5, i64), 2.5)
+
+
+# Builders, effects
+
+
+def test_builders_leave_out_what_changes_nothing() -> None:
+    block = Block(arg_types=[tensor_type(TensorSpec((2, 3), f32)), tensor_type(TensorSpec((DYNAMIC,), f32))])
+    b = IRBuilder(block)
+    x, unknown = block.args
+    assert b.reshape(x, (2, 3)) is b.transpose(x, (0, 1)) is b.broadcast(x, (2, 3), (0, 1)) is x
+    assert b.cast(x, f32) is b.pad(x, (0, 0), (0, 0), (0, 0), 0) is b.concat([x], 0) is b.reverse(x, ()) is x
+    assert b.slice(x, (0, 0), (2, 3), (1, 1)) is b.reduce_sum(x, ()) is x
+    assert not list(block.ops)
+    assert b.reshape(unknown, (DYNAMIC,)) is not unknown
+    assert spec_of(b.constant_like(x, 1).type) == TensorSpec((2, 3), f32)
+
+
+def test_effects_let_passes_remove_and_merge_the_right_ops() -> None:
+    types = ", ".join(["tensor<2x3xf32>"] * 6)
+    module = parse_body(f"""
+  %0 = hl.neg %x : tensor<2x3xf32>
+  %1 = hl.variable %x : tensor<2x3xf32>
+  %2 = hl.variable %x : tensor<2x3xf32>
+  %3, %4 = hl.barrier %x, %s : tensor<2x3xf32>, tensor<f32> -> tensor<2x3xf32>, tensor<f32>
+  %5, %6 = hl.barrier %x, %s : tensor<2x3xf32>, tensor<f32> -> tensor<2x3xf32>, tensor<f32>
+  %7 = hl.exp %x : tensor<2x3xf32>
+  %8 = hl.exp %x : tensor<2x3xf32>
+  func.call @use(%1, %2, %3, %5, %7, %8) : ({types}) -> ()""")
+    CommonSubexpressionElimination().apply(CONTEXT, module)
+    DeadCodeElimination().apply(CONTEXT, module)
+    names = [op.name for op in module.walk() if isinstance(op, HLOp)]
+    assert names == ["hl.variable", "hl.variable", "hl.barrier", "hl.barrier", "hl.exp"]
+    unused = parse_body("%1 = hl.variable %x : tensor<2x3xf32>\n%2 = hl.barrier %x : tensor<2x3xf32>")
+    DeadCodeElimination().apply(CONTEXT, unused)
+    assert not [op for op in unused.walk() if isinstance(op, HLOp)]
+
+
+def test_gradient_reads_as_documented() -> None:
+    module = parse_body(
+        "%w = hl.variable %x : tensor<2x3xf32>\n%dw, %ds = hl.gradient %s wrt %w, %s : tensor<2x3xf32>, tensor<f32>"
+    )
+    module.verify()
+    assert "%dw, %ds = hl.gradient %s wrt %w, %s : tensor<2x3xf32>, tensor<f32>" in print_op(module)
+    assert [type(op) for op in module.walk() if isinstance(op, HLOp)] == [a.VariableOp, a.GradientOp]
+
+
+def test_every_op_is_registered_once() -> None:
+    assert len({op.name for op in OPS}) == len(OPS)
+    assert e.AddOp in OPS and e.UnaryOp not in OPS
+    assert all(op.__doc__ for op in OPS)
