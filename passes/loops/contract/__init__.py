@@ -22,8 +22,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects import func, linalg
+from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
@@ -64,7 +65,7 @@ def lower_kernel(kernel: func.FuncOp, target: Target) -> None:
     op = kernel.body.block.first_op
     while op is not None:
         following = op.next_op
-        if isinstance(op, linalg.GenericOp):
+        if isinstance(op, GenericOp):
             try:
                 contraction = classify(op, find_fill(op))
                 if expand(kernel, (*contraction.left.ops, *contraction.right.ops)):
@@ -76,13 +77,13 @@ def lower_kernel(kernel: func.FuncOp, target: Target) -> None:
         op = following
 
 
-def find_fill(op: linalg.GenericOp) -> linalg.FillOp | None:
+def find_fill(op: GenericOp) -> FillOp | None:
     """The fill with zero that an operation starts from, if nothing touches the buffer in between."""
     buffer = op.outputs[-1]
     before = op.prev_op
     while before is not None:
         if buffer in buffers_of(before):
-            is_fill = isinstance(before, linalg.FillOp) and before.outputs[0] is buffer and is_zero(before.inputs[0])
+            is_fill = isinstance(before, FillOp) and before.outputs[0] is buffer and is_zero(before.inputs[0])
             return before if is_fill else None
         before = before.prev_op
     return None

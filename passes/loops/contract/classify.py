@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from xdsl.dialects import arith, linalg, math
+from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import BFloat16Type, Float16Type, FloatAttr, IntegerAttr, IntegerType, MemRefType
+from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import AffineBinaryOpExpr, AffineBinaryOpKind, AffineConstantExpr, AffineDimExpr, AffineExpr
 
@@ -141,7 +142,7 @@ class Factor:
 class Contraction:
     """A contraction with its dimensions sorted by role. Dimensions of extent 1 are left out of every list."""
 
-    op: linalg.GenericOp
+    op: GenericOp
     extents: tuple[int, ...]
     left: Factor
     right: Factor
@@ -150,7 +151,7 @@ class Contraction:
     m: tuple[int, ...]
     n: tuple[int, ...]
     k: tuple[int, ...]
-    fill: linalg.FillOp | None
+    fill: FillOp | None
     """The fill with zero that the contraction starts from; without it, it adds to what is there."""
 
     @property
@@ -171,7 +172,7 @@ def access_of(buffer: SSAValue, expressions: Sequence[AffineExpr], extents: Sequ
     return Access(buffer, tuple((c, tuple((d, f) for d, f in terms if extents[d] != 1)) for c, terms in forms))
 
 
-def loop_extents(op: linalg.GenericOp) -> tuple[int, ...]:
+def loop_extents(op: GenericOp) -> tuple[int, ...]:
     """How far each loop runs: as far as the buffer dimension that it indexes alone."""
     maps = [m.data for m in op.indexing_maps]
     extents: list[int | None] = [None] * maps[0].num_dims
@@ -188,7 +189,7 @@ def loop_extents(op: linalg.GenericOp) -> tuple[int, ...]:
 
 
 def body_slice(result: SSAValue, inputs: Mapping[SSAValue, Access]) -> Factor:
-    """The operations of a body that a value comes from, and the inputs that it needs; values from outside are neither."""
+    """The operations of a body that a value comes from, and the inputs that it needs; what is from outside is neither."""
     block = next(iter(inputs)).owner
     ops: dict[Operation, None] = {}
     used: dict[SSAValue, Access] = {}
@@ -211,7 +212,8 @@ def body_slice(result: SSAValue, inputs: Mapping[SSAValue, Access]) -> Factor:
 
 
 UNSAFE = (
-    arith.DivSIOp, arith.DivUIOp, arith.RemSIOp, arith.RemUIOp, arith.FloorDivSIOp, arith.CeilDivSIOp, arith.CeilDivUIOp,
+    arith.DivSIOp, arith.DivUIOp, arith.RemSIOp, arith.RemUIOp,
+    arith.FloorDivSIOp, arith.CeilDivSIOp, arith.CeilDivUIOp,
 )  # fmt: skip
 """Operations that trap on lanes that do not count."""
 
@@ -239,7 +241,7 @@ def is_zero(value: SSAValue) -> bool:
     return data == 0 and not str(data).startswith("-")
 
 
-def classify(op: linalg.GenericOp, fill: linalg.FillOp | None) -> Contraction:
+def classify(op: GenericOp, fill: FillOp | None) -> Contraction:
     """Reads a `linalg.generic` as a contraction, or raises `NotTaken`."""
     maps = [m.data for m in op.indexing_maps]
     block = op.body.block

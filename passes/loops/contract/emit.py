@@ -1,6 +1,6 @@
 """Builds the loops level: index arithmetic that folds as it is written, loops, and accesses to memory.
 
-An index is a `Lin`, a constant plus multiples of SSA values. It becomes operations only where it is used, once per block:
+An index is a `Lin`, a constant plus multiples of SSA values. It becomes operations where it is used, once per block:
 
     e.load(x, [row * 14 + i, k])        ->   %0 = arith.muli %row, %c14
                                              %1 = arith.addi %0, %i
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import (
@@ -26,6 +26,7 @@ from xdsl.dialects.builtin import (
     UnitAttr,
     VectorType,
     i1,
+    i32,
     i64,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
@@ -33,6 +34,8 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from ....dialects import spmd
 
 INDEX = IndexType()
+NO_OPERANDS = DenseArrayBase.from_list(i32, [0, 0])
+"""Segment sizes of an allocation of static shape."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,13 @@ class Lin:
 Index = Lin | SSAValue | int
 
 
-@lru_cache(maxsize=None)
+@cache
 def vector_type(element: Attribute, lanes: int) -> VectorType:
     """An interned 1-D vector type."""
     return VectorType(element, [lanes])
 
 
-@lru_cache(maxsize=None)
+@cache
 def memref_type(element: Attribute, *shape: int) -> MemRefType:
     """An interned memref type."""
     return MemRefType(element, shape)
@@ -111,7 +114,8 @@ class Emitter:
         properties: Mapping[str, Attribute] | None = None,
     ) -> SSAValue:
         """Inserts an operation with at most one result, and returns it."""
-        made = kind.create(operands=operands, result_types=() if result is None else (result,), properties=properties or {})
+        types = () if result is None else (result,)
+        made = kind.create(operands=operands, result_types=types, properties=properties or {})
         self.add(made)
         return made.results[0] if result is not None else made  # type: ignore[return-value]
 
@@ -238,8 +242,8 @@ class Emitter:
         block = Block(arg_types=(INDEX,))
         if hint:
             block.args[0].name_hint = hint
-        op = scf.ForOp.create(operands=bounds, regions=(Region(block),), attributes={"unroll": UnitAttr()} if unroll else {})
-        self.add(op)
+        marks = {"unroll": UnitAttr()} if unroll else {}
+        self.add(scf.ForOp.create(operands=bounds, regions=(Region(block),), attributes=marks))
         with self._inside(block):
             yield Lin.of(block.args[0])
 
@@ -302,8 +306,7 @@ class Emitter:
         return self._buffer(memref.AllocaOp, element, shape, hint)
 
     def _buffer(self, kind: type[Operation], element: Attribute, shape: Sequence[int], hint: str) -> SSAValue:
-        sizes = DenseArrayBase.from_list(i32_type(), [0, 0])
-        result = self.op(kind, (), memref_type(element, *shape), {"operandSegmentSizes": sizes})
+        result = self.op(kind, (), memref_type(element, *shape), {"operandSegmentSizes": NO_OPERANDS})
         result.name_hint = hint or None
         return result
 
@@ -344,11 +347,3 @@ class Emitter:
     def prefetch(self, buffer: SSAValue, indices: Sequence[Index]) -> None:
         """A hint that a cache line will be read soon."""
         self.op(spmd.PrefetchOp, (buffer, *map(self.value, indices)))
-
-
-@lru_cache(maxsize=None)
-def i32_type() -> Attribute:
-    """The type of operand segment sizes."""
-    from xdsl.dialects.builtin import i32
-
-    return i32

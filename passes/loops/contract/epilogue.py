@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from xdsl.dialects import func, linalg, memref
+from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import MemRefType
+from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.traits import MemoryEffectKind, get_effects, is_side_effect_free
 
@@ -26,7 +27,7 @@ from .classify import Access, Contraction, NotTaken, access_of, elementwise, loo
 class Stage:
     """One elementwise operation of the epilogue."""
 
-    op: linalg.GenericOp
+    op: GenericOp
     inputs: tuple[tuple[SSAValue, Access], ...]
     """Block arguments and what they read, old values of outputs included if the body wants them."""
     ops: tuple[Operation, ...]
@@ -68,7 +69,7 @@ def collect(kernel: func.FuncOp, contraction: Contraction) -> Epilogue:
     op = contraction.op.next_op
     while op is not None and not isinstance(op, func.ReturnOp):
         following = op.next_op
-        stage = _stage(op, contraction, written) if isinstance(op, linalg.GenericOp) else None
+        stage = _stage(op, contraction, written) if isinstance(op, GenericOp) else None
         if stage is not None and _legal(stage, written, reads, skipped_reads, skipped_writes):
             if expand(kernel, stage.ops):
                 stage = _stage(stage.op, contraction, written) or stage
@@ -111,7 +112,7 @@ def _effects(op: Operation) -> tuple[set[SSAValue], set[SSAValue]] | None:
     return reads, writes
 
 
-def _stage(op: linalg.GenericOp, contraction: Contraction, written: dict[SSAValue, Access]) -> Stage | None:
+def _stage(op: GenericOp, contraction: Contraction, written: dict[SSAValue, Access]) -> Stage | None:
     """Reads an operation as a stage over the contraction's points, if it reads what the nest wrote."""
     if any(kind.data != "parallel" for kind in op.iterator_types) or op.results:
         return None

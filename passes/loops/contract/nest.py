@@ -1,13 +1,13 @@
 """The loops around the register tile: packing, this thread's pieces, blocks of K, panels, tiles, and finishing them.
 
-    pack rows and columns where needed; barrier
-    for (piece: this thread's share)                 // outer dimensions x blocks of rows x blocks of panels
-      for (block of K)
-        for (panel) for (tile) {
-          registers = 0 or the partial sums so far
-          for (k) ...                                // microkernel.py
-          store partial sums, or after the last block: epilogue, vector by vector
-        }
+pack rows and columns where needed; barrier
+for (piece: this thread's share)                 // outer dimensions x blocks of rows x blocks of panels
+  for (block of K)
+    for (panel) for (tile) {
+      registers = 0 or the partial sums so far
+      for (k) ...                                // microkernel.py
+      store partial sums, or after the last block: epilogue, vector by vector
+    }
 """
 
 # pyright: basic

@@ -108,7 +108,7 @@ class Packer:
         return buffer
 
     def _vectors(self, panel: Lin) -> Iterator[tuple[Lin, Lin, int | None]]:
-        """(first, end, lanes that count) of the vectors of a panel: whole ones, and the last one of all if it is not."""
+        """(first, end, lanes that count) of the vectors of a panel: whole ones, then the last of all if it is not."""
         plan = self.plan
         whole, rest = divmod(plan.panels.size, plan.lanes)
         full = self.e.minimum(plan.vectors, panel * -plan.vectors + whole)

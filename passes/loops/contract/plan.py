@@ -27,8 +27,8 @@ PARALLEL_FLOPS = 200_000
 """Less work than this is not worth a second thread."""
 
 Mode = Literal["direct", "copy", "turn", "gather"]
-"""How a factor reaches the micro-kernel: as it lies in memory, or packed by copying vectors, by turning square blocks, or
-element by element."""
+"""How a factor reaches the micro-kernel: as it lies in memory, or packed by copying vectors, by turning square blocks,
+or element by element."""
 
 
 @dataclass(frozen=True)
@@ -203,14 +203,13 @@ def _tiles_cost(tiles: Tiles, n_size: int, lanes: int, vectors: int, depth: int)
     for first, end, rows in tiles.kinds():
         for count, width in widths:
             if count:
-                step = max(rows * width / FMA_PER_CYCLE, (rows + width) / LOADS_PER_CYCLE + (1 if rows < 6 else 0), 4.0) + STEP
+                loads = (rows + width) / LOADS_PER_CYCLE + (1 if rows < 6 else 0)
+                step = max(rows * width / FMA_PER_CYCLE, loads, 4.0) + STEP
                 total += (end - first) * count * (depth * step + TILE)
     return total
 
 
-def _row_mode(
-    rows: Factor, m: int | None, k: int | None, tiles: Tiles, panels: int, k_size: int, size: int
-) -> Mode:
+def _row_mode(rows: Factor, m: int | None, k: int | None, tiles: Tiles, panels: int, k_size: int, size: int) -> Mode:
     """Scalars may come from anywhere, but not from lines that push each other out of the cache."""
     access = rows.plain
     if access is not None:

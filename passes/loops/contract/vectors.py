@@ -63,7 +63,7 @@ def write(
 
 
 def evaluate(e: Emitter, ops: Iterable[Operation], values: dict[SSAValue, SSAValue], lanes: int | None) -> None:
-    """Copies the operations of a body for vectors (or scalars, without `lanes`); `values` maps old values to new ones."""
+    """Copies the operations of a body for vectors (scalars, without `lanes`); `values` maps old values to new ones."""
     for op in ops:
         result = op.results[0]
         if isinstance(op, arith.ConstantOp):
@@ -107,9 +107,7 @@ def factor_scalar(e: Emitter, factor: Factor, point: Point) -> SSAValue:
     return look_up(e, values, factor.result, None)
 
 
-def turn(
-    e: Emitter, element: Attribute, lanes: int, rows: int, row: Callable[[Lin], SSAValue]
-) -> SSAValue:
+def turn(e: Emitter, element: Attribute, lanes: int, rows: int, row: Callable[[Lin], SSAValue]) -> SSAValue:
     """A square of `lanes` rows turned around: element c of the result holds lane c of every row.
 
     Interleaving row i with row i + lanes/2 rotates the bits of (row, lane) by one place; after log2(lanes) rounds rows
