@@ -136,6 +136,11 @@ FLOAT: list[tuple[str, Build, list[str]]] = [
     ("fold array", lambda b, x, y: b.exp(b.constant(OTHER, (3, 4), f32)), ["constant"]),
     ("equal ops", lambda b, x, y: b.sub(b.mul(x, y), b.mul(y, x)), ["mul", "sub"]),
     ("merge, then match", lambda b, x, y: b.maximum(b.mul(x, y), b.mul(y, x)), ["mul"]),
+    (
+        "transpose of matmul",
+        lambda b, x, y: b.transpose(b.matmul(b.transpose(b.abs(y), (1, 0)), b.abs(y)), (1, 0)),
+        ["abs", "transpose", "matmul"],
+    ),
     ("scatter zeros", lambda b, x, y: b.scatter_add(x, b.iota((3,), i32, 0), c(b, x, 0), 0), []),
 ]
 
