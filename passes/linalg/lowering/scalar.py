@@ -136,11 +136,30 @@ def floor_div(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
         rest = e.op(arith.SubiOp, x, e.op(arith.MuliOp, quotient, divisor))
         down = e.op(arith.AddiOp, quotient, constant(e, x, -1))
         return _or_zero_divisor(e, dtype, y, choose(e, _signs_differ(e, dtype, rest, divisor), down, quotient))
-    quotient = e.op(arith.DivfOp, x, y)
-    exact = e.op(arith.DivfOp, e.op(arith.SubfOp, x, remainder(e, dtype, x, y)), y)
-    nearest = e.op(math.RoundEvenOp, exact)
-    nearest = choose(e, compare(e, dtype, "eq", nearest, constant(e, x, 0)), e.op(math.CopySignOp, nearest, quotient), nearest)
-    return choose(e, compare(e, dtype, "eq", y, constant(e, y, 0)), quotient, nearest)
+    rest = fmod(e, dtype, x, y)
+    quotient = e.op(arith.DivfOp, e.op(arith.SubfOp, x, rest), y)
+    down = e.op(arith.SubfOp, quotient, constant(e, x, 1))
+    nearest = e.op(math.RoundEvenOp, choose(e, _signs_differ(e, dtype, rest, y), down, quotient))
+    plain = e.op(arith.DivfOp, x, y)
+    signed = choose(e, compare(e, dtype, "eq", nearest, constant(e, x, 0)), e.op(math.CopySignOp, nearest, plain), nearest)
+    return choose(e, compare(e, dtype, "eq", y, constant(e, y, 0)), plain, signed)
+
+
+def fmod(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
+    """x - y * trunc(x / y), exactly: the remainder of a correctly rounded quotient is a float, and so are those of the
+    few further divisions that a quotient of more digits takes. In f64, whose range no quotient of f32 leaves."""
+    from ....dialects.types import f64
+
+    dividend, divisor = cast(e, dtype, x, f64), cast(e, dtype, y, f64)
+    rest = dividend
+    for _ in range(6):
+        quotient = e.op(math.TruncOp, e.op(arith.DivfOp, rest, divisor))
+        rest = e.op(math.FmaOp, e.op(arith.NegfOp, quotient), divisor, rest)
+    over = _signs_differ(e, f64, rest, dividend)  # the last quotient was rounded up
+    magnitude = e.op(math.CopySignOp, divisor, dividend)
+    rest = choose(e, over, e.op(arith.AddfOp, rest, magnitude), rest)
+    smaller = compare(e, f64, "lt", e.op(math.AbsFOp, dividend), e.op(math.AbsFOp, divisor))
+    return cast(e, f64, choose(e, smaller, dividend, rest), dtype)
 
 
 def remainder(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
@@ -150,15 +169,9 @@ def remainder(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
         if dtype.signed:
             rest = choose(e, _signs_differ(e, dtype, rest, divisor), e.op(arith.AddiOp, rest, divisor), rest)
         return _or_zero_divisor(e, dtype, y, rest)
-    quotient = e.op(math.FloorOp, e.op(arith.DivfOp, x, y))
-    rest = e.op(math.FmaOp, e.op(arith.NegfOp, quotient), y, x)  # exact, unless the quotient was rounded to the next integer
-    rest = choose(e, _signs_differ(e, dtype, rest, y), e.op(arith.AddfOp, rest, y), rest)
-    size = e.op(math.AbsFOp, y)
-    rest = choose(e, compare(e, dtype, "ge", e.op(math.AbsFOp, rest), size), e.op(arith.SubfOp, rest, y), rest)
-    beyond = choose(e, _signs_differ(e, dtype, x, y), y, e.op(arith.AddfOp, x, e.op(arith.SubfOp, x, x)))
-    infinite = compare(e, dtype, "eq", size, constant(e, y, pymath.inf))
-    rest = choose(e, infinite, beyond, rest)
-    return choose(e, compare(e, dtype, "eq", rest, constant(e, x, 0)), e.op(math.CopySignOp, rest, y), rest)
+    rest = fmod(e, dtype, x, y)
+    shifted = choose(e, _signs_differ(e, dtype, rest, y), e.op(arith.AddfOp, rest, y), rest)
+    return choose(e, compare(e, dtype, "eq", shifted, constant(e, x, 0)), e.op(math.CopySignOp, shifted, y), shifted)
 
 
 def _signs_differ(e: Emitter, dtype: DType, rest: SSAValue, y: SSAValue) -> SSAValue:
