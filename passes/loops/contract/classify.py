@@ -189,7 +189,7 @@ def loop_extents(op: GenericOp) -> tuple[int, ...]:
 
 
 def body_slice(result: SSAValue, inputs: Mapping[SSAValue, Access]) -> Factor:
-    """The operations of a body that a value comes from, and the inputs that it needs; what is from outside is neither."""
+    """The operations of a body that a value comes from, and its inputs; what is from outside is neither."""
     block = next(iter(inputs)).owner
     ops: dict[Operation, None] = {}
     used: dict[SSAValue, Access] = {}
