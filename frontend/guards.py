@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from operator import is_
 from types import CellType, MappingProxyType
 from typing import Any, Protocol, cast
 
@@ -134,7 +135,10 @@ class Contents:
         return tuple(self.container)
 
     def holds(self) -> bool:
-        return len(self.container) == len(self.expected) and all(map(same, self.container, self.expected))
+        container, expected = self.container, self.expected
+        if len(container) != len(expected):
+            return False
+        return all(map(is_, container, expected)) or all(map(same, container, expected))
 
     def restore(self) -> None:
         if isinstance(self.container, list):

@@ -104,6 +104,7 @@ class Reach:
         self._seen: dict[int, Any] = {}
         self._objects: list[tuple[Any, str]] = []
         self._places: set[tuple[int, Any]] = set()
+        self._classes: dict[type, int] = {}
 
     # Roots
 
@@ -291,6 +292,9 @@ class Reach:
                     self._visit(now(), f"{name}.{key}")
 
     def _class(self, cls: type, name: str) -> None:
+        if self._classes.get(cls) == len(self.names):
+            return
+        self._classes[cls] = len(self.names)
         for base in cls.__mro__:
             if base is object:
                 continue

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,10 +70,12 @@ class Specialization:
             for i, v in enumerate(leaves)
             if isinstance(v, Tensor) and v._storage in self._outside
         }
-        self.traced = self._trace(function, structure, leaves, names, dynamic_floats, keep_gradients, reach)
+        with no_collection():
+            self.traced = self._trace(function, structure, leaves, names, dynamic_floats, keep_gradients, reach)
         reach.add_optimizer_state()
         self._tensor_leaves = [i for i, v in enumerate(leaves) if isinstance(v, Tensor)]
-        self._compile()
+        with no_collection():
+            self._compile()
 
     # Tracing
 
@@ -308,6 +312,18 @@ class Specialization:
             results,
             [by_result[number] for number in self.backward.parts.outputs],
         )
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Without garbage collection: IR is many long-lived objects, which collections would walk again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def is_float(value: Any) -> bool:

@@ -190,10 +190,21 @@ class Trace:
 
     # Ops
 
-    def emit(self, op: type[HLOp], values: Sequence[SSAValue], attributes: Attributes) -> tuple[SSAValue, ...]:
-        """The results of one op, stamped with the user's line. Raises ShapeError where its rule is broken."""
+    def emit(
+        self,
+        op: type[HLOp],
+        values: Sequence[SSAValue],
+        attributes: Attributes,
+        specs: Sequence[TensorSpec] | None = None,
+    ) -> Sequence[SSAValue]:
+        """The results of one op, stamped with the user's line. `specs` are theirs, when the caller has inferred them.
+
+        Raises ShapeError where the op's rule is broken.
+        """
         self._locate()
-        results = self.builder.emit(op, values, attributes)
+        new = op.build_op(values, attributes, specs)
+        self.builder.insert(new)
+        results: Sequence[SSAValue] = new.results
         tracked = self._tracked
         if op is not StopGradientOp:
             for value in values:
