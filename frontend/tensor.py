@@ -171,8 +171,6 @@ class Tensor:
     def data(self, value: Tensor) -> None:
         if dispatch.current_trace is not None:
             raise RuntimeError("assigning .data inside a compiled function is not supported; use copy_ under no_grad")
-        if value._spec.dtype is not self._spec.dtype:
-            raise TypeError(f"incompatible tensor type: expected {self._spec.dtype}, got {value._spec.dtype}")
         self._storage, self._spec, self._view = value._storage, value._spec, value._view
         self._base = None
         guards.bump()

@@ -95,12 +95,10 @@ def load_own(
 ) -> None:
     """The part of `load` that concerns the tensors of this module alone."""
     own = persistent_tensors(module)
-    for name, tensor in own.items():
+    for name in own:
         key = prefix + name
         if key in state:
-            _load_tensor(
-                module, name, tensor, key, state[key], bool(local_metadata.get("assign_to_params_buffers")), errors
-            )
+            _load_tensor(module, name, key, state[key], bool(local_metadata.get("assign_to_params_buffers")), errors)
         else:
             missing.append(key)
     has_extra = module._overrides("set_extra_state")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import queue
 import random
 import threading
@@ -10,12 +9,14 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...random import manual_seed
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 Fetch = Callable[[Any], Any]
 """Makes the result of one task; raises StopIteration at the end of a stream."""
@@ -134,6 +135,8 @@ class WorkerPool:
         self._ahead = ahead
         self._timeout = timeout
         if context is None or isinstance(context, str):
+            import multiprocessing
+
             # As PyTorch does: a script's own classes need no import in the worker.
             forks = "fork" in multiprocessing.get_all_start_methods()
             context = multiprocessing.get_context(context or ("fork" if forks else None))

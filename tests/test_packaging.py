@@ -1,0 +1,112 @@
+"""The root is the package: every folder is listed, imports flow one way, files stay short, names are registered."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LAYERS: dict[str, set[str]] = {
+    "dialects": set(),
+    "passes": {"dialects"},
+    "codegen": {"dialects", "passes"},
+    "runtime": {"dialects", "passes", "codegen"},
+    "frontend": {"dialects", "passes", "codegen", "runtime"},
+    "tools": {"dialects", "passes", "codegen", "runtime", "frontend"},
+}
+"""What each folder may import, beside itself."""
+LONGEST = 450
+
+
+def sources(folder: str = ".") -> Iterator[Path]:
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        parts = path.relative_to(ROOT).parts
+        if not any(part.startswith(".") or part in ("build", "dist") for part in parts):
+            yield path
+
+
+def imported(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, top-level folder of this package) of every import, those inside functions included."""
+    package = path.relative_to(ROOT).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] == "irtool":
+                    yield node.lineno, "an absolute import of irtool"
+        elif isinstance(node, ast.ImportFrom):
+            if node.level == 0:
+                if (node.module or "").split(".")[0] == "irtool":
+                    yield node.lineno, "an absolute import of irtool"
+                continue
+            target = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
+            names = [target[0]] if target[0] else [alias.name for alias in node.names]
+            yield from ((node.lineno, name) for name in names if name in LAYERS)
+
+
+@pytest.mark.parametrize("folder", LAYERS)
+def test_imports_flow_one_way(folder: str) -> None:
+    allowed = LAYERS[folder] | {folder}
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: imports {name}"
+        for path in sources(folder)
+        for line, name in imported(path)
+        if name not in allowed
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_folder_of_the_package_is_listed() -> None:
+    folders = {path.parent for name in LAYERS for path in sources(name)}
+    found = {"irtool", *(".".join(("irtool", *folder.relative_to(ROOT).parts)) for folder in folders)}
+    assert found == set(PROJECT["tool"]["setuptools"]["packages"])
+    assert all((folder / "__init__.py").exists() for folder in folders)
+
+
+def test_the_root_holds_no_other_folders() -> None:
+    known = {*LAYERS, "tests", "docs", "examples", "benchmarks", "build", "dist"}
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    folders = {Path(line).parts[0] for line in listed.stdout.splitlines() if "/" in line}
+    assert {name for name in folders if not name.startswith(".")} <= known
+
+
+def test_files_stay_short() -> None:
+    long = {str(p.relative_to(ROOT)): n for p in sources() if (n := len(p.read_text().splitlines())) > LONGEST}
+    assert not long
+
+
+MODULES = "nn nn.functional nn.init nn.utils optim optim.lr_scheduler utils utils.data autograd".split()
+
+
+def test_modules_are_found_under_their_public_names() -> None:
+    lines = ["import sys"]
+    for name in MODULES:
+        lines += [f"import irtool.{name}", f"assert irtool.{name} is sys.modules['irtool.{name}']"]
+    lines += ["from irtool.nn.functional import relu", "from irtool.utils.data import DataLoader"]
+    subprocess.run([sys.executable, "-W", "error", "-c", "\n".join(lines)], check=True, cwd=ROOT.anchor)
+
+
+HEAVY = ("xdsl.dialects.linalg", "xdsl.dialects.vector", "xdsl.dialects.memref", "irtool.codegen", "multiprocessing")
+
+
+def test_importing_loads_no_compiler() -> None:
+    """A warm start is one second in all: what only compiling needs is imported when compiling."""
+    code = f"import irtool, sys; loaded = [m for m in {HEAVY!r} if m in sys.modules]; assert not loaded, loaded"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT.anchor)
+
+
+@pytest.mark.parametrize("name", ["nn", "nn.functional", "optim", "optim.lr_scheduler", "utils.data", "nn.utils"])
+def test_all_lists_what_is_there(name: str) -> None:
+    import importlib
+
+    module = importlib.import_module(f"irtool.{name}")
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert [n for n in module.__all__ if not hasattr(module, n)] == []
