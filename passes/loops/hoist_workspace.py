@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import builtin, func, memref
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FunctionType, MemRefType, UnitAttr, i8
+from xdsl.dialects.builtin import DYNAMIC_INDEX, ArrayAttr, DictionaryAttr, FunctionType, MemRefType, UnitAttr, i8
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
@@ -28,7 +28,7 @@ __all__ = ["HoistWorkspace"]
 
 _ALIGNMENT = 64
 _MARK = "irtool.workspace"
-_ANY = MemRefType(i8, [-1])
+_ANY = MemRefType(i8, [DYNAMIC_INDEX])
 
 
 @dataclass(frozen=True)
