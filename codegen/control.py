@@ -33,15 +33,18 @@ def assignment(target: str, value: Expr) -> str:
 
 def body(p: Printer, block: Block, targets: Sequence[str] = ()) -> list[str]:
     """The lines of a nested block, whose yield assigns the targets."""
-    outer = p.lines, p.targets
+    outer = p.lines, p.targets, p.loops_differ
     p.lines, p.targets = [], targets
+    p.loops_differ = len({op.location for op in block.ops if type(op) is scf.ForOp}) > 1
     p.names.push()
     p.depth += 1
     p.block(block)
     p.depth -= 1
     p.names.pop()
     lines = p.lines
-    p.lines, p.targets = outer
+    while lines and not lines[-1]:
+        lines.pop()
+    p.lines, p.targets, p.loops_differ = outer
     return lines
 
 
@@ -111,11 +114,10 @@ def print_for(p: Printer, op: scf.ForOp) -> None:
     lower, upper, step = p.use(op.lb).text, _bound(p, op.ub), p.use(op.step)
     if step.reads or not step.is_atom:
         step = p.named(op.step, step)
-    outermost = op.parent is not None and isinstance(op.parent.parent_op(), func.FuncOp)
-    if outermost:
-        if p.lines and p.lines[-1]:
-            p.line("")
-        p.comment(op)
+    outer = p.where
+    if isinstance(op.parent_op(), func.FuncOp):
+        p.blank()
+    commented = p.comment(op)
     names = _variables(p, op)
     unroll = op.attributes.get("unroll")
     if unroll is not None:
@@ -137,8 +139,9 @@ def print_for(p: Printer, op: scf.ForOp) -> None:
         p.line(f"{head} {{")
         p.lines.extend(lines)
         p.line("}")
-    if outermost:
-        p.line("")
+    p.where = outer
+    if commented or isinstance(op.parent_op(), func.FuncOp):
+        p.blank()
 
 
 def print_yield(p: Printer, op: scf.YieldOp) -> None:
@@ -238,7 +241,7 @@ def print_barrier(p: Printer, op: Operation) -> None:
     """Everybody waits for everybody."""
     p.effect("#pragma omp barrier")
     if isinstance(op.parent_op(), func.FuncOp):
-        p.line("")
+        p.blank()
 
 
 def print_thread_id(p: Printer, op: spmd.ThreadIdOp) -> None:

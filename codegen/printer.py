@@ -24,7 +24,7 @@ from .expr import TEXT, Expr
 from .names import Names
 from .types import Array, CodegenError, array, c_type
 
-LINE = 100
+LINE = 76
 """Longer expressions are split over named values."""
 
 Rule = Callable[["Printer", Any], None]
@@ -51,6 +51,10 @@ class Printer:
         self.callees: Mapping[str, str] = {}
         """C names of the functions that may be called."""
         self.thread, self.threads = "thread", "threads"
+        self.where = ""
+        """The comment of the innermost loop that has one."""
+        self.loops_differ = False
+        """Whether the loops in the current block come from different lines."""
 
     # Statements
 
@@ -70,10 +74,23 @@ class Printer:
                 del self.pending[value]
                 self.values[value] = self.named(value, self.values[value])
 
-    def comment(self, op: Operation) -> None:
-        """The Python lines of an op, as a comment."""
-        if text := comment_text(describe(op.location)):
-            self.line(f"// {text}")
+    def comment(self, op: Operation) -> bool:
+        """The Python lines of a loop as a comment; whether it printed one.
+
+        Outermost loops have one, and loops next to each other inside another loop if they come from different lines.
+        """
+        text = comment_text(describe(op.location))
+        if not text or text == self.where or (self.where and not self.loops_differ):
+            return False
+        self.blank()
+        self.line(f"// {text}")
+        self.where = text
+        return True
+
+    def blank(self) -> None:
+        """An empty line, where there is none yet and something to set apart."""
+        if self.lines and self.lines[-1]:
+            self.line("")
 
     def block(self, block: Block) -> None:
         """All ops of a block, terminators included."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from irtool.codegen import CodegenError, print_c
@@ -12,7 +14,7 @@ from irtool.dialects.text import parse_module
 from irtool.runtime.cache import content_key
 from irtool.runtime.program import Program
 from irtool.runtime.threads import get_num_threads, set_num_threads
-from irtool.runtime.toolchain import build_program
+from irtool.runtime.toolchain import build_program, find_compiler
 from xdsl.dialects.builtin import UNKNOWN_LOC
 
 
@@ -365,3 +367,15 @@ def test_constants_are_exact(value: float):
     x = np.ones(1, np.float32)
     run(kernel(body, "%x: memref<1xf32>"), x)
     assert x.tobytes() == np.float32(value).tobytes()
+
+
+def test_a_register_tile_stays_in_registers(tmp_path: Path):
+    compiler = find_compiler()
+    if "__AVX512F__" not in compiler.features or not compiler.version.startswith("gcc"):
+        pytest.skip("looks at what gcc makes of AVX-512")
+    module = parse_module((Path(__file__).parent / "ir/codegen/vectors.mlir").read_text())
+    (tmp_path / "tile.c").write_text(print_c(module).units["tile"])
+    compiler.run([*compiler.flags, "-S", "-o", str(tmp_path / "tile.s"), str(tmp_path / "tile.c")])
+    assembly = (tmp_path / "tile.s").read_text()
+    assert assembly.count("vfmadd") == 28
+    assert not [line for line in assembly.splitlines() if "zmm" in line and "rsp" in line]

@@ -34,8 +34,10 @@
 // CHECK-EMPTY:
 // CHECK-NEXT:    // vectors.mlir:{{[0-9]+}}
 // CHECK-NEXT:    #pragma GCC unroll 14
-// CHECK-NEXT:    for (long i = 0; i < 14; i++)
+// CHECK-NEXT:    for (long i = 0; i < 14; i++) {
 // CHECK-NEXT:        store_v16f(&c[i][0], acc[i][0]);
+// CHECK-NEXT:        store_v16f(&c[i][16], acc[i][1]);
+// CHECK-NEXT:    }
 // CHECK-NEXT:}
 
 func.func private @tile(%a: memref<384x14xf32>, %b: memref<384x32xf32>, %c: memref<14x32xf32> {irtool.out = 0 : i64})
@@ -72,6 +74,8 @@ func.func private @tile(%a: memref<384x14xf32>, %b: memref<384x32xf32>, %c: memr
   scf.for %i = %c0 to %c14 step %c1 {
     %0 = memref.load %acc[%i, %c0] : memref<14x2xvector<16xf32>>
     vector.store %0, %c[%i, %c0] : memref<14x32xf32>, vector<16xf32>
+    %1 = memref.load %acc[%i, %c1] : memref<14x2xvector<16xf32>>
+    vector.store %1, %c[%i, %c16] : memref<14x32xf32>, vector<16xf32>
   } {unroll}
   func.return
 }
