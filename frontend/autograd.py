@@ -16,7 +16,7 @@ import numpy as np
 from ..runtime.storage import Storage
 from . import dispatch, grad_mode, tape
 from .dispatch import array_of, builder, scalar
-from .errors import runtime_error
+from .errors import TYPE_NAMES, runtime_error
 from .tape import CustomNode, Edge, Node, OpNode
 from .tensor import Tensor, alias, wrap
 
@@ -47,12 +47,9 @@ def _placeholder(spec: Any, reason: Exception) -> Tensor:
 
 
 def _modified(node: Node, spec: Any, version: int, expected: int) -> Exception:
-    name = {"float32": "FloatTensor", "float64": "DoubleTensor", "int64": "LongTensor", "int32": "IntTensor"}.get(
-        spec.dtype.torch_name, "Tensor"
-    )
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{name} {list(spec.shape)}], needed by {node.name}, is at version {version}; expected version {expected} "
+        f"[irtool.{TYPE_NAMES[spec.dtype]}Tensor {list(spec.shape)}], needed by {node.name}, is at version {version}; expected version {expected} "
         "instead."
     )
 

@@ -24,7 +24,7 @@ from ..dialects.reference import REFERENCE
 from ..dialects.types import DType, TensorSpec
 from ..runtime.storage import Storage, aligned_empty
 from . import grad_mode, tape
-from .errors import runtime_error
+from .errors import TYPE_NAMES, located, runtime_error
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -94,7 +94,7 @@ def infer(op: type[HLOp], tensors: Sequence[Tensor], attributes: Mapping[str, An
     try:
         specs = op.infer(*[t._spec for t in tensors], **attributes)
     except ShapeError as error:
-        _refuse(op, error)
+        _refuse(op, error, tensors)
     if cacheable:
         if len(_specs) > 16384:
             _specs.clear()
@@ -102,8 +102,12 @@ def infer(op: type[HLOp], tensors: Sequence[Tensor], attributes: Mapping[str, An
     return specs
 
 
-def _refuse(op: type[HLOp], error: ShapeError) -> NoReturn:
-    raise runtime_error(f"{op.name.removeprefix('hl.')}: {error}") from None
+def _refuse(op: type[HLOp], error: ShapeError, tensors: Sequence[Tensor]) -> NoReturn:
+    name = op.name.removeprefix("hl.")
+    if tensors and str(error).startswith("element type:"):
+        given = TYPE_NAMES[tensors[0]._spec.dtype]
+        raise located(NotImplementedError, f"\"{name}\" not implemented for '{given}'") from None
+    raise runtime_error(f"{name}: {error}") from None
 
 
 _errstate = np.errstate
@@ -152,7 +156,7 @@ def _apply_view(op: type[HLOp], x: Tensor, attributes: Mapping[str, Any]) -> Ten
     try:
         view = view_of(x._storage.spec, x._view, op, attributes)
     except ShapeError as error:
-        _refuse(op, error)
+        _refuse(op, error, (x,))
     if view is None:
         return None
     result = wrap(x._storage, view.spec, view)
@@ -177,7 +181,7 @@ def _apply_view(op: type[HLOp], x: Tensor, attributes: Mapping[str, Any]) -> Ten
 def _apply_traced(op: type[HLOp], tensors: Sequence[Tensor], attributes: Mapping[str, Any]) -> tuple[Tensor, ...]:
     trace = current_trace
     specs = infer(op, tensors, attributes)
-    values = trace.emit(op, [value_of(trace, t) for t in tensors], attributes)
+    values = trace.emit(op, [value_of(trace, t) for t in tensors], attributes, specs)
     results = tuple([traced(value, spec) for value, spec in zip(values, specs)])
     if grad_mode.enabled and any(t.requires_grad for t in tensors) and op is not a.StopGradientOp:
         tape.attach(tape.TRACED, results)

@@ -11,7 +11,11 @@ from __future__ import annotations
 import os
 from typing import TypeVar
 
+from ..dialects.types import DType, f32, f64, i1, i32, i64, u8
 from .source import user_frame
+
+TYPE_NAMES: dict[DType, str] = {f32: "Float", f64: "Double", i64: "Long", i32: "Int", u8: "Byte", i1: "Bool"}
+"""What PyTorch calls the element types in messages and in the names of tensor types."""
 
 E = TypeVar("E", bound=Exception)
 

@@ -13,7 +13,7 @@ from ..autograd import backward, register_hook, retain_grad
 from ..devices import CPU, check_device
 from ..devices import device as device_type
 from ..dispatch import array_of
-from ..errors import runtime_error, type_error, untraceable
+from ..errors import TYPE_NAMES, runtime_error, type_error, untraceable
 from ..promotion import can_cast, python_dtype
 from ..size import Size
 from ..tensor import Tensor, alias, wrap
@@ -128,23 +128,13 @@ def _caster(dtype: DType) -> Callable[..., Tensor]:
 def type_(self: Tensor, dtype: Any = None, **_: Any) -> Any:
     """The tensor with another dtype; without one, the name of its type."""
     if dtype is None:
-        return TYPE_NAMES[self._spec.dtype]
+        return f"irtool.{TYPE_NAMES[self._spec.dtype]}Tensor"
     if isinstance(dtype, str):
-        found = next((d for d, name in TYPE_NAMES.items() if name.rpartition(".")[2] == dtype.rpartition(".")[2]), None)
+        found = next((d for d, name in TYPE_NAMES.items() if f"{name}Tensor" == dtype.rpartition(".")[2]), None)
         if found is None:
             raise type_error(f"invalid type: '{dtype}'")
         dtype = found
     return cast(self, dtype)
-
-
-TYPE_NAMES: dict[DType, str] = {
-    f32: "irtool.FloatTensor",
-    f64: "irtool.DoubleTensor",
-    i64: "irtool.LongTensor",
-    i32: "irtool.IntTensor",
-    u8: "irtool.ByteTensor",
-    i1: "irtool.BoolTensor",
-}
 
 
 def type_as(self: Tensor, other: Tensor) -> Tensor:
@@ -231,7 +221,7 @@ def store(self: Tensor, result: Tensor) -> Tensor:
             f"output with shape {list(spec.shape)} doesn't match the broadcast shape {list(result._spec.shape)}"
         )
     if not can_cast(result._spec.dtype, spec.dtype):
-        names = [TYPE_NAMES[d].rpartition(".")[2].removesuffix("Tensor") for d in (result._spec.dtype, spec.dtype)]
+        names = [TYPE_NAMES[d] for d in (result._spec.dtype, spec.dtype)]
         raise runtime_error(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
     return write(self, cast(result, spec.dtype))
 

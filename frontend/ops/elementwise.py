@@ -182,6 +182,10 @@ def _unary(name: str, row: Unary) -> Callable[..., Tensor]:
     return _named(function, name)
 
 
+def _is_bool(value: Any) -> bool:
+    return value._spec.dtype is i1 if isinstance(value, Tensor) else type(value) is bool
+
+
 def _named(function: Any, name: str) -> Any:
     function.__name__ = function.__qualname__ = name
     return function
@@ -198,8 +202,8 @@ class Binary(NamedTuple):
 
 
 SUB_BOOL = (
-    "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
-    "instead."
+    "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the "
+    "`~` or `logical_not()` operator instead."
 )
 BINARY: dict[str, Binary] = {
     "add": Binary(e.AddOp, for_bool=e.BitwiseOrOp),
@@ -245,11 +249,11 @@ def _binary(name: str, row: Binary) -> Callable[..., Tensor]:
 
     def function(input: Any, other: Any) -> Tensor:
         x, y = operands_of(name, input, other, to_float)
+        if row.bool_error and (_is_bool(input) or _is_bool(other)):
+            raise runtime_error(row.bool_error)
         if x._spec.dtype is i1:
             if row.for_bool is not None:
                 return apply(row.for_bool, (x, y))[0]
-            if row.bool_error:
-                raise runtime_error(row.bool_error)
             x, y = cast(x, i64), cast(y, i64)
         return apply(op, (x, y))[0]
 
@@ -333,7 +337,8 @@ def pow_(input: Any, exponent: Any) -> Tensor:
 
 def square(input: Tensor) -> Tensor:
     """input * input"""
-    return mul(input, input)
+    x = cast(input, i64) if input._spec.dtype is i1 else input
+    return mul(x, x)
 
 
 def reciprocal(input: Tensor) -> Tensor:
@@ -372,6 +377,10 @@ def _log_of(base: float) -> Callable[[Tensor], Tensor]:
     return lambda input: mul(GENERATED["log"](input), factor)
 
 
+def _as_float(x: Tensor) -> Tensor:
+    return cast(x, float_dtype(x._spec.dtype))
+
+
 def exp2(input: Tensor) -> Tensor:
     """2 ** input"""
     return GENERATED["exp"](mul(input, float(np.log(2.0))))
@@ -379,21 +388,25 @@ def exp2(input: Tensor) -> Tensor:
 
 def asinh(input: Tensor) -> Tensor:
     """Inverse hyperbolic sine."""
-    magnitude = GENERATED["abs"](input)
-    root = GENERATED["sqrt"](add(square(input), 1))
-    # log1p keeps small arguments accurate.
-    inner = add(magnitude, _true_div(square(input), add(root, 1)))
-    return mul(GENERATED["sign"](input), GENERATED["log1p"](inner))
+    x = _as_float(input)
+    # log1p(m + m * m / (1 + sqrt(1 + m * m))), arranged so that nothing overflows.
+    magnitude = GENERATED["abs"](x)
+    inverse = reciprocal(magnitude)
+    inner = add(magnitude, _true_div(magnitude, add(inverse, GENERATED["sqrt"](add(square(inverse), 1)))))
+    return mul(GENERATED["sign"](x), GENERATED["log1p"](inner))
 
 
 def acosh(input: Tensor) -> Tensor:
     """Inverse hyperbolic cosine."""
-    return GENERATED["log"](add(input, GENERATED["sqrt"](sub(square(input), 1))))
+    x = _as_float(input)
+    sqrt = GENERATED["sqrt"]
+    return GENERATED["log"](add(x, mul(sqrt(sub(x, 1)), sqrt(add(x, 1)))))
 
 
 def atanh(input: Tensor) -> Tensor:
     """Inverse hyperbolic tangent."""
-    return mul(sub(GENERATED["log1p"](input), GENERATED["log1p"](GENERATED["neg"](input))), 0.5)
+    x = _as_float(input)
+    return mul(sub(GENERATED["log1p"](x), GENERATED["log1p"](GENERATED["neg"](x))), 0.5)
 
 
 def logaddexp(input: Tensor, other: Tensor) -> Tensor:

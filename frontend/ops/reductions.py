@@ -11,10 +11,10 @@ from ...dialects.hl import HLOp
 from ...dialects.hl import composite as c
 from ...dialects.hl import indexing as i
 from ...dialects.hl import reduction as r
-from ...dialects.types import DType, i1, i64
+from ...dialects.types import DType, i1, i64, u8
 from .. import dispatch
 from ..dispatch import apply, array_of, builder
-from ..errors import index_error, runtime_error, type_error, untraceable
+from ..errors import TYPE_NAMES, index_error, runtime_error, untraceable
 from ..promotion import float_dtype
 from ..tensor import Tensor
 from .elementwise import FUNCTIONS as ELEMENTWISE
@@ -22,25 +22,17 @@ from .elementwise import cast, mul, sub, to_bool, where
 from .shape import axis, reshaped
 
 
-def axes(dim: Any, rank: int, empty_is_all: bool = True) -> tuple[int, ...]:
-    """Dimensions as sorted non-negative numbers; None means all."""
+def axes(dim: Any, rank: int) -> tuple[int, ...]:
+    """Dimensions as sorted non-negative numbers; None and () mean all."""
     if dim is None:
         return tuple(range(rank))
-    if isinstance(dim, int):
-        return (axis(dim, rank),) if rank else _of_scalar(dim)
-    dims = [axis(d, rank) if rank else d for d in dim]
-    if not dims and empty_is_all:
-        return tuple(range(rank))
+    dims = [axis(d, rank) for d in ((dim,) if isinstance(dim, int) else dim)]
     if len(set(dims)) != len(dims):
         twice = next(d for d in dims if dims.count(d) > 1)
         raise runtime_error(f"dim {twice} appears multiple times in the list of dims")
-    return tuple(sorted(dims)) if rank else ()
-
-
-def _of_scalar(dim: int) -> tuple[int, ...]:
-    if dim not in (0, -1):
-        raise index_error(f"Dimension out of range (expected to be in range of [-1, 0], but got {dim})")
-    return ()
+    if rank == 0:
+        return ()
+    return tuple(sorted(dims)) if dims else tuple(range(rank))
 
 
 def kept(x: Tensor, shape: tuple[int, ...], over: tuple[int, ...]) -> Tensor:
@@ -48,10 +40,24 @@ def kept(x: Tensor, shape: tuple[int, ...], over: tuple[int, ...]) -> Tensor:
     return reshaped(x, tuple(1 if d in over else n for d, n in enumerate(shape)))
 
 
+ON_BOOL: dict[type[HLOp], type[HLOp]] = {r.ReduceMaxOp: r.ReduceAnyOp, r.ReduceMinOp: r.ReduceAllOp}
+"""What extremes are on bools."""
+
+
+def check_not_empty(name: str, shape: tuple[int, ...], over: tuple[int, ...]) -> None:
+    """Raises IndexError where an extreme of nothing is asked for."""
+    for d in over:
+        if shape[d] == 0:
+            raise index_error(f"{name}(): Expected reduction dim {d} to have non-zero size.")
+
+
 def reduce(op: type[HLOp], x: Tensor, dim: Any, keepdim: bool) -> Tensor:
     """A reduction over some dimensions."""
     shape = x._spec.shape
     over = axes(dim, len(shape))
+    if op in ON_BOOL:
+        check_not_empty(op.name.replace("hl.reduce_", "a"), shape, over)
+        op = ON_BOOL[op] if x._spec.dtype is i1 else op
     # Over no dimensions, a reduction changes nothing.
     result = apply(op, (x,), {"dimensions": over})[0] if over else x
     return kept(result, shape, over) if keepdim else result
@@ -91,7 +97,8 @@ def _reduction(name: str, row: Reduction) -> Callable[..., Tensor]:
 
 def _truth(op: type[HLOp]) -> Callable[..., Tensor]:
     def function(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-        return reduce(op, to_bool(input), dim, keepdim)
+        result = reduce(op, to_bool(input), dim, keepdim)
+        return cast(result, u8) if input._spec.dtype is u8 else result
 
     return function
 
@@ -115,10 +122,9 @@ def _as_float(name: str, x: Tensor, dtype: DType | None) -> Tensor:
     if dtype is not None:
         return cast(x, dtype)
     if x._spec.dtype.kind != "float":
-        names = {"int64": "Long", "int32": "Int", "uint8": "Byte", "bool": "Bool"}
         raise runtime_error(
             f"{name}(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-            f"Got: {names[x._spec.dtype.torch_name]}"
+            f"Got: {TYPE_NAMES[x._spec.dtype]}"
         )
     return x
 
@@ -198,11 +204,16 @@ RETURN_TYPES: dict[str, type[ValuesAndIndices]] = {
 def arg_reduce(op: type[HLOp], input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
     """The position of an extreme; in the flattened tensor without `dim`."""
     shape = input._spec.shape
-    x = cast(input, i64) if input._spec.dtype is i1 else input
+    x = input
+    name = op.name.removeprefix("hl.")
+    if input._spec.dtype is i1:
+        raise runtime_error(f"{name}(): does not support bool input")
     if dim is None or not shape:
+        axes(dim, 0) if dim is not None else check_not_empty(name, (input.numel(),), (0,))
         flat = apply(op, (reshaped(x, (-1,)),), {"dimension": 0})[0]
         return reshaped(flat, (1,) * len(shape)) if keepdim else flat
     d = axis(dim, len(shape))
+    check_not_empty(name, shape, (d,))
     result = apply(op, (x,), {"dimension": d})[0]
     return kept(result, shape, (d,)) if keepdim else result
 
@@ -252,7 +263,9 @@ def _extreme(name: str, reduction: type[HLOp], where_op: type[HLOp], elementwise
             axes(dim, 0)
             return result_type(input, cast(mul(input, 0), i64))
         d = axis(dim, len(shape))
-        indices = arg_reduce(where_op, input, d, False)
+        check_not_empty(name, shape, (d,))
+        ordered = cast(input, i64) if input._spec.dtype is i1 else input
+        indices = arg_reduce(where_op, ordered, d, False)
         values = take_along(input, indices, d)
         if keepdim:
             values, indices = kept(values, shape, (d,)), kept(indices, shape, (d,))
@@ -263,13 +276,7 @@ def _extreme(name: str, reduction: type[HLOp], where_op: type[HLOp], elementwise
 
 
 def _whole(reduction: type[HLOp], x: Tensor) -> Tensor:
-    if x._spec.dtype is i1:
-        return apply(r.ReduceAnyOp if reduction is r.ReduceMaxOp else r.ReduceAllOp, (x,), _all(x))[0]
-    return apply(reduction, (x,), _all(x))[0] if x._spec.shape else x
-
-
-def _all(x: Tensor) -> dict[str, Any]:
-    return {"dimensions": tuple(range(len(x._spec.shape)))}
+    return reduce(reduction, x, None, False)
 
 
 # Built from others
@@ -278,11 +285,13 @@ def _all(x: Tensor) -> dict[str, Any]:
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))), without overflow."""
     x = cast(input, float_dtype(input._spec.dtype))
+    over = axes(dim, len(x._spec.shape))
+    if any(x._spec.shape[d] == 0 for d in over):
+        return ELEMENTWISE["log"](_sum(x, dim, keepdim))
     largest = GENERATED["amax"](x, dim, True).detach()
     largest = where(ELEMENTWISE["isfinite"](largest), largest, 0.0)
     total = ELEMENTWISE["log"](_sum(ELEMENTWISE["exp"](sub(x, largest)), dim, True))
     result = ELEMENTWISE["add"](total, largest)
-    over = axes(dim, len(x._spec.shape))
     return result if keepdim else squeezed(result, over)
 
 
@@ -369,9 +378,9 @@ def cumprod(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
 def _running(x: Tensor, dim: int, combine: Callable[[Tensor, Tensor], Tensor], neutral: int) -> Tensor:
     """result[i] = x[0] combined with ... x[i], in log2(n) steps of shifting by 1, 2, 4, ..."""
     shape = x._spec.shape
+    d = axis(dim, len(shape))
     if not shape:
         return x
-    d = axis(dim, len(shape))
     zeros = (0,) * len(shape)
     value: Any = float(neutral) if x._spec.dtype.kind == "float" else neutral
     step = 1
@@ -396,10 +405,10 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
     """The positions that sort the tensor."""
     from ..creation import from_array
 
+    d = axis(dim, len(input._spec.shape))
     if not input._spec.shape:
         return cast(mul(input.detach(), 0), i64)
     array = _eager("sort", input)
-    d = axis(dim, array.ndim)
     if descending:
         # Reversed twice, so that equal elements keep their order.
         flipped = np.flip(array, d)
@@ -520,4 +529,4 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 METHODS = {name: function for name, function in FUNCTIONS.items() if name not in ("std_mean", "var_mean")}
 
-__all__ = ["FUNCTIONS", "METHODS", "RETURN_TYPES", "type_error", "vector_norm"]
+__all__ = ["FUNCTIONS", "METHODS", "RETURN_TYPES", "vector_norm"]
