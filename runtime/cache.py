@@ -31,6 +31,10 @@ VERSION = "v1"
 VARIABLE = "IRTOOL_CACHE_DIR"
 TEMPORARY = ".tmp-"
 STALE_SECONDS = 24 * 3600
+LIMIT = 1 << 30
+"""Bytes; beyond it, what has not been used for longest goes."""
+GRACE_SECONDS = 3600
+"""What was used so recently stays in any case: some process may be about to load it."""
 
 
 def content_key(*parts: str | bytes) -> str:
@@ -78,6 +82,7 @@ class Cache:
         for name in ("objects", "programs", "compilers", "locks"):
             (self.root / name).mkdir(mode=0o700, exist_ok=True)
         self._remove_stale()
+        self._trimmed = False
 
     @cached_property
     def objects(self) -> Path:
@@ -98,6 +103,7 @@ class Cache:
         """The object with this key; `compile_to(path)` makes it if there is none, or a damaged one."""
         path = self.objects / f"{key}.o"
         if self._object_is_sound(path):
+            os.utime(path)  # the last use
             return path
         with self.lock(key):
             if self._object_is_sound(path):  # somebody else made it meanwhile
@@ -131,6 +137,7 @@ class Cache:
                 if manifest[name] != checksum(folder / name):
                     return None
             plan = cast("dict[str, Any]", json.loads((folder / "plan.json").read_bytes()))
+            os.utime(folder)  # the last use
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return Entry(folder, folder / "program.so", plan)
@@ -151,6 +158,7 @@ class Cache:
             if folder.exists():  # a damaged entry
                 shutil.rmtree(folder)
             os.rename(temporary, folder)
+            self._trim_once()
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
@@ -182,6 +190,24 @@ class Cache:
     def size(self) -> int:
         """Bytes in use."""
         return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
+
+    def trim(self, limit: int = LIMIT) -> None:
+        """Removes programs and objects, the longest unused first, until all fit into half the limit."""
+        size = self.size()
+        if size <= limit:
+            return
+        entries = [*(self.root / "programs").iterdir(), *self.objects.iterdir()]
+        newest = time.time() - GRACE_SECONDS
+        for used, path in sorted((p.stat().st_mtime, p) for p in entries):
+            if used > newest or size <= limit // 2:
+                break
+            size -= sum(p.stat().st_size for p in (path, *path.rglob("*")) if p.is_file())
+            _remove(path)
+
+    def _trim_once(self) -> None:
+        if not self._trimmed:
+            self._trimmed = True
+            self.trim()
 
     def _remove_stale(self) -> None:
         """Removes what interrupted processes left behind under temporary names, a day later."""

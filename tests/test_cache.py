@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from irtool.runtime import cache as cache_module
 from irtool.runtime.cache import Cache, UnusableFolder, content_key, get_cache, make_private, write_atomically
 from irtool.runtime.toolchain import build_program
@@ -135,6 +134,20 @@ def test_what_killed_processes_left_is_removed_a_day_later(cache: Cache):
     os.utime(old, (time.time() - 2 * 24 * 3600,) * 2)
     Cache(cache.root.parent)
     assert not old.exists() and new.exists()
+
+
+def test_what_is_long_unused_makes_room(cache: Cache):
+    for key in ("old", "new"):
+        build_program(key, SOURCES, PLAN)
+    long_ago = time.time() - 7 * 24 * 3600
+    for path in (cache.root / "programs" / "old", *cache.objects.iterdir()):
+        os.utime(path, (long_ago, long_ago))
+    cache.trim()
+    assert cache.program("old") is not None  # within the limit, all stays
+    os.utime(cache.root / "programs" / "old", (long_ago, long_ago))
+    cache.trim(limit=100)
+    assert cache.program("old") is None and cache.program("new") is not None
+    assert not list(cache.objects.iterdir())
 
 
 def test_damaged_facts_are_forgotten(cache: Cache):
