@@ -8,7 +8,8 @@ import irtool
 import irtool.nn.functional as F
 import numpy as np
 import pytest
-from golden import GOLDEN, cases
+
+from .golden import GOLDEN, cases
 
 RELATIVE, ABSOLUTE = 1e-5, 5e-6
 

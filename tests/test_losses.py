@@ -5,7 +5,8 @@ from __future__ import annotations
 import irtool
 import numpy as np
 import pytest
-from golden import GOLDEN, cases
+
+from .golden import GOLDEN, cases
 
 OPTIMIZERS = list(cases.MLP_OPTIMIZERS)
 

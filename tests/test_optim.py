@@ -7,8 +7,9 @@ from typing import Any
 import irtool
 import numpy as np
 import pytest
-from golden import GOLDEN, cases
 from irtool import nn, optim
+
+from .golden import GOLDEN, cases
 
 
 @pytest.mark.parametrize("name", list(cases.OPTIMIZERS))

@@ -83,7 +83,7 @@ def test_files_stay_short() -> None:
     assert not long
 
 
-MODULES = "nn nn.functional nn.init nn.utils optim optim.lr_scheduler utils utils.data autograd".split()
+MODULES = ("nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "utils.data", "autograd")
 
 
 def test_modules_are_found_under_their_public_names() -> None:

@@ -19,7 +19,7 @@ class Adam(Optimizer):
 
     NUMBERS = {
         "rate": lambda lr, betas, step: lr / (1.0 - betas[0] ** step),
-        "root": lambda betas, step: math.sqrt(1.0 - betas[1] ** step),
+        "unbias": lambda betas, step: 1.0 / math.sqrt(1.0 - betas[1] ** step),
         "new_mean": lambda betas: 1.0 - betas[0],
         "keep_square": lambda betas: betas[1],
         "new_square": lambda betas: 1.0 - betas[1],
@@ -66,7 +66,7 @@ class Adam(Optimizer):
         if group["amsgrad"]:
             largest = state["max_exp_avg_sq"]
             square = largest.copy_(largest.maximum(square))
-        p.copy_(decayed - mean * n["rate"] / (square.sqrt() / n["root"] + group["eps"]))
+        p.copy_(decayed - mean * n["rate"] / (square.sqrt() * n["unbias"] + group["eps"]))
 
 
 class AdamW(Adam):
