@@ -21,7 +21,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -207,7 +207,8 @@ class Cache:
     def _trim_once(self) -> None:
         if not self._trimmed:
             self._trimmed = True
-            self.trim()
+            with suppress(OSError):  # another process tidies up too
+                self.trim()
 
     def _remove_stale(self) -> None:
         """Removes what interrupted processes left behind under temporary names, a day later."""

@@ -24,7 +24,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
 
 
 def leftovers(cache: Cache) -> list[Path]:
-    return [p for p in cache.root.rglob(".tmp-*")]
+    return list(cache.root.rglob(".tmp-*"))
 
 
 def test_keys_keep_parts_apart():
