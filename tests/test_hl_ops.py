@@ -17,13 +17,14 @@ from irtool.dialects.hl.builder import IRBuilder, as_number
 from irtool.dialects.hl.codec import decode, encode
 from irtool.dialects.text import make_context, parse_module, print_op
 from irtool.dialects.types import DYNAMIC, TensorSpec, f32, f64, i1, i64, spec_of, tensor_type, u8
-from samples import SAMPLES, Sample
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Region
 from xdsl.transforms.common_subexpression_elimination import CommonSubexpressionElimination
 from xdsl.transforms.dead_code_elimination import DeadCodeElimination
 from xdsl.utils.exceptions import ParseError, VerifyException
+
+from .samples import SAMPLES, Sample
 
 CONTEXT = make_context()
 """One for all tests: it loads a dialect when it first meets it."""

@@ -21,8 +21,9 @@ from irtool.dialects.reference.interpret import InterpretError, interpret
 from irtool.dialects.reference.random import philox
 from irtool.dialects.text import parse_module
 from irtool.dialects.types import f32, f64, i1, i64, u8
-from samples import SAMPLES
 from xdsl.dialects.func import FuncOp
+
+from .samples import SAMPLES
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
