@@ -165,11 +165,16 @@ def _tie(grouping: Grouping, order: list[Step], updates: dict[SSAValue, SSAValue
 
 
 def _reads_where_it_writes(grouping: Grouping, step: Step, argument: SSAValue, value: SSAValue) -> bool:
-    """Whether a kernel reads an argument only in elementwise ops of the new value's shape."""
-    if not isinstance(argument, BlockArgument) or argument.type != value.type or not step.cluster.uniform:
+    """Whether a kernel reads an argument only in elementwise ops of the new value's shape.
+
+    A small kernel may read it anyhow: its ops run one after the other, and bufferization keeps what is read too late.
+    """
+    if not isinstance(argument, BlockArgument) or argument.type != value.type:
         return False
     if any(v is not argument and root_argument(grouping, v) is argument for v in step.inputs):
         return False
+    if step.cluster.small:
+        return True
     inside = set(step.ops)
     for use in argument.uses:
         user = use.operation
