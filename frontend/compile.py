@@ -53,6 +53,8 @@ class Compiled(Inspection):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if dispatch.current_trace is not None:
             return self._function(*args, **kwargs)
+        if len(kwargs) > 1:
+            kwargs = dict(sorted(kwargs.items()))
         leaves: list[Any] = []
         structure = tree.flatten((args, kwargs), leaves)
         key = self._key(structure, leaves)
@@ -222,6 +224,8 @@ def compile(model: Any = None, *, target: str = "cpu", keep_gradients: bool = Fa
         return OptimizedModule(model, target, keep_gradients)
     if not callable(model):
         raise TypeError(f"compile() takes a function or a module, got {type(model).__name__}")
+    if inspect.isgeneratorfunction(model) or inspect.iscoroutinefunction(model):
+        raise TypeError(f"compile() takes a function that returns its results, and {model.__name__} yields or awaits them")
     return Compiled(model, target, keep_gradients)
 
 

@@ -21,7 +21,9 @@ from typing import Any, NamedTuple
 from ..runtime.storage import Storage
 from .guards import MISSING, PLAIN, Attribute, Cell, Contents, Entry, Guard, Guards
 
-LIBRARY = frozenset({__name__.partition(".")[0], "numpy", "xdsl", *sys.stdlib_module_names} - {"__main__"})
+PACKAGE = __name__.partition(".")[0]
+
+LIBRARY = frozenset({PACKAGE, "numpy", "xdsl", *sys.stdlib_module_names} - {"__main__"})
 """Top-level packages whose code is taken as given."""
 
 LONGEST = 256
@@ -96,6 +98,8 @@ class Reach:
     def __init__(self) -> None:
         self.guards = Guards()
         self.names: set[str] = {"training"}
+        self.runtime: list[Entry] = []
+        """What a program asks for on each call, such as learning rates: it may change between calls, not within one."""
         self.optimizers: dict[int, Any] = {}
         self.names_of_storages: dict[Storage, str] = {}
         """Short names: those of parameters and variables."""
@@ -183,6 +187,8 @@ class Reach:
             self._visit(value.__wrapped__, name)
         elif is_user(kind.__module__ if not isinstance(value, type) else value.__module__):
             self._objects.append((value, name))
+        elif kind.__module__.partition(".")[0] == PACKAGE:
+            self._library_object(value, name)
 
     def _visit_all(self, values: Iterable[Any], name: str) -> None:
         for value in values:
@@ -229,11 +235,10 @@ class Reach:
     def _tensor(self, tensor: Any, name: str) -> None:
         self.tensors.add(id(tensor))
         self.names_of_storages.setdefault(tensor._storage, name.rpartition(".")[2])
-        self._add(Attribute(f"storage of {name}", lambda: tensor._storage, tensor._storage), slow=True)
-        self._add(
-            Attribute(f"{name}.requires_grad", lambda: tensor.requires_grad, tensor.requires_grad),
-            slow=True,
-        )
+        memory = (tensor._storage, tensor._view)
+        self._add(Attribute(f"memory of {name}", lambda: (tensor._storage, tensor._view), memory), slow=True)
+        gradient = tensor.requires_grad
+        self._add(Attribute(f"{name}.requires_grad", lambda: tensor.requires_grad, gradient), slow=True)
 
     def _module(self, module: Any, name: str) -> None:
         attributes = vars(module)
@@ -245,6 +250,13 @@ class Reach:
             for key in entries:
                 self._entry(entries, key, f"{name}.{key}", slow=True)
         self._objects.append((module, name))
+
+    def _library_object(self, value: Any, name: str) -> None:
+        """Such as a learning rate scheduler: all its plain attributes."""
+        attributes: dict[str, Any] = getattr(value, "__dict__", {})
+        for key, attribute in attributes.items():
+            if type(attribute) in PLAIN:
+                self._entry(attributes, key, f"{name}.{key}")
 
     def _optimizer(self, optimizer: Any, name: str) -> None:
         self.optimizers[id(optimizer)] = optimizer
@@ -261,8 +273,8 @@ class Reach:
                     self._add(Contents(path, value, tuple(value)), slow=True)
                     for position, parameter in enumerate(value):
                         self._visit(parameter, f"parameter{position}")
-                elif key not in runtime:
-                    self._add(Entry(path, group, key, value))
+                else:
+                    (self.runtime if key in runtime else self.guards.always).append(Entry(path, group, key, value))
         self._class(type(optimizer), name)
 
     # Attributes

@@ -63,6 +63,7 @@ class Specialization:
             if not isinstance(value, Tensor):
                 reach.add_root(value, name)
         self.guards: Guards = reach.finish()
+        self._runtime = reach.runtime
         self._outside = frozenset(reach.names_of_storages)
         """Storages that the function can reach on its own."""
         self._aliases = {
@@ -97,9 +98,10 @@ class Specialization:
                 args, kwargs = tree.rebuild(structure, iter(given))
                 output = function(*args, **kwargs)
                 grad_mode.switch(mode)
-                self._settle(trace, {id(t) for t in stand_ins})
+                self._settle(trace)
                 self._check_arguments(structure, given, args, kwargs)
                 known = reach.tensors
+                self._check_output(output)
                 finisher = Finisher(trace, stand_ins, lambda t: id(t) in known, keep_gradients)
                 return finisher.finish(output)
         except BaseException:
@@ -151,12 +153,18 @@ class Specialization:
         new.__dict__.update(value.__dict__)
         return new
 
-    def _settle(self, trace: Trace, stand_ins: set[int]) -> None:
+    def _settle(self, trace: Trace) -> None:
         """After the function ran: what happened to the Python values that it depends on.
 
         A traced tensor assigned over one from outside becomes an update of that one in place. Other traced tensors
         would have no value after the trace. A function that changes plain values is traced again on each call.
         """
+        for entry in self._runtime:
+            if not entry.holds():
+                raise runtime_error(
+                    f"the compiled function changes {entry.name}, which compiled programs read on each call. Change it "
+                    "outside, before or after the call"
+                )
         for guard in list(self.guards.broken()):
             now = guard.now()
             before = guard.expected
@@ -192,13 +200,23 @@ class Specialization:
                 "repeat. Return the new values instead"
             )
 
+    def _check_output(self, output: Any) -> None:
+        leaves: list[Any] = []
+        tree.flatten(output, leaves)
+        for value in leaves:
+            if not isinstance(value, Tensor) and holds_traced(value):
+                raise runtime_error(
+                    f"the compiled function returns a {type(value).__name__} that holds tensors. Return tensors, plain "
+                    "values, or tuples, lists, dictionaries and named tuples of these"
+                )
+
     def undo(self) -> None:
         """Takes back what tracing changed in Python."""
         self._undo()
         self._restore()
 
     def _restore(self) -> None:
-        for guard in list(self.guards.broken()):
+        for guard in (*self._runtime, *self.guards.broken()):
             guard.restore()
         bump()
 
@@ -337,4 +355,6 @@ def holds_traced(value: Any) -> bool:
         return value._storage.array is None
     if isinstance(value, dict):
         return any(map(holds_traced, value.values()))
-    return isinstance(value, (list, tuple, set)) and any(map(holds_traced, value))
+    if isinstance(value, (list, tuple, set)):
+        return any(map(holds_traced, value))
+    return any(isinstance(v, Tensor) and v._storage.array is None for v in getattr(value, "__dict__", {}).values())

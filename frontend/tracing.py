@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import get_ident
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from ..dialects.locations import at_line, describe
 from ..dialects.types import DType, TensorSpec, spec_of, tensor_type
 from ..runtime.storage import Storage, origins
 from . import dispatch
+from .errors import runtime_error
 from .source import is_ours
 from .targets import target_at
 
@@ -96,6 +98,7 @@ class Trace:
         self._plain: set[SSAValue] = set()
         self._stopped: dict[SSAValue, SSAValue] = {}
         self._freed: set[SSAValue] = set()
+        self._thread = get_ident()
         self._undo: list[Callable[[], None]] = []
         self._restore: list[Callable[[], None]] = []
         self._last: SSAValue | None = None
@@ -201,6 +204,8 @@ class Trace:
 
         Raises ShapeError where the op's rule is broken.
         """
+        if get_ident() != self._thread:
+            raise runtime_error("tensors were used in another thread while a function was being traced for irtool.compile")
         self._locate()
         new = op.build_op(values, attributes, specs)
         self.builder.insert(new)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 
-import pytest
-
 import irtool
+import pytest
 from irtool import nn, optim
 from irtool.dialects.text import parse_module, print_op
 from irtool.frontend.targets import target_at
@@ -175,6 +174,66 @@ def test_a_failed_compilation_changes_nothing(monkeypatch):
     assert w.grad is None and len(optimizer.state) == 0 and w.tolist() == [1.0, 1.0]
     compiled(step)()
     assert w.tolist() == [0.0, 0.0]
+
+
+def test_learning_rates_change_outside():
+    w = nn.Parameter(irtool.ones(1))
+    optimizer = optim.SGD([w], lr=1.0)
+    scheduler = optim.lr_scheduler.StepLR(optimizer, 1)
+
+    @compiled
+    def step():
+        w.sum().backward()
+        optimizer.step()
+        scheduler.step()
+
+    with pytest.raises(RuntimeError, match=r"changes optimizer.param_groups\[0\]\['lr'\]"):
+        step()
+    assert optimizer.param_groups[0]["lr"] == 1.0 and w.item() == 1.0 and scheduler.last_epoch == 0
+
+
+def test_results_that_hide_tensors():
+    class Output:
+        def __init__(self, logits):
+            self.logits = logits
+
+    with pytest.raises(RuntimeError, match="returns a Output that holds tensors"):
+        compiled(lambda x: Output(x * 2))(irtool.ones(1))
+
+
+def test_what_cannot_be_compiled():
+    def generator(x):
+        yield x
+
+    with pytest.raises(TypeError, match="yields or awaits"):
+        compiled(generator)
+    with pytest.raises(TypeError, match="takes a function or a module, got int"):
+        compiled(3)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'speed'"):
+        compiled(lambda x: x, speed=1)
+    with pytest.raises(ValueError, match="unknown target 'tpu'"):
+        irtool.compile(lambda x: x, target="tpu")
+
+
+def test_other_threads_cannot_join_a_trace():
+    import threading
+
+    errors = []
+
+    def use():
+        try:
+            irtool.ones(1) * 2
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    def f(x):
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+        return x * 2
+
+    assert compiled(f)(irtool.ones(1)).item() == 2.0
+    assert "another thread" in errors[0]
 
 
 # IR
