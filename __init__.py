@@ -29,7 +29,7 @@ from .frontend.grad_mode import (
 )
 from .frontend.ops.reductions import RETURN_TYPES as _RETURN_TYPES
 from .frontend.printing import set_printoptions
-from .frontend.promotion import can_cast, get_default_dtype, promote_types, set_default_dtype
+from .frontend.promotion import can_cast, finfo, get_default_dtype, iinfo, promote_types, set_default_dtype
 from .frontend.random import Generator, default_generator
 from .frontend.size import Size
 from .frontend.surface import FUNCTIONS as _FUNCTIONS
@@ -108,10 +108,12 @@ __all__ = [
     "device",
     "dtype",
     "enable_grad",
+    "finfo",
     "float32",
     "float64",
     "get_default_dtype",
     "get_num_threads",
+    "iinfo",
     "inference_mode",
     "int32",
     "int64",

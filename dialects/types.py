@@ -49,6 +49,11 @@ class DType:
         """Bytes of one element in memory."""
         return self.numpy.itemsize
 
+    @property
+    def is_floating_point(self) -> bool:
+        """Whether the values are floating-point numbers."""
+        return self.kind == "float"
+
     def __repr__(self) -> str:
         return f"irtool.{self.torch_name}"
 

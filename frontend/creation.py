@@ -91,7 +91,7 @@ def _array_of_data(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
         dtype = found
         if array.size == 0:
             dtype = PYTHON[float]
-        elif array.dtype.kind in "iu" and _numpy_leaf(data) is not None:
+        elif _numpy_leaf(data) is not None:
             dtype = dtype_of_numpy(np.dtype(_numpy_leaf(data)))
     return _converted(array, dtype)
 

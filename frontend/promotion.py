@@ -84,14 +84,34 @@ def float_dtype(dtype: DType) -> DType:
     return dtype if dtype.kind == "float" else PYTHON[float]
 
 
+class finfo:
+    """Limits of a floating-point type."""
+
+    def __init__(self, type: DType | None = None) -> None:
+        limits = np.finfo((type or PYTHON[float]).numpy)
+        self.dtype = (type or PYTHON[float]).torch_name
+        self.bits = limits.bits
+        self.eps, self.max, self.min, self.tiny = (float(v) for v in (limits.eps, limits.max, limits.min, limits.tiny))
+        self.smallest_normal, self.resolution = self.tiny, float(limits.resolution)
+
+
+class iinfo:
+    """Limits of an integer type."""
+
+    def __init__(self, type: DType) -> None:
+        limits = np.iinfo(type.numpy)
+        self.dtype = type.torch_name
+        self.bits, self.max, self.min = limits.bits, limits.max, limits.min
+
+
 __all__ = [
     "PYTHON",
     "can_cast",
     "combine",
-    "f32",
-    "f64",
+    "finfo",
     "float_dtype",
     "get_default_dtype",
+    "iinfo",
     "promote_types",
     "python_dtype",
     "result_dtype",

@@ -32,11 +32,15 @@ VALUE_FREE: frozenset[type[HLOp]] = frozenset(
 """Ops whose gradient asks for no operand's or result's values: nothing is kept for them."""
 
 NAMES: dict[str, str] = {
+    "cast": "ToCopy",
+    "concat": "Cat",
     "matmul": "Mm",
-    "reduce_sum": "Sum",
     "reduce_max": "Amax",
     "reduce_min": "Amin",
     "reduce_prod": "Prod",
+    "reduce_sum": "Sum",
+    "reshape": "View",
+    "select": "Where",
 }
 """Where PyTorch's name for a node differs from the op's, in camel case."""
 
@@ -128,6 +132,13 @@ def _node_name(op: type[HLOp]) -> str:
     return found
 
 
+def named(t: Tensor, name: str) -> Tensor:
+    """The tensor, its node shown under the name that PyTorch has for what was done."""
+    if t._node is not None and t._node is not TRACED:
+        t._node.name = name
+    return t
+
+
 def edge_of(t: Tensor) -> Edge | None:
     """Where a gradient for this tensor goes."""
     if t._base is not None:
@@ -210,4 +221,4 @@ def check_grad(t: Tensor, grad: Any) -> None:
         raise RuntimeError(f"assigned grad has data of a different type: expected {t.dtype}, got {grad.dtype}")
 
 
-__all__ = ["TRACED", "CustomNode", "Edge", "Node", "OpNode", "attach", "edge_of", "record", "sync"]
+__all__ = ["TRACED", "CustomNode", "Edge", "Node", "OpNode", "attach", "edge_of", "named", "record", "sync"]

@@ -62,6 +62,13 @@ def array_protocol(self: Tensor, dtype: Any = None, copy: bool | None = None) ->
     return array.copy() if copy else array
 
 
+def array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+    """What numpy functions of a tensor return: a tensor again."""
+    from ..creation import from_array
+
+    return from_array(np.asarray(array))
+
+
 def truth(self: Tensor) -> bool:
     """The truth of the only element."""
     if dispatch.current_trace is not None:
@@ -97,9 +104,7 @@ def length(self: Tensor) -> int:
 
 def format_(self: Tensor, specification: str) -> str:
     """A 0-d tensor formats as its number."""
-    if not self._spec.shape and specification:
-        return format(item(self), specification)
-    return format(str(self), specification)
+    return format(str(self) if self._spec.shape else item(self), specification)
 
 
 # Types and devices
@@ -380,6 +385,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__len__": length,
     "__format__": format_,
     "__array__": array_protocol,
+    "__array_wrap__": array_wrap,
     "__deepcopy__": _deepcopy,
     "__reduce_ex__": lambda self, protocol: _reduce(self),
 }

@@ -14,6 +14,7 @@ from ...dialects.types import DType, i1, i64
 from ..dispatch import apply, builder, scalar
 from ..errors import runtime_error, type_error
 from ..promotion import PYTHON, float_dtype, python_dtype, result_dtype
+from ..tape import named
 from ..tensor import Tensor
 
 # Operands
@@ -325,7 +326,7 @@ def pow_(input: Any, exponent: Any) -> Tensor:
     if isinstance(input, Tensor) and (type(exponent) is int or type(exponent) is float):
         kind = input._spec.dtype.kind
         if exponent == 2 and kind != "bool" and (kind == "float" or type(exponent) is int):
-            return apply(e.MulOp, (input, input))[0]
+            return named(apply(e.MulOp, (input, input))[0], "PowBackward0")
         if exponent == 0.5 and kind == "float":
             return apply(e.SqrtOp, (input,))[0]
         if exponent == 1 and type(exponent) is int and kind == "float":

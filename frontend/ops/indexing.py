@@ -66,7 +66,7 @@ def _part(part: Any) -> Any:
         return found
     if hasattr(part, "__index__"):
         return part.__index__()
-    raise type_error(
+    raise index_error(
         "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got "
         f"{kind.__name__})"
     )
@@ -446,7 +446,10 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
         return reshaped(gather(reshaped(input, (1,)), 0, reshaped(index, (-1,))), index._spec.shape)
     d = axis(dim, len(input._spec.shape))
     _check_index("gather", input, d, index)
-    _check_range(index, input._spec.shape[d], d)
+    try:
+        _check_range(index, input._spec.shape[d], d)
+    except IndexError as error:
+        raise RuntimeError(*error.args) from None
     x = _cropped(input, index._spec.shape, d)
     picked = apply(i.GatherOp, (_rows(x, d), _rows(index, d)), {"axis": 1, "batch_dims": 1})[0]
     return _unrows(picked, index._spec.shape, d)

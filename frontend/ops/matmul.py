@@ -9,10 +9,10 @@ from typing import Any
 from ...dialects.hl import contraction as k
 from ..dispatch import apply, builder
 from ..errors import runtime_error, type_error
+from ..tape import named
 from ..tensor import Tensor
 from .elementwise import add, broadcast_shape, expand_to, mul
 from .reductions import FUNCTIONS as REDUCTIONS
-from .reductions import named
 from .shape import diagonal, permute, reshaped
 
 

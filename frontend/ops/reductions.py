@@ -16,6 +16,7 @@ from .. import dispatch
 from ..dispatch import apply, array_of, builder
 from ..errors import TYPE_NAMES, index_error, runtime_error, untraceable
 from ..promotion import float_dtype
+from ..tape import named
 from ..tensor import Tensor
 from .elementwise import FUNCTIONS as ELEMENTWISE
 from .elementwise import cast, mul, sub, to_bool, where
@@ -126,13 +127,6 @@ def _as_float(name: str, x: Tensor, dtype: DType | None) -> Tensor:
             f"{name}(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
             f"Got: {TYPE_NAMES[x._spec.dtype]}"
         )
-    return x
-
-
-def named(x: Tensor, name: str) -> Tensor:
-    """The tensor, its node shown under PyTorch's name for what several ops make up."""
-    if x._node is not None and x._node is not dispatch.tape.TRACED:
-        x._node.name = name
     return x
 
 
@@ -269,14 +263,14 @@ def _extreme(name: str, reduction: type[HLOp], where_op: type[HLOp], elementwise
         values = take_along(input, indices, d)
         if keepdim:
             values, indices = kept(values, shape, (d,)), kept(indices, shape, (d,))
-        return result_type(values, indices)
+        return result_type(named(values, f"{name.capitalize()}Backward0"), indices)
 
     function.__name__ = function.__qualname__ = name
     return function
 
 
 def _whole(reduction: type[HLOp], x: Tensor) -> Tensor:
-    return reduce(reduction, x, None, False)
+    return named(reduce(reduction, x, None, False), "MaxBackward1" if reduction is r.ReduceMaxOp else "MinBackward1")
 
 
 # Built from others

@@ -13,8 +13,9 @@ from ...dialects.hl import shape as s
 from ...dialects.types import i64
 from .. import dispatch
 from ..dispatch import apply, builder
-from ..errors import index_error, runtime_error, type_error
+from ..errors import index_error, located, runtime_error, type_error
 from ..promotion import PROMOTED
+from ..tape import named
 from ..tensor import Tensor
 from .elementwise import cast, expand_to, fitted
 
@@ -96,10 +97,10 @@ def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     return reshaped(self, other._spec.shape)
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *axes: Any, dims: Any = ()) -> Tensor:
     """The dimensions in another order."""
     rank = len(input._spec.shape)
-    order = ints(dims)
+    order = ints(axes or (dims,))
     if len(order) != rank:
         raise runtime_error(
             f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
@@ -108,7 +109,7 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     permutation = tuple(axis(d, rank) for d in order)
     if len(set(permutation)) != rank:
         raise runtime_error("permute(): duplicate dims are not allowed.")
-    return apply(s.TransposeOp, (input,), {"permutation": permutation})[0]
+    return named(apply(s.TransposeOp, (input,), {"permutation": permutation})[0], "PermuteBackward0")
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -126,7 +127,7 @@ def t(input: Tensor) -> Tensor:
     rank = len(input._spec.shape)
     if rank > 2:
         raise runtime_error(f"t() expects a tensor with <= 2 dimensions, but self is {rank}D")
-    return transpose(input, 0, 1) if rank == 2 else input
+    return named(transpose(input, 0, 1), "TBackward0") if rank == 2 else input
 
 
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
@@ -166,14 +167,15 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
         dims = set(range(len(shape)))
     else:
         dims = {axis(d, len(shape)) for d in ((dim,) if isinstance(dim, int) else dim)}
-    return reshaped(input, tuple(n for d, n in enumerate(shape) if d not in dims or n != 1))
+    kept = tuple(n for d, n in enumerate(shape) if d not in dims or n != 1)
+    return named(reshaped(input, kept), "SqueezeBackward0")
 
 
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With one more dimension, of extent 1."""
     shape = input._spec.shape
     d = axis(dim, len(shape) + 1)
-    return reshaped(input, (*shape[:d], 1, *shape[d:]))
+    return named(reshaped(input, (*shape[:d], 1, *shape[d:])), "UnsqueezeBackward0")
 
 
 def expand(self: Tensor, *sizes: Any) -> Tensor:
@@ -243,7 +245,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     at = index + shape[d] if index < 0 else index
     if not 0 <= at < shape[d]:
         raise index_error(f"select(): index {index} out of range for tensor of size {list(shape)} at dimension {d}")
-    return reshaped(slice_along(input, d, at, at + 1), shape[:d] + shape[d + 1 :])
+    return named(reshaped(slice_along(input, d, at, at + 1), shape[:d] + shape[d + 1 :]), "SelectBackward0")
 
 
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
@@ -300,7 +302,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, **options: Any) -> Tensor:
     dim = options.get("axis", dim)
     parts = list(tensors)
     if not parts:
-        raise runtime_error("torch.cat(): expected a non-empty list of Tensors")
+        raise located(ValueError, "torch.cat(): expected a non-empty list of Tensors")
     for k, part in enumerate(parts):
         if not isinstance(part, Tensor):
             raise type_error(f"expected Tensor as element {k} in argument 0, but got {type(part).__name__}")
@@ -391,9 +393,10 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None) -> Te
     return owned(reshaped(builder.broadcast(x, spread, dimensions), (*shape[:d], shape[d] * repeats, *shape[d + 1 :])))
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *axes: Any, dims: Any = ()) -> Tensor:
     """The opposite order along some dimensions, as a copy."""
     rank = len(input._spec.shape)
+    dims = axes or (dims,)
     return apply(s.ReverseOp, (input,), {"dimensions": tuple(sorted(axis(d, rank) for d in ints(dims)))})[0]
 
 
