@@ -15,13 +15,13 @@ from typing import Any, ClassVar, NoReturn, Self, cast
 
 from xdsl.dialects.builtin import Attribute, DenseArrayBase, FloatAttr, IntegerAttr, TensorType, UnitAttr, f64, i1, i64
 from xdsl.ir import Operation, SSAValue
-from xdsl.irdl import AnyAttr, EqAttrConstraint, IRDLOperation, ParamAttrConstraint
+from xdsl.irdl import AnyAttr, EqAttrConstraint, IRDLOperation, ParamAttrConstraint, VerificationContext
 from xdsl.parser import Parser, UnresolvedOperand
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
 from ..types import DYNAMIC, DType, TensorSpec, spec_of, tensor_type
-from .codec import AttributeValue, decode, encode, parse_attribute, print_value
+from .codec import AttributeValue, decode, encode, parse_value, print_value
 
 Attributes = Mapping[str, Any]
 """Attributes by name: AttributeValue, and `shape: tuple[int, ...]`, `dtype: DType` where the op takes these."""
@@ -177,7 +177,7 @@ class HLOp(IRDLOperation):
         properties: dict[str, Attribute] = {}
         for name, keyword in cls.ASSEMBLY.items():
             if not keyword or parser.parse_optional_keyword(keyword):
-                properties[name] = parse_attribute(parser)
+                properties[name] = cls.parse_property(parser, name)
         in_braces, attributes = cls.parse_braces(parser)
         properties |= in_braces
         for name, default in cls.DEFAULTS.items():
@@ -189,7 +189,7 @@ class HLOp(IRDLOperation):
         elif len(types) == 1:
             types, result_types = types * len(operands), types
         else:
-            parser.raise_error(f"expected '->' and the result type of {cls.name}")
+            parser.raise_error(f"expected '->' and the result type of {cls.name}", start, parser.pos)
         if len(types) != len(operands):
             parser.raise_error(
                 f"{cls.name} has {len(operands)} operands but {len(types)} operand types", start, parser.pos
@@ -209,7 +209,7 @@ class HLOp(IRDLOperation):
             name = parser.parse_identifier_or_str_literal()
             if name in known_properties:
                 parser.parse_punctuation("=")
-                properties[name] = parse_attribute(parser)
+                properties[name] = cls.parse_property(parser, name)
             elif parser.parse_optional_punctuation("="):
                 attributes[name] = parser.parse_attribute()
             else:
@@ -217,6 +217,18 @@ class HLOp(IRDLOperation):
             if not parser.parse_optional_punctuation(","):
                 parser.parse_punctuation("}")
                 return properties, attributes
+
+    @classmethod
+    def parse_property(cls, parser: Parser, name: str) -> Attribute:
+        """Reads the value of one property, which must be of its kind."""
+        start = parser.pos
+        value = parse_value(parser)
+        try:
+            attribute = encode(value)
+            cls.get_irdl_definition().properties[name].constr.verify(attribute, VerificationContext())
+        except (ValueError, VerifyException):
+            parser.raise_error(f"{cls.name}: {value!r} cannot be its {name}", start, parser.pos)
+        return attribute
 
     @staticmethod
     def parse_types(parser: Parser) -> list[Attribute]:

@@ -130,20 +130,6 @@ def _nested_text(array: np.ndarray[Any, Any]) -> str:
     return float_text(short if array.dtype.type(short) == array else value)
 
 
-def parse_attribute(parser: Parser) -> Attribute:
-    """Reads what `print_value` writes, as a property."""
-    pos = parser.pos
-    return encode_at(parser, parse_value(parser), pos)
-
-
-def encode_at(parser: Parser, value: AttributeValue, pos: int) -> Attribute:
-    """The property for a value that was read at `pos`."""
-    try:
-        return encode(value)
-    except ValueError as error:
-        parser.raise_error(str(error), pos, parser.pos)
-
-
 def parse_value(parser: Parser) -> AttributeValue:
     """Reads what `print_value` writes."""
     if parser.parse_optional_keyword("dense"):

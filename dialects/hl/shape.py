@@ -12,7 +12,7 @@ from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import Pure
 
-from ..types import DYNAMIC, DType, TensorSpec, dtype_of_numpy, tensor_type
+from ..types import DYNAMIC, DType, TensorSpec, dtype_of_numpy
 from .base import (
     INT_PROPERTY,
     INTS_PROPERTY,
@@ -27,7 +27,7 @@ from .base import (
     same_extent,
     show,
 )
-from .codec import decode, encode_at, parse_value, print_value
+from .codec import decode, print_value
 from .elementwise import NUMBER, check_kind
 
 
@@ -86,16 +86,14 @@ class ConstantOp(HLOp):
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
-        pos = parser.pos
-        value = parse_value(parser)
+        value = cls.parse_property(parser, "value")
         attributes = cls.parse_braces(parser)[1]
-        if isinstance(value, np.ndarray):
-            type_ = tensor_type(TensorSpec(value.shape, dtype_of_numpy(value.dtype)))
+        if isinstance(value, DenseIntOrFPElementsAttr):
+            type_ = value.type
         else:
             parser.parse_punctuation(":")
             type_ = parser.parse_type()
-        properties = {"value": encode_at(parser, value, pos)}
-        return cls.create(result_types=[type_], properties=properties, attributes=attributes)
+        return cls.create(result_types=[type_], properties={"value": value}, attributes=attributes)
 
 
 @irdl_op_definition

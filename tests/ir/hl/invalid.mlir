@@ -1,0 +1,199 @@
+// RUN: irtool opt %s --split-input-file --verify-diagnostics
+
+// Elementwise
+
+func.func @shapes(%x: tensor<2x3xf32>, %y: tensor<3x2xf32>) {
+  // expected-error@+1 {{hl.add: shapes must be equal: expected [2, 3], got [3, 2]}}
+  %0 = hl.add %x, %y : tensor<2x3xf32>, tensor<3x2xf32> -> tensor<2x3xf32>
+  func.return
+}
+
+// -----
+
+func.func @element_types(%x: tensor<2xf32>, %y: tensor<2xf64>) {
+  // expected-error@+1 {{hl.mul: element types must be equal: expected f32, got f64}}
+  %0 = hl.mul %x, %y : tensor<2xf32>, tensor<2xf64> -> tensor<2xf32>
+  func.return
+}
+
+// -----
+
+func.func @result(%x: tensor<2xf32>) {
+  // expected-error@+1 {{hl.exp: expected result type tensor<2xf32>, got tensor<3xf32>}}
+  %0 = hl.exp %x : tensor<2xf32> -> tensor<3xf32>
+  func.return
+}
+
+// -----
+
+func.func @predicate(%x: tensor<2xf32>) {
+  // expected-error@+1 {{hl.compare: predicate: expected eq, ne, lt, le, gt, ge, got less}}
+  %0 = hl.compare %x, %x is "less" : tensor<2xf32>, tensor<2xf32> -> tensor<2xi1>
+  func.return
+}
+
+// -----
+
+// Shape
+
+func.func @broadcast(%x: tensor<3xf32>) {
+  // expected-error@+1 {{hl.broadcast: shape: expected 4 or 1 in dimension 1 of [2, 4], got [3]}}
+  %0 = hl.broadcast %x along [1] : tensor<3xf32> -> tensor<2x4xf32>
+  func.return
+}
+
+// -----
+
+func.func @permutation(%x: tensor<2x3xf32>) {
+  // expected-error@+1 {{hl.transpose: permutation: expected each of the 2 dimensions once, got [0, 2]}}
+  %0 = hl.transpose %x [0, 2] : tensor<2x3xf32> -> tensor<2x3xf32>
+  func.return
+}
+
+// -----
+
+func.func @reshape(%x: tensor<2x3xf32>) {
+  // expected-error@+1 {{hl.reshape: reshape: expected 6 elements as in [2, 3], got 8 in [8]}}
+  %0 = hl.reshape %x : tensor<2x3xf32> -> tensor<8xf32>
+  func.return
+}
+
+// -----
+
+func.func @kind_of_attribute(%x: tensor<2x3xf32>) {
+  // expected-error@+1 {{hl.transpose: 'ab' cannot be its permutation}}
+  %0 = hl.transpose %x "ab" : tensor<2x3xf32> -> tensor<3x2xf32>
+  func.return
+}
+
+// -----
+
+func.func @constant() {
+  // expected-error@+1 {{hl.constant: constant: expected u8, from 0 to 255, got 256}}
+  %0 = hl.constant 256 : tensor<2xui8>
+  func.return
+}
+
+// -----
+
+func.func @values() {
+  // expected-error@+1 {{dense values do not fit tensor<2x2xf32>}}
+  %0 = hl.constant dense [[1.0], [2.0, 3.0]] : tensor<2x2xf32>
+  func.return
+}
+
+// -----
+
+// Reductions
+
+func.func @nothing(%x: tensor<2x0xf32>) {
+  // expected-error@+1 {{a maximum or minimum of nothing is undefined: expected at least one element in dimension 1}}
+  %0 = hl.reduce_max %x over [1] : tensor<2x0xf32> -> tensor<2xf32>
+  func.return
+}
+
+// -----
+
+func.func @twice(%x: tensor<2x3xf32>) {
+  // expected-error@+1 {{hl.reduce_sum: dimensions: expected each at most once, got [1, 1]}}
+  %0 = hl.reduce_sum %x over [1, 1] : tensor<2x3xf32> -> tensor<2xf32>
+  func.return
+}
+
+// -----
+
+// Arrays
+
+func.func @matmul(%x: tensor<2x3xf32>) {
+  // expected-error@+1 {{expected [..., m, k] and [..., k, n] with equal k, got [2, 3] and [2, 3]}}
+  %0 = hl.matmul %x, %x : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  func.return
+}
+
+// -----
+
+func.func @indices(%x: tensor<2x3xf32>, %i: tensor<4xf32>) {
+  // expected-error@+1 {{hl.gather: element type of indices: expected i64 or i32, got f32}}
+  %0 = hl.gather %x, %i along 0 : tensor<2x3xf32>, tensor<4xf32> -> tensor<4x3xf32>
+  func.return
+}
+
+// -----
+
+func.func @state(%s: tensor<3xi64>) {
+  // expected-error@+1 {{hl.random_bits: random state: expected tensor<2xi64>: (seed, offset), got tensor<3xi64>}}
+  %0 = hl.random_bits %s : tensor<3xi64> -> tensor<8xi32>
+  func.return
+}
+
+// -----
+
+// Composites
+
+func.func @classes(%x: tensor<4x3xf32>, %t: tensor<5xi64>) {
+  // expected-error@+1 {{hl.cross_entropy: shapes: expected logits [n, classes] and target [n], got [4, 3] and [5]}}
+  %0 = hl.cross_entropy %x, %t {reduction = "mean"} : tensor<4x3xf32>, tensor<5xi64> -> tensor<f32>
+  func.return
+}
+
+// -----
+
+func.func @missing(%x: tensor<4x3xf32>, %t: tensor<4xi64>) {
+  // expected-error@+1 {{reduction}}
+  %0 = hl.cross_entropy %x, %t : tensor<4x3xf32>, tensor<4xi64> -> tensor<f32>
+  func.return
+}
+
+// -----
+
+// Derivatives
+
+func.func @of_many(%x: tensor<4xf32>) {
+  // expected-error@+1 {{hl.gradient: what a gradient is taken of: expected one element, got [4]}}
+  %0 = hl.gradient %x wrt %x : tensor<4xf32>
+  func.return
+}
+
+// -----
+
+func.func @by_a_result(%x: tensor<f32>) {
+  %y = hl.exp %x : tensor<f32>
+  // expected-error@+1 {{function arguments or results of hl.variable: expected one of these, got a result of hl.exp}}
+  %0 = hl.gradient %y wrt %y : tensor<f32>
+  func.return
+}
+
+// -----
+
+func.func @before_it_is_defined(%x: tensor<f32>) {
+  // expected-error@+1 {{%y is used before it is defined}}
+  %0 = hl.gradient %y wrt %x : tensor<f32>
+  %y = hl.exp %x : tensor<f32>
+  func.return
+}
+
+// -----
+
+// Syntax
+
+func.func @unknown(%x: tensor<f32>) {
+  // expected-error@+1 {{hl.frobnicate}}
+  %0 = hl.frobnicate %x : tensor<f32>
+  func.return
+}
+
+// -----
+
+func.func @no_result_type(%x: tensor<2xf32>) {
+  // expected-error@+1 {{expected '->' and the result type of hl.add}}
+  %0 = hl.add %x, %x : tensor<2xf32>, tensor<2xf32>
+  func.return
+}
+
+// -----
+
+func.func @element(%x: tensor<2xf32>) {
+  // expected-error@+1 {{expected a ranked tensor of f32, f64, i64, i32, ui8, i1, got tensor<2xf16>}}
+  %0 = hl.iota along 0 : tensor<2xf16>
+  func.return
+}
