@@ -35,9 +35,9 @@ from ...dialects.effects import register_effects
 from ...dialects.spmd import BarrierOp, ThreadCountOp, ThreadIdOp
 from .build import Constants, Emitter, is_parallel, kernels, trip_count
 from .memory import Access, accesses, conflicting_roots, same_iteration, uses_of
+from .strips import EXTENT, GRANULE
 from .team import Team
 from .vector_plan import WEIGHTS, plan_loop
-from .widen import EXTENT, GRANULE
 
 __all__ = ["Parallelize"]
 

@@ -7,7 +7,7 @@ from xdsl.dialects import arith
 from xdsl.ir import Block, SSAValue
 
 from ...dialects.spmd import ThreadCountOp, ThreadIdOp
-from .build import INDEX, Constants, Emitter
+from .build import INDEX, Constants, Emitter, constant_value
 
 
 class Team:
@@ -48,11 +48,13 @@ class Team:
         """This thread's [low, high) of `extent` iterations, in multiples of `granule`: balanced to one granule."""
         thread, count = self._ask(ThreadIdOp), self._ask(ThreadCountOp)
         size = emitter.index(granule)
+        known = constant_value(extent)
+        whole = granule == 1 or (known is not None and known % granule == 0)
         pieces = emitter.div(emitter.add(extent, emitter.index(granule - 1)), size)
 
         def bound(k: SSAValue) -> SSAValue:
             start = emitter.mul(emitter.div(emitter.mul(pieces, k), count), size)
-            return start if granule == 1 else emitter.min(start, extent)
+            return start if whole else emitter.min(start, extent)
 
         low, high = bound(thread), bound(emitter.op(arith.AddiOp, thread, emitter.index(1)))
         low.name_hint, high.name_hint = "low", "high"

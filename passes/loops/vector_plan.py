@@ -120,6 +120,8 @@ def _plan_reduction(loop: scf.ForOp) -> Plan | None:
         return None
     if not plan.contiguous or (plan.scattered and plan.work < 6 * len(plan.scattered)):
         return None
+    if not plan.maskable and innermost is not loop:
+        return None
     end = block.last_op
     assert end is not None
     for argument, value in zip(block.args[1:], end.operands, strict=True):

@@ -31,8 +31,8 @@ from xdsl.ir import Block
 from xdsl.passes import ModulePass
 
 from .build import Constants, Emitter, is_parallel, kernels
+from .strips import vectorize_loop
 from .vector_plan import plan_loop
-from .widen import vectorize_loop
 
 __all__ = ["Vectorize"]
 
