@@ -53,6 +53,11 @@ class Compiled(Inspection):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if dispatch.current_trace is not None:
             return self._function(*args, **kwargs)
+        program, leaves = self._program_for(args, kwargs)
+        return program.run(leaves)
+
+    def _program_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Specialization, list[Any]]:
+        """The program for a call, compiled if there is none yet, and the call's flattened arguments."""
         if len(kwargs) > 1:
             kwargs = dict(sorted(kwargs.items()))
         leaves: list[Any] = []
@@ -62,8 +67,8 @@ class Compiled(Inspection):
         if known is not None:
             for program in known:
                 if not program.mismatch(leaves):
-                    return program.run(leaves)
-        return self._compile(structure, leaves, key).run(leaves)
+                    return program, leaves
+        return self._compile(structure, leaves, key), leaves
 
     def trace(self, *args: Any, **kwargs: Any) -> ModuleOp:
         """The traced ops of a call with these arguments, which is not made: nothing is compiled, no state changes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from .guards import show
 from .tensor import Tensor
 
 if TYPE_CHECKING:
+    from ..runtime.profiling import Profile
     from .specialize import Specialization
 
 TRACED = "traced"
@@ -23,6 +23,9 @@ class Inspection:
     _recent: list[Specialization]
     _reasons: list[str]
     _target: str
+
+    def _program_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Specialization, list[Any]]:
+        raise NotImplementedError
 
     def programs(self) -> list[Specialization]:
         """All programs, oldest first."""
@@ -71,17 +74,11 @@ class Inspection:
             "buffers": sorted(buffers, key=lambda buffer: -buffer["bytes"]),
         }
 
-    def profile(self, *args: Any, steps: int = 20, **kwargs: Any) -> dict[str, Any]:
-        """Calls the function several times with these arguments, which updates state as any call does: `call`, the
-        seconds of the fastest, and `kernels`, each with its Python lines and, where the program measures them, its
-        seconds."""
-        best = float("inf")
-        for _ in range(max(steps, 1)):
-            started = time.perf_counter()
-            self(*args, **kwargs)  # type: ignore[operator]
-            best = min(best, time.perf_counter() - started)
-        kernels = [kernel for program in self._last().loaded() for kernel in program.plan.get("kernels", ())]
-        return {"call": best, "kernels": kernels}
+    def profile(self, *args: Any, steps: int = 20, **kwargs: Any) -> Profile:
+        """The time of each kernel, with its Python lines, as the mean of several runs with these arguments. Prints as a
+        table; `.by_line()` sums up by Python line. Afterwards, state is what it was before."""
+        program, leaves = self._program_for(args, kwargs)
+        return program.profile(leaves, steps)
 
     def explain(self) -> str:
         """Why the last compilation was needed."""

@@ -28,6 +28,8 @@ from .views import replay
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
+    from ..runtime.profiling import Profile, ProfiledProgram
+
 
 def make_program(module: ModuleOp, target: str) -> Any:
     """The program of a traced module."""
@@ -54,6 +56,7 @@ class Specialization:
         self.target = target
         self.signature = describe_call(leaves, names, dynamic_floats)
         """What the program is chosen by, in words."""
+        self._profiled: tuple[ProfiledProgram, Launch] | None = None
         self.reusable = True
         """Whether later calls may use the program; not where tracing changed what it depends on."""
         self.objects = [v for v in leaves if not isinstance(v, Tensor) and type(v) not in PLAIN]
@@ -230,20 +233,23 @@ class Specialization:
                 parts = split(traced)
                 self.backward = Backward(parts, lambda module: make_program(module, self.target))
                 self.program = make_program(parts.forward, self.target)
-                first = len(traced.results)
-                saved = range(first, first + len(parts.saved))
-                results, own = [*traced.results, *parts.saved], [*traced.own, *saved]
             else:
                 self.program = make_program(traced.module, self.target)
-                results, own = traced.results, traced.own
-            self.launch = Launch(self.program, traced.inputs, traced.updated, results, own, traced.copies)
+            self.launch = self._launch_of(self.program)
         except BaseException:
             self.undo()
             raise
-        if self.backward is not None:
-            for of, index in self.backward.parts.residuals:
-                if of == "argument":
-                    self.launch.keep(traced.inputs[index])
+
+    def _launch_of(self, program: Any) -> Launch:
+        traced = self.traced
+        saved = self.backward.parts.saved if self.backward else []
+        first = len(traced.results)
+        own = [*traced.own, *range(first, first + len(saved))]
+        launch = Launch(program, traced.inputs, traced.updated, [*traced.results, *saved], own, traced.copies)
+        for of, index in self.backward.parts.residuals if self.backward else ():
+            if of == "argument":
+                launch.keep(traced.inputs[index])
+        return launch
 
     def modules(self) -> list[ModuleOp]:
         """The traced function, or its two halves where its outputs are differentiated outside."""
@@ -300,6 +306,40 @@ class Specialization:
         if self.backward is not None:
             self._record(leaves, results, made)
         return tree.rebuild(traced.structure, iter(outputs))
+
+    def profile(self, leaves: Sequence[Any], steps: int) -> Profile:
+        """The time of each kernel, as the mean of several runs; state is left as it is."""
+        from ..runtime.profiling import ProfiledProgram
+
+        if not self.loaded():
+            raise RuntimeError(f"programs for the target {self.target!r} have no kernels to measure")
+        if self._profiled is None:
+            program = ProfiledProgram(self.modules()[0], self.target)
+            self._profiled = program, self._launch_of(program)
+        program, launch = self._profiled
+        copies = self._snapshot(leaves)
+        try:
+            launch.run(leaves)
+            program.reset()
+            for _ in range(max(steps, 1)):
+                launch.run(leaves)
+        finally:
+            for array, copy in copies:
+                np.copyto(array, copy)
+        return program.report(max(steps, 1))
+
+    def _snapshot(self, leaves: Sequence[Any]) -> list[tuple[Any, Any]]:
+        """The memory that a run would change, and copies of it."""
+        found: list[tuple[Any, Any]] = []
+        for source in self.traced.updated:
+            tensor: Any = leaves[source.leaf] if source.leaf is not None else None
+            if isinstance(source.gradient_of, int):
+                tensor = leaves[source.gradient_of]._grad
+            elif source.gradient_of is not None:
+                tensor = source.gradient_of._grad
+            storage = source.storage if tensor is None else tensor._storage
+            found.append((storage.array, storage.array.copy()))
+        return found
 
     def _output(self, plan: Output, leaves: Sequence[Any], results: Sequence[Storage], made: dict[Fresh, Tensor]) -> Any:
         match plan:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from .cache import content_key, get_cache
 from .program import Program
@@ -154,6 +155,10 @@ def program_key(module: ModuleOp, target: str = "cpu") -> str:
     return content_key(target, pipeline_version(), find_compiler().identity, str(sorted(machine.options().items())), *shapes)
 
 
+_loaded: WeakValueDictionary[str, Program] = WeakValueDictionary()
+"""Programs in use, so that functions with equal ops share one."""
+
+
 def compile_module(module: ModuleOp, target: str = "cpu") -> Program:
     """The loaded program of a module at any level; the module is left as it is.
 
@@ -164,16 +169,21 @@ def compile_module(module: ModuleOp, target: str = "cpu") -> Program:
     from .toolchain import build_program
 
     check_target(target)
-    cache = get_cache()
     key = program_key(module, target)
+    loaded = _loaded.get(key)
+    if loaded is not None:
+        return loaded
+    cache = get_cache()
     entry = cache.program(key)
     if entry is None:
-        plan, sources = _translate(module, target)
+        plan, sources = translate(module, target)
         entry = build_program(key, sources, plan, cache)
-    return Program(entry.library, entry.plan)
+    program = _loaded[key] = Program(entry.library, entry.plan)
+    return program
 
 
-def _translate(module: ModuleOp, target: str) -> tuple[dict[str, Any], dict[str, str]]:
+def translate(module: ModuleOp, target: str, rules: Any = None) -> tuple[dict[str, Any], dict[str, str]]:
+    """The plan of a program and its C by file name. `rules` print other C than usual, as for profiling."""
     clone = module.clone()
     signature = host_of(clone)
     interface = _interface(signature, level_of(clone))
@@ -182,7 +192,7 @@ def _translate(module: ModuleOp, target: str) -> tuple[dict[str, Any], dict[str,
     if interface is None:
         interface = _buffer_interface(host)
     started = time.perf_counter()
-    c = c_program(clone)
+    c = c_program(clone, rules)
     report = StageReport("c", time.perf_counter() - started, sum(text.count("\n") for text in (*c.units.values(), c.host)))
     plan = {
         **interface,
@@ -197,11 +207,11 @@ def _translate(module: ModuleOp, target: str) -> tuple[dict[str, Any], dict[str,
     return plan, sources
 
 
-def c_program(module: ModuleOp) -> CProgram:
+def c_program(module: ModuleOp, rules: Any = None) -> CProgram:
     """The C of a module at the loops level."""
     from ..codegen import print_c
 
-    return print_c(module)
+    return print_c(module) if rules is None else print_c(module, rules)
 
 
 def host_of(module: ModuleOp) -> FuncOp:
