@@ -13,7 +13,7 @@ from ..dialects.types import DType, TensorSpec, dtype_of_numpy, f32, f64, i1, i3
 from ..runtime.storage import Storage, aligned_empty
 from . import dispatch
 from .devices import check_device
-from .dispatch import apply, array_of
+from .dispatch import apply, array_of, exact
 from .errors import runtime_error, type_error, untraceable
 from .promotion import PYTHON, get_default_dtype, python_dtype
 from .tensor import Tensor, alias, wrap
@@ -30,18 +30,12 @@ def _finished(x: Tensor, requires_grad: bool) -> Tensor:
 def full_of(shape: tuple[int, ...], value: Any, dtype: DType) -> Tensor:
     """A new tensor with one number everywhere."""
     if dispatch.current_trace is not None:
-        return apply(s.ConstantOp, (), {"value": _exact(value, dtype), "shape": shape, "dtype": dtype})[0]
+        return apply(s.ConstantOp, (), {"value": exact(value, dtype), "shape": shape, "dtype": dtype})[0]
     spec = TensorSpec(shape, dtype)
     array = aligned_empty(spec)
     with np.errstate(all="ignore"):
-        array.fill(_exact(value, dtype))
+        array.fill(exact(value, dtype))
     return wrap(Storage(array, spec), spec)
-
-
-def _exact(value: Any, dtype: DType) -> Any:
-    if dtype.kind == "float":
-        return float(value)
-    return bool(value) if dtype.kind == "bool" else dispatch.wrapped_int(int(value), dtype)
 
 
 def from_array(array: np.ndarray[Any, Any]) -> Tensor:

@@ -8,8 +8,10 @@ apply(op, tensors, attributes)
 
 from __future__ import annotations
 
+import contextvars
 import math
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -110,7 +112,25 @@ def _refuse(op: type[HLOp], error: ShapeError, tensors: Sequence[Tensor]) -> NoR
     raise runtime_error(f"{name}: {error}") from None
 
 
-_errstate = np.errstate
+class _Quiet(threading.local):
+    """Runs functions without numpy's warnings. A context of its own makes that cheaper than np.errstate does."""
+
+    def __init__(self) -> None:
+        context = contextvars.copy_context()
+        context.run(np.seterr, all="ignore")
+        self.run = context.run
+
+
+class _QuietGlobally:
+    """The same for numpy before 2.0, which keeps the setting by thread instead of by context."""
+
+    @staticmethod
+    def run(function: Callable[..., Any], *arrays: Any, **attributes: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return function(*arrays, **attributes)
+
+
+_quiet = _QuietGlobally() if np.lib.NumpyVersion(np.__version__) < "2.0.0" else _Quiet()
 
 
 def apply(
@@ -124,9 +144,11 @@ def apply(
     if current_trace is not None:
         return _apply_traced(op, tensors, attributes)
     specs = infer(op, tensors, attributes)
-    arrays = [array_of(t) for t in tensors]
-    with _errstate(all="ignore"):
-        out = REFERENCE[op](*arrays, **attributes)
+    arrays = [t._storage.array if t._view is None else array_of(t) for t in tensors]
+    for array, t in zip(arrays, tensors):
+        if array is None:
+            raise t._storage.missing()
+    out = _quiet.run(REFERENCE[op], *arrays, **attributes)
     if type(out) is tuple:
         results = tuple([wrap(Storage(_own(o, arrays), spec), spec) for o, spec in zip(out, specs)])
     else:
@@ -197,34 +219,40 @@ def traced(value: SSAValue, spec: TensorSpec) -> Tensor:
 
 # Constants
 
-_constants: dict[Any, Storage] = {}
-_BROADCAST_SCALAR: dict[tuple[int, ...], dict[str, Any]] = {}
+_constants: dict[Any, tuple[Storage, TensorSpec, View | None]] = {}
 
 
 def scalar(value: float, shape: tuple[int, ...], dtype: DType) -> Tensor:
     """A Python number as an operand: every element is that number. Not to be written to."""
-    kind = dtype.kind
-    value = float(value) if kind == "float" else bool(value) if kind == "bool" else wrapped_int(int(value), dtype)
     if current_trace is not None:
+        value = exact(value, dtype)
         return _apply_traced(s.ConstantOp, (), {"value": value, "shape": shape, "dtype": dtype})[0]
-    key = (value, dtype, math.copysign(1.0, value)) if kind == "float" else (value, dtype)
-    storage = _constants.get(key)
-    if storage is None:
-        with _errstate(all="ignore"):
-            array = np.asarray(value, dtype.numpy)
+    # 0.0 and -0.0 are equal, but not the same.
+    key = (value, shape, dtype) if value else (math.copysign(1.0, value), shape, dtype, 0)
+    found = _constants.get(key)
+    if found is None:
         if len(_constants) > 4096:
             _constants.clear()
-        storage = _constants[key] = Storage(array, TensorSpec((), dtype), shared=True)
+        found = _constants[key] = _constant(value, shape, dtype)
+    storage, spec, view = found
+    return wrap(storage, spec, view)
+
+
+def _constant(value: float, shape: tuple[int, ...], dtype: DType) -> tuple[Storage, TensorSpec, View | None]:
+    array = _quiet.run(np.asarray, exact(value, dtype), dtype.numpy)
+    storage = Storage(array, TensorSpec((), dtype), shared=True)
     if not shape:
-        return wrap(storage, storage.spec)
-    attributes = _BROADCAST_SCALAR.get(shape)
-    if attributes is None:
-        if len(_BROADCAST_SCALAR) > 4096:
-            _BROADCAST_SCALAR.clear()
-        attributes = _BROADCAST_SCALAR[shape] = {"shape": shape, "dimensions": ()}
-    view = view_of(storage.spec, None, s.BroadcastOp, attributes)
+        return storage, storage.spec, None
+    view = view_of(storage.spec, None, s.BroadcastOp, {"shape": shape, "dimensions": ()})
     assert view is not None
-    return wrap(storage, view.spec, view)
+    return storage, view.spec, view
+
+
+def exact(value: Any, dtype: DType) -> Any:
+    """A Python number of the kind that the element type holds; integers wrap."""
+    if dtype.kind == "float":
+        return float(value)
+    return bool(value) if dtype.kind == "bool" else wrapped_int(int(value), dtype)
 
 
 def wrapped_int(value: int, dtype: DType) -> int:

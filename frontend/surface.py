@@ -47,7 +47,7 @@ def _operator(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
 
     def method(self: Any, other: Any) -> Any:
         kind = type(other)
-        if kind is float or kind is int or kind is Tensor or isinstance(other, _OPERANDS):
+        if kind is Tensor or kind is float or kind is int or isinstance(other, _OPERANDS):
             return function(self, other)
         return NotImplemented
 

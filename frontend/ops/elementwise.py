@@ -40,11 +40,8 @@ def broadcast_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
 
 def expand_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """The tensor broadcast to a shape that it is known to fit."""
-    old = x._spec.shape
-    if old == shape:
-        return x
-    rank = len(shape)
-    return apply(s.BroadcastOp, (x,), {"shape": shape, "dimensions": tuple(range(rank - len(old), rank))})[0]
+    attributes = _broadcast(x._spec.shape, shape)
+    return x if attributes is None else apply(s.BroadcastOp, (x,), attributes)[0]
 
 
 def cast(x: Tensor, dtype: DType) -> Tensor:
@@ -224,12 +221,53 @@ BINARY: dict[str, Binary] = {
 }
 
 
+class _Plan(NamedTuple):
+    """How two tensors are brought to one shape and element type."""
+
+    dtype: DType
+    broadcast_x: dict[str, Any] | None
+    broadcast_y: dict[str, Any] | None
+
+
+_plans: dict[Any, _Plan] = {}
+
+
+def _fit_pair(x: Tensor, y: Tensor, to_float: bool) -> tuple[Tensor, Tensor]:
+    key = (x._spec, y._spec, to_float)
+    plan = _plans.get(key)
+    if plan is None:
+        dtype = common_dtype(x, y)
+        shape = broadcast_shape(x._spec.shape, y._spec.shape)
+        plan = _Plan(float_dtype(dtype) if to_float else dtype, *(_broadcast(t._spec.shape, shape) for t in (x, y)))
+        if len(_plans) > 4096:
+            _plans.clear()
+        _plans[key] = plan
+    if x._spec.dtype is not plan.dtype:
+        x = cast(x, plan.dtype)
+    if y._spec.dtype is not plan.dtype:
+        y = cast(y, plan.dtype)
+    if plan.broadcast_x is not None:
+        x = apply(s.BroadcastOp, (x,), plan.broadcast_x)[0]
+    if plan.broadcast_y is not None:
+        y = apply(s.BroadcastOp, (y,), plan.broadcast_y)[0]
+    return x, y
+
+
+def _broadcast(old: tuple[int, ...], shape: tuple[int, ...]) -> dict[str, Any] | None:
+    """The attributes of the broadcast from one shape to another; None where they are equal."""
+    if old == shape:
+        return None
+    return {"shape": shape, "dimensions": tuple(range(len(shape) - len(old), len(shape)))}
+
+
 def operands_of(name: str, x: Any, y: Any, to_float: bool = False) -> tuple[Tensor, Tensor]:
     """Two operands in one shape and element type."""
     if isinstance(x, Tensor):
         if isinstance(y, Tensor):
             if x._spec == y._spec and not (to_float and x._spec.dtype.kind != "float"):
                 return x, y
+            if not (x._is_number or y._is_number):
+                return _fit_pair(x, y, to_float)
         elif type(y) is float or type(y) is int:
             # The common case of a number that does not change the tensor's type.
             dtype = x._spec.dtype
@@ -250,6 +288,8 @@ def _binary(name: str, row: Binary) -> Callable[..., Tensor]:
 
     def function(input: Any, other: Any) -> Tensor:
         x, y = operands_of(name, input, other, to_float)
+        if x._spec.dtype.kind == "float" and not row.bool_error:
+            return apply(op, (x, y))[0]
         if row.bool_error and (_is_bool(input) or _is_bool(other)):
             raise runtime_error(row.bool_error)
         if x._spec.dtype is i1:
