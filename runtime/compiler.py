@@ -146,8 +146,8 @@ def _machine() -> Target:
 
 def program_key(module: ModuleOp, target: str = "cpu") -> str:
     """What decides the program: the ops without names and locations, the compiler's own code, the machine."""
-    from ..passes.hl.merge_kernels import structure
     from ..passes.pass_base import functions
+    from ..passes.structure import structure
     from .toolchain import find_compiler
 
     shapes = [f"{f.sym_name.data} {structure(f)}" for f in functions(module)]
