@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NoReturn, Self, cast
 
-from xdsl.dialects.builtin import Attribute, DenseArrayBase, FloatAttr, IntegerAttr, TensorType, UnitAttr, f64, i1, i64
-from xdsl.ir import Operation, SSAValue
+from xdsl.dialects.builtin import DenseArrayBase, FloatAttr, IntegerAttr, TensorType, UnitAttr, f64, i1, i64
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import AnyAttr, EqAttrConstraint, IRDLOperation, ParamAttrConstraint, VerificationContext
 from xdsl.parser import Parser, UnresolvedOperand
 from xdsl.printer import Printer
@@ -233,7 +233,7 @@ class HLOp(IRDLOperation):
     @staticmethod
     def parse_types(parser: Parser) -> list[Attribute]:
         """Reads one type, or several with commas between."""
-        types = [parser.parse_type()]
+        types: list[Attribute] = [parser.parse_type()]
         while parser.parse_optional_punctuation(","):
             types.append(parser.parse_type())
         return types

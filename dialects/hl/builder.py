@@ -30,7 +30,7 @@ def as_number(value: float, dtype: DType) -> float:
         return float(value)
     if dtype.kind == "bool" and value in (0, 1):
         return bool(value)
-    return int(value) if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()) else value
+    return value if isinstance(value, float) and not value.is_integer() else int(value)
 
 
 class ShapeBuilder(Emitter[V]):

@@ -13,11 +13,11 @@ The text form is our own because the upstream one reads an infinity in a dense c
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
 import numpy as np
 from xdsl.dialects.builtin import (
-    Attribute,
     BytesAttr,
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
@@ -29,16 +29,18 @@ from xdsl.dialects.builtin import (
     i1,
     i64,
 )
+from xdsl.ir import Attribute
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 
 from ..types import TensorSpec, dtype_of_numpy, spec_of, tensor_type
 
+Array: TypeAlias = "np.ndarray[Any, Any]"
 AttributeValue: TypeAlias = "bool | int | float | str | tuple[int, ...] | np.ndarray[Any, Any]"
 """What an attribute of an hl op may be, beside the shape and dtype that live in its result type."""
 
 
-def encode(value: AttributeValue) -> Attribute:
+def encode(value: object) -> Attribute:
     """The property that stores a Python value. Raises ValueError for one that has none."""
     match value:
         case bool() | np.bool_():
@@ -52,11 +54,12 @@ def encode(value: AttributeValue) -> Attribute:
         case str():
             return StringAttr(value)
         case tuple() | list():
-            if not all(-(2**63) <= v < 2**63 for v in value):
-                raise ValueError(f"attribute: expected integers of 64 bits, got {list(value)}")
-            return DenseArrayBase.from_list(i64, [int(v) for v in value])
+            integers = [int(v) for v in cast("Sequence[int]", value)]
+            if not all(-(2**63) <= v < 2**63 for v in integers):
+                raise ValueError(f"attribute: expected integers of 64 bits, got {integers}")
+            return DenseArrayBase.from_list(i64, integers)
         case np.ndarray():
-            return encode_array(value)
+            return encode_array(cast(Array, value))
         case _:
             raise ValueError(f"attribute: expected a number, a string, a tuple of integers or an array, got {value!r}")
 
@@ -81,7 +84,7 @@ def decode(attribute: Attribute) -> AttributeValue:
         case StringAttr():
             return attribute.data
         case DenseArrayBase():
-            return tuple(map(int, attribute.get_values()))
+            return tuple(map(int, cast(Any, attribute).get_values()))
         case DenseIntOrFPElementsAttr():
             spec = spec_of(cast(Attribute, attribute.type))
             stored = np.frombuffer(attribute.data.data, spec.dtype.numpy.newbyteorder("<"))

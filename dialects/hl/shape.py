@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr
+from xdsl.ir import Attribute
 from xdsl.irdl import BaseAttr, irdl_op_definition, operand_def, prop_def, result_def, traits_def, var_operand_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
@@ -27,7 +28,7 @@ from .base import (
     same_extent,
     show,
 )
-from .codec import decode, print_value
+from .codec import Array, decode, print_value
 from .elementwise import NUMBER, check_kind
 
 
@@ -39,7 +40,9 @@ def check_scalar(value: object, dtype: DType, what: str) -> None:
         return
     if isinstance(value, float):
         mismatch(f"an integer, for {dtype.name}", value, what)
-    low, high = (0, 1) if dtype.kind == "bool" else (int(np.iinfo(dtype.numpy).min), int(np.iinfo(dtype.numpy).max))
+    low, high = (
+        (0, 1) if dtype.kind == "bool" else (int(np.iinfo(dtype.numpy.name).min), int(np.iinfo(dtype.numpy.name).max))
+    )
     if not low <= value <= high:
         mismatch(f"{dtype.name}, from {low} to {high}", int(value), what)
 
@@ -65,7 +68,7 @@ class ConstantOp(HLOp):
     FROM_RESULT: ClassVar = ("shape", "dtype")
 
     @classmethod
-    def infer(cls, *, value: Any, shape: tuple[int, ...], dtype: DType) -> tuple[TensorSpec, ...]:
+    def infer(cls, *, value: float | Array, shape: tuple[int, ...], dtype: DType) -> tuple[TensorSpec, ...]:
         check_shape(shape)
         if isinstance(value, np.ndarray):
             given = TensorSpec(value.shape, dtype_of_numpy(value.dtype))
@@ -86,14 +89,14 @@ class ConstantOp(HLOp):
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
-        value = cls.parse_property(parser, "value")
+        value: Attribute = cls.parse_property(parser, "value")
         attributes = cls.parse_braces(parser)[1]
         if isinstance(value, DenseIntOrFPElementsAttr):
-            type_ = value.type
+            type_ = cast(Attribute, cast(Any, value).type)
         else:
             parser.parse_punctuation(":")
             type_ = parser.parse_type()
-        return cls.create(result_types=[type_], properties={"value": value}, attributes=attributes)
+        return cls.create(result_types=[type_], properties={"value": cast(Attribute, value)}, attributes=attributes)
 
 
 @irdl_op_definition

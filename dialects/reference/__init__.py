@@ -6,7 +6,7 @@ Eager execution computes with these, and every compiled kernel is tested against
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def evaluate(op: type[HLOp], arrays: Sequence[Array], attributes: Mapping[str, A
     if type(result) is np.ndarray:
         return (result,)
     if type(result) is tuple:
-        return result
+        return cast("tuple[Array, ...]", result)
     return (np.asarray(result),)
 
 

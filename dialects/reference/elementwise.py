@@ -33,13 +33,12 @@ def div(x: Array, y: Array) -> Array:
 
 
 def power(x: Array, y: Array) -> Array:
-    if x.dtype.kind == "i":
-        negative = y < 0
-        if np.any(negative):
-            one = x.dtype.type(1)
-            inverse = np.where(x == one, one, np.where(x == -one, one - 2 * (y & one), x.dtype.type(0)))
-            return np.where(negative, inverse, np.power(x, np.maximum(y, x.dtype.type(0))))
-    return np.power(x, y)
+    if x.dtype.kind != "i" or not np.any(y < 0):
+        return np.power(x, y)
+    zero, one = x.dtype.type(0), x.dtype.type(1)
+    parity: Array = np.bitwise_and(y, one)
+    sign: Array = np.where(x == one, one, np.where(x == -one, one - parity - parity, zero))
+    return np.where(y < 0, sign, np.power(x, np.maximum(y, zero)))
 
 
 def shift_right_logical(x: Array, y: Array) -> Array:

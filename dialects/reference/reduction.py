@@ -21,7 +21,11 @@ def accumulated(ufunc: np.ufunc) -> Meaning:
 
 def reduced(ufunc: np.ufunc) -> Meaning:
     """A reduction that does not round."""
-    return lambda x, *, dimensions: ufunc.reduce(x, dimensions)
+
+    def reduce(x: Array, *, dimensions: tuple[int, ...]) -> Array:
+        return ufunc.reduce(x, dimensions)
+
+    return reduce
 
 
 def argmax(x: Array, *, dimension: int) -> Array:

@@ -8,6 +8,8 @@ else             sign(x)
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -115,9 +117,26 @@ def ratio(of: Ratio, x: Array) -> Array:
     return horner(of[0], x) / horner(of[1], x)
 
 
-def _tail(x: Array, of: Ratio) -> Array:
+def _small(x: Array) -> Array:
+    return x + x * ratio(SMALL, x * x)
+
+
+def _near_one(x: Array) -> Array:
+    return ERX + ratio(NEAR_ONE, x - 1.0)
+
+
+def _tail(of: Ratio, x: Array) -> Array:
     square = x * x
     return 1.0 - np.exp(-square - 0.5625 + ratio(of, 1.0 / square)) / x
+
+
+PIECES: tuple[tuple[float, float, Callable[[Array], Array]], ...] = (
+    (0.0, 0.84375, _small),
+    (0.84375, 1.25, _near_one),
+    (1.25, 1 / 0.35, partial(_tail, MIDDLE)),
+    (1 / 0.35, 6.0, partial(_tail, LARGE)),
+)
+"""From, to, and the formula for sizes between."""
 
 
 def erf(x: Array) -> Array:
@@ -125,12 +144,7 @@ def erf(x: Array) -> Array:
     wide = np.atleast_1d(np.asarray(x, np.float64))
     size = np.abs(wide)
     result = np.where(np.isnan(wide), wide, 1.0)
-    for low, high, piece in (
-        (0.0, 0.84375, lambda a: a + a * ratio(SMALL, a * a)),
-        (0.84375, 1.25, lambda a: ERX + ratio(NEAR_ONE, a - 1.0)),
-        (1.25, 1 / 0.35, lambda a: _tail(a, MIDDLE)),
-        (1 / 0.35, 6.0, lambda a: _tail(a, LARGE)),
-    ):
+    for low, high, piece in PIECES:
         here = (size >= low) & (size < high)
         if here.any():
             result[here] = piece(size[here])
