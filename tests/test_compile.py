@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections import namedtuple
 
+import irtool
 import numpy as np
 import pytest
-
-import irtool
 from irtool import nn, optim
 from irtool.nn import functional as F
 
-compiled = functools.partial(irtool.compile, target="reference")
+compiled = functools.partial(irtool.compile, target=os.environ.get("IRTOOL_TEST_TARGET", "reference"))
 
 
 @pytest.fixture(autouse=True)
@@ -388,7 +388,7 @@ def test_methods_and_objects():
             self.weight = irtool.ones(2)
             self.calls = 0
 
-        @irtool.compile(target="reference")
+        @compiled
         def step(self, x):
             self.weight.add_(x)
             return self.weight.sum()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-
-import numpy as np
-import pytest
+import os
 
 import irtool
+import numpy as np
+import pytest
 from irtool import nn, optim
 
-compiled = functools.partial(irtool.compile, target="reference")
+compiled = functools.partial(irtool.compile, target=os.environ.get("IRTOOL_TEST_TARGET", "reference"))
 
 
 def test_gradients_used_up_inside_read_none():

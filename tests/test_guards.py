@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import types
 
-import pytest
-
 import irtool
+import pytest
 from irtool import nn, optim
 
-compiled = functools.partial(irtool.compile, target="reference")
+compiled = functools.partial(irtool.compile, target=os.environ.get("IRTOOL_TEST_TARGET", "reference"))
 ones = irtool.ones(1)
 
 SCALE = 2

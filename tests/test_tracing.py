@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 
 import irtool
 import pytest
@@ -13,7 +14,7 @@ from irtool.frontend.targets import target_at
 from irtool.frontend.trace_file import TraceError, parse_spec, trace_function
 from irtool.nn import functional as F
 
-compiled = functools.partial(irtool.compile, target="reference")
+compiled = functools.partial(irtool.compile, target=os.environ.get("IRTOOL_TEST_TARGET", "reference"))
 
 
 def line_of(text):

@@ -179,7 +179,7 @@ def pad(lowering: Lowering, op: HLOp, x: Any, *, low: tuple[int, ...], interior:
         kept = AffineMap(rank, 0, tuple(scaled(d(k), 1, b) for k, b in enumerate(first)))
         cropped = TensorSpec(tuple(extents), spec.dtype)
         x = View(lowering.copy(x.through(kept), lowering.temporary(cropped), cropped), AffineMap.identity(rank))
-    return lowering.generic(tuple(extents), [x], [(filled, AffineMap(rank, 0, tuple(places)))], _first)
+    return _placed(lowering, extents, x, filled, AffineMap(rank, 0, tuple(places)))
 
 
 def concat(low: Lowering, op: HLOp, *xs: Any, dimension: int) -> list[SSAValue]:
@@ -190,9 +190,18 @@ def concat(low: Lowering, op: HLOp, *xs: Any, dimension: int) -> list[SSAValue]:
         rank = len(spec.shape)
         place = AffineMap(rank, 0, tuple(scaled(d(k), 1, offset if k == dimension else 0) for k in range(rank)))
         if 0 not in spec.shape:
-            (destination,) = low.generic(spec.shape, [x], [(destination, place)], _first)
+            (destination,) = _placed(low, spec.shape, x, destination, place)
         offset += spec.shape[dimension]
     return [destination]
+
+
+def _placed(low: Lowering, extents: Sequence[int], x: Any, destination: SSAValue, place: AffineMap) -> list[SSAValue]:
+    """Writes x where `place` says. Loops over one element are left out: the offset alone would name them there."""
+    kept = [k for k, n in enumerate(extents) if n != 1]
+    position = {k: d(i) for i, k in enumerate(kept)}
+    inner = AffineMap(len(kept), 0, tuple(position.get(k, AffineConstantExpr(0)) for k in range(len(extents))))
+    write = (destination, place.compose(inner))
+    return low.generic([extents[k] for k in kept], [x.through(inner)], [write], _first)
 
 
 def _first(e: Emitter, values: Sequence[SSAValue], accumulators: Sequence[SSAValue]) -> list[SSAValue]:
