@@ -36,9 +36,9 @@ def power(x: Array, y: Array) -> Array:
     if x.dtype.kind != "i" or not np.any(y < 0):
         return np.power(x, y)
     zero, one = x.dtype.type(0), x.dtype.type(1)
-    parity: Array = np.bitwise_and(y, one)
-    sign: Array = np.where(x == one, one, np.where(x == -one, one - parity - parity, zero))
-    return np.where(y < 0, sign, np.power(x, np.maximum(y, zero)))
+    odd: Array = np.bitwise_and(y, one) == one
+    inverse: Array = np.multiply(np.absolute(x) == one, np.where(odd, x, one))  # 1 and -1 have one, others give 0
+    return np.where(y < 0, inverse, np.power(x, np.maximum(y, zero)))
 
 
 def shift_right_logical(x: Array, y: Array) -> Array:
