@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, Self, overload
+from typing import Any, Self, cast, overload
 
 from ..tensor import Tensor
 from .module import Module
@@ -97,11 +97,11 @@ class Sequential(_ModuleSequence):
     """Modules applied one after the other: `Sequential(a, b)`, or an OrderedDict of names and modules."""
 
     def __init__(self, *args: Any) -> None:
-        named = len(args) == 1 and isinstance(args[0], OrderedDict)
-        super().__init__(() if named else args)
-        if named:
-            for name, module in args[0].items():
-                self.add_module(name, module)
+        first: Any = args[0] if len(args) == 1 else None
+        table = cast(dict[str, Module], first if isinstance(first, OrderedDict) else {})
+        super().__init__(() if table else args)
+        for name, module in table.items():
+            self.add_module(name, module)
 
     def forward(self, input: Any) -> Any:
         for module in self:
@@ -245,7 +245,8 @@ class ParameterDict(Module):
 
     def __init__(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] | None = None) -> None:
         super().__init__()
-        for key, value in dict(parameters or {}).items():
+        given: Any = parameters or {}
+        for key, value in cast(dict[str, Tensor], dict(given)).items():
             self[key] = value
 
     def __getitem__(self, key: str) -> Any:

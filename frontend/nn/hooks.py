@@ -1,11 +1,13 @@
 """Hooks around a module's forward, and the handle that removes one."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
     from .module import Module
@@ -68,15 +70,15 @@ def _before(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tu
         if not hook.with_kwargs:
             changed = hook.run(module, args)
             if changed is not None:
-                args = changed if isinstance(changed, tuple) else (changed,)
+                args = cast(tuple[Any, ...], changed) if isinstance(changed, tuple) else (changed,)
             continue
         changed = hook.run(module, args, kwargs)
         if changed is not None:
-            if not (isinstance(changed, tuple) and len(changed) == 2):
+            if not (isinstance(changed, tuple) and len(cast(tuple[Any, ...], changed)) == 2):
                 raise RuntimeError(
                     f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {changed}."
                 )
-            args, kwargs = changed
+            args, kwargs = cast(tuple[tuple[Any, ...], dict[str, Any]], changed)
     return args, kwargs
 
 

@@ -1,12 +1,16 @@
 """Adam and AdamW."""
 
+# The hyperparameters that the tables name have no types.
+# pyright: reportUnknownLambdaType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from ..tensor import Tensor
-from .numbers import Numbers
+from .numbers import Number, Numbers
 from .optimizer import Group, Optimizer, Params, State, check_range, complete
 
 
@@ -17,7 +21,7 @@ class Adam(Optimizer):
     with `decoupled_weight_decay` scales p by 1 - lr * weight_decay. `amsgrad` takes the largest square so far.
     """
 
-    NUMBERS = {
+    NUMBERS: ClassVar[Mapping[str, Number]] = {
         "rate": lambda lr, betas, step: lr / (1.0 - betas[0] ** step),
         "unbias": lambda betas, step: 1.0 / math.sqrt(1.0 - betas[1] ** step),
         "new_mean": lambda betas: 1.0 - betas[0],
@@ -40,7 +44,7 @@ class Adam(Optimizer):
         decoupled_weight_decay: bool = False,
         **ignored: Any,
     ) -> None:
-        check_range("learning rate", lr, lr >= 0.0)
+        check_range("learning rate", lr, bool(lr >= 0.0))
         check_range("epsilon value", eps, eps >= 0.0)
         check_range("beta parameter at index 0", betas[0], 0.0 <= betas[0] < 1.0)
         check_range("beta parameter at index 1", betas[1], 0.0 <= betas[1] < 1.0)

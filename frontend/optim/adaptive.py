@@ -1,11 +1,15 @@
 """Optimizers that scale each element by the gradients it has seen: RMSprop, Adagrad, Adadelta, Adamax."""
 
+# The hyperparameters that the tables name have no types.
+# pyright: reportUnknownLambdaType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from ..tensor import Tensor
-from .numbers import Numbers
+from .numbers import Number, Numbers
 from .optimizer import Group, Optimizer, Params, State, check_range, complete
 
 
@@ -16,7 +20,7 @@ def _zeros(p: Tensor, *names: str) -> State:
 class RMSprop(Optimizer):
     """p -= lr * grad / (sqrt(average of grad²) + eps), with momentum; `centered` takes the variance instead."""
 
-    NUMBERS = {
+    NUMBERS: ClassVar[Mapping[str, Number]] = {
         "lr": lambda lr: lr,
         "keep": lambda alpha: alpha,
         "new": lambda alpha: 1.0 - alpha,
@@ -37,7 +41,7 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         **ignored: Any,
     ) -> None:
-        check_range("learning rate", lr, lr >= 0.0)
+        check_range("learning rate", lr, bool(lr >= 0.0))
         check_range("epsilon value", eps, eps >= 0.0)
         check_range("momentum value", momentum, momentum >= 0.0)
         check_range("weight_decay value", weight_decay, weight_decay >= 0.0)
@@ -69,7 +73,7 @@ class RMSprop(Optimizer):
 class Adagrad(Optimizer):
     """p -= lr * grad / (sqrt(sum of grad²) + eps); the rate falls as lr / (1 + (step - 1) * lr_decay)."""
 
-    NUMBERS = {
+    NUMBERS: ClassVar[Mapping[str, Number]] = {
         "rate": lambda lr, lr_decay, step: lr / (1.0 + (step - 1) * lr_decay),
         "weight_decay": lambda weight_decay: weight_decay,
     }
@@ -86,7 +90,7 @@ class Adagrad(Optimizer):
         maximize: bool = False,
         **ignored: Any,
     ) -> None:
-        check_range("learning rate", lr, lr >= 0.0)
+        check_range("learning rate", lr, bool(lr >= 0.0))
         check_range("lr_decay value", lr_decay, lr_decay >= 0.0)
         check_range("weight_decay value", weight_decay, weight_decay >= 0.0)
         check_range("initial_accumulator_value value", initial_accumulator_value, initial_accumulator_value >= 0.0)
@@ -112,7 +116,7 @@ class Adagrad(Optimizer):
 class Adadelta(Optimizer):
     """p -= lr * sqrt(average of delta² + eps) / sqrt(average of grad² + eps) * grad, delta being the steps before."""
 
-    NUMBERS = {
+    NUMBERS: ClassVar[Mapping[str, Number]] = {
         "lr": lambda lr: lr,
         "keep": lambda rho: rho,
         "new": lambda rho: 1.0 - rho,
@@ -130,7 +134,7 @@ class Adadelta(Optimizer):
         maximize: bool = False,
         **ignored: Any,
     ) -> None:
-        check_range("learning rate", lr, lr >= 0.0)
+        check_range("learning rate", lr, bool(lr >= 0.0))
         check_range("rho value", rho, 0.0 <= rho <= 1.0)
         check_range("epsilon value", eps, eps >= 0.0)
         check_range("weight_decay value", weight_decay, weight_decay >= 0.0)
@@ -153,7 +157,7 @@ class Adadelta(Optimizer):
 class Adamax(Optimizer):
     """Adam with the largest gradient (decaying) in place of the average square."""
 
-    NUMBERS = {
+    NUMBERS: ClassVar[Mapping[str, Number]] = {
         "rate": lambda lr, betas, step: lr / (1.0 - betas[0] ** step),
         "new_mean": lambda betas: 1.0 - betas[0],
         "keep_largest": lambda betas: betas[1],
@@ -171,7 +175,7 @@ class Adamax(Optimizer):
         maximize: bool = False,
         **ignored: Any,
     ) -> None:
-        check_range("learning rate", lr, lr >= 0.0)
+        check_range("learning rate", lr, bool(lr >= 0.0))
         check_range("epsilon value", eps, eps >= 0.0)
         check_range("beta parameter at index 0", betas[0], 0.0 <= betas[0] < 1.0)
         check_range("beta parameter at index 1", betas[1], 0.0 <= betas[1] < 1.0)

@@ -99,10 +99,11 @@ class OneCycleLR(LRScheduler):
                 break
             start = candidate.end
         part = (self.last_epoch - start) / (phase.end - start)
-        for group in self.groups if self.momentum_key is not None else ():
-            momentum = anneal(group[phase.momenta[0]], group[phase.momenta[1]], part)
-            betas = self.momentum_key == "betas"
-            group[self.momentum_key] = (momentum, *group["betas"][1:]) if betas else momentum
+        for group in self.groups:
+            if self.momentum_key is not None:
+                momentum = anneal(group[phase.momenta[0]], group[phase.momenta[1]], part)
+                betas = self.momentum_key == "betas"
+                group[self.momentum_key] = (momentum, *group["betas"][1:]) if betas else momentum
         return [anneal(group[phase.rates[0]], group[phase.rates[1]], part) for group in self.groups]
 
 

@@ -1,11 +1,15 @@
 """Stochastic gradient descent."""
 
+# The hyperparameters that the tables name have no types.
+# pyright: reportUnknownLambdaType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from ..tensor import Tensor
-from .numbers import Numbers
+from .numbers import Number, Numbers
 from .optimizer import Group, Optimizer, Params, State, check_range, complete
 
 
@@ -16,7 +20,7 @@ class SGD(Optimizer):
     or lr * (grad + m * buffer) with nesterov.
     """
 
-    NUMBERS = {
+    NUMBERS: ClassVar[Mapping[str, Number]] = {
         "lr": lambda lr: lr,
         "weight_decay": lambda weight_decay: weight_decay,
         "momentum": lambda momentum: momentum,
@@ -35,7 +39,7 @@ class SGD(Optimizer):
         maximize: bool = False,
         **ignored: Any,
     ) -> None:
-        check_range("learning rate", lr, lr >= 0.0)
+        check_range("learning rate", lr, bool(lr >= 0.0))
         check_range("momentum value", momentum, momentum >= 0.0)
         check_range("weight_decay value", weight_decay, weight_decay >= 0.0)
         if nesterov and (momentum <= 0 or dampening != 0):

@@ -84,9 +84,8 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where above the threshold, `value` elsewhere."""
-    if inplace:
-        return in_place(threshold, input, threshold, value)
-    return input.where(input > threshold, value)
+    result = input.where(input > threshold, value)
+    return input.copy_(result) if inplace else result
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:

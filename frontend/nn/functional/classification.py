@@ -38,7 +38,7 @@ def cross_entropy(
     scores = rows.log_softmax(1)
     loss = _pick(scores, labels, weight, ignore_index, reduction)
     if label_smoothing:
-        valid = labels != ignore_index
+        valid = labels.ne(ignore_index)
         spread = -(scores * weight).sum(1).where(valid, 0.0)
         if reduction == "mean":
             spread = spread.sum() / _label_weights(labels, weight, ignore_index).sum()
@@ -86,14 +86,14 @@ def _soft_cross_entropy(
 def _pick(scores: Tensor, labels: Tensor, weight: Tensor | None, ignore_index: int, reduction: str) -> Tensor:
     """-scores[i, labels[i]], weighted by the label's weight, 0 where ignored; reduced."""
     weights = _label_weights(labels, weight, ignore_index, like=scores)
-    safe = labels.masked_fill(labels == ignore_index, 0)
+    safe = labels.masked_fill(labels.eq(ignore_index), 0)
     picked = scores.gather(1, safe.unsqueeze(1)).squeeze(1)
-    loss = -(picked * weights).where(labels != ignore_index, 0.0)
+    loss = -(picked * weights).where(labels.ne(ignore_index), 0.0)
     return loss.sum() / weights.sum() if reduction == "mean" else reduce(loss, reduction)
 
 
 def _label_weights(labels: Tensor, weight: Tensor | None, ignore_index: int, like: Tensor | None = None) -> Tensor:
-    valid = labels != ignore_index
+    valid = labels.ne(ignore_index)
     if weight is None:
         return valid.to(cast(Tensor, like).dtype)
     return weight.index_select(0, labels.masked_fill(~valid, 0)).masked_fill(~valid, 0.0)

@@ -91,7 +91,7 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
         loss = target.exp() * (target - input)
     else:
         # x log x is 0 at 0; the logarithm sees 1 there, so that gradients stay finite.
-        zero = target == 0
+        zero = target.eq(0)
         loss = target * (target.masked_fill(zero, 1.0).log() - input)
     if reduction == "batchmean":
         return loss.sum() / input.shape[0]
@@ -144,7 +144,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> 
 
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
     """x where y = 1, max(0, margin - x) where y = -1."""
-    return reduce(input.where(target == 1, 0.0) + (margin - input).clamp(min=0.0).where(target == -1, 0.0), reduction)
+    return reduce(input.where(target.eq(1), 0.0) + (margin - input).clamp(min=0.0).where(target.eq(-1), 0.0), reduction)
 
 
 def margin_ranking_loss(
@@ -161,7 +161,7 @@ def cosine_embedding_loss(
     dot = (input1 * input2).sum(-1)
     squares = ((input1 * input1).sum(-1) + 1e-12) * ((input2 * input2).sum(-1) + 1e-12)
     cosine = dot / squares.sqrt()
-    loss = (1.0 - cosine).where(target == 1, 0.0) + (cosine - margin).clamp(min=0.0).where(target == -1, 0.0)
+    loss = (1.0 - cosine).where(target.eq(1), 0.0) + (cosine - margin).clamp(min=0.0).where(target.eq(-1), 0.0)
     return reduce(loss, reduction)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 
@@ -27,19 +28,7 @@ def get_total_norm(
     norm_type = float(norm_type)
     if not tensors:
         return zeros(())
-    total: Tensor | None = None
-    for tensor in tensors:
-        if norm_type == math.inf:
-            part = tensor.abs().max()
-            total = part if total is None else total.maximum(part)
-        else:
-            part = (tensor * tensor).sum() if norm_type == 2.0 else tensor.abs().pow(norm_type).sum()
-            total = part if total is None else total + part
-    assert total is not None
-    if norm_type == 2.0:
-        total = total.sqrt()
-    elif norm_type != math.inf:
-        total = total.pow(1.0 / norm_type)
+    total = _norm(tensors, norm_type)
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be "
@@ -47,6 +36,15 @@ def get_total_norm(
             "`error_if_nonfinite=False`"
         )
     return total
+
+
+def _norm(tensors: list[Tensor], norm_type: float) -> Tensor:
+    if norm_type == math.inf:
+        return functools.reduce(lambda a, b: a.maximum(b), [tensor.abs().max() for tensor in tensors])
+    if norm_type == 2.0:
+        return functools.reduce(lambda a, b: a + b, [(tensor * tensor).sum() for tensor in tensors]).sqrt()
+    powers = [tensor.abs().pow(norm_type).sum() for tensor in tensors]
+    return functools.reduce(lambda a, b: a + b, powers).pow(1.0 / norm_type)
 
 
 @no_grad()

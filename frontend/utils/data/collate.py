@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,16 +12,18 @@ from ...creation import as_tensor, from_numpy, tensor
 from ...ops.shape import stack
 from ...tensor import Tensor
 
+ARRAY: Any = (np.ndarray, np.generic)
+
 
 def default_collate(batch: Sequence[Any]) -> Any:
     """Stacks tensors, arrays and numbers along a new first dimension, inside tuples, lists and dictionaries."""
-    first = batch[0]
+    first: Any = batch[0]
     if isinstance(first, Tensor):
         if all(isinstance(x, Tensor) and not x.requires_grad and x.shape == first.shape for x in batch):
             return from_numpy(np.stack([x.numpy() for x in batch]))
         return stack(list(batch), 0)
-    if isinstance(first, (np.ndarray, np.generic)):
-        if np.asarray(first).dtype.kind in "SUO":
+    if isinstance(first, ARRAY):
+        if not _is_numeric(first):
             raise TypeError(_unknown(first))
         return as_tensor(np.stack([np.asarray(x) for x in batch]))
     if isinstance(first, float):
@@ -30,30 +32,36 @@ def default_collate(batch: Sequence[Any]) -> Any:
         return tensor(list(batch))
     if isinstance(first, (str, bytes)):
         return list(batch)
+    kind = cast(Any, type(first))
     if isinstance(first, Mapping):
-        collated = {key: default_collate([example[key] for example in batch]) for key in first}
-        return _rebuild(first, collated)
-    if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return type(first)(*(default_collate(column) for column in _columns(batch)))  # pyright: ignore[reportUnknownArgumentType]
+        keys: list[Any] = list(cast(Mapping[Any, Any], first))
+        return _rebuild(kind, {key: default_collate([example[key] for example in batch]) for key in keys})
     if isinstance(first, Sequence):
         columns = [default_collate(column) for column in _columns(batch)]
-        return columns if isinstance(first, tuple) else _rebuild(first, columns)
+        if issubclass(kind, tuple):
+            return kind(*columns) if hasattr(kind, "_fields") else columns
+        return _rebuild(kind, columns)
     raise TypeError(_unknown(first))
 
 
 def default_convert(data: Any) -> Any:
     """Without batches: arrays become tensors, inside tuples, lists and dictionaries."""
-    if isinstance(data, (np.ndarray, np.generic)) and np.asarray(data).dtype.kind not in "SUO":
-        return as_tensor(np.asarray(data))
+    kind = cast(Any, type(data))
+    if isinstance(data, ARRAY):
+        return as_tensor(np.asarray(data)) if _is_numeric(data) else data
     if isinstance(data, Mapping):
-        return _rebuild(data, {key: default_convert(value) for key, value in data.items()})
-    if isinstance(data, tuple) and hasattr(data, "_fields"):
-        return type(data)(*map(default_convert, data))  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(data, tuple):
-        return [default_convert(value) for value in data]
+        table = cast(Mapping[Any, Any], data)
+        return _rebuild(kind, {key: default_convert(value) for key, value in table.items()})
     if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
-        return _rebuild(data, [default_convert(value) for value in data])
+        values = [default_convert(value) for value in cast(Sequence[Any], data)]
+        if issubclass(kind, tuple):
+            return kind(*values) if hasattr(kind, "_fields") else values
+        return _rebuild(kind, values)
     return data
+
+
+def _is_numeric(value: Any) -> bool:
+    return np.asarray(value).dtype.kind not in "SUO"
 
 
 def _columns(batch: Sequence[Sequence[Any]]) -> list[list[Any]]:
@@ -63,10 +71,10 @@ def _columns(batch: Sequence[Sequence[Any]]) -> list[list[Any]]:
     return [list(column) for column in zip(*batch, strict=True)]
 
 
-def _rebuild(like: Any, values: Any) -> Any:
-    """`values` in the type of `like`, where that can be made from it."""
+def _rebuild(kind: Any, values: Any) -> Any:
+    """`values` in a type, where that can be made from them."""
     try:
-        return type(like)(values)
+        return kind(values)
     except TypeError:
         return values
 

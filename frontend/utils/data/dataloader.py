@@ -145,7 +145,10 @@ class DataLoader(Generic[T_co]):
         if self.batch_size is None:
             yield from map(self.collate_fn, examples)
             return
-        while batch := list(islice(examples, self.batch_size)):
+        while True:
+            batch: list[Any] = list(islice(examples, self.batch_size))
+            if not batch:
+                return
             if len(batch) == self.batch_size or not self.drop_last:
                 yield self.collate_fn(batch)
 

@@ -1,5 +1,7 @@
 """Datasets: things with numbered examples, or that yield examples."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import math
@@ -35,7 +37,7 @@ class IterableDataset(Dataset[T_co]):
     def __iter__(self) -> Iterator[T_co]:
         raise NotImplementedError("Subclasses of IterableDataset should implement __iter__.")
 
-    def __add__(self, other: Dataset[Any]) -> ChainDataset[Any]:
+    def __add__(self, other: Dataset[Any]) -> ChainDataset:  # pyright: ignore[reportIncompatibleMethodOverride]
         return ChainDataset([self, other])
 
 
@@ -64,16 +66,16 @@ class StackDataset(Dataset[Any]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if bool(args) == bool(kwargs):
             raise ValueError("Supported either tuple- (via ``args``) or dict- (via ``kwargs``) like input/output types")
-        self.datasets: Any = kwargs or args
-        members: list[Any] = list(kwargs.values() if kwargs else args)
-        self._length = len(members[0])
-        if any(len(member) != self._length for member in members):
+        self._names: list[str] | None = list(kwargs) or None
+        self.datasets: list[Any] = [*args, *kwargs.values()]
+        self._length = len(self.datasets[0])
+        if any(len(member) != self._length for member in self.datasets):
             raise ValueError("Size mismatch between datasets")
 
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(self.datasets, dict):
-            return {key: member[index] for key, member in self.datasets.items()}
-        return tuple(member[index] for member in self.datasets)
+        if self._names is None:
+            return tuple(member[index] for member in self.datasets)
+        return {name: member[index] for name, member in zip(self._names, self.datasets, strict=True)}
 
     def __len__(self) -> int:
         return self._length
