@@ -24,7 +24,7 @@ from .conversions import CONVERSIONS
 from .expr import Expr
 from .memory import MEMORY, is_bytes
 from .names import RESERVED, Names, identifier
-from .primitives import includes_for, primitives_for
+from .primitives import BARRIER, includes_for, primitives_for
 from .printer import Printer, Rule, comment_text
 from .types import Array, CodegenError, c_type
 from .vectors import VECTOR
@@ -48,6 +48,8 @@ class Unit:
     prototype: str
     body: str
     declarations: tuple[str, ...] = ()
+    definitions: str = ""
+    """What else belongs into the same file."""
 
     @property
     def function(self) -> str:
@@ -59,7 +61,7 @@ class Unit:
     def source(self) -> str:
         """The whole translation unit."""
         declarations = "\n".join(f"{d};" for d in self.declarations)
-        text = (declarations + "\n\n" if declarations else "") + self.function
+        text = (declarations + "\n\n" if declarations else "") + self.definitions + self.function
         return preamble(text) + text
 
 
@@ -87,8 +89,10 @@ class CProgram:
 
     def one_file(self) -> str:
         """All of it as one file."""
-        functions = [unit.function for unit in (*self.kernels, *([self.host_unit] if self.host_unit else []))]
-        text = "\n".join(functions)
+        functions = [unit.function for unit in self.kernels]
+        if self.host_unit:
+            functions += [self.host_unit.definitions, self.host_unit.function]
+        text = "\n".join(f for f in functions if f)
         return f"// gcc {FLAGS}\n\n{preamble(text)}{text}"
 
 
@@ -96,7 +100,7 @@ def preamble(text: str) -> str:
     """The headers and primitives that a C text needs."""
     definitions = primitives_for(text)
     includes = includes_for("\n".join([text, *definitions]))
-    types = [d for d in definitions if d.startswith("typedef") or d.endswith(";")]
+    types = [d for d in definitions if not d.startswith("static")]
     functions = [d for d in definitions if d not in types]
     parts = ["\n".join(includes), "\n".join(types), *functions]
     return "".join(part + "\n\n" for part in parts if part)
@@ -169,7 +173,9 @@ def print_host(
     prototype = f"void {name}(void **buffers, char *arena, char *workspace, int threads)"
     export = '__attribute__((visibility("default")))\n'
     comment = comment_text(describe(function.location))
-    return Unit(name, comment, export + prototype, _text(p), declarations)
+    body = _text(p)
+    waits = any("barrier(" in text for text in (body, *(unit.body for unit in kernels.values())))
+    return Unit(name, comment, export + prototype, body, declarations, BARRIER + "\n" if waits else "")
 
 
 def buffer_roles(function: func.FuncOp) -> dict[int, str]:

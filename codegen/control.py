@@ -238,8 +238,8 @@ def print_parallel(p: Printer, op: spmd.ParallelOp) -> None:
 
 
 def print_barrier(p: Printer, op: Operation) -> None:
-    """Everybody waits for everybody."""
-    p.effect("#pragma omp barrier")
+    """Everybody waits for everybody: `barrier(threads);`."""
+    p.effect(f"barrier({p.threads});")
     if isinstance(op.parent_op(), func.FuncOp):
         p.blank()
 

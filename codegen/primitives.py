@@ -24,6 +24,7 @@ SCALARS = {
     "u64": "typedef unsigned long u64;",
     "omp_get_thread_num": "int omp_get_thread_num(void);",
     "omp_get_num_threads": "int omp_get_num_threads(void);",
+    "barrier": "void barrier(long threads);  // waits for the whole team",
     "floor_div": """\
 static inline long floor_div(long x, long y)
 {
@@ -45,6 +46,36 @@ static inline long mulhi_u64(unsigned long x, unsigned long y)  // the high half
     return (long)((unsigned __int128)x * y >> 64);
 }""",
 }
+
+
+BARRIER = """\
+int sched_yield(void);
+
+// Waits for the whole team. Stores before it are seen by every thread after it. A thread that waits long lets others
+// run: spinning on, as OpenMP's barrier does, would keep the one that all wait for from its core on a busy machine.
+void barrier(long threads)
+{
+    static long arrived __attribute__((aligned(64))), turn __attribute__((aligned(64)));
+
+    if (threads == 1)
+        return;
+    long mine = __atomic_load_n(&turn, __ATOMIC_RELAXED);
+    if (__atomic_fetch_add(&arrived, 1, __ATOMIC_ACQ_REL) == threads - 1) {
+        __atomic_store_n(&arrived, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&turn, mine + 1, __ATOMIC_RELEASE);
+        return;
+    }
+    for (long spins = 0; __atomic_load_n(&turn, __ATOMIC_ACQUIRE) == mine; spins++) {
+        if (spins > 500)
+            sched_yield();
+#if defined(__x86_64__)
+        else
+            __builtin_ia32_pause();
+#endif
+    }
+}
+"""
+"""The definition of `barrier`, once in a program: beside the host function."""
 
 
 def _number(name: str, type_: str, suffix: str, result: str, comment: str) -> str:

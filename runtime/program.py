@@ -27,6 +27,23 @@ HUGE = 4 * 1024 * 1024
 """From this size on, scratch memory asks for huge pages."""
 
 
+SPINS = "2000"
+"""How often an idle thread of OpenMP looks for work before it sleeps: some 50 µs, long enough for the next step in a row.
+Its own choice is some 10 ms, which on a busy machine keeps the thread that all wait for from its core."""
+
+
+def _load(library: Path) -> ctypes.CDLL:
+    """Loads a library. The first one brings OpenMP along, which reads its settings from the environment right then."""
+    ours = not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys()
+    if ours:
+        os.environ["GOMP_SPINCOUNT"] = SPINS
+    try:
+        return ctypes.CDLL(os.fspath(library))
+    finally:
+        if ours:
+            del os.environ["GOMP_SPINCOUNT"]
+
+
 class Scratch:
     """Zeroed memory of the process's own, at an aligned address."""
 
@@ -50,7 +67,7 @@ class Program:
         self.library = library
         self.plan = plan
         self.buffers = int(plan["buffers"])
-        self._loaded = ctypes.CDLL(os.fspath(library))
+        self._loaded = _load(library)
         self.function = self._loaded[str(plan.get("entry", "step"))]
         self.function.restype = None
         self.function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]

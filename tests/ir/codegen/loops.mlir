@@ -16,7 +16,7 @@
 // CHECK-NEXT:            y[i][j] += x[i][j] * scale;
 // CHECK-NEXT:    }
 // CHECK-EMPTY:
-// CHECK-NEXT:    #pragma omp barrier
+// CHECK-NEXT:    barrier(threads);
 // CHECK-EMPTY:
 // CHECK-NEXT:    // loops.mlir:{{[0-9]+}}
 // CHECK-NEXT:    float sum = 0.0f;
@@ -79,7 +79,7 @@ func.func private @axpy(%x: memref<64x10xf32>, %y: memref<64x10xf32> {irtool.out
 // CHECK-NEXT:    {
 // CHECK-NEXT:        const long thread = omp_get_thread_num(), team = omp_get_num_threads();
 // CHECK-NEXT:        axpy(x, h, a, total, thread, team);
-// CHECK-NEXT:        #pragma omp barrier
+// CHECK-NEXT:        barrier(team);
 // CHECK-NEXT:        axpy(h, y, a, total, thread, team);
 // CHECK-NEXT:    }
 // CHECK-NEXT:}
