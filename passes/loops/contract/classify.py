@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import BFloat16Type, Float16Type, FloatAttr, IntegerAttr, IntegerType, MemRefType
@@ -160,6 +161,9 @@ class Contraction:
         return self.out.element
 
 
+LONG = 16
+"""From this K on, a matrix of contiguous rows by a vector is better off as dot products."""
+
 PRODUCTS: dict[type[Operation], type[Operation]] = {arith.MulfOp: arith.AddfOp, arith.MuliOp: arith.AddiOp}
 ADDITIONS = {sum_: product for product, sum_ in PRODUCTS.items()}
 
@@ -279,6 +283,10 @@ def classify(op: GenericOp, fill: FillOp | None) -> Contraction:
         raise NotTaken("a factor reads nothing")
     if not m and not n:
         raise NotTaken("it has neither rows nor columns")
+    depth = prod(extents[dim] for dim in k)
+    for factor, dims, others in ((left, m, n), (right, n, m)):
+        if not others and depth >= LONG and not any(factor.contiguous(dim) for dim in dims):
+            raise NotTaken("it is a matrix by a vector, row by row: plain loops read it once, in order")
     if any(access.buffer is out.buffer for factor in (left, right) for _, access in factor.inputs):
         raise NotTaken("it reads its own output")
     if 0 in extents:

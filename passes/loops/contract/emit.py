@@ -222,10 +222,15 @@ class Emitter:
         """The subscripts of a flat index, last one fastest."""
         subscripts: list[Lin] = []
         rest = Lin.of(index)
-        for place, extent in enumerate(reversed(shape)):
-            last = place == len(shape) - 1
-            subscripts.append(rest if last else self.remainder(rest, extent))
-            rest = rest if last else self.divide(rest, extent)
+        outermost = next((place for place, extent in enumerate(shape) if extent > 1), 0)
+        for place in reversed(range(len(shape))):
+            if place < outermost or shape[place] == 1:
+                subscripts.append(Lin())
+            elif place == outermost:
+                subscripts.append(rest)
+            else:
+                subscripts.append(self.remainder(rest, shape[place]))
+                rest = self.divide(rest, shape[place])
         return subscripts[::-1]
 
     # Control

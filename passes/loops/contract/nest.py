@@ -22,7 +22,7 @@ from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import SSAValue
 
 from .classify import Access, Contraction
-from .emit import Emitter, Index, Lin
+from .emit import Emitter, Index, Lin, vector_type
 from .epilogue import Epilogue
 from .microkernel import MicroKernel, Tile
 from .pack import Packer, linearize, pieces, start
@@ -56,6 +56,8 @@ class Nest:
         self.scratch: SSAValue | None = None
         self.along = plan.m if plan.turned else plan.n
         """The dimension that vectors of the output run along."""
+        self.adding = False
+        """Whether tiles are the sums of blocks of K that have been computed apart."""
 
     def emit(self) -> None:
         """The whole nest."""
@@ -69,8 +71,12 @@ class Nest:
             e.barrier()
         shape = [extents[d] for d in plan.outer]
         if plan.k_blocks > 1:
-            sizes = (prod(shape), plan.panels.count, plan.m_tiles.size, plan.width)
+            copies = prod(shape) * (plan.k_blocks if plan.split else 1)
+            sizes = (copies, plan.panels.count, plan.m_tiles.size, plan.width)
             self.scratch = e.shared(self.contraction.element, *sizes, hint="partial")
+        if plan.split:
+            self._emit_split(shape)
+            return
         blocks = [*shape, plan.m_units, plan.n_units]
         with pieces(e, prod(blocks), self.packer.parallel) as piece:
             subscripts = e.delinearize(piece, blocks)
@@ -82,6 +88,21 @@ class Nest:
                     self._panels(point, groups, panels, block)
             else:
                 self._panels(point, groups, panels, None)
+
+    def _emit_split(self, shape: list[int]) -> None:
+        """Every block of K by itself; then, tile by tile, their sum and the epilogue."""
+        e, plan = self.e, self.plan
+        groups, panels = len_groups(plan), plan.panels.count
+        with pieces(e, prod(shape) * plan.k_blocks, True) as piece:
+            *outer, block = e.delinearize(piece, [*shape, plan.k_blocks])
+            point = dict(zip(plan.outer, outer, strict=True))
+            self._panels(point, (Lin(), Lin(groups)), (Lin(), Lin(panels)), block)
+        e.barrier()
+        self.adding = True
+        with pieces(e, prod(shape) * groups * panels, True) as piece:
+            *outer, group, panel = e.delinearize(piece, [*shape, groups, panels])
+            point = dict(zip(plan.outer, outer, strict=True))
+            self._panels(point, (group, group + 1), (panel, panel + 1), None)
 
     def _range(self, unit: Lin, count: int, units: int) -> tuple[Lin, Lin]:
         if units == 1:
@@ -115,7 +136,10 @@ class Nest:
             tile = Tile(rows, vectors, last, here, group, panel)
             self._store_registers(tile, self._compute(tile, None, None))
             return
-        place = self._place(point, panel, first, rows, vectors)
+        if self.adding:
+            self._finish(here, self._add_up(point, panel, first, rows, vectors), rows, vectors, last)
+            return
+        place = self._place(point, panel, first, rows, vectors, block)
         step = plan.m_tiles.step if plan.turned else rows
         number = group * (plan.lanes // step) if plan.turned else group
         if rows >= step:
@@ -126,18 +150,35 @@ class Nest:
             done = rows // step
             tile = Tile(rows % step, vectors, last, shifted(here, plan.m, done * step), number + done, panel)
             self._keep(tile, place, Lin(done * step), block)
-        finish = self._finish_turned if plan.turned else self._finish_rows
         if block is None:
-            finish(here, place, rows, vectors, last)
-        else:
+            self._finish(here, place, rows, vectors, last)
+        elif not plan.split:
             with e.when(e.equal(block, plan.k_blocks - 1)):
-                finish(here, place, rows, vectors, last)
+                self._finish(here, place, rows, vectors, last)
 
-    def _place(self, point: Point, panel: Lin, first: Lin, rows: int, vectors: int) -> Rows:
+    def _place(self, point: Point, panel: Lin, first: Lin, rows: int, vectors: int, block: Index | None) -> Rows:
+        plan = self.plan
         if self.scratch is None:
-            lanes = self.plan.lanes
-            return Rows(self.e.private(self.contraction.element, rows, vectors * lanes, hint="finished"), (0,))
-        return Rows(self.scratch, (linearize(point, self.plan.outer, self.contraction.extents), panel, first))
+            return Rows(self.e.private(self.contraction.element, rows, vectors * plan.lanes, hint="finished"), (0,))
+        outer = linearize(point, plan.outer, self.contraction.extents)
+        if plan.split and block is not None:
+            outer = outer * plan.k_blocks + block
+        return Rows(self.scratch, (outer, panel, first))
+
+    def _add_up(self, point: Point, panel: Lin, first: Lin, rows: int, vectors: int) -> Rows:
+        """The sum of all blocks of K, first to last, for one group of rows."""
+        e, plan = self.e, self.plan
+        lanes, element = plan.lanes, self.contraction.element
+        total = Rows(e.private(element, rows, vectors * lanes, hint="finished"), (0,))
+        with e.loop(0, rows) as i, e.loop(0, vectors) as j:
+            value = e.private(vector_type(element, lanes), hint="sum")
+            e.store(e.broadcast(e.zero(element), lanes), value, [])
+            with e.loop(0, plan.k_blocks, hint="block") as block:
+                part = self._place(point, panel, first, rows, vectors, block)
+                more = e.load_vector(part.buffer, part.at(i, j * lanes), lanes)
+                e.store(self._add(e.load(value, []), more), value, [])
+            e.store_vector(e.load(value, []), total.buffer, total.at(i, j * lanes), lanes)
+        return total
 
     def _keep(self, tile: Tile, place: Rows, row: Lin, block: Lin | None) -> None:
         registers = self._compute(tile, block, Rows(place.buffer, (*place.prefix[:-1], Lin.of(place.prefix[-1]) + row)))
@@ -158,8 +199,11 @@ class Nest:
                 value = e.load_vector(partial.buffer, partial.at(i, j * plan.lanes), plan.lanes)
                 e.store(value, registers, [i, j])
 
-        with e.when(e.equal(block, 0), resume):
+        if plan.split:
             kernel.clear(tile, registers)
+        else:
+            with e.when(e.equal(block, 0), resume):
+                kernel.clear(tile, registers)
         first = block * plan.k_block
         kernel.run(tile, registers, first, e.minimum(first + plan.k_block, plan.k_size))
         return registers
@@ -182,6 +226,9 @@ class Nest:
             if tile.last is not None:
                 there = shifted(row, plan.n, whole * plan.lanes)
                 self._vector(e.load(registers, [i, whole]), there, tile.last)
+
+    def _finish(self, point: Point, place: Rows, rows: int, vectors: int, last: int | None) -> None:
+        (self._finish_turned if self.plan.turned else self._finish_rows)(point, place, rows, vectors, last)
 
     def _finish_rows(self, point: Point, place: Rows, rows: int, vectors: int, last: int | None) -> None:
         """The epilogue row by row."""

@@ -61,7 +61,7 @@ class Packer:
     def parallel(self) -> bool:
         """Whether the work is split over threads."""
         plan = self.plan
-        return plan.m_units * plan.n_units * prod(self.contraction.extents[d] for d in plan.outer) > 1
+        return plan.split or plan.m_units * plan.n_units * prod(self.contraction.extents[d] for d in plan.outer) > 1
 
     def outer_dims(self, factor: Factor) -> tuple[int, ...]:
         """The outer dimensions that a factor depends on."""

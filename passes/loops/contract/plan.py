@@ -25,6 +25,8 @@ FINISH, TURN = 1.0, 4.0
 """Per vector of output: stored as it stands, or turned around first."""
 PARALLEL_FLOPS = 200_000
 """Less work than this is not worth a second thread."""
+SPLIT, MOST_PARTS = 1024, 16
+"""From this K on, a result of very few tiles is computed in parts along K; never more than so many."""
 
 Mode = Literal["direct", "copy", "turn", "gather"]
 """How a factor reaches the micro-kernel: as it lies in memory, or packed by copying vectors, by turning square blocks,
@@ -107,6 +109,8 @@ class Plan:
     k_block: int
     row_mode: Mode
     column_mode: Mode
+    split: bool
+    """Whether the blocks of K are summed apart, by any thread, and added up in order at the end."""
     m_units: int
     n_units: int
     cost: float
@@ -177,11 +181,14 @@ def _plan(
         cost = cost / target.cores + (BARRIER if packed else 0.0)
     k_block = _k_block(k_size, row_mode, column_mode, tiles, n_size, size, target)
     m_units, n_units = 1, 1
-    if parallel:
+    split = parallel and repeats * tiles.count * panels.count < 2 * target.cores and k_size >= SPLIT
+    if split:
+        k_block = max(SPLIT // 4, ceil(ceil(k_size / MOST_PARTS) / 8) * 8)
+    elif parallel:
         m_units, n_units = _units(tiles.count, panels.count, repeats, tiles.step * k_block * size, target)
     return Plan(
         rows, columns, m, n, k, outer, reduced, lanes, vectors, tiles, panels, turned, k_size, k_block,
-        row_mode, column_mode, m_units, n_units, cost,
+        row_mode, column_mode, split, m_units, n_units, cost,
     )  # fmt: skip
 
 
