@@ -38,9 +38,9 @@ def default_collate(batch: Sequence[Any]) -> Any:
         return _rebuild(kind, {key: default_collate([example[key] for example in batch]) for key in keys})
     if isinstance(first, Sequence):
         columns = [default_collate(column) for column in _columns(batch)]
-        if issubclass(kind, tuple):
-            return kind(*columns) if hasattr(kind, "_fields") else columns
-        return _rebuild(kind, columns)
+        if hasattr(kind, "_fields"):
+            return kind(*columns)
+        return columns if isinstance(first, tuple) else _rebuild(kind, columns)
     raise TypeError(_unknown(first))
 
 
@@ -54,9 +54,9 @@ def default_convert(data: Any) -> Any:
         return _rebuild(kind, {key: default_convert(value) for key, value in table.items()})
     if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
         values = [default_convert(value) for value in cast(Sequence[Any], data)]
-        if issubclass(kind, tuple):
-            return kind(*values) if hasattr(kind, "_fields") else values
-        return _rebuild(kind, values)
+        if hasattr(kind, "_fields"):
+            return kind(*values)
+        return values if isinstance(data, tuple) else _rebuild(kind, values)
     return data
 
 
