@@ -28,7 +28,7 @@ HUGE = 4 * 1024 * 1024
 
 
 SPINS = "2000"
-"""How often an idle thread of OpenMP looks for work before it sleeps: some 50 µs, long enough for the next step in a row.
+"""How often an idle thread of OpenMP looks for work before it sleeps: some 50 µs, enough for the next step in a row.
 Its own choice is some 10 ms, which on a busy machine keeps the thread that all wait for from its core."""
 
 
