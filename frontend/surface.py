@@ -72,17 +72,7 @@ def _rebind(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     def method(self: Tensor, *args: Any, **options: Any) -> Tensor:
         new = function(self, *args, **options)
-        for name in (
-            "_storage",
-            "_spec",
-            "_view",
-            "_base",
-            "_history",
-            "_node",
-            "_index",
-            "_requires_grad",
-            "_detached",
-        ):
+        for name in ("_storage", "_spec", "_view", "_node", "_index", "_requires_grad", "_detached"):
             setattr(self, name, getattr(new, name))
         return self
 
