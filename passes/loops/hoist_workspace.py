@@ -41,18 +41,18 @@ class HoistWorkspace(ModulePass):
         needs: dict[str, int] = {}
         for kernel in kernels(op):
             size = _hoist(kernel)
-            if size:
+            if size is not None:
                 needs[kernel.sym_name.data] = size
         for host in op.body.block.ops:
             if isinstance(host, func.FuncOp) and "irtool.kernel" not in host.attributes and host.body.blocks:
                 _serve(host, needs)
 
 
-def _hoist(kernel: func.FuncOp) -> int:
-    """Replaces the allocations of a kernel; returns how many bytes it needs."""
+def _hoist(kernel: func.FuncOp) -> int | None:
+    """Replaces the allocations of a kernel; returns how many bytes it needs, None where it allocates nothing."""
     allocs = [op for op in kernel.walk() if isinstance(op, memref.AllocOp)]
     if not allocs:
-        return 0
+        return None
     workspace = _add_argument(kernel, _ANY)
     constants = Constants(kernel)
     offset = 0
