@@ -49,8 +49,8 @@ def _placeholder(spec: Any, reason: Exception) -> Tensor:
 def _modified(node: Node, spec: Any, version: int, expected: int) -> Exception:
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[irtool.{TYPE_NAMES[spec.dtype]}Tensor {list(spec.shape)}], needed by {node.name}, is at version {version}; expected version {expected} "
-        "instead."
+        f"[irtool.{TYPE_NAMES[spec.dtype]}Tensor {list(spec.shape)}], needed by {node.name}, is at version {version}; "
+        f"expected version {expected} instead."
     )
 
 
@@ -169,7 +169,7 @@ class _Walk:
             for index, hook in node.hooks:
                 gradient = arrived[index]
                 if gradient is not None:
-                    arrived[index] = _hooked(hook, gradient)
+                    arrived[index] = hooked(hook, gradient)
         if node.retained:
             for index, reference in node.retained.items():
                 t, gradient = reference(), arrived[index]
@@ -190,7 +190,8 @@ class _Walk:
             )
 
 
-def _hooked(hook: Callable[[Tensor], Tensor | None], gradient: Tensor) -> Tensor:
+def hooked(hook: Callable[[Tensor], Tensor | None], gradient: Tensor) -> Tensor:
+    """What a hook makes of a gradient."""
     found = hook(gradient)
     return gradient if found is None else found
 
@@ -268,7 +269,7 @@ def backward(
     for leaf, gradient in _popped(walk.leaves):
         if only is None or any(leaf is x for x in only):
             for hook in leaf.__dict__.get("_hooks", ()):
-                gradient = _hooked(hook, gradient)
+                gradient = hooked(hook, gradient)
             _accumulate(leaf, gradient, create_graph)
     for x in only or ():
         edge = tape.edge_of(x)

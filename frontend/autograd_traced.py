@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xdsl.ir import SSAValue
 
 from . import dispatch, grad_mode, tape
-from .autograd import FREED
+from .autograd import FREED, hooked
 from .dispatch import builder, value_of
 from .errors import runtime_error
 from .tensor import Tensor
@@ -54,6 +54,8 @@ def backward_traced(
     from .views import write
 
     for leaf, gradient in _differentiate(outputs, seeds, retain_graph, create_graph, inputs):
+        for hook in leaf.__dict__.get("_hooks", ()):
+            gradient = hooked(hook, gradient)
         before = leaf.grad
         mode = grad_mode.switch(create_graph)
         try:
