@@ -292,13 +292,15 @@ class Emitter:
 
     def share(self, count: int) -> tuple[Lin, Lin]:
         """This thread's part of `count` pieces of work, rounded so that thread 0 has the only one of one."""
-        me = self._thread(spmd.ThreadIdOp)
-        team = self._thread(spmd.ThreadCountOp)
+        me = self._thread(spmd.ThreadIdOp, "me")
+        team = self._thread(spmd.ThreadCountOp, "team")
         round_up = Lin.of(team) + -1
         return tuple(self.divide(part * count + round_up, team) for part in (Lin.of(me), Lin.of(me) + 1))  # type: ignore[return-value]
 
-    def _thread(self, kind: type[Operation]) -> SSAValue:
-        return self._constant(kind, lambda: kind.create(result_types=(INDEX,)))
+    def _thread(self, kind: type[Operation], hint: str) -> SSAValue:
+        value = self._constant(kind, lambda: kind.create(result_types=(INDEX,)))
+        value.name_hint = hint
+        return value
 
     # Memory
 

@@ -45,7 +45,7 @@ def pieces(e: Emitter, total: int, parallel: bool) -> Iterator[Lin]:
     low, high = e.share(total if parallel else 1)
     if not parallel:
         low, high = low * total, high * total
-    with e.loop(low, high) as piece:
+    with e.loop(low, high, hint="piece") as piece:
         yield piece
 
 
