@@ -115,10 +115,8 @@ def show(step: Any, batch: Any, first: float) -> None:
             f"  {buffer['bytes']:>9,} bytes  {buffer['name'] or '(unnamed)'}  {buffer['line']}", highlight=False
         )
 
-    profile = step.profile(*batch, steps=200)
-    console.print(f"{len(profile['kernels'])} kernel calls a step, {1e6 * profile['call']:.0f} µs in all:")
-    for kernel in profile["kernels"]:
-        console.print(f"  {kernel['name']:<40} {kernel['line']}", highlight=False, soft_wrap=True)
+    console.print("Where the time goes, kernel by kernel:")
+    console.print(str(step.profile(*batch, steps=200)), highlight=False, soft_wrap=True)
 
     units = sorted(Path(program.library).parent.glob("*.c"))
     console.print(f"Generated C: {len(units)} files in {Path(program.library).parent}", soft_wrap=True)
