@@ -8,6 +8,7 @@ from xdsl.ir import Dialect
 
 from . import autodiff, composite, contraction, elementwise, indexing, random, reduction, shape
 from .base import HLOp, ShapeError
+from .control import CONTROL
 
 FAMILIES: tuple[ModuleType, ...] = (elementwise, shape, reduction, contraction, indexing, random, composite, autodiff)
 """The modules whose op classes make up the dialect."""
@@ -27,6 +28,6 @@ def _ops() -> list[type[HLOp]]:
 
 
 OPS: tuple[type[HLOp], ...] = tuple(_ops())
-HL = Dialect("hl", list(OPS))
+HL = Dialect("hl", [*OPS, *CONTROL])
 
 __all__ = ["FAMILIES", "HL", "OPS", "HLOp", "ShapeError"]

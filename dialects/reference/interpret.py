@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, cast
 
+import numpy as np
 from xdsl.dialects import arith, func, scf
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from ..hl.base import HLOp
+from ..hl.control import ScanOp, YieldOp
 from ..locations import describe
 from ..types import TensorSpec, dtype_of_numpy, spec_of
 from . import NO_REFERENCE, evaluate
@@ -40,7 +42,7 @@ def run_block(block: Block, outer: Values, arguments: Sequence[Any]) -> list[Any
     values = {**outer, **dict(zip(block.args, arguments))}
     for op in block.ops:
         operands = [values[v] for v in op.operands]
-        if isinstance(op, func.ReturnOp | scf.YieldOp):
+        if isinstance(op, func.ReturnOp | scf.YieldOp | YieldOp):
             return operands
         values.update(zip(op.results, run_op(op, operands, values)))
     return []
@@ -98,10 +100,25 @@ def _if(op: Operation, operands: Sequence[Any], values: Values) -> Sequence[Any]
     return run_block(chosen.block, values, []) if chosen.blocks else []
 
 
+def _scan(op: Operation, operands: Sequence[Any], values: Values) -> Sequence[Any]:
+    scan = cast(ScanOp, op)
+    count, scanned = len(scan.carried), len(scan.xs)
+    carried, xs, constants = operands[:count], operands[count : count + scanned], operands[count + scanned :]
+    specs = [spec_of(result.type) for result in scan.outputs[count:]]
+    stacked = [np.empty(spec.shape, spec.dtype.numpy) for spec in specs]
+    for t in reversed(range(scan.steps)) if scan.backwards else range(scan.steps):
+        yielded = run_block(scan.body.block, values, [*carried, *(x[t] for x in xs), *constants])
+        carried = yielded[:count]
+        for stack, value in zip(stacked, yielded[count:]):
+            stack[t] = value
+    return [*carried, *stacked]
+
+
 RULES: dict[type[Operation], Callable[[Operation, Sequence[Any], Values], Sequence[Any]]] = {
     func.CallOp: _call,
     arith.ConstantOp: _constant,
     scf.ForOp: _for,
     scf.IfOp: _if,
+    ScanOp: _scan,
 }
 """Meanings of what is not an hl op."""

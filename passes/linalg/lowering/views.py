@@ -104,4 +104,5 @@ def splat_of(value: Any) -> Any:
     """The number that a constant holds everywhere, or None."""
     if not isinstance(value, np.ndarray):
         return value
-    return value.flat[0].item() if value.size and (value == value.flat[0]).all() else None
+    same_bits = len(set(value.reshape(-1).view(f"V{value.itemsize}").tolist())) == 1
+    return value.flat[0].item() if same_bits else None
