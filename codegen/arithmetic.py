@@ -36,7 +36,7 @@ INTEGER_EXTREMES = {
 FLOAT_EXTREMES = {
     arith.MaximumfOp: "max", arith.MinimumfOp: "min", arith.MaxnumfOp: "maxnum", arith.MinnumfOp: "minnum",
 }  # fmt: skip
-CALLS = {arith.FloorDivSIOp: "floor_div", arith.CeilDivSIOp: "ceil_div"}
+CALLS = {arith.FloorDivSIOp: "floor_div", arith.CeilDivSIOp: "ceil_div", arith.CeilDivUIOp: "ceil_div"}
 
 INTEGER_PREDICATES = [
     ("==", {}), ("!=", {}), ("<", SIGNED), ("<=", SIGNED), (">", SIGNED), (">=", SIGNED),
@@ -250,7 +250,8 @@ def print_float_extreme(p: Printer, op: Operation) -> None:
 def print_call(p: Printer, op: Operation) -> None:
     """`floor_div(x, y)`."""
     type_ = op.results[0].type
-    if isinstance(type_, VectorType):
+    unsigned = isinstance(op, arith.CeilDivUIOp) and not isinstance(type_, IndexType)
+    if isinstance(type_, VectorType) or unsigned:
         raise CodegenError(f"no C for {op.name} on {type_}")
     a, b = (_signed_as(p.use(o), type_, SIGNED) for o in op.operands)
     p.define(op.results[0], _narrow(call(CALLS[type(op)], a, b), type_))
@@ -260,6 +261,18 @@ def print_negate(p: Printer, op: arith.NegfOp) -> None:
     """`-x`."""
     operand = p.use(op.operand)
     p.define(op.result, unary("-", operand))
+
+
+def print_absolute(p: Printer, op: math_dialect.AbsIOp) -> None:
+    """`x < 0 ? -x : x`."""
+    type_ = op.result.type
+    x = p.atom(op.operand)
+    signed, zero = _signed_as(x, type_, SIGNED), Expr("0", constant=True)
+    negative, negated = binary("<", signed, zero), _narrow(unary("-", x), type_)
+    if isinstance(type_, VectorType):
+        p.define(op.result, call(f"select_{c_type(type_)}", as_mask(negative, type_), negated, x))
+    else:
+        p.define(op.result, ternary(negative, negated, x))
 
 
 def print_math(p: Printer, op: Operation) -> None:
@@ -374,6 +387,7 @@ ARITHMETIC: dict[type[Operation], Rule] = {
     **dict.fromkeys(MATH, print_math),
     **dict.fromkeys(_WIDE, print_extended_multiply),
     arith.NegfOp: print_negate,
+    math_dialect.AbsIOp: print_absolute,
     vector.FMAOp: print_vector_fma,
     arith.CmpiOp: print_compare_integers,
     arith.CmpfOp: print_compare_floats,

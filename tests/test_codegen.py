@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from irtool.codegen import CodegenError, print_c
-from irtool.codegen.expr import Expr, binary, unary
-from irtool.codegen.names import Names, identifier
 from irtool.dialects.locations import at_line
 from irtool.dialects.text import parse_module
 from irtool.runtime.cache import content_key
@@ -238,6 +236,34 @@ def test_views_of_memory():
     assert out[:4].tolist() == [21, 43, 42 + 7, 42 + 6]
 
 
+EXTREMES = {"maximumf": np.max, "minimumf": np.min, "maxnumf": np.nanmax, "minnumf": np.nanmin}
+BITS = {"and": np.bitwise_and.reduce, "or": np.bitwise_or.reduce, "xor": np.bitwise_xor.reduce}
+REDUCTIONS = {
+    "f32": {"add": np.sum, "mul": np.prod, **EXTREMES},
+    "f64": {"add": np.sum, "mul": np.prod, **EXTREMES},
+    "i64": {"add": np.sum, "mul": np.prod, "maxsi": np.max, "minsi": np.min, **BITS},
+    "i1": {"and": np.all, "or": np.any},
+}
+
+
+@pytest.mark.parametrize("type_", REDUCTIONS)
+@pytest.mark.parametrize("special", [False, True])
+def test_reductions(type_: str, special: bool):
+    kinds = REDUCTIONS[type_]
+    lines = [f"  %v = vector.load %x[%c0] : memref<16x{type_}>, vector<16x{type_}>"]
+    for number, kind in enumerate(kinds):
+        lines.append(f"  %i{number} = arith.constant {number} : index")
+        lines.append(f"  %r{number} = vector.reduction <{kind}>, %v : vector<16x{type_}> into {type_}")
+        lines.append(f"  memref.store %r{number}, %out[%i{number}] : memref<8x{type_}>")
+    dtype = {"f32": np.float32, "f64": np.float64, "i64": np.int64, "i1": np.bool_}[type_]
+    x, out = np.arange(1, 17).astype(dtype), np.zeros(8, dtype)
+    if special:
+        x[3] = {"f32": np.nan, "f64": np.nan, "i64": -5, "i1": False}[type_]
+    run(kernel("\n".join(lines), f"%x: memref<16x{type_}>, %out: memref<8x{type_}>"), x, out)
+    expected = np.array([function(x) for function in kinds.values()]).astype(dtype)
+    assert np.allclose(out[: len(kinds)], expected, rtol=1e-6, equal_nan=True)
+
+
 def test_gather_by_lanes():
     text = kernel(
         """
@@ -309,22 +335,6 @@ def test_what_c_cannot_say_is_an_error(body: str, message: str):
         print_c(parse_module(kernel("  " + body, "%x: memref<8xf32>")))
 
 
-def test_names_are_valid_and_apart():
-    assert identifier("x.1 y") == "x_1_y"
-    assert identifier("3d") == "x3d"
-    assert identifier("*/ system(0); /*") == "system_0"
-    assert identifier("é") == "value"
-    for reserved in ("int", "exp", "expf", "v16f", "load_v16f", "min_f32", "main", "omp_x", "class"):
-        assert identifier(reserved) == reserved + "_"
-    names = Names(("thread",))
-    assert [names.fresh("x") for _ in range(3)] == ["x", "x1", "x2"]
-    assert [names.fresh("x1"), names.fresh("thread")] == ["x1_1", "thread1"]
-    names.push()
-    assert [names.loop(), names.loop(), names.temporary("t")] == ["i", "j", "t0"]
-    names.pop()
-    assert names.loop() == "i"
-
-
 def test_hostile_names_and_file_names_stay_harmless():
     text = kernel(
         "  %v = memref.load %x[%c1] : memref<8xf32>\n  memref.store %v, %x[%c2] : memref<8xf32>", "%x: memref<8xf32>"
@@ -341,19 +351,6 @@ def test_a_kernel_called_like_a_function_of_c_gets_another_name():
     text = kernel("", "%x: memref<8xf32>").replace("@k", "@exp")
     program = print_c(parse_module(text))
     assert "void exp_(" in program.units["exp_"] and "exp_(x" in program.host
-
-
-def test_parentheses_appear_where_needed():
-    x, y, z = Expr("x"), Expr("y"), Expr("z")
-    assert binary("-", x, binary("-", y, z)).text == "x - (y - z)"
-    assert binary("-", binary("-", x, y), z).text == "x - y - z"
-    assert binary("*", binary("+", x, y), z).text == "(x + y) * z"
-    assert binary("+", x, Expr("-2", constant=True)).text == "x - 2"
-    assert binary("<<", binary("+", x, y), z).text == "(x + y) << z"
-    assert binary("&", binary("==", x, y), z).text == "(x == y) & z"
-    assert binary("&&", binary("||", x, y), z).text == "(x || y) && z"
-    assert unary("-", unary("-", x)).text == "-(-x)"
-    assert unary("!", binary("<", x, y)).text == "!(x < y)"
 
 
 @pytest.mark.parametrize("value", [0.1, 1e-45, 3.4028235e38, -0.0, 1 / 3, 16777216.0, 1e20, float("inf")])

@@ -136,6 +136,7 @@ def integer_rows(t: str) -> Iterator[Row]:
         "arith.minsi": signed(np.minimum), "arith.maxui": unsigned(np.maximum), "arith.minui": unsigned(np.minimum),
     }.items():  # fmt: skip
         yield Row(op, two, t, meaning)
+    yield Row("math.absi", (t,), t, signed(np.abs))
     mask = NUMPY[t](width - 1)
     yield Row("arith.shli", two, t, lambda x, n: x << (n & mask))
     yield Row("arith.shrsi", two, t, signed(lambda x, n: x >> (n & mask.astype(n.dtype))))
