@@ -115,6 +115,12 @@ class Trace:
         self._numbers.add(storage)
         self.declare_argument(storage, leaf, name)
 
+    def name_after(self, storage: Storage, owner: Storage, suffix: str) -> None:
+        """Calls a storage `weight_exp_avg` where it belongs to one that is called `weight`."""
+        name = self._names.get(owner)
+        if name:
+            self._names.setdefault(storage, f"{name}_{suffix}")
+
     def _lift(self, storage: Storage) -> Input:
         found = self.lifted.get(storage)
         if found is not None:

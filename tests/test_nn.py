@@ -184,6 +184,14 @@ def test_copies_are_independent() -> None:
     assert copied[0].weight is copied[1].weight
 
 
+def test_buffers_can_be_assigned() -> None:
+    net = nn.Module()
+    net.kept = nn.Buffer(irtool.ones(2))
+    net.scratch = nn.Buffer(irtool.ones(2), persistent=False)
+    assert [n for n, _ in net.named_buffers()] == ["kept", "scratch"]
+    assert list(net.state_dict()) == ["kept"]
+
+
 def test_hooks() -> None:
     layer = nn.Identity()
     x = irtool.ones(2)

@@ -9,6 +9,8 @@ from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from .. import guards
+
 if TYPE_CHECKING:
     from .module import Module
 
@@ -34,10 +36,12 @@ class RemovableHandle:
             hooks.clear()
         hooks[self.id] = hook
         hooks.update(others)
+        guards.bump()
 
     def remove(self) -> None:
         """Takes the hook out; a second time does nothing."""
         self._hooks.pop(self.id, None)
+        guards.bump()
 
     def __enter__(self) -> RemovableHandle:
         return self

@@ -37,14 +37,12 @@ class Module(Registry):
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
     ) -> RemovableHandle:
         """Calls `hook(module, args, output)` after forward; what it returns, unless None, replaces the output."""
-        guards.bump()
         return RemovableHandle(self._forward_hooks, ForwardHook(hook, with_kwargs, always_call), prepend=prepend)
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
         """Calls `hook(module, args)` before forward; what it returns, unless None, replaces the arguments."""
-        guards.bump()
         return RemovableHandle(self._forward_pre_hooks, ForwardHook(hook, with_kwargs), prepend=prepend)
 
     # Walking the tree

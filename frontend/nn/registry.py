@@ -8,7 +8,7 @@ from typing import Any
 from .. import guards
 from ..tensor import Tensor
 from .hooks import ForwardHook
-from .parameter import Parameter
+from .parameter import Buffer, Parameter
 
 _MISSING = object()
 
@@ -77,6 +77,9 @@ class Registry:
                 raise self._cannot_assign(value, "child module", name, "torch.nn.Module or None expected")
             self._modules[name] = None
             guards.bump()
+        elif isinstance(value, Buffer):
+            self._forget(name, keep="_buffers", kind="buffer")
+            self.register_buffer(name, value, value.persistent)
         elif name in own.get("_buffers", ()):
             if value is not None and not isinstance(value, Tensor):
                 raise self._cannot_assign(value, "buffer", name, "torch.nn.Buffer, torch.Tensor or None expected")

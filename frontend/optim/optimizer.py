@@ -148,6 +148,11 @@ class Optimizer:
             grad = p.grad if trace is None else trace.use_grad(p)
             if grad is not None:
                 batch.append((p, -grad if group.get("maximize") else grad, self._state_of(p, group)))
+        if trace is not None:
+            for p, _, state in batch:
+                for key, value in state.items():
+                    if isinstance(value, Tensor):
+                        trace.name_after(value._storage, p._storage, key)
         numbers: dict[tuple[DType, int], Numbers] = {}
         counts = self._advance(group, [state for _, _, state in batch])
         for p, grad, state in batch:
