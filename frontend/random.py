@@ -21,9 +21,10 @@ from .creation import from_array, full_of, sizes
 from .devices import check_device
 from .dispatch import apply, array_of, builder, scalar
 from .errors import runtime_error, type_error, untraceable
-from .ops.conversion import copy_
+from .ops.arithmetic import add, mul
 from .ops.elementwise import FUNCTIONS as ELEMENTWISE
-from .ops.elementwise import add, cast, expand_to, mul
+from .ops.in_place import copy_
+from .ops.operands import cast, expand_to
 from .ops.shape import reshaped, select
 from .promotion import get_default_dtype
 from .tensor import Tensor, wrap
@@ -233,7 +234,7 @@ def normal(
 ) -> Tensor:
     """Normally distributed numbers with the given mean and deviation: numbers, or a tensor each."""
     if size is None:
-        from .ops.elementwise import common_shape
+        from .ops.operands import common_shape
 
         if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
             raise type_error("normal(): the argument 'size' is required where mean and std are numbers")

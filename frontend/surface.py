@@ -7,10 +7,14 @@ from typing import Any
 
 from ..dialects.types import DType
 from . import creation, printing, random
-from .ops import conversion, elementwise, indexing, matmul, reductions, shape
+from .ops import conversion, elementwise, gathering, in_place, indexing, joining, matmul, ordering, reductions, shape
+from .ops.operands import common_dtype
 from .tensor import Tensor
 
-FAMILIES = (elementwise, reductions, shape, indexing, matmul, conversion, creation, random)
+FAMILIES = (
+    *(elementwise, reductions, ordering, shape, joining, indexing, gathering),
+    *(matmul, conversion, creation, random),
+)
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: function for family in FAMILIES for name, function in family.FUNCTIONS.items()
@@ -20,7 +24,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     name: function for family in FAMILIES for name, function in family.METHODS.items()
 }
 
-_IN_PLACE = (*elementwise.IN_PLACE, *shape.IN_PLACE, *indexing.IN_PLACE, *matmul.IN_PLACE, "cumsum", "cumprod")
+_IN_PLACE = (*(*elementwise.IN_PLACE, *joining.IN_PLACE, *ordering.IN_PLACE, *gathering.IN_PLACE, *matmul.IN_PLACE),)
 _RESHAPED = ("squeeze", "unsqueeze", "t", "transpose")
 
 _OPERATORS: dict[str, str] = {
@@ -81,16 +85,16 @@ def _rebind(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def install() -> None:
     """Gives Tensor its methods, operators and properties."""
-    methods = dict(_METHODS)
+    methods = {**_METHODS, **in_place.METHODS}
     for name in _IN_PLACE:
-        methods[f"{name}_"] = conversion.in_place(name, _METHODS[name])
+        methods[f"{name}_"] = in_place.in_place(name, _METHODS[name])
     for name in _RESHAPED:
         methods[f"{name}_"] = _rebind(_METHODS[name])
     for python, name in _OPERATORS.items():
         function = FUNCTIONS[name]
         methods[f"__{python}__"] = _operator(function)
         methods[f"__r{python}__"] = _reflected(function)
-        methods[f"__i{python}__"] = _operator(conversion.in_place(name, function))
+        methods[f"__i{python}__"] = _operator(in_place.in_place(name, function))
     for name in _COMPARISONS:
         methods[f"__{name}__"] = _operator(FUNCTIONS[name])
     for python, name in _UNARY.items():
@@ -107,7 +111,7 @@ def install() -> None:
 
 def result_type(tensor1: Any, tensor2: Any) -> DType:
     """The element type of tensor1 + tensor2."""
-    return elementwise.common_dtype(tensor1, tensor2)
+    return common_dtype(tensor1, tensor2)
 
 
 install()

@@ -14,15 +14,13 @@ from ..devices import CPU, check_device
 from ..devices import device as device_type
 from ..dispatch import array_of
 from ..errors import TYPE_NAMES, runtime_error, type_error, untraceable
-from ..promotion import can_cast, python_dtype
 from ..size import Size
 from ..tensor import Tensor, alias, wrap
-from ..views import check_in_place, identity, row_major, write
-from .elementwise import cast, expand_to, fitted
+from ..views import row_major
+from .operands import cast
+
 
 # Values
-
-
 def item(self: Tensor) -> Any:
     """The only element, as a Python number."""
     if dispatch.current_trace is not None:
@@ -108,8 +106,6 @@ def format_(self: Tensor, specification: str) -> str:
 
 
 # Types and devices
-
-
 def to(self: Tensor, *args: Any, **options: Any) -> Tensor:
     """The tensor with another dtype or on another device; itself where nothing changes."""
     dtype: DType | None = options.get("dtype")
@@ -148,8 +144,6 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 
 
 # Copies
-
-
 def detach(self: Tensor) -> Tensor:
     """The same memory without history."""
     return alias(self)
@@ -201,74 +195,6 @@ def stride(self: Tensor, dim: int | None = None) -> Any:
     """How many elements apart neighbours along each dimension are."""
     strides = row_major(self._spec.shape) if self._view is None else self._view.layout[0]
     return strides if dim is None else strides[dim]
-
-
-# In place
-
-
-def in_place(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The form with a trailing underscore: computes the result, then writes it through the tensor's view."""
-
-    def method(self: Tensor, *args: Any, **options: Any) -> Tensor:
-        return store(self, function(self, *args, **options))
-
-    method.__name__ = method.__qualname__ = f"{name}_"
-    return method
-
-
-def store(self: Tensor, result: Tensor) -> Tensor:
-    """Writes a result of the same shape, and of a type of no higher category."""
-    spec = self._spec
-    if result._spec == spec:
-        return write(self, result)
-    if result._spec.shape != spec.shape:
-        raise runtime_error(
-            f"output with shape {list(spec.shape)} doesn't match the broadcast shape {list(result._spec.shape)}"
-        )
-    if not can_cast(result._spec.dtype, spec.dtype):
-        names = [TYPE_NAMES[d] for d in (result._spec.dtype, spec.dtype)]
-        raise runtime_error(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
-    return write(self, cast(result, spec.dtype))
-
-
-def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
-    """Writes the values of another tensor, converted and broadcast."""
-    source = src if isinstance(src, Tensor) else dispatch_tensor(src)
-    check_in_place(self)
-    return write(self, expand_to(cast(source, self._spec.dtype), expanded(source, self._spec.shape)))
-
-
-def dispatch_tensor(value: Any) -> Tensor:
-    """Numbers and arrays as tensors."""
-    from ..creation import as_tensor
-
-    return as_tensor(value)
-
-
-def expanded(source: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """`shape`, if the source broadcasts to it. Raises RuntimeError otherwise."""
-    given = source._spec.shape
-    if given == shape:
-        return shape
-    padded = (1,) * (len(shape) - len(given)) + given
-    if len(padded) != len(shape) or any(m not in (1, n) for m, n in zip(padded, shape)):
-        raise runtime_error(f"shape mismatch: value tensor of shape {list(given)} cannot be broadcast to {list(shape)}")
-    return shape
-
-
-def fill_(self: Tensor, value: Any) -> Tensor:
-    """Writes one number everywhere."""
-    if isinstance(value, Tensor):
-        return copy_(self, value)
-    if python_dtype(value) is None:
-        raise type_error(f"fill_(): argument 'value' must be a number, not {type(value).__name__}")
-    check_in_place(self)
-    return write(self, fitted(value, self._spec.shape, self._spec.dtype))
-
-
-def zero_(self: Tensor) -> Tensor:
-    """Writes zeros everywhere."""
-    return fill_(self, 0)
 
 
 def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
@@ -340,10 +266,8 @@ METHODS: dict[str, Callable[..., Any]] = {
         for f in (
             clone,
             contiguous,
-            copy_,
             detach,
             detach_,
-            fill_,
             is_contiguous,
             item,
             numel,
@@ -356,7 +280,6 @@ METHODS: dict[str, Callable[..., Any]] = {
             to,
             tolist,
             type_as,
-            zero_,
         )
     },
     "type": type_,
@@ -389,6 +312,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__deepcopy__": _deepcopy,
     "__reduce_ex__": lambda self, protocol: _reduce(self),
 }
+
+
 PROPERTIES: dict[str, Callable[[Tensor], Any]] = {
     "is_cuda": lambda self: False,
     "is_sparse": lambda self: False,
@@ -397,6 +322,8 @@ PROPERTIES: dict[str, Callable[[Tensor], Any]] = {
     "nbytes": lambda self: self._spec.dtype.itemsize * numel(self),
     "retains_grad": lambda self: bool(self.grad_fn and self.grad_fn.retained and self._index in self.grad_fn.retained),
 }
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "clone": clone,
     "detach": detach,
@@ -405,4 +332,5 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "is_complex": METHODS["is_complex"],
 }
 
-__all__ = ["FUNCTIONS", "METHODS", "PROPERTIES", "identity", "in_place", "store"]
+
+__all__ = ["FUNCTIONS", "METHODS", "PROPERTIES"]

@@ -11,9 +11,11 @@ from ..dispatch import apply, builder
 from ..errors import runtime_error, type_error
 from ..tape import named
 from ..tensor import Tensor
-from .elementwise import add, broadcast_shape, expand_to, mul
+from .arithmetic import add, mul
+from .joining import diagonal
+from .operands import broadcast_shape, expand_to
 from .reductions import FUNCTIONS as REDUCTIONS
-from .shape import diagonal, permute, reshaped
+from .shape import permute, reshaped
 
 
 def _check_dtypes(x: Tensor, y: Tensor) -> None:

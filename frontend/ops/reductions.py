@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from ...dialects.hl import HLOp
 from ...dialects.hl import composite as c
 from ...dialects.hl import indexing as i
 from ...dialects.hl import reduction as r
 from ...dialects.types import DType, i1, i64, u8
-from .. import dispatch
-from ..dispatch import apply, array_of, builder
-from ..errors import TYPE_NAMES, index_error, runtime_error, untraceable
+from ..dispatch import apply, builder
+from ..errors import TYPE_NAMES, index_error, runtime_error
 from ..promotion import float_dtype
 from ..tape import named
 from ..tensor import Tensor
+from .arithmetic import mul, sub, where
 from .elementwise import FUNCTIONS as ELEMENTWISE
-from .elementwise import cast, mul, sub, to_bool, where
+from .logic import to_bool
+from .operands import cast
 from .shape import axis, reshaped
 
 
@@ -109,6 +108,8 @@ GENERATED: dict[str, Callable[..., Any]] = {
     "any": _truth(r.ReduceAnyOp),
     "all": _truth(r.ReduceAllOp),
 }
+
+
 _sum = GENERATED["sum"]
 
 
@@ -173,8 +174,6 @@ def std_mean(input: Tensor, dim: Any = None, **options: Any) -> tuple[Tensor, Te
 
 
 # Extremes and where they are
-
-
 class ValuesAndIndices(NamedTuple):
     """What a reduction along one dimension returns when the positions matter too."""
 
@@ -274,8 +273,6 @@ def _whole(reduction: type[HLOp], x: Tensor) -> Tensor:
 
 
 # Built from others
-
-
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))), without overflow."""
     x = cast(input, float_dtype(input._spec.dtype))
@@ -354,138 +351,6 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     return ELEMENTWISE["div"](nansum(input, dim, keepdim), _sum(there, dim, keepdim))
 
 
-# Along one dimension, keeping it: matrix products with a triangle of ones, so that every level knows them
-
-
-def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
-    """Running sums."""
-    x = cast(input, dtype) if dtype is not None else cast(input, i64) if input._spec.dtype.kind != "float" else input
-    return _running(x, dim, builder.add, 0)
-
-
-def cumprod(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
-    """Running products."""
-    x = cast(input, dtype) if dtype is not None else cast(input, i64) if input._spec.dtype.kind != "float" else input
-    return _running(x, dim, builder.mul, 1)
-
-
-def _running(x: Tensor, dim: int, combine: Callable[[Tensor, Tensor], Tensor], neutral: int) -> Tensor:
-    """result[i] = x[0] combined with ... x[i], in log2(n) steps of shifting by 1, 2, 4, ..."""
-    shape = x._spec.shape
-    d = axis(dim, len(shape))
-    if not shape:
-        return x
-    zeros = (0,) * len(shape)
-    value: Any = float(neutral) if x._spec.dtype.kind == "float" else neutral
-    step = 1
-    while step < shape[d]:
-        low = tuple(step if k == d else 0 for k in range(len(shape)))
-        shifted = builder.pad(x, low, tuple(-n for n in low), zeros, value)
-        x = combine(x, shifted)
-        step *= 2
-    return x
-
-
-# Orders: computed eagerly only
-
-
-def _eager(name: str, x: Tensor) -> np.ndarray[Any, Any]:
-    if dispatch.current_trace is not None:
-        raise untraceable(f"{name}()", "call it outside the compiled function and pass in the result")
-    return array_of(x)
-
-
-def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
-    """The positions that sort the tensor."""
-    from ..creation import from_array
-
-    d = axis(dim, len(input._spec.shape))
-    if not input._spec.shape:
-        return cast(mul(input.detach(), 0), i64)
-    array = _eager("sort", input)
-    if descending:
-        # Reversed twice, so that equal elements keep their order.
-        flipped = np.flip(array, d)
-        order = array.shape[d] - 1 - np.flip(np.argsort(flipped, axis=d, kind="stable"), d)
-    else:
-        order = np.argsort(array, axis=d, kind="stable")
-    return from_array(order.astype(np.int64))
-
-
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
-    """(values, indices), sorted."""
-    from .indexing import take_along_dim
-
-    indices = argsort(input, dim, descending, stable)
-    return RETURN_TYPES["sort"](take_along_dim(input, indices, dim) if input._spec.shape else input, indices)
-
-
-def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
-    """(values, indices) of the k largest or smallest."""
-    from .indexing import take_along_dim
-
-    d = axis(dim, len(input._spec.shape))
-    if not 0 <= k <= input._spec.shape[d]:
-        raise runtime_error("selected index k out of range")
-    from .shape import narrow
-
-    indices = narrow(argsort(input, d, descending=largest), d, 0, k).clone()
-    return RETURN_TYPES["topk"](take_along_dim(input, indices, d), indices)
-
-
-def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The element in the middle of the sorted ones, the lower of two."""
-    x = reshaped(input, (-1,)) if dim is None else input
-    d = axis(-1 if dim is None else dim, len(x._spec.shape))
-    found = sort(x, d)
-    middle = (x._spec.shape[d] - 1) // 2
-    from .shape import select
-
-    values, indices = select(found.values, d, middle), select(found.indices, d, middle)
-    if dim is None:
-        return values
-    if keepdim:
-        values, indices = kept(values, x._spec.shape, (d,)), kept(indices, x._spec.shape, (d,))
-    return RETURN_TYPES["median"](values, indices)
-
-
-def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
-    """The different elements."""
-    from ..creation import from_array
-
-    array = _eager("unique", input)
-    found: Sequence[Any] = np.unique(array, return_inverse=True, return_counts=True)
-    values, inverse, counts = found
-    results = [from_array(values)]
-    if return_inverse:
-        results.append(from_array(inverse.reshape(array.shape).astype(np.int64)))
-    if return_counts:
-        results.append(from_array(counts.astype(np.int64)))
-    return results[0] if len(results) == 1 else tuple(results)
-
-
-def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
-    """How often each number occurs."""
-    from ..creation import from_array
-
-    array = _eager("bincount", input)
-    return from_array(np.bincount(array, None if weights is None else array_of(weights), minlength))
-
-
-def equal(input: Tensor, other: Tensor) -> bool:
-    """Whether shapes and all elements are equal."""
-    if input._spec.shape != other._spec.shape:
-        return False
-    return bool(GENERATED["all"](ELEMENTWISE["eq"](input, other)))
-
-
-def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
-    """Whether all elements are close."""
-    if input._spec.dtype is not other._spec.dtype:
-        raise runtime_error(f"{input.dtype} did not match {other.dtype}")
-    return bool(GENERATED["all"](ELEMENTWISE["isclose"](input, other, rtol, atol, equal_nan)))
-
-
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **GENERATED,
     "max": _extreme("max", r.ReduceMaxOp, r.ArgmaxOp, "maximum"),
@@ -495,32 +360,25 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{
         f.__name__: f
         for f in (
-            allclose,
             argmax,
             argmin,
-            argsort,
-            bincount,
             count_nonzero,
-            cumprod,
-            cumsum,
             dist,
-            equal,
             logsumexp,
             mean,
-            median,
             nanmean,
             nansum,
             norm,
-            sort,
             std,
             std_mean,
-            topk,
-            unique,
             var,
             var_mean,
         )
     },
 }
+
+
 METHODS = {name: function for name, function in FUNCTIONS.items() if name not in ("std_mean", "var_mean")}
+
 
 __all__ = ["FUNCTIONS", "METHODS", "RETURN_TYPES", "vector_norm"]

@@ -10,7 +10,7 @@ from ...tensor import Tensor
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """The parameters, flattened and joined."""
-    from ...ops.shape import cat
+    from ...ops.joining import cat
 
     return cat([parameter.reshape(-1) for parameter in parameters])
 

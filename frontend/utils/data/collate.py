@@ -9,7 +9,7 @@ import numpy as np
 
 from ....dialects.types import f64
 from ...creation import as_tensor, from_numpy, tensor
-from ...ops.shape import stack
+from ...ops.joining import stack
 from ...tensor import Tensor
 
 ARRAY: Any = (np.ndarray, np.generic)

@@ -1,0 +1,266 @@
+"""Elementwise operations with arguments of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...dialects.hl import elementwise as e
+from ...dialects.types import i1, i64
+from ..dispatch import apply, builder
+from ..errors import runtime_error
+from ..promotion import float_dtype
+from ..tape import named
+from ..tensor import Tensor
+from .families import GENERATED
+from .logic import isfinite, isnan, logical
+from .operands import as_operand, cast, common_dtype, common_shape, fitted, operands_of
+
+_true_div = GENERATED["true_div"]
+
+
+mul = GENERATED["mul"]
+
+
+# Those with arguments of their own
+def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """input + alpha * other"""
+    return GENERATED["add"](input, other if alpha == 1 else mul(other, alpha))
+
+
+def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """input - alpha * other"""
+    return GENERATED["sub"](input, other if alpha == 1 else mul(other, alpha))
+
+
+def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """other - alpha * input"""
+    return sub(other, input, alpha=alpha)
+
+
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """input / other, as a float; rounded with rounding_mode "trunc" or "floor"."""
+    if rounding_mode is None:
+        return _true_div(input, other)
+    if rounding_mode == "floor":
+        return GENERATED["floor_divide"](input, other)
+    if rounding_mode == "trunc":
+        x, y = operands_of("div", input, other)
+        quotient = apply(e.DivOp, (x, y))[0]
+        return apply(e.TruncOp, (quotient,))[0] if x._spec.dtype.kind == "float" else quotient
+    raise runtime_error(
+        f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+    )
+
+
+def fmod(input: Any, other: Any) -> Tensor:
+    """The remainder of input / other with the sign of input."""
+    x, y = operands_of("fmod", input, other)
+    return sub(x, mul(div(x, y, rounding_mode="trunc"), y))
+
+
+def pow_(input: Any, exponent: Any) -> Tensor:
+    """input ** exponent"""
+    if isinstance(input, Tensor) and (type(exponent) is int or type(exponent) is float):
+        kind = input._spec.dtype.kind
+        if exponent == 2 and kind != "bool" and (kind == "float" or type(exponent) is int):
+            return named(apply(e.MulOp, (input, input))[0], "PowBackward0")
+        if exponent == 0.5 and kind == "float":
+            return apply(e.SqrtOp, (input,))[0]
+        if exponent == 1 and type(exponent) is int and kind == "float":
+            return mul(input, 1)
+        if kind == "int" and type(exponent) is int and exponent < 0:
+            raise runtime_error("Integers to negative integer powers are not allowed.")
+    return GENERATED["pow"](input, exponent)
+
+
+def square(input: Tensor) -> Tensor:
+    """input * input"""
+    x = cast(input, i64) if input._spec.dtype is i1 else input
+    return mul(x, x)
+
+
+def reciprocal(input: Tensor) -> Tensor:
+    """1 / input"""
+    return _true_div(1, input)
+
+
+def round_(input: Tensor, *, decimals: int = 0) -> Tensor:
+    """The nearest integer, halves to even; or with so many decimals."""
+    if input._spec.dtype.kind != "float":
+        return input
+    if decimals == 0:
+        return apply(e.RoundOp, (input,))[0]
+    factor = 10.0**decimals
+    return _true_div(apply(e.RoundOp, (mul(input, factor),))[0], factor)
+
+
+def frac(input: Tensor) -> Tensor:
+    """What is behind the point."""
+    return sub(input, GENERATED["trunc"](input))
+
+
+def erfc(input: Tensor) -> Tensor:
+    """1 - erf(input)"""
+    return sub(1, GENERATED["erf"](input))
+
+
+def logit(input: Tensor, eps: float | None = None) -> Tensor:
+    """log(input / (1 - input)), input clamped to [eps, 1 - eps]"""
+    x = input if eps is None else clamp(input, eps, 1 - eps)
+    return GENERATED["log"](_true_div(x, sub(1, x)))
+
+
+def _log_of(base: float) -> Callable[[Tensor], Tensor]:
+    factor = 1 / float(np.log(base))
+    return lambda input: mul(GENERATED["log"](input), factor)
+
+
+def _as_float(x: Tensor) -> Tensor:
+    return cast(x, float_dtype(x._spec.dtype))
+
+
+def exp2(input: Tensor) -> Tensor:
+    """2 ** input"""
+    return GENERATED["exp"](mul(input, float(np.log(2.0))))
+
+
+def asinh(input: Tensor) -> Tensor:
+    """Inverse hyperbolic sine."""
+    x = _as_float(input)
+    # log1p(m + m * m / (1 + sqrt(1 + m * m))), arranged so that nothing overflows.
+    magnitude = GENERATED["abs"](x)
+    inverse = reciprocal(magnitude)
+    inner = add(magnitude, _true_div(magnitude, add(inverse, GENERATED["sqrt"](add(square(inverse), 1)))))
+    return mul(GENERATED["sign"](x), GENERATED["log1p"](inner))
+
+
+def acosh(input: Tensor) -> Tensor:
+    """Inverse hyperbolic cosine."""
+    x = _as_float(input)
+    sqrt = GENERATED["sqrt"]
+    return GENERATED["log"](add(x, mul(sqrt(sub(x, 1)), sqrt(add(x, 1)))))
+
+
+def atanh(input: Tensor) -> Tensor:
+    """Inverse hyperbolic tangent."""
+    x = _as_float(input)
+    return mul(sub(GENERATED["log1p"](x), GENERATED["log1p"](GENERATED["neg"](x))), 0.5)
+
+
+def logaddexp(input: Tensor, other: Tensor) -> Tensor:
+    """log(exp(input) + exp(other))"""
+    largest = GENERATED["maximum"](input, other).detach()
+    exp = GENERATED["exp"]
+    safe = where(isfinite(largest), largest, 0.0)
+    return add(GENERATED["log"](add(exp(sub(input, safe)), exp(sub(other, safe)))), safe)
+
+
+def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """input with what lies outside [min, max] moved to the nearest end."""
+    if min is None and max is None:
+        raise runtime_error("torch.clamp: At least one of 'min' or 'max' must not be None")
+    bounds = [value for value in (min, max) if value is not None]
+    dtype = common_dtype(input, *bounds)
+    shape = common_shape(input, *bounds)
+    x = fitted(input, shape, dtype)
+    # Selects rather than maximum and minimum: at a bound the whole gradient goes to the input.
+    if min is not None:
+        low = fitted(min, shape, dtype)
+        x = builder.select(builder.compare("lt", x, low), low, x)
+    if max is not None:
+        high = fitted(max, shape, dtype)
+        x = builder.select(builder.compare("gt", x, high), high, x)
+    return x
+
+
+def clamp_min(input: Tensor, min: Any) -> Tensor:
+    """clamp with a lower end only"""
+    return clamp(input, min=min)
+
+
+def clamp_max(input: Tensor, max: Any) -> Tensor:
+    """clamp with an upper end only"""
+    return clamp(input, max=max)
+
+
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """input where the condition holds, else other; without these, the indices where it holds."""
+    if input is None and other is None:
+        from .indexing import nonzero
+
+        return nonzero(condition, as_tuple=True)
+    x, y = as_operand(input), as_operand(other)
+    dtype = common_dtype(x, y)
+    shape = common_shape(condition, x, y)
+    return apply(e.SelectOp, (fitted(condition, shape, i1), fitted(x, shape, dtype), fitted(y, shape, dtype)))[0]
+
+
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """input with `value` where the mask holds"""
+    if mask._spec.dtype is not i1:
+        raise runtime_error(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}")
+    shape = common_shape(input, mask)
+    dtype = input._spec.dtype
+    return apply(e.SelectOp, (fitted(mask, shape, i1), fitted(value, shape, dtype), fitted(input, shape, dtype)))[0]
+
+
+def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """input + weight * (end - input)"""
+    return add(input, mul(sub(end, input), weight))
+
+
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
+    """input + value * tensor1 * tensor2"""
+    return add(input, mul(tensor1, tensor2), alpha=value)
+
+
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
+    """input + value * tensor1 / tensor2"""
+    return add(input, _true_div(tensor1, tensor2), alpha=value)
+
+
+def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+    """NaN and infinities replaced: by `nan` and by the largest and smallest number, or by those given."""
+    if input._spec.dtype.kind != "float":
+        return input
+    limits = np.finfo(input._spec.dtype.numpy)
+    x = masked_fill(input, isnan(input), nan)
+    x = masked_fill(x, GENERATED["eq"](x, float("inf")), float(limits.max) if posinf is None else posinf)
+    return masked_fill(x, GENERATED["eq"](x, float("-inf")), float(limits.min) if neginf is None else neginf)
+
+
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+    """Whether |input - other| <= atol + rtol * |other|, or both are equal."""
+    generated = GENERATED
+    same = generated["eq"](input, other)
+    if input._spec.dtype.kind != "float":
+        close = generated["le"](generated["abs"](sub(input, other)), add(mul(generated["abs"](other), rtol), atol))
+        return logical("or", e.BitwiseOrOp)(same, close)
+    allowed = add(mul(generated["abs"](other), rtol), atol)
+    close = generated["le"](generated["abs"](sub(input, other)), allowed)
+    close = apply(e.BitwiseAndOp, operands_of("isclose", close, isfinite(other)))[0]
+    same = apply(e.BitwiseOrOp, operands_of("isclose", same, close))[0]
+    if equal_nan:
+        both = apply(e.BitwiseAndOp, operands_of("isclose", isnan(input), isnan(other)))[0]
+        same = apply(e.BitwiseOrOp, operands_of("isclose", same, both))[0]
+    return same
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{
+        f.__name__: f
+        for f in (
+            *(acosh, add, addcdiv, addcmul, asinh, atanh, clamp, clamp_max, clamp_min, div, erfc, exp2, fmod, frac),
+            *(isclose, lerp, logaddexp, logit, masked_fill, nan_to_num, reciprocal, rsub, square, sub, where),
+        )
+    },
+    "pow": pow_,
+    "round": round_,
+    "log2": _log_of(2.0),
+    "log10": _log_of(10.0),
+}
+
+__all__ = ["FUNCTIONS"]

@@ -1,0 +1,80 @@
+"""Logical and bitwise operations, and questions about numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...dialects.hl import HLOp
+from ...dialects.hl import elementwise as e
+from ...dialects.types import i1
+from ..dispatch import apply, scalar
+from ..errors import runtime_error
+from ..tensor import Tensor
+from .families import GENERATED, renamed
+from .operands import cast, operands_of
+
+
+# Logic
+def to_bool(x: Any) -> Any:
+    """A tensor as truth values."""
+    return cast(x, i1) if isinstance(x, Tensor) else bool(x)
+
+
+def logical(name: str, op: type[HLOp]) -> Callable[..., Tensor]:
+    def function(input: Any, other: Any) -> Tensor:
+        return apply(op, operands_of(name, to_bool(input), to_bool(other)))[0]
+
+    return renamed(function, name)
+
+
+def logical_not(input: Tensor) -> Tensor:
+    """not input"""
+    return apply(e.LogicalNotOp, (to_bool(input),))[0]
+
+
+def bitwise_not(input: Tensor) -> Tensor:
+    """~input"""
+    dtype = input._spec.dtype
+    if dtype is i1:
+        return logical_not(input)
+    if dtype.kind == "float":
+        raise runtime_error(f"\"bitwise_not_cpu\" not implemented for '{dtype.torch_name}'")
+    ones = -1 if dtype.signed else (1 << dtype.bits) - 1
+    return apply(e.BitwiseXorOp, (input, scalar(ones, input._spec.shape, dtype)))[0]
+
+
+def bitwise_right_shift(input: Any, other: Any) -> Tensor:
+    """input >> other, the sign kept: a division by a power of two, rounded down"""
+    x, y = operands_of("bitwise_right_shift", input, other)
+    one = scalar(1, x._spec.shape, x._spec.dtype)
+    return apply(e.FloorDivOp, (x, apply(e.ShiftLeftOp, (one, y))[0]))[0]
+
+
+def isnan(input: Tensor) -> Tensor:
+    """Whether each element is NaN."""
+    return GENERATED["ne"](input, input)
+
+
+def isinf(input: Tensor) -> Tensor:
+    """Whether each element is infinite."""
+    if input._spec.dtype.kind != "float":
+        return scalar(False, input._spec.shape, i1)
+    return GENERATED["eq"](GENERATED["abs"](input), float("inf"))
+
+
+def isfinite(input: Tensor) -> Tensor:
+    """Whether each element is neither infinite nor NaN."""
+    if input._spec.dtype.kind != "float":
+        return scalar(True, input._spec.shape, i1)
+    return GENERATED["lt"](GENERATED["abs"](input), float("inf"))
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{f.__name__: f for f in (bitwise_not, bitwise_right_shift, isfinite, isinf, isnan, logical_not)},
+    "logical_and": logical("logical_and", e.BitwiseAndOp),
+    "logical_or": logical("logical_or", e.BitwiseOrOp),
+    "logical_xor": logical("logical_xor", e.BitwiseXorOp),
+}
+
+__all__ = ["FUNCTIONS", "isfinite", "isinf", "isnan", "logical", "to_bool"]
