@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from xdsl.dialects.builtin import LocationAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, Region, SSAValue
-from xdsl.traits import Commutative, IsTerminator
+from xdsl.traits import Commutative, IsolatedFromAbove, IsTerminator
 
 from ..dialects.effects import register_effects
 from ..dialects.locations import fuse
@@ -78,8 +78,12 @@ class _Walk:
             # What the body of a loop writes has been written when its next round begins.
             writes = writes_inside(op)
             self.forget(writes)
+            outside = self.known
+            if op.has_trait(IsolatedFromAbove):
+                self.known = {}
             for region in op.regions:
                 self.region(region)
+            self.known = outside
             self.forget(writes)
             return
         key = self.key(op)

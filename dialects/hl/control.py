@@ -19,7 +19,7 @@ from xdsl.irdl import (
 )
 from xdsl.parser import Parser
 from xdsl.printer import Printer
-from xdsl.traits import IsTerminator, Pure, RecursiveMemoryEffect
+from xdsl.traits import IsolatedFromAbove, IsTerminator, Pure, RecursiveMemoryEffect
 from xdsl.utils.exceptions import VerifyException
 
 from ..types import TensorSpec, spec_of, tensor_type
@@ -64,7 +64,7 @@ class ScanOp(IRDLOperation):
     reverse = prop_def(BoolAttr)
     outputs = var_result_def(AnyTensor)
     body = region_def("single_block")
-    traits = traits_def(RecursiveMemoryEffect())
+    traits = traits_def(RecursiveMemoryEffect(), IsolatedFromAbove())
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
 
     @classmethod

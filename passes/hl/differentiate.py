@@ -29,10 +29,12 @@ from xdsl.ir import Block, Operation, OpResult, SSAValue
 from ...dialects.hl.autodiff import GradientOp, StopGradientOp, VariableOp
 from ...dialects.hl.base import HLOp, attributes_of
 from ...dialects.hl.builder import IRBuilder
+from ...dialects.hl.control import ScanOp
 from ...dialects.locations import gradient_of
 from ...dialects.types import DYNAMIC, TensorSpec, spec_of
 from ..pass_base import FunctionPass, fail, parent_block, replace, walk
 from .gradients import GRADIENTS, NO_GRADIENT, Call
+from .gradients.scan import scan_gradient
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,11 @@ def reverse(builder: IRBuilder, seeds: Mapping[SSAValue, SSAValue], wrt: Sequenc
     remaining = {op for op in active if isinstance(op, Operation)}
     op = builder.anchor.prev_op if builder.anchor is not None else builder.block.last_op
     while remaining and op is not None:
+        previous = op.prev_op
         if op in remaining:
             remaining.remove(op)
             _visit(builder, op, active, cotangents)
-        op = op.prev_op
+        op = previous
     return [cotangents.get(x) for x in wrt]
 
 
@@ -151,13 +154,28 @@ def _visit(
     known = [cotangents.get(r) for r in op.results]
     if all(ct is None for ct in known):
         return
+    if isinstance(op, ScanOp):
+        operands, needs = list(op.operands), [v in active for v in op.operands]
+        _add(builder, cotangents, operands, scan_gradient(builder, op, known, needs), needs)
+        return
     rule = GRADIENTS.get(type(op)) if isinstance(op, HLOp) else None  # pyright: ignore[reportArgumentType]
     if rule is None:
         fail(op, f"cannot differentiate through {op.name}: there is no gradient rule for it")
     builder.location = gradient_of(op.location)
     needs = [v in active for v in op.operands]
     given = rule(builder, Call(op.operands, op.results, known, attributes_of(op), needs))
-    for operand, ct, need in zip(op.operands, given, needs, strict=True):
+    _add(builder, cotangents, op.operands, given, needs)
+
+
+def _add(
+    builder: IRBuilder,
+    cotangents: dict[SSAValue, SSAValue],
+    operands: Sequence[SSAValue],
+    given: Sequence[SSAValue | None],
+    needs: Sequence[bool],
+) -> None:
+    """Adds what a rule gave to what is known of the operands' cotangents."""
+    for operand, ct, need in zip(operands, given, needs, strict=True):
         if ct is not None and need:
             before = cotangents.get(operand)
             cotangents[operand] = ct if before is None else builder.add(before, ct)
