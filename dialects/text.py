@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable
 from io import StringIO
+from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, ModuleOp, StringAttr
@@ -17,7 +18,7 @@ from xdsl.ir import Dialect, Operation
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import ParseError
-from xdsl.utils.mlir_lexer import MLIRLexer
+from xdsl.utils.mlir_lexer import MLIRLexer, MLIRTokenKind
 
 # Upstream's takes time exponential in the length of a string that is never closed; this one never goes back.
 MLIRLexer._unescaped_characters_regex = re.compile(  # pyright: ignore[reportPrivateUsage]
@@ -83,6 +84,15 @@ class SourceParser(Parser):
         location = super().parse_optional_location()
         self._has_location = location is not None
         return location
+
+    def parse_comma_separated_list(
+        self, delimiter: Parser.Delimiter, parse: Callable[[], Any], context_msg: str = ""
+    ) -> list[Any]:
+        # The result types of a linalg.generic: upstream prints several in parentheses, but does not read these.
+        attributes = delimiter is self.Delimiter.NONE and parse == self.parse_attribute
+        if attributes and self._current_token.kind is MLIRTokenKind.L_PAREN:
+            delimiter = self.Delimiter.PAREN
+        return super().parse_comma_separated_list(delimiter, parse, context_msg)
 
     def parse_operation(self) -> Operation:
         start = self.pos

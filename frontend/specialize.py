@@ -77,6 +77,8 @@ class Specialization:
         with no_collection():
             self.traced = self._trace(function, structure, leaves, names, dynamic_floats, keep_gradients, reach)
         reach.add_optimizer_state()
+        self._cleared = [t for t in self.traced.cleared if not isinstance(t, int)]
+        self._cleared_leaves = [t for t in self.traced.cleared if isinstance(t, int)]
         self._tensor_leaves = [i for i, v in enumerate(leaves) if isinstance(v, Tensor)]
         with no_collection():
             self._compile()
@@ -297,8 +299,10 @@ class Specialization:
         traced = self.traced
         made: dict[Fresh, Tensor] = {}
         outputs = [self._output(plan, leaves, results, made) for plan in traced.outputs]
-        for owner in traced.cleared:
-            (leaves[owner] if isinstance(owner, int) else owner)._grad = None
+        for tensor in self._cleared:
+            tensor._grad = None
+        for leaf in self._cleared_leaves:
+            leaves[leaf]._grad = None
         for owner, plan in traced.grads:
             (leaves[owner] if isinstance(owner, int) else owner)._grad = self._output(plan, leaves, results, made)
         for callback in traced.after_call:
