@@ -1,7 +1,7 @@
 """Compiled functions whose outputs are differentiated outside: a forward program, and a backward program on the tape.
 
-    y = compiled(x)            runs forward; y's node keeps what backward needs
-    y.sum().backward()         reaches the node, which runs backward
+y = compiled(x)            runs forward; y's node keeps what backward needs
+y.sum().backward()         reaches the node, which runs backward
 """
 
 from __future__ import annotations
@@ -86,7 +86,11 @@ class Backward:
         self._gradients = [spec_of(t) for t in function.function_type.outputs]
 
     def record(
-        self, leaves: Sequence[Any], arguments: Callable[[int], Storage], results: Sequence[Storage], made: Sequence[Tensor]
+        self,
+        leaves: Sequence[Any],
+        arguments: Callable[[int], Storage],
+        results: Sequence[Storage],
+        made: Sequence[Tensor],
     ) -> None:
         """Makes the outputs (in the order of `parts.outputs`) depend on the tensors that the function used."""
         inputs = [leaves[w] if isinstance(w, int) else w for w in self.parts.wrt]

@@ -1,4 +1,4 @@
-"""`irtool.compile`: a function that is traced once for each shape of call and runs as a compiled program from then on."""
+"""`irtool.compile`: a function that is traced once for each shape of call, and runs as a program from then on."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 
 from ..dialects.types import DType
 from . import dispatch, grad_mode, tree
+from .call_trace import Call, is_float
 from .devices import device
 from .guards import PLAIN
-from .inspection import Inspection, describe_call
+from .inspection import Inspection
 from .promotion import get_default_dtype
 from .reach import is_module
 from .reference import REFERENCE
-from .specialize import Specialization, is_float
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from .nn.module import Module
     from .optimized_module import OptimizedModule
+    from .specialize import Specialization
 
 KEPT = 64
 """Programs kept for each function; those unused for longest go first."""
@@ -74,7 +75,7 @@ class Compiled(Inspection):
         """The traced ops of a call with these arguments, which is not made: nothing is compiled, no state changes."""
         leaves: list[Any] = []
         structure = tree.flatten((args, kwargs), leaves)
-        made = self._specialize(structure, leaves, self._leaf_names(structure, len(leaves)), REFERENCE)
+        made = self._specialize(self._call(structure, leaves), REFERENCE)
         made.undo()
         return made.traced.module
 
@@ -125,17 +126,17 @@ class Compiled(Inspection):
 
     def _compile(self, structure: Any, leaves: Sequence[Any], key: Any) -> Specialization:
         with self._lock:
-            names = self._leaf_names(structure, len(leaves))
-            self._reasons = self._why(leaves, describe_call(leaves, names, self._dynamic_floats))
+            call = self._call(structure, leaves)
+            self._reasons = self._why(call)
             try:
-                made = self._specialize(structure, leaves, names)
+                made = self._specialize(call)
             except Exception:
                 if not (self._dynamic_floats and any(map(is_float, leaves))):
                     raise
                 # Python may have asked for the value of a float argument: such numbers become constants.
                 self._dynamic_floats = False
                 try:
-                    made = self._specialize(structure, leaves, names)
+                    made = self._specialize(self._call(structure, leaves))
                 except BaseException:
                     self._dynamic_floats = True
                     raise
@@ -145,12 +146,13 @@ class Compiled(Inspection):
             self._keep(key, made)
             return made
 
-    def _specialize(
-        self, structure: Any, leaves: Sequence[Any], names: Sequence[str], target: str | None = None
-    ) -> Specialization:
-        return Specialization(
-            self._function, structure, leaves, names, self._dynamic_floats, self._keep_gradients, target or self._target
-        )
+    def _call(self, structure: Any, leaves: Sequence[Any]) -> Call:
+        return Call(structure, leaves, self._leaf_names(structure, len(leaves)), self._dynamic_floats)
+
+    def _specialize(self, call: Call, target: str | None = None) -> Specialization:
+        from .specialize import Specialization
+
+        return Specialization(self._function, call, self._keep_gradients, target or self._target)
 
     def _keep(self, key: Any, made: Specialization) -> None:
         self._recent.append(made)
@@ -209,8 +211,8 @@ def compile(model: Any = None, *, target: str = "cpu", keep_gradients: bool = Fa
     """Compiles a function, or a module, the first time it is called with arguments of some shape.
 
     `keep_gradients` keeps `.grad` of parameters whose gradient the function both makes and uses up in an optimizer.
-    torch.compile's own options (`mode`, `fullgraph`, `dynamic`, `backend`, `options`, `disable`) are accepted; `disable`
-    alone has an effect.
+    torch.compile's own options are accepted: `mode`, `fullgraph`, `dynamic`, `backend` and `options` have no effect,
+    `disable` gives the function back as it is.
     """
     unknown = set(options) - {"mode", "fullgraph", "dynamic", "backend", "options", "disable"}
     if unknown:
@@ -230,7 +232,9 @@ def compile(model: Any = None, *, target: str = "cpu", keep_gradients: bool = Fa
     if not callable(model):
         raise TypeError(f"compile() takes a function or a module, got {type(model).__name__}")
     if inspect.isgeneratorfunction(model) or inspect.iscoroutinefunction(model):
-        raise TypeError(f"compile() takes a function that returns its results, and {model.__name__} yields or awaits them")
+        raise TypeError(
+            f"compile() takes a function that returns its results, and {model.__name__} yields or awaits them"
+        )
     return Compiled(model, target, keep_gradients)
 
 

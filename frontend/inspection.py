@@ -1,4 +1,4 @@
-"""What a compiled function tells about itself: its IR at every stage, its C, its memory, its time, its recompilations."""
+"""What a compiled function tells about itself: IR at every stage, C, memory, time, and why it was compiled again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import grad_mode
+from .call_trace import Call, is_float
 from .guards import show
 from .tensor import Tensor
 
@@ -70,7 +72,9 @@ class Inspection:
         return {
             "arena": sum(int(plan.get("arena", 0)) for plan in plans),
             "workspace": sum(int(plan.get("workspace", 0)) for plan in plans),
-            "state": sum(i.storage.array.nbytes for i in last.traced.updated if i.storage and i.storage.array is not None),
+            "state": sum(
+                i.storage.array.nbytes for i in last.traced.updated if i.storage and i.storage.array is not None
+            ),
             "buffers": sorted(buffers, key=lambda buffer: -buffer["bytes"]),
         }
 
@@ -88,33 +92,33 @@ class Inspection:
             return "compiled because the function was called for the first time"
         return "compiled anew because\n" + "\n".join(f"  {reason}" for reason in self._reasons)
 
-    def _why(self, leaves: Sequence[Any], signature: Sequence[tuple[str, Any]]) -> list[str]:
+    def _why(self, call: Call) -> list[str]:
         """How a call differs from the most similar program."""
+        signature = describe_call(call)
         best: list[str] | None = None
         for program in self._recent:
-            found = _differences(program.signature, signature) or program.changes(leaves)
+            found = _differences(program.signature, signature) or program.changes(call.leaves)
             if best is None or len(found) <= len(best):
                 best = found
         return best or []
 
 
-def describe_call(leaves: Sequence[Any], names: Sequence[str], dynamic_floats: bool) -> list[tuple[str, Any]]:
+def describe_call(call: Call) -> list[tuple[str, Any]]:
     """What a program is chosen by, argument by argument, in words."""
-    from . import grad_mode
-    from .specialize import is_float
-
     found: list[tuple[str, Any]] = [("grad mode", grad_mode.enabled)]
-    for name, value in zip(names, leaves, strict=True):
+    for name, value in zip(call.names, call.leaves, strict=True):
         if isinstance(value, Tensor):
             gradient = ", requires_grad" if value.requires_grad else ""
             kind = "" if type(value) is Tensor else f"{type(value).__name__} "
             found.append((name, f"{kind}{value._spec}{gradient}"))
-        elif not (dynamic_floats and is_float(value)):
+        elif not (call.dynamic_floats and is_float(value)):
             found.append((name, show(value)))
     return found
 
 
 def _differences(before: Sequence[tuple[str, Any]], now: Sequence[tuple[str, Any]]) -> list[str]:
     old, new = dict(before), dict(now)
-    found = [f"argument {n} is new" for n in new if n not in old] + [f"argument {n} is gone" for n in old if n not in new]
+    found = [f"argument {n} is new" for n in new if n not in old] + [
+        f"argument {n} is gone" for n in old if n not in new
+    ]
     return found + [f"{n} was {old[n]}, is now {new[n]}" for n in new if n in old and new[n] != old[n]]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..dialects.types import TensorSpec
-from ..runtime.storage import ALIGNMENT, Storage, aligned_empty
+from ..runtime.storage import Storage, aligned_empty
 from . import dispatch
 from .tracing import Input
 

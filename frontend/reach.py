@@ -1,4 +1,4 @@
-"""What a function can reach: a walk from its globals, closure and arguments that lists the values a trace may depend on.
+"""What a function can reach: a walk from its globals, closure and arguments that lists what a trace may depend on.
 
 The walk follows user code only. Of plain objects and modules it takes those attributes whose names occur in code that
 was reached, so that a counter kept beside the model by someone else invalidates nothing:
@@ -30,7 +30,7 @@ LONGEST = 256
 """Of longer containers only identity and length are watched."""
 
 UNREACHED = frozenset(
-    "__init__ __new__ __repr__ __str__ __del__ __getstate__ __setstate__ __reduce__ __init_subclass__".split()
+    ("__init__", "__new__", "__repr__", "__str__", "__del__", "__getstate__", "__setstate__", "__reduce__")
 )
 """Special methods that do not run just because an object is used."""
 
@@ -132,7 +132,8 @@ class Reach:
             state = optimizer.state
             self.guards.slow.append(Entry(f"{name}.state", vars(optimizer), "state", state))
             self.guards.always.append(Attribute(f"number of parameters in {name}.state", state.__len__, len(state)))
-            for entries in state.values():
+            for parameter, entries in state.items():
+                self.guards.slow.append(Entry(f"{name}.state[...]", state, parameter, entries))
                 for key, value in entries.items():
                     if type(value) not in PLAIN:
                         self.guards.slow.append(Entry(f"{name}.state[...][{key!r}]", entries, key, value))
@@ -313,7 +314,7 @@ class Reach:
             user = is_user(base.__module__)
             for key, member in tuple(vars(base).items()):
                 special = key.startswith("__") and key.endswith("__")
-                if special and key in UNREACHED or not (special or key in self.names or key == "forward"):
+                if (special and key in UNREACHED) or not (special or key in self.names or key == "forward"):
                     continue
                 if not user:
                     if isinstance(member, FunctionType):

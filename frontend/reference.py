@@ -44,7 +44,9 @@ class ReferenceCall:
         attributes = function.arg_attrs.data if function.arg_attrs is not None else ()
         # Which argument, or which buffer after the arguments, a result goes to.
         state: dict[int, int] = {
-            marks.data["irtool.result"].value.data: i for i, marks in enumerate(attributes) if "irtool.result" in marks.data
+            marks.data["irtool.result"].value.data: i
+            for i, marks in enumerate(attributes)
+            if "irtool.result" in marks.data
         }
         self.results = [spec_of(t) for t in function.function_type.outputs]
         fresh = [k for k in range(len(self.results)) if k not in state]

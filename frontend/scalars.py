@@ -24,6 +24,15 @@ class RuntimeNumber(Tensor):
 
     _is_number = True
 
+    def __neg__(self) -> RuntimeNumber:
+        return number(dispatch.apply(e.NegOp, (self,))[0]._storage)
+
+    def __abs__(self) -> RuntimeNumber:
+        return number(dispatch.apply(e.AbsOp, (self,))[0]._storage)
+
+    def __pos__(self) -> RuntimeNumber:
+        return self
+
 
 def number(storage: Storage) -> RuntimeNumber:
     """The number that a storage holds."""
@@ -65,7 +74,3 @@ for _name, _op in ARITHMETIC.items():
     setattr(RuntimeNumber, f"__r{_name}__", _method(f"__r{_name}__", _op, swapped=True))
     # Numbers are values: `scale *= 2` makes another one.
     setattr(RuntimeNumber, f"__i{_name}__", getattr(RuntimeNumber, f"__{_name}__"))
-
-setattr(RuntimeNumber, "__neg__", lambda self: number(dispatch.apply(e.NegOp, (self,))[0]._storage))
-setattr(RuntimeNumber, "__abs__", lambda self: number(dispatch.apply(e.AbsOp, (self,))[0]._storage))
-setattr(RuntimeNumber, "__pos__", lambda self: self)

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..runtime.storage import Storage
-from . import dispatch, grad_mode, tree
+from . import tree
 from .backward import Backward, split
-from .errors import runtime_error
-from .guards import PLAIN, Cell, Entry, Guards, bump
+from .call_trace import Call, CallTrace, no_collection
+from .guards import PLAIN
 from .inspection import describe_call
 from .launch import ELSEWHERE, Launch
-from .reach import Reach
 from .reference import REFERENCE, ReferenceProgram
-from .scalars import SPEC as NUMBER
-from .scalars import number
 from .tensor import Tensor, alias, wrap
-from .traced import Alias, Finisher, Fresh, Given, Held, Output, Traced
-from .tracing import Trace, tracing
+from .traced import Alias, Fresh, Given, Held, Output
 from .views import replay
 
 if TYPE_CHECKING:
@@ -43,187 +37,32 @@ def make_program(module: ModuleOp, target: str) -> Any:
 class Specialization:
     """A traced and compiled function for one shape of call."""
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        structure: Any,
-        leaves: Sequence[Any],
-        names: Sequence[str],
-        dynamic_floats: bool,
-        keep_gradients: bool,
-        target: str,
-    ) -> None:
+    def __init__(self, function: Callable[..., Any], call: Call, keep_gradients: bool, target: str) -> None:
         self.target = target
-        self.signature = describe_call(leaves, names, dynamic_floats)
+        leaves = call.leaves
+        self.signature = describe_call(call)
         """What the program is chosen by, in words."""
-        self._profiled: tuple[ProfiledProgram, Launch] | None = None
-        self.reusable = True
-        """Whether later calls may use the program; not where tracing changed what it depends on."""
-        self.objects = [v for v in leaves if not isinstance(v, Tensor) and type(v) not in PLAIN]
-        reach = Reach()
-        reach.add_root(function, getattr(function, "__name__", "function"))
-        for value, name in zip(leaves, names, strict=True):
-            if not isinstance(value, Tensor):
-                reach.add_root(value, name)
-        self.guards: Guards = reach.finish()
-        self._runtime = reach.runtime
-        self._outside = frozenset(reach.names_of_storages)
-        """Storages that the function can reach on its own."""
+        self._kept = [v for v in leaves if not isinstance(v, Tensor) and type(v) not in PLAIN]
+        """Objects that keys know by their id: while they live, no other has it."""
+        with no_collection():
+            self._call_trace = trace = CallTrace(function, call, keep_gradients)
+        self.traced, self.guards, self.reusable = trace.traced, trace.guards, trace.reusable
+        self._outside = trace.outside
         self._aliases = {
             i: (v._storage, v._view)
             for i, v in enumerate(leaves)
-            if isinstance(v, Tensor) and v._storage in self._outside
+            if isinstance(v, Tensor) and v._storage in trace.outside
         }
-        with no_collection():
-            self.traced = self._trace(function, structure, leaves, names, dynamic_floats, keep_gradients, reach)
-        reach.add_optimizer_state()
+        self._tensor_leaves = [i for i, v in enumerate(leaves) if isinstance(v, Tensor)]
         self._cleared = [t for t in self.traced.cleared if not isinstance(t, int)]
         self._cleared_leaves = [t for t in self.traced.cleared if isinstance(t, int)]
-        self._tensor_leaves = [i for i, v in enumerate(leaves) if isinstance(v, Tensor)]
+        self._profiled: tuple[ProfiledProgram, Launch] | None = None
         with no_collection():
             self._compile()
 
-    # Tracing
-
-    def _trace(
-        self,
-        function: Callable[..., Any],
-        structure: Any,
-        leaves: Sequence[Any],
-        names: Sequence[str],
-        dynamic_floats: bool,
-        keep_gradients: bool,
-        reach: Reach,
-    ) -> Traced:
-        trace = Trace(dict(reach.names_of_storages))
-        given, stand_ins = self._arguments(trace, leaves, names, dynamic_floats)
-        mode = grad_mode.enabled
-        try:
-            with tracing(trace):
-                args, kwargs = tree.rebuild(structure, iter(given))
-                output = function(*args, **kwargs)
-                grad_mode.switch(mode)
-                self._settle(trace)
-                self._check_arguments(structure, given, args, kwargs)
-                known = reach.tensors
-                self._check_output(output)
-                finisher = Finisher(trace, stand_ins, lambda t: id(t) in known, keep_gradients)
-                return finisher.finish(output)
-        except BaseException:
-            trace.fail()
-            self._restore()
-            raise
-        finally:
-            grad_mode.switch(mode)
-            trace.end()
-            self._undo = trace.fail
-
-    def _arguments(
-        self, trace: Trace, leaves: Sequence[Any], names: Sequence[str], dynamic_floats: bool
-    ) -> tuple[list[Any], dict[Tensor, int]]:
-        """What the function is called with, and which of it stands for which leaf."""
-        given: list[Any] = []
-        stand_ins: dict[Tensor, int] = {}
-        by_id: dict[int, Tensor] = {}
-        storages = [v._storage for v in leaves if isinstance(v, Tensor)]
-        for i, (value, name) in enumerate(zip(leaves, names, strict=True)):
-            if isinstance(value, Tensor):
-                new = by_id.get(id(value))
-                if new is None:
-                    new = by_id[id(value)] = self._stand_in(trace, value, i, name, storages.count(value._storage) > 1)
-                    stand_ins[new] = i
-                given.append(new)
-            elif dynamic_floats and is_float(value):
-                storage = Storage(None, NUMBER)
-                trace.declare_number(storage, i, name)
-                new = number(storage)
-                stand_ins[new] = i
-                given.append(new)
-            else:
-                given.append(value)
-        return given, stand_ins
-
-    def _stand_in(self, trace: Trace, value: Tensor, leaf: int, name: str, shared: bool) -> Tensor:
-        """A tensor in the place of an argument, so that what the trace does to it leaves the caller's alone."""
-        storage = value._storage
-        if value._view is None or shared or storage in self._outside:
-            new = wrap(storage, value._spec, value._view, type(value))
-        else:
-            # A view: later calls may pass any view of this shape, so the trace sees bytes of their own.
-            storage = Storage(ELSEWHERE, value._spec)
-            new = wrap(storage, value._spec, None, type(value))
-        trace.declare_argument(storage, leaf, name)
-        new._requires_grad = value.requires_grad
-        new._grad = value._grad
-        new.__dict__.update(value.__dict__)
-        return new
-
-    def _settle(self, trace: Trace) -> None:
-        """After the function ran: what happened to the Python values that it depends on.
-
-        A traced tensor assigned over one from outside becomes an update of that one in place. Other traced tensors
-        would have no value after the trace. A function that changes plain values is traced again on each call.
-        """
-        for entry in self._runtime:
-            if not entry.holds():
-                raise runtime_error(
-                    f"the compiled function changes {entry.name}, which compiled programs read on each call. Change it "
-                    "outside, before or after the call"
-                )
-        for guard in list(self.guards.broken()):
-            now = guard.now()
-            before = guard.expected
-            if not isinstance(now, Tensor) or now._storage.array is not None:
-                if holds_traced(now):
-                    raise self._kept(guard.name)
-                self.reusable = False
-                continue
-            if (
-                isinstance(guard, (Entry, Cell))
-                and isinstance(before, Tensor)
-                and before._spec == now._spec
-                and before._view is None
-                and before._storage.array is not None
-            ):
-                trace.write(before._storage, trace.detached(dispatch.value_of(trace, now)))
-                guard.restore()
-                continue
-            raise self._kept(guard.name)
-
-    def _kept(self, name: str) -> RuntimeError:
-        return runtime_error(
-            f"the compiled function keeps a tensor in `{name}`, which would have no value after tracing. Return the "
-            "tensor instead, or write into an existing one of the same shape"
-        )
-
-    def _check_arguments(self, structure: Any, given: Sequence[Any], args: Any, kwargs: Any) -> None:
-        after: list[Any] = []
-        same = tree.flatten((args, kwargs), after) == structure
-        if not same or any(a is not b for a, b in zip(after, given, strict=True)):
-            raise runtime_error(
-                "the compiled function changes a list or dictionary that it was given, which later calls would not "
-                "repeat. Return the new values instead"
-            )
-
-    def _check_output(self, output: Any) -> None:
-        leaves: list[Any] = []
-        tree.flatten(output, leaves)
-        for value in leaves:
-            if not isinstance(value, Tensor) and holds_traced(value):
-                raise runtime_error(
-                    f"the compiled function returns a {type(value).__name__} that holds tensors. Return tensors, plain "
-                    "values, or tuples, lists, dictionaries and named tuples of these"
-                )
-
     def undo(self) -> None:
         """Takes back what tracing changed in Python."""
-        self._undo()
-        self._restore()
-
-    def _restore(self) -> None:
-        for guard in (*self._runtime, *self.guards.broken()):
-            guard.restore()
-        bump()
+        self._call_trace.undo()
 
     # Compiling
 
@@ -345,7 +184,9 @@ class Specialization:
             found.append((storage.array, storage.array.copy()))
         return found
 
-    def _output(self, plan: Output, leaves: Sequence[Any], results: Sequence[Storage], made: dict[Fresh, Tensor]) -> Any:
+    def _output(
+        self, plan: Output, leaves: Sequence[Any], results: Sequence[Storage], made: dict[Fresh, Tensor]
+    ) -> Any:
         match plan:
             case Fresh():
                 found = made.get(plan)
@@ -374,31 +215,3 @@ class Specialization:
             results,
             [by_result[number] for number in self.backward.parts.outputs],
         )
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """Without garbage collection: IR is many long-lived objects, which collections would walk again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def is_float(value: Any) -> bool:
-    """Whether an argument is a number that may change from call to call."""
-    return type(value) is float or isinstance(value, np.floating)
-
-
-def holds_traced(value: Any) -> bool:
-    """Whether a container holds tensors without bytes."""
-    if isinstance(value, Tensor):
-        return value._storage.array is None
-    if isinstance(value, dict):
-        return any(map(holds_traced, value.values()))
-    if isinstance(value, (list, tuple, set)):
-        return any(map(holds_traced, value))
-    return any(isinstance(v, Tensor) and v._storage.array is None for v in getattr(value, "__dict__", {}).values())

@@ -37,7 +37,9 @@ def parse_spec(text: str) -> TensorSpec:
     """`f32[64, 784]` or `int64[64]` as a spec. Raises TraceError."""
     match = _SPEC.fullmatch(text)
     if match is None or match[1] not in _DTYPES:
-        raise TraceError(f"expected an argument like f32[64,784], with one of {', '.join(sorted(_DTYPES))}; got {text!r}")
+        raise TraceError(
+            f"expected an argument like f32[64,784], with one of {', '.join(sorted(_DTYPES))}; got {text!r}"
+        )
     return TensorSpec(tuple(int(n) for n in match[2].split(",") if n.strip()), _DTYPES[match[1]])
 
 
@@ -130,6 +132,6 @@ def _run_until_called(path: str, name: str) -> ModuleOp:
     finally:
         Compiled.__call__ = original
     raise TraceError(
-        f"{path}: the arguments of {name!r} are not known. Pass them, as in f32[64,784], or annotate the parameters, or "
-        "compile the function and call it in the file"
+        f"{path}: the arguments of {name!r} are not known. Pass them, as in f32[64,784], or annotate the parameters, "
+        "or compile the function and call it in the file"
     )

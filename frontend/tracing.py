@@ -27,6 +27,7 @@ from ..runtime.storage import Storage, origins
 from . import dispatch
 from .errors import runtime_error
 from .source import is_ours
+from .tape import VALUE_FREE
 from .targets import target_at
 
 if TYPE_CHECKING:
@@ -211,7 +212,9 @@ class Trace:
         Raises ShapeError where the op's rule is broken.
         """
         if get_ident() != self._thread:
-            raise runtime_error("tensors were used in another thread while a function was being traced for irtool.compile")
+            raise runtime_error(
+                "tensors were used in another thread while a function was being traced for irtool.compile"
+            )
         self._locate()
         new = op.build_op(values, attributes, specs)
         self.builder.insert(new)
@@ -301,7 +304,10 @@ class Trace:
         """The values that derivatives of `value` can be taken by; `free`: its graph is not to be used again."""
         reached = self._slice(value)
         if free:
-            self._freed.update(v for v in reached if v not in self.leaves)
+            # What keeps no values for its gradient, such as the transpose of a weight, can serve several graphs.
+            self._freed.update(
+                v for v in reached if v not in self.leaves and not (isinstance(v, OpResult) and type(v.op) in VALUE_FREE)
+            )
         return [v for v in self.leaves if v in reached]
 
     def is_freed(self, value: SSAValue) -> bool:
@@ -343,7 +349,6 @@ class Trace:
         for storage, value in self.values.items():
             if storage.array is None and isinstance(value, OpResult):
                 origins[storage] = describe(value.op.location)
-
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Where the time of a program goes: the same kernels under a host function that reads the clock around each call.
 
-    tick(3);                       // thread 0 closes the interval before and opens that of the third call
-    matmul_tanh(x, w, h, …);
-    #pragma omp barrier            // waiting counts for the kernel before
+tick(3);                       // thread 0 closes the interval before and opens that of the third call
+matmul_tanh(x, w, h, …);
+#pragma omp barrier            // waiting counts for the kernel before
 """
 
 # pyright: basic

@@ -1,4 +1,4 @@
-"""irtool.compile: whole steps, functions without gradients, trees, state, aliases, numbers. By the reference meanings."""
+"""irtool.compile: whole steps, functions without gradients, trees, state, aliases, numbers; by reference."""
 
 from __future__ import annotations
 

@@ -7,10 +7,9 @@ import subprocess
 import sys
 import time
 
+import irtool
 import numpy as np
 import pytest
-
-import irtool
 from irtool import nn, optim
 from irtool.dialects.text import parse_module, print_op
 from irtool.nn import functional as F

@@ -74,7 +74,7 @@ def test_an_escaped_tensor_raises_with_its_line():
     compiled(f)(irtool.ones(2))
     with pytest.raises(RuntimeError, match=rf"test_tracing.py:{f.__code__.co_firstlineno + 1}"):
         box.value.tolist()
-    with pytest.raises(RuntimeError, match="traced|tracing"):
+    with pytest.raises(RuntimeError, match=r"traced|tracing"):
         compiled(lambda x: x + box.value)(irtool.ones(2))
     assert not kept
 
