@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from irtool.runtime import threads
 from irtool.runtime.program import HUGE, Program, Scratch
 from irtool.runtime.threads import get_num_threads, set_num_threads
@@ -161,5 +160,5 @@ def test_a_bad_number_of_threads():
 
 
 def test_a_missing_library_is_an_error(tmp_path: Path):
-    with pytest.raises(OSError, match="nothing.so"):
+    with pytest.raises(OSError, match=r"nothing\.so"):
         Program(tmp_path / "nothing.so", PLAN)

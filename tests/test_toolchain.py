@@ -7,7 +7,6 @@ import stat
 from pathlib import Path
 
 import pytest
-
 from irtool.passes.target import TARGETS, Target
 from irtool.runtime import toolchain
 from irtool.runtime.cache import Cache
