@@ -258,6 +258,14 @@ class LogicalNotOp(UnaryOp):
 
 
 @irdl_op_definition
+class CopyOp(UnaryOp):
+    """x, in bytes of its own"""
+
+    name = "hl.copy"
+    KINDS: ClassVar = ANY
+
+
+@irdl_op_definition
 class IsNanOp(UnaryOp):
     """whether x is not a number, as i1"""
 

@@ -22,9 +22,8 @@ from xdsl.passes import ModulePass
 
 from ....dialects.hl import autodiff
 from ...pass_base import functions, replace
-from .clusters import Grouping
-from .outline import KERNEL_ATTRIBUTE, Names, outline
-from .schedule import plan
+from .outline import KERNEL_ATTRIBUTE, Names, outline_block
+from .schedule import state_arguments
 
 IDENTITIES = (autodiff.VariableOp, autodiff.StopGradientOp, autodiff.BarrierOp)
 """Ops that held other passes back; nothing is left to hold."""
@@ -41,9 +40,7 @@ class Group(ModulePass):
         for function in functions(op):
             if KERNEL_ATTRIBUTE in function.attributes:
                 continue
-            for inner in list(function.body.block.ops):
+            for inner in list(function.walk()):
                 if isinstance(inner, IDENTITIES):
                     replace(inner, inner.operands)
-            grouping = Grouping(function)
-            grouping.run()
-            outline(op, function, grouping, plan(function, grouping), names)
+            outline_block(op, function.body.block, names, state_arguments(function))

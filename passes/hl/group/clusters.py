@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.dialects.func import ReturnOp
+from xdsl.ir import Block, Operation, OpResult, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from ....dialects.hl import indexing, shape
+from ....dialects.hl.control import YieldOp
 from ....dialects.types import spec_of
 from ...pass_base import fail
 from ..index_maps import MAPS, index_map
@@ -30,6 +31,10 @@ SMALL = 4096
 SMALL_LENGTH = 48
 ROW_PARALLELISM = 16
 """Rows that a kernel needs before a reduction and what depends on it share one."""
+
+
+TERMINATORS = (ReturnOp, YieldOp)
+"""What ends a block of whole-tensor ops."""
 
 
 class Relation(Enum):
@@ -101,31 +106,32 @@ def relation_of(
 
 
 class Grouping:
-    """The clusters of one function, being merged."""
+    """The clusters of one block, a function's or a loop's, being merged."""
 
-    def __init__(self, function: FuncOp) -> None:
-        self.ops = [op for op in function.body.block.ops if not isinstance(op, ReturnOp)]
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.ops = [op for op in block.ops if not isinstance(op, TERMINATORS)]
         self.position = {op: i for i, op in enumerate(self.ops)}
-        self.materialized_inline = self._inline_ops_stored(function)
+        self.materialized_inline = self._inline_ops_stored()
         self.clusters: dict[int, Cluster] = {}
         self.cluster_of: dict[Operation, Cluster] = {}
         self.edges_in: dict[Operation, list[Edge]] = {}
         self.edges_out: dict[Operation, list[Edge]] = {}
         self.external: set[Operation] = set()
         """Ops whose value a return or an alias needs in memory."""
-        self._find_external(function)
+        self._find_external()
         for op in self.ops:
             if self.computes(op):
                 self._add_op(op)
 
     # What is a node
 
-    def _inline_ops_stored(self, function: FuncOp) -> set[Operation]:
-        """INLINE ops whose value must lie in memory: a return, an alias, or a gather's table asks for it."""
+    def _inline_ops_stored(self) -> set[Operation]:
+        """INLINE ops whose value must lie in memory: a return, a loop, an alias, or a gather's table asks for it."""
         stored: set[Operation] = set()
-        for op in function.body.block.ops:
+        for op in self.block.ops:
             role = role_of(op)
-            if role is Role.ALIAS or isinstance(op, ReturnOp):
+            if role in (Role.ALIAS, Role.HOST) or isinstance(op, TERMINATORS):
                 needed = op.operands
             elif isinstance(op, indexing.GatherOp):
                 needed = op.operands[:1]
@@ -147,9 +153,9 @@ class Grouping:
         """Whether the op is a node of the cluster graph."""
         return not self.is_inline(op) and not self.is_alias(op)
 
-    def _find_external(self, function: FuncOp) -> None:
-        for op in function.body.block.ops:
-            if isinstance(op, ReturnOp) or self.is_alias(op):
+    def _find_external(self) -> None:
+        for op in self.block.ops:
+            if isinstance(op, TERMINATORS) or self.is_alias(op):
                 for operand in op.operands:
                     source = self.source(operand)
                     if source is not None:
@@ -202,7 +208,7 @@ class Grouping:
 
     def _relation(self, consumer: Operation, index: int, chain: list[Operation]) -> tuple[Relation, tuple[int, ...]]:
         role = role_of(consumer)
-        if role in (Role.INLINE, Role.CONTRACT):  # a stored transpose, a product: reads at other indices
+        if role in (Role.INLINE, Role.CONTRACT, Role.HOST):  # a stored transpose, a product: reads at other indices
             return Relation.OTHER, ()
         if role is Role.MOVE:
             reads_alike = isinstance(consumer, shape.PadOp | shape.ConcatOp) and not chain
@@ -233,6 +239,8 @@ class Grouping:
         if not (a.uniform and b.uniform) or self._path_between(a, b):
             return None
         roles = a.roles | b.roles
+        if Role.HOST in roles:
+            return None
         if Role.MOVE in roles:
             return self._merged_with_move(a, b)
         if Role.INLINE in roles or (Role.CONTRACT in a.roles and Role.CONTRACT in b.roles):

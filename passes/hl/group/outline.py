@@ -6,10 +6,13 @@ from xdsl.dialects.builtin import ArrayAttr, Attribute, DictionaryAttr, Function
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Block, BlockArgument, Operation, OpResult, Region, SSAValue
 
+from ....dialects.hl.builder import IRBuilder
+from ....dialects.hl.control import ScanOp
+from ....dialects.hl.elementwise import CopyOp
 from ....dialects.locations import fuse
 from .clusters import Grouping
-from .roles import role_of
-from .schedule import Step, root_argument, state_arguments
+from .roles import Role, role_of
+from .schedule import Step, plan, root_argument
 
 KERNEL_ATTRIBUTE = "irtool.kernel"
 TIED_ATTRIBUTE = "irtool.tied"
@@ -99,11 +102,12 @@ def make_copy_kernel(value: SSAValue, name: str) -> FuncOp:
 
 
 class Host:
-    """The host function's new body while it is being written."""
+    """The new body of a host function, or of a loop in it, while it is being written."""
 
-    def __init__(self, module: ModuleOp, function: FuncOp, grouping: Grouping, names: Names) -> None:
-        self.module, self.function, self.grouping, self.names = module, function, grouping, names
-        self.made: dict[SSAValue, SSAValue] = {argument: argument for argument in function.args}
+    def __init__(self, module: ModuleOp, grouping: Grouping, names: Names) -> None:
+        self.module, self.grouping, self.names = module, grouping, names
+        self.block = grouping.block
+        self.made: dict[SSAValue, SSAValue] = {argument: argument for argument in self.block.args}
         self.ops: list[Operation] = []
 
     def available(self, value: SSAValue) -> SSAValue:
@@ -114,6 +118,26 @@ class Host:
             self.ops.append(alias)
             self.made[value] = alias.results[0]
         return self.made[value]
+
+    def run(self, step: Step) -> None:
+        """What one step of the plan becomes: a loop, or a call of a new kernel."""
+        first = step.ops[0]
+        if isinstance(first, ScanOp):
+            self.loop(first)
+            return
+        kernel = make_kernel(self.grouping, step, self.names.of(step.ops))
+        results = self.call(kernel, [self.available(v) for v in step.inputs], step.outputs)
+        self.made.update(zip(step.outputs, results))
+
+    def loop(self, op: ScanOp) -> None:
+        """A loop whose body calls kernels. What it carries starts as copies, since each round overwrites them."""
+        values = {v: self.copy(self.available(v)) for v in dict.fromkeys(op.carried)}
+        values.update((v, self.available(v)) for v in (*op.xs, *op.constants) if v not in values)
+        clone = op.clone(values)
+        separate_yields(clone)
+        outline_block(self.module, clone.body.block, self.names, {})
+        self.ops.append(clone)
+        self.made.update(zip(op.outputs, clone.outputs))
 
     def call(self, kernel: FuncOp, operands: list[SSAValue], results: list[SSAValue]) -> list[SSAValue]:
         """Adds a kernel to the module and a call of it to the host."""
@@ -131,41 +155,52 @@ class Host:
 
     def finish(self, returned: list[SSAValue]) -> None:
         """Replaces the old body."""
-        body = self.function.body.block
-        terminator = ReturnOp(*returned)
-        assert body.last_op is not None
-        terminator.location = body.last_op.location
-        for op in reversed(list(body.ops)):
+        old = self.block.last_op
+        assert old is not None
+        terminator = type(old).create(operands=returned, location=old.location)
+        for op in reversed(list(self.block.ops)):
             op.detach()
             op.erase(safe_erase=False)
-        body.add_ops([*self.ops, terminator])
+        self.block.add_ops([*self.ops, terminator])
 
 
-def outline(module: ModuleOp, function: FuncOp, grouping: Grouping, steps: list[Step], names: Names) -> None:
-    """Replaces the body of `function` by calls of new kernels, in the order of `steps`.
+def separate_yields(op: ScanOp) -> None:
+    """Copies what a body yields twice, or did not compute itself: every yielded value needs bytes of its own."""
+    terminator = op.terminator
+    seen: set[SSAValue] = set()
+    builder = IRBuilder(op.body.block, terminator, terminator.location)
+    for index, value in enumerate(terminator.operands):
+        computed = isinstance(value, OpResult) and role_of(value.op) not in (Role.INLINE, Role.ALIAS)
+        if value in seen or not computed:
+            terminator.operands[index] = builder.one(CopyOp, value)
+        seen.add(value)
+
+
+def outline_block(module: ModuleOp, block: Block, names: Names, states: dict[int, SSAValue]) -> None:
+    """Groups the ops of a block, and replaces them by calls of new kernels.
 
     Each result needs bytes of its own: in the state argument that it is the new value of, or in a buffer of the caller's.
     A result that has none (an argument handed back, one value returned twice, state that is read after it changed) is copied.
     """
-    terminator = function.body.block.last_op
-    assert isinstance(terminator, ReturnOp)
-    host = Host(module, function, grouping, names)
-    targets = state_arguments(function)
+    grouping = Grouping(block)
+    grouping.run()
+    steps = plan(grouping, states)
+    terminator = block.last_op
+    assert terminator is not None
+    host = Host(module, grouping, names)
     wanted = list(terminator.operands)
     roots = [root_argument(grouping, value) for value in wanted]
     copied_first: dict[int, SSAValue] = {}
     for index, (value, root) in enumerate(zip(wanted, roots)):
-        if isinstance(root, BlockArgument) and root is not targets.get(index):
+        if isinstance(root, BlockArgument) and root is not states.get(index):
             copied_first[index] = host.copy(host.available(value))  # before anything is updated in place
     for step in steps:
-        kernel = make_kernel(grouping, step, names.of(step.ops))
-        results = host.call(kernel, [host.available(v) for v in step.inputs], step.outputs)
-        host.made.update(zip(step.outputs, results))
+        host.run(step)
     claimed: set[SSAValue] = set()
     returned: list[SSAValue] = []
     settled = {value: argument for step in steps for argument, value in step.ties.items()}
     for index, (value, root) in enumerate(zip(wanted, roots)):
-        target = targets.get(index)
+        target = states.get(index)
         if index in copied_first:
             result = copied_first[index]
             returned.append(result if target is None else host.copy(result))
@@ -173,7 +208,8 @@ def outline(module: ModuleOp, function: FuncOp, grouping: Grouping, steps: list[
         result = host.available(value)
         home = settled.get(root)
         direct = root not in claimed and (home is target if home is not None else is_free(grouping, steps, root, target))
-        if not direct and root is not target:
+        from_loop = isinstance(root, OpResult) and isinstance(root.op, ScanOp)
+        if (from_loop or not direct) and root is not target:
             result = host.copy(result)
         claimed.add(root)
         returned.append(result)

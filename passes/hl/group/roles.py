@@ -5,6 +5,7 @@ MAP       one value an index of the result, from values at that index (or from a
 REDUCE    a map over the operand's indices, some of which are folded away
 CONTRACT  a matrix product; takes elementwise consumers as its epilogue
 MOVE      writes parts of its result from elsewhere: pad, concat, scatter; a kernel of its own
+HOST      a loop around kernels; runs in the host function, its body grouped by itself
 ALIAS     a reshape: another view of the same bytes, which costs nothing between kernels; INLINE if only units change
 """
 
@@ -15,7 +16,7 @@ from enum import Enum, auto
 
 from xdsl.ir import Operation
 
-from ....dialects.hl import contraction, elementwise, indexing, random, reduction, shape
+from ....dialects.hl import contraction, control, elementwise, indexing, random, reduction, shape
 from ....dialects.hl.base import HLOp, attributes_of
 from ....dialects.types import spec_of
 from ..index_maps import changes_only_units
@@ -29,10 +30,11 @@ class Role(Enum):
     REDUCE = auto()
     CONTRACT = auto()
     MOVE = auto()
+    HOST = auto()
     ALIAS = auto()
 
 
-ROLES: dict[type[HLOp], Role] = {
+ROLES: dict[type[Operation], Role] = {
     **{op: Role.MAP for op in vars(elementwise).values() if isinstance(op, type) and "name" in vars(op)},
     random.RandomBitsOp: Role.MAP,
     indexing.GatherOp: Role.MAP,
@@ -54,6 +56,7 @@ ROLES: dict[type[HLOp], Role] = {
     reduction.ArgmaxOp: Role.REDUCE,
     reduction.ArgminOp: Role.REDUCE,
     contraction.MatmulOp: Role.CONTRACT,
+    control.ScanOp: Role.HOST,
 }
 
 
@@ -75,7 +78,9 @@ def domain(op: Operation) -> tuple[int, ...]:
 
 
 def full_domain(op: Operation) -> tuple[int, ...]:
-    """The same with extents of 1."""
+    """The same with extents of 1; nothing for a loop."""
+    if role_of(op) is Role.HOST:
+        return ()
     value = op.operands[0] if role_of(op) is Role.REDUCE else op.results[0]
     return spec_of(value.type).shape
 

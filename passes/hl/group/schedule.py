@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 
-from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
 from ....dialects.types import spec_of
@@ -64,8 +64,11 @@ def stored_inputs(grouping: Grouping, ops: list[Operation]) -> list[SSAValue]:
     return list(found)
 
 
-def plan(function: FuncOp, grouping: Grouping) -> list[Step]:
-    """The kernels in an order that respects data flow and, where possible, lets state be updated in place."""
+def plan(grouping: Grouping, states: dict[int, SSAValue]) -> list[Step]:
+    """The kernels in an order that respects data flow and, where possible, lets state be updated in place.
+
+    `states`: result index -> the state argument that it is the new value of.
+    """
     steps: dict[int, Step] = {}
     for cluster in grouping.clusters.values():
         ops = sorted(cluster.ops, key=grouping.position.__getitem__)
@@ -76,7 +79,7 @@ def plan(function: FuncOp, grouping: Grouping) -> list[Step]:
             if read_elsewhere or op in grouping.external:
                 step.outputs.extend(op.results)
         steps[cluster.id] = step
-    updates = _updates(function, grouping)
+    updates = _updates(grouping, states)
     order = _order(grouping, steps, _readers_first(grouping, steps, updates))
     _tie(grouping, order, updates)
     return order
@@ -89,13 +92,13 @@ def root_argument(grouping: Grouping, value: SSAValue) -> SSAValue:
     return value
 
 
-def _updates(function: FuncOp, grouping: Grouping) -> dict[SSAValue, SSAValue]:
+def _updates(grouping: Grouping, states: dict[int, SSAValue]) -> dict[SSAValue, SSAValue]:
     """State argument -> its new value, where a kernel computes it and only this argument becomes it."""
-    terminator = function.body.block.last_op
-    assert isinstance(terminator, ReturnOp)
+    terminator = grouping.block.last_op
+    assert terminator is not None
     found: dict[SSAValue, SSAValue] = {}
     taken: set[SSAValue] = set()
-    for index, argument in state_arguments(function).items():
+    for index, argument in states.items():
         value = root_argument(grouping, terminator.operands[index])
         if isinstance(value, OpResult) and value not in taken:
             found[argument] = value

@@ -272,6 +272,7 @@ SCALAR: dict[type[HLOp], Rule] = {
     hl.RoundOp: _float(math.RoundEvenOp),
     hl.TruncOp: _float(math.TruncOp),
     hl.ReluOp: relu,
+    hl.CopyOp: lambda e, dtype, x: x,
     hl.LogicalNotOp: logical_not,
     hl.IsNanOp: is_nan,
     hl.AddOp: _by_kind(arith.AddfOp, arith.AddiOp),
