@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,3 +112,34 @@ def test_all_lists_what_is_there(name: str) -> None:
     module = importlib.import_module(f"irtool.{name}")
     assert len(set(module.__all__)) == len(module.__all__)
     assert [n for n in module.__all__ if not hasattr(module, n)] == []
+
+
+def test_the_wheel_holds_everything(tmp_path: Path) -> None:
+    pytest.importorskip("setuptools")
+    source = tmp_path / "source"
+    for path in [*sources(), *(ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE", "py.typed"))]:
+        target = source / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        tmp_path,
+        source,
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    expected = {f"irtool/{p.relative_to(ROOT)}" for name in LAYERS for p in sources(name)} | {"irtool/py.typed"}
+    assert expected <= names
+    assert not [name for name in names if name.startswith(("irtool/tests", "irtool/examples"))]
+    entry = next(name for name in names if name.endswith("entry_points.txt"))
+    with zipfile.ZipFile(wheel) as archive:
+        assert "irtool = irtool.tools.cli:main" in archive.read(entry).decode()
