@@ -19,9 +19,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects import arith, memref, tensor
+from xdsl.dialects import arith, memref, scf, tensor
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.dialects.linalg.attrs import IteratorTypeAttr
+from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.dialects.builtin import (
     AffineMapAttr,
     ArrayAttr,
@@ -46,7 +46,8 @@ from ...dialects.linalgx import ScatterAddOp
 from ..hl.group.outline import KERNEL_ATTRIBUTE
 from ..hl.group.schedule import state_arguments
 from ..loops.build import Emitter, memref_type
-from ..pass_base import fail, functions
+from ..pass_base import fail, functions, parent_block
+from .bufferize_loop import bufferize_loop
 from .convert_hl import OUT_ATTRIBUTE, root
 
 DESTINATION_STYLE = (linalg.GenericOp, linalg.FillOp, ScatterAddOp)
@@ -73,21 +74,27 @@ class Kernel:
         function.function_type = FunctionType.from_lists([a.type for a in self.block.args], [])
 
     def _save_old_contents(self, function: FuncOp) -> None:
-        """Copies an argument that some op still reads after another op wrote to it."""
+        """Copies an argument that an op reads after it was written to, or at other places than it writes itself."""
         for argument, attributes in zip(self.block.args, function.arg_attrs or ()):
             if OUT_ATTRIBUTE not in attributes.data:
                 continue
-            uses = {use.operation for use in argument.uses}
-            order = [op for op in self.block.ops if op in uses or any(op in uses for op in _nested(op))]
-            writers = [i for i, op in enumerate(order) if _writes(op, argument)]
-            if not writers or writers[0] == len(order) - 1:
+            readers = {use.operation for use in argument.uses}
+            order = [op for op in self.block.ops if op in readers or any(inner in readers for inner in _nested(op))]
+            first = next((i for i, op in enumerate(order) if _writes(op, argument)), None)
+            if first is None:
                 continue
-            saved = self._copy(argument)
-            for op in order[writers[0] + 1 :]:
-                for inner in (op, *_nested(op)):
-                    for index, operand in enumerate(inner.operands):
-                        if operand is argument and not (inner is op and _writes(op, argument) and index >= len(op.inputs)):
-                            inner.operands[index] = saved
+            late = [op for i, op in enumerate(order[first:]) if i or not _reads_where_it_writes(op, argument)]
+            reads = [
+                (inner, index)
+                for op in late
+                for inner in (op, *_nested(op))
+                for index, operand in enumerate(inner.operands)
+                if operand is argument and not (_writes(inner, argument) and index >= len(inner.inputs))  # pyright: ignore
+            ]
+            if reads:
+                saved = self._copy(argument)
+                for op, index in reads:
+                    op.operands[index] = saved
 
     def _copy(self, argument: SSAValue) -> SSAValue:
         """The contents of an argument on entry."""
@@ -199,6 +206,16 @@ def _writes(op: Operation, argument: SSAValue) -> bool:
     return isinstance(op, DESTINATION_STYLE) and argument in op.outputs
 
 
+def _reads_where_it_writes(op: Operation, argument: SSAValue) -> bool:
+    """Whether each index of an op that writes to `argument` reads it, if at all, at the element that it writes."""
+    if not isinstance(op, linalg.GenericOp) or any(argument in inner.operands for inner in _nested(op)):
+        return argument not in getattr(op, "inputs", ())
+    maps = [attribute.data for attribute in op.indexing_maps]
+    written = maps[len(op.inputs) + list(op.outputs).index(argument)]
+    parallel = all(kind.data is IteratorType.PARALLEL for kind in op.iterator_types)
+    return all(parallel and map_ == written for value, map_ in zip(op.inputs, maps) if value is argument)
+
+
 def _alloc(value: SSAValue, user: Operation) -> memref.AllocOp:
     alloc = memref.AllocOp.create(
         result_types=[buffer_type(value.type)],
@@ -228,14 +245,14 @@ class Host:
             argument.name_hint = value.name_hint or "out"
             argument.location = value.owner.location if isinstance(value.owner, Operation) else terminator.location
             arg_attrs.append({OUT_ATTRIBUTE: IntegerAttr(index, i64)})
-            destination = self._destination(root(value), terminator)
+            destination = self.destination(root(value), terminator)
             self.homes[destination] = argument
         for op in list(self.block.ops):
-            self._convert(op)
+            self.convert(op)
         function.function_type = FunctionType.from_lists([a.type for a in self.block.args], [])
         function.arg_attrs = ArrayAttr([DictionaryAttr(entry) for entry in arg_attrs])
 
-    def _destination(self, value: SSAValue, terminator: Operation) -> SSAValue:
+    def destination(self, value: SSAValue, terminator: Operation) -> SSAValue:
         """The tensor.empty that a call's result is written to."""
         call = value.owner
         if isinstance(call, CallOp):
@@ -247,7 +264,8 @@ class Host:
                         return operand
         fail(terminator, "a result that is no state needs a buffer of its own: copy it first")
 
-    def _convert(self, op: Operation) -> None:
+    def convert(self, op: Operation) -> None:
+        """Rewrites one op of the host, or of a loop in it."""
         if isinstance(op, tensor.EmptyOp):
             self._empty(op)
         elif isinstance(op, CallOp):
@@ -260,14 +278,16 @@ class Host:
             if op.result.first_use is None:
                 op.detach()
                 op.erase()
-        else:
+        elif isinstance(op, scf.ForOp):
+            bufferize_loop(self, op)
+        elif not isinstance(op, arith.SubiOp):
             fail(op, f"{op.name} has no form on buffers in a host function")
 
     def _empty(self, op: tensor.EmptyOp) -> None:
         home = self.homes.get(op.results[0])
         if home is None:
             alloc = _alloc(op.results[0], op)
-            self.block.insert_op_before(alloc, op)
+            parent_block(op).insert_op_before(alloc, op)
             value = alloc.results[0]
         else:
             value = home if home.type == buffer_type(op.results[0].type) else self._view(home, op.results[0].type, op)
@@ -280,7 +300,7 @@ class Host:
         new = CallOp.create(
             operands=op.arguments, properties={"callee": SymbolRefAttr(op.callee.string_value())}, location=op.location
         )
-        self.block.insert_op_before(new, op)
+        parent_block(op).insert_op_before(new, op)
         for operand, attributes in zip(op.arguments, kernel.arg_attrs or ()):
             out = attributes.data.get(OUT_ATTRIBUTE)
             if out is not None:
@@ -309,7 +329,7 @@ class Host:
         )
         view.location = before.location
         view.results[0].name_hint = buffer.name_hint
-        self.block.insert_op_before(view, before)
+        parent_block(before).insert_op_before(view, before)
         return view.results[0]
 
 

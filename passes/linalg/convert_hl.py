@@ -42,15 +42,18 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from ...dialects.hl.base import HLOp, attributes_of
+from ...dialects.hl.control import ScanOp
 from ...dialects.hl.shape import ConstantOp, IotaOp, ReshapeOp
 from ...dialects.types import DType, TensorSpec, dtype_of_numpy, spec_of
 from ..hl.group.outline import KERNEL_ATTRIBUTE, TIED_ATTRIBUTE
 from ..hl.group.schedule import state_arguments
 from ..hl.index_maps import MAPS, index_map
 from ..loops.build import Constants, Emitter
-from ..pass_base import PassError, fail, functions
+from ..pass_base import PassError, fail, functions, parent_block
+from .convert_scan import extract, lower_scan
 from .lowering.scalar import SCALAR
 from .lowering.structured import STRUCTURED, dense
+from .lowering.extents import extent_operand, told_extents
 from .lowering.views import Access, Splat, View, iota, splat_of
 
 OUT_ATTRIBUTE = "irtool.out"
@@ -163,15 +166,23 @@ class Lowering:
         body: Body,
         reduced: Sequence[int] = (),
     ) -> list[SSAValue]:
-        """A linalg.generic over `extents`; `body` gets a scalar for each read and each old value of a write."""
+        """A linalg.generic over `extents`; `body` gets a scalar for each read and each old value of a write.
+
+        Where no operand tells how far a loop runs, one that is never read is added to tell.
+        """
+        if 0 in extents:
+            return [destination for destination, _ in writes]
         views = [r for r in reads if isinstance(r, View)]
+        told = told_extents([*((v.source, v.map) for v in views), *writes], len(extents))
+        missing = [k for k, n in enumerate(extents) if told[k] != n]
+        views.extend(View(*extent_operand(self.emitter, k, n, len(extents))) for k, n in enumerate(extents) if k in missing)
         sources = [*(v.source for v in views), *(w for w, _ in writes)]
         maps = [*(v.map for v in views), *(m for _, m in writes)]
         block = Block(arg_types=[source.type.element_type for source in sources])
         inner = self.emitter.inside(block)
         arguments = iter(block.args)
         values = [next(arguments) if isinstance(r, View) else r.scalar(inner) for r in reads]
-        inner.create(linalg.YieldOp, body(inner, values, list(arguments)))
+        inner.create(linalg.YieldOp, body(inner, values, list(arguments)[len(missing) :]))
         iterators = [REDUCTION if k in reduced else PARALLEL for k in range(len(extents))]
         op = self.emitter.create(
             linalg.GenericOp,
@@ -259,15 +270,17 @@ class Host:
     """The host function being rewritten: each call gets the destinations of its results."""
 
     def __init__(self, function: FuncOp, kernels: dict[str, FuncOp]) -> None:
-        self.function = function
+        self.function, self.kernels = function, kernels
         self.block = function.body.block
+        self.slices: dict[SSAValue, tuple[SSAValue, SSAValue]] = {}
+        """Call result in a loop -> the stack whose slice it becomes, and which one."""
         self.calls = [op for op in self.block.ops if isinstance(op, CallOp)]
         for argument in self.block.args:
             if lowered_type(argument.type) != argument.type:
                 Rewriter.replace_value_with_new_type(argument, lowered_type(argument.type))
         self.homes = self._homes()
         for op in list(self.block.ops):
-            self._convert(op, kernels)
+            self.convert(op)
         results = [lowered_type(t) for t in function.function_type.outputs]
         function.function_type = FunctionType.from_lists([a.type for a in self.block.args], results)
 
@@ -284,15 +297,19 @@ class Host:
                 raise PassError("a result that is the new value of a state argument is another argument: copy it first", terminator.location)  # fmt: skip
         return homes
 
-    def _convert(self, op: Operation, kernels: dict[str, FuncOp]) -> None:
+    def convert(self, op: Operation) -> None:
+        """Rewrites one op of the host, or of a loop in it."""
         if isinstance(op, ReturnOp):
+            return
+        if isinstance(op, ScanOp):
+            lower_scan(self, op)
             return
         if isinstance(op, ReshapeOp):
             self._reshape(op)
             return
-        if not isinstance(op, CallOp) or op.callee.string_value() not in kernels:
-            fail(op, f"expected calls of kernels and hl.reshape in the host function, got {op.name}; run group first")
-        kernel = kernels[op.callee.string_value()]
+        if not isinstance(op, CallOp) or op.callee.string_value() not in self.kernels:
+            fail(op, f"expected calls of kernels, hl.scan and hl.reshape in the host function, got {op.name}; run group first")
+        kernel = self.kernels[op.callee.string_value()]
         destinations: list[SSAValue] = []
         count = len(op.arguments)
         for argument, attributes in zip(kernel.args[count:], list(kernel.arg_attrs)[count:]):
@@ -302,8 +319,12 @@ class Host:
                 self._check_free(op, home)
                 destinations.append(home)
                 continue
+            if result in self.slices:
+                e = Emitter(Constants(self.function), parent_block(op), op, op.location)
+                destinations.append(extract(e, *self.slices[result]))
+                continue
             empty = tensor.EmptyOp.create(result_types=[argument.type], location=op.location)
-            self.block.insert_op_before(empty, op)
+            parent_block(op).insert_op_before(empty, op)
             empty.results[0].name_hint = result.name_hint
             destinations.append(empty.results[0])
         new = CallOp.create(
@@ -334,15 +355,16 @@ class Host:
         type_ = TensorType(i64, [len(shape)])
         value = DenseIntOrFPElementsAttr.from_list(type_, list(shape))
         op = ArithConstantOp.create(properties={"value": value}, result_types=[type_], location=before.location)
-        self.block.insert_op_before(op, before)
+        parent_block(before).insert_op_before(op, before)
         return op.results[0]
 
     def _replace(self, old: Operation, new: Operation) -> None:
-        self.block.insert_op_before(new, old)
+        parent_block(old).insert_op_before(new, old)
         for before, after in zip(old.results, new.results):
             after.name_hint = before.name_hint
-            if before in self.homes:
-                self.homes[after] = self.homes[before]
+            for known in (self.homes, self.slices):
+                if before in known:
+                    known[after] = known[before]  # pyright: ignore
             before.replace_all_uses_with(after)
         if old in self.calls:
             self.calls[self.calls.index(old)] = new  # pyright: ignore

@@ -95,7 +95,7 @@ def aliases(value: SSAValue) -> list[SSAValue]:
         for use in pending.pop().uses:
             more: Sequence[SSAValue] = ()
             user = use.operation
-            if isinstance(user, memref.ReinterpretCastOp | memref.SubviewOp | memref.CollapseShapeOp | memref.ExpandShapeOp):
+            if isinstance(user, memref.ReinterpretCastOp | memref.CastOp | memref.SubviewOp | memref.CollapseShapeOp | memref.ExpandShapeOp):
                 more = user.results
             elif isinstance(user, scf.ForOp) and use.index >= 3:
                 more = (user.body.block.args[use.index - 2], user.results[use.index - 3])
