@@ -3,8 +3,8 @@
     %r = linalgx.scatter_add axis 0 batch_dims 0
            ins(%indices, %updates : tensor<5xi64>, tensor<5x8xf32>) outs(%base : tensor<10x8xf32>) -> tensor<10x8xf32>
 
-adds row `i` of the updates onto row `indices[i]` of the base: the transpose of a gather. On memrefs the base is updated in
-place and there is no result.
+adds row `i` of the updates onto row `indices[i]` of the base: the transpose of a gather. On memrefs the base is
+updated in place and there is no result.
 """
 
 from __future__ import annotations

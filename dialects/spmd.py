@@ -85,7 +85,10 @@ class BarrierOp(IRDLOperation):
 
 @irdl_op_definition
 class PrefetchOp(IRDLOperation):
-    """A hint that the cache line at these indices is wanted soon (`write`: to be written). Indices may be out of range."""
+    """A hint that the cache line at these indices is wanted soon (`write`: to be written).
+
+    Indices may be out of range.
+    """
 
     name = "spmd.prefetch"
     memref = operand_def(MemRefType)

@@ -1,4 +1,4 @@
-"""Functions of f32 that are expanded to arithmetic: within 4 units in the last place, everywhere and at the extremes."""
+"""Functions of f32 that are expanded to arithmetic: within 4 units in the last place, wherever they are asked."""
 
 from __future__ import annotations
 

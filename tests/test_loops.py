@@ -1,7 +1,7 @@
 """Random kernels through the loop passes against numpy: what fusion, sharing, masks and barriers do must not be seen.
 
-Each kernel is a chain of linalg operations on temporaries. Loops are shared among threads however short they are, so that
-small extents reach all the code.
+Each kernel is a chain of linalg operations on temporaries. Loops are shared among threads however short they are, so
+that small extents reach all the code.
 """
 
 from __future__ import annotations
@@ -180,7 +180,8 @@ class Chain:
         )
         body = [
             "%p = linalg.index 0 : index", "%q = linalg.index 1 : index", "%s = arith.addi %p, %q : index",
-            "%z = arith.constant 0 : i64", "%m = arith.index_cast %s : index to i64", convert, self.op("add", "%a0", "%n"),
+            "%z = arith.constant 0 : i64", "%m = arith.index_cast %s : index to i64", convert,
+            self.op("add", "%a0", "%n"),
         ]  # fmt: skip
         self.generic([(a, "i, j")], x + (i + j).astype(TYPES[self.type]), "i, j", "pp", body)
 
@@ -197,7 +198,9 @@ class Chain:
         made = [n for n in self.values if n not in inputs]
         results = [n for n in made if self.rng.random() < 0.4 or n == made[-1]]
         parameters = [f"{n}: {self.shape_text(self.values[n])}" for n in inputs]
-        parameters += [f"{n}: {self.shape_text(self.values[n])} {{irtool.out = {k} : i64}}" for k, n in enumerate(results)]
+        parameters += [
+            f"{n}: {self.shape_text(self.values[n])} {{irtool.out = {k} : i64}}" for k, n in enumerate(results)
+        ]
         body = [line for line in self.lines if line.split(" = ")[0] not in results or "memref.alloc()" not in line]
         zero = "0.0" if self.type[0] == "f" else "0"
         head = f"func.func private @{name}({', '.join(parameters)}) attributes {{irtool.kernel}} {{"

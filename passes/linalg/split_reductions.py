@@ -5,11 +5,12 @@
     %n = linalg.fill ins(%c0) outs(%empty : tensor<64xf32>)
     %p = linalg.generic {(c, i) -> (15625 c + i), (c, i) -> (i), (c, i) -> (c)} ["parallel", "reduction"]
            ins(%x, %extent : tensor<1000000xf32>, tensor<15625xf32>) outs(%n : tensor<64xf32>) { addf }
-    %s = linalg.generic {(c) -> (c), (c) -> ()} ["reduction"] ins(%p : tensor<64xf32>) outs(%zero : tensor<f32>) { addf }
+    %s = linalg.generic {(c) -> (c), (c) -> ()} ["reduction"]
+           ins(%p : tensor<64xf32>) outs(%zero : tensor<f32>) { addf }
 
-The number of chunks follows from the shape alone, so that the result has the same bits for any number of threads. What is
-left over when the chunks do not divide the loop goes onto the result in a third generic. `%extent` is never read: it says
-how far `i` runs.
+The number of chunks follows from the shape alone, so that the result has the same bits for any number of threads.
+What is left over when the chunks do not divide the loop goes onto the result in a third generic. `%extent` is never
+read: it says how far `i` runs.
 """
 
 # pyright: basic
@@ -24,9 +25,10 @@ from xdsl.dialects.builtin import AffineMapAttr, FloatAttr, IntegerAttr, TensorT
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
 from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
-from xdsl.ir.affine import AffineDimExpr, AffineExpr, AffineMap
+from xdsl.ir.affine import AffineExpr, AffineMap
 from xdsl.passes import ModulePass
 
+from ...dialects.linalg_rules import loop_extents
 from ..loops.vector_plan import COMBINERS, neutral_element
 
 __all__ = ["SplitReductions"]
@@ -72,12 +74,7 @@ class SplitReductions(ModulePass):
 
 
 def _extents(op: GenericOp) -> list[int] | None:
-    extents = [-1] * len(op.iterator_types.data)
-    for map_, operand in zip(op.indexing_maps.data, op.operands, strict=True):
-        if isinstance(operand.type, TensorType):
-            for expr, size in zip(map_.data.results, operand.type.get_shape(), strict=True):
-                if isinstance(expr, AffineDimExpr):
-                    extents[expr.position] = size
+    extents = loop_extents(op)
     return None if min(extents, default=0) < 0 else extents
 
 

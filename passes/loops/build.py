@@ -30,7 +30,7 @@ from xdsl.irdl import IRDLOperation
 
 INDEX = IndexType()
 PARALLEL = "parallel"
-"""On an `scf.for`: its iterations touch no memory of one another's, and what it carries may be combined in any order."""
+"""On an `scf.for`: iterations touch no memory of one another's, and what they carry may be combined in any order."""
 
 
 def kernels(module: Operation) -> list[func.FuncOp]:

@@ -14,8 +14,8 @@
       memref.store %a, %y1[%i] : memref<640xf32>
     } {parallel}
 
-Both loops must be parallel (or one reduction), the outer one must contain nothing but the inner one, and all accesses must
-use the two counters side by side, over the whole of the inner extent.
+Both loops must be parallel (or one reduction), the outer one must contain nothing but the inner one, and all accesses
+must use the two counters side by side, over the whole of the inner extent.
 """
 
 # pyright: basic

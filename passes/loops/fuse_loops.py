@@ -14,10 +14,11 @@
       ...
     } {parallel}
 
-Two parallel loops of the same range become one where every buffer that one of them writes and the other touches is indexed
-by the loop counter at the same position: then only equal iterations meet. Inside of the fused loop the same is tried for
-its inner loops. A temporary that afterwards lives within one iteration loses the dimensions of the loops around it; one
-that lost all is a value.
+Two parallel loops of the same range become one where every buffer that one of them writes and the other touches is
+indexed by the loop counter at the same position: then only equal iterations meet. Inside of the fused loop the same is
+tried for its inner loops. At the top of a kernel, where loops are shared among threads, those that carry sums stay apart
+from those that do not; a loop that can become vectors is never joined with one that cannot. A temporary that afterwards
+lives within one iteration loses the dimensions of the loops around it; one that lost all is a value.
 """
 
 # pyright: basic
@@ -35,6 +36,7 @@ from xdsl.traits import is_side_effect_free
 from ...dialects.locations import fuse as fuse_locations
 from .build import is_parallel, kernels, memref_type
 from .memory import accesses, ancestor_in, by_root, conflicting_roots, element_count, root, same_iteration, uses_of
+from .vector_plan import plan_loop
 
 __all__ = ["FuseLoops"]
 
@@ -88,10 +90,12 @@ def _same_range(a: scf.ForOp, b: scf.ForOp) -> bool:
 
 def _try_fuse(a: scf.ForOp, b: scf.ForOp, top: bool) -> scf.ForOp | None:
     """Fuses `b` into `a` where that is right and pays; returns the fused loop."""
-    if not _same_range(a, b) or (top and (a.iter_args or b.iter_args)):
+    if not _same_range(a, b) or (top and bool(a.iter_args) != bool(b.iter_args)):
         return None
     in_a, in_b = accesses([a]), accesses([b])
     if not by_root(in_a).keys() & by_root(in_b).keys():
+        return None
+    if _is_leaf(a) and _is_leaf(b) and (plan_loop(a) is None) != (plan_loop(b) is None):
         return None
     iv_a, iv_b = a.body.block.args[0], b.body.block.args[0]
     if not all(same_iteration(x, iv_a, y, iv_b) for x, y in conflicting_roots(in_a, in_b)):
@@ -104,6 +108,10 @@ def _try_fuse(a: scf.ForOp, b: scf.ForOp, top: bool) -> scf.ForOp | None:
         assert a.parent is not None
         a.parent.insert_op_before(op, a)
     return _merge(a, b)
+
+
+def _is_leaf(loop: scf.ForOp) -> bool:
+    return not any(op.regions for op in loop.body.block.ops)
 
 
 def _clear_the_way(a: scf.ForOp, b: scf.ForOp) -> list[Operation] | None:

@@ -6,8 +6,9 @@
     func.func private @k(%x: memref<64xf32>, %workspace: memref<?xi8> {irtool.workspace}) attributes {irtool.kernel} {
       %t = memref.view %workspace[%c0][] : memref<?xi8> to memref<64xf32>
 
-The host function gets `%workspace: memref<256xi8> {irtool.workspace}`, as large as the neediest kernel wants, and passes it
-on; it always has one, so that it can be told that the pass has run. Kernels run one after the other, so they share it.
+The host function gets `%workspace: memref<256xi8> {irtool.workspace}`, as large as the neediest kernel wants, and
+passes it on; it always has one, so that it can be told that the pass has run. Kernels run one after the other, so
+they share it.
 """
 
 # pyright: basic

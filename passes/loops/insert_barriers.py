@@ -7,9 +7,9 @@
                                                      func.call @c(%h, %y) : ...
                                                    }
 
-A kernel waits where it reads what an unfinished one writes, or writes what one reads or writes: arguments, bytes of the
-arena, the workspace. What only the first thread of the team touches on both sides is in order anyway. Around a loop, the
-end of one round meets the start of the next.
+A kernel waits where it reads what an unfinished one writes, or writes what one reads or writes: arguments, bytes of
+the arena, the workspace. What only the first thread of the team touches on both sides is in order anyway. Around a
+loop, the end of one round meets the start of the next.
 """
 
 # pyright: basic

@@ -14,9 +14,9 @@
       scf.for %j = %c0 to %c10 step %c1 { ... } {parallel}
     }
 
-Each thread takes one contiguous range, in multiples of the vector length where the loop will be vectorized, so that its
-numbers do not depend on how many threads there are. What has no parallel loop, or little work, runs on the first thread.
-A barrier stands only where a nest touches memory that another thread may have written, or may still read.
+Each thread takes one contiguous range, in multiples of the vector length where the loop will be vectorized, so that
+its numbers do not depend on how many threads there are. What has no parallel loop, or little work, runs on the first
+thread. A barrier stands only where a nest touches memory that another thread may have written, or may still read.
 """
 
 # pyright: basic

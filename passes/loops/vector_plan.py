@@ -1,7 +1,7 @@
 """Decides whether a loop can become vector operations, and how each value in it changes with the loop's counter.
 
-A value is *uniform* (the same in all iterations), *linear* (an index that grows by a constant per iteration) or *varying*.
-An access is contiguous where its last index grows by 1 and the others are uniform.
+A value is *uniform* (the same in all iterations), *linear* (an index that grows by a constant per iteration) or
+*varying*. An access is contiguous where its last index grows by 1 and the others are uniform.
 """
 
 # pyright: basic
@@ -25,7 +25,8 @@ _HARDWARE = (
 """Functions of math that are one instruction on vectors, for any float type."""
 
 _DIVISIONS = (
-    arith.DivSIOp, arith.DivUIOp, arith.RemSIOp, arith.RemUIOp, arith.FloorDivSIOp, arith.CeilDivSIOp, arith.CeilDivUIOp,
+    arith.DivSIOp, arith.DivUIOp, arith.RemSIOp, arith.RemUIOp, arith.FloorDivSIOp,
+    arith.CeilDivSIOp, arith.CeilDivUIOp,
 )  # fmt: skip
 
 WEIGHTS: dict[type[Operation], int] = {

@@ -15,9 +15,10 @@
     %m = vector.create_mask %c4 : vector<16xi1>
     ... the same with vector.maskedload and vector.maskedstore at %c96
 
-The outermost parallel loop with contiguous accesses is taken, loops inside of it stay loops (over vectors). A reduction
-carries a vector of partial results, several where its rows are long, combined in a fixed order at the end. Strided and
-gathered accesses go lane by lane where there is enough arithmetic to pay for them. What has no vector form stays scalar.
+The outermost parallel loop with contiguous accesses is taken, loops inside of it stay loops (over vectors). A
+reduction carries a vector of partial results, several where its rows are long, combined in a fixed order at the end.
+Strided and gathered accesses go lane by lane where there is enough arithmetic to pay for them. What has no vector
+form stays scalar.
 """
 
 # pyright: basic

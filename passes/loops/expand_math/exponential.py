@@ -1,8 +1,9 @@
 """Exponential functions and what follows from them.
 
-exp: x = n ln 2 + r with |r| <= ln 2 / 2, e^x = 2^n e^r (Cody and Waite, "Software Manual for the Elementary Functions",
-1980). The product n ln 2 is taken in two parts so that r is exact to rounding. Polynomials are least-maximum fits of the
-relative error over the reduced range, made for this file; their error, below 2^-31, vanishes in rounding.
+exp: x = n ln 2 + r with |r| <= ln 2 / 2, e^x = 2^n e^r (Cody and Waite, "Software Manual for the Elementary
+Functions", 1980). The product n ln 2 is taken in two parts so that r is exact to rounding. Polynomials are
+least-maximum fits of the relative error over the reduced range, made for this file; their error, below 2^-31,
+vanishes in rounding.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Trigonometric functions and their inverses.
 
-sin, cos, tan: x = n pi/2 + r with |r| <= pi/4; n modulo 4 says which function of r, with which sign. For |x| < 2^28 the
-reduction subtracts n pi/2 in f64 (Cody and Waite, in two parts); beyond, `payne_hanek` multiplies by the bits of 2/pi that
-matter. Polynomials are least-maximum fits of the relative error made for this file, error below 2^-28.
+sin, cos, tan: x = n pi/2 + r with |r| <= pi/4; n modulo 4 says which function of r, with which sign. For |x| < 2^28
+the reduction subtracts n pi/2 in f64 (Cody and Waite, in two parts); beyond, `payne_hanek` multiplies by the bits of
+2/pi that matter. Polynomials are least-maximum fits of the relative error made for this file, error below 2^-28.
 """
 
 from __future__ import annotations

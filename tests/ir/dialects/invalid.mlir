@@ -1,0 +1,47 @@
+// RUN: not irtool opt %s --split-input-file 2>&1 | filecheck %s
+
+// CHECK: expected 2 indices for memref<4x4xf32>, given 1
+func.func @prefetch(%x: memref<4x4xf32>, %i: index) {
+  spmd.prefetch %x[%i] : memref<4x4xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: expected updates of shape [5, 8] for base [10, 8], indices [5], axis 0, batch_dims 0; given [5, 7]
+func.func @updates(%i: memref<5xi64>, %u: memref<5x7xf32>, %b: memref<10x8xf32>) {
+  linalgx.scatter_add axis 0 batch_dims 0 ins(%i, %u : memref<5xi64>, memref<5x7xf32>) outs(%b : memref<10x8xf32>)
+  func.return
+}
+
+// -----
+
+// CHECK: expected 0 <= batch_dims <= axis < 2, given batch_dims 0, axis 2
+func.func @axis(%i: memref<5xi64>, %u: memref<5x8xf32>, %b: memref<10x8xf32>) {
+  linalgx.scatter_add axis 2 batch_dims 0 ins(%i, %u : memref<5xi64>, memref<5x8xf32>) outs(%b : memref<10x8xf32>)
+  func.return
+}
+
+// -----
+
+// CHECK: expected integer indices, given memref<5xf32>
+func.func @indices(%i: memref<5xf32>, %u: memref<5x8xf32>, %b: memref<10x8xf32>) {
+  linalgx.scatter_add axis 0 batch_dims 0 ins(%i, %u : memref<5xf32>, memref<5x8xf32>) outs(%b : memref<10x8xf32>)
+  func.return
+}
+
+// -----
+
+// CHECK: expected one of {{.*}}slt
+func.func @predicate(%i: vector<16xi32>) {
+  %m = vectorx.cmpi lower, %i, %i : vector<16xi32>
+  func.return
+}
+
+// -----
+
+// CHECK: expected as many lanes as vector<16xf32> has, given vector<8xf64>
+func.func @convert(%a: vector<16xf32>) {
+  %w = vectorx.extf %a : vector<16xf32> to vector<8xf64>
+  func.return
+}

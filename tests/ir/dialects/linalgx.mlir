@@ -1,0 +1,20 @@
+// RUN: irtool opt %s | irtool opt | filecheck %s
+
+// CHECK-LABEL: func.func @tensors
+func.func @tensors(%i: tensor<3x5xi64>, %u: tensor<3x5x8xf32>, %b: tensor<3x10x8xf32>, %d: tensor<?x8xf32>, %j: tensor<?xi32>,
+                   %v: tensor<?x8xf32>) -> tensor<3x10x8xf32> {
+  // CHECK-NEXT: %r = linalgx.scatter_add axis 1 batch_dims 1 ins(%i, %u : tensor<3x5xi64>, tensor<3x5x8xf32>) outs(%b : tensor<3x10x8xf32>) -> tensor<3x10x8xf32>
+  %r = linalgx.scatter_add axis 1 batch_dims 1
+    ins(%i, %u : tensor<3x5xi64>, tensor<3x5x8xf32>) outs(%b : tensor<3x10x8xf32>) -> tensor<3x10x8xf32>
+  // CHECK-NEXT: linalgx.scatter_add axis 0 batch_dims 0 ins(%j, %v : tensor<?xi32>, tensor<?x8xf32>) outs(%d : tensor<?x8xf32>) -> tensor<?x8xf32>
+  %s = linalgx.scatter_add axis 0 batch_dims 0
+    ins(%j, %v : tensor<?xi32>, tensor<?x8xf32>) outs(%d : tensor<?x8xf32>) -> tensor<?x8xf32>
+  func.return %r : tensor<3x10x8xf32>
+}
+
+// CHECK-LABEL: func.func @buffers
+func.func @buffers(%i: memref<5xi64>, %u: memref<5x8xf32>, %b: memref<10x8xf32>) {
+  // CHECK-NEXT: linalgx.scatter_add axis 0 batch_dims 0 ins(%i, %u : memref<5xi64>, memref<5x8xf32>) outs(%b : memref<10x8xf32>)
+  linalgx.scatter_add axis 0 batch_dims 0 ins(%i, %u : memref<5xi64>, memref<5x8xf32>) outs(%b : memref<10x8xf32>)
+  func.return
+}
