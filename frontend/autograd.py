@@ -337,9 +337,11 @@ def grad(
             else:
                 found.append(walk.captured.get(edge) if edge is not None else None)
         found = [_result(g, create_graph) for g in found]
+    from .creation import full_of
+
     for index, (x, gradient) in enumerate(zip(xs, found)):
         if gradient is None and materialize_grads:
-            found[index] = builder.constant(0.0, x._spec.shape, x._spec.dtype)
+            found[index] = full_of(x._spec.shape, 0.0, x._spec.dtype)
         elif gradient is None and not allow_unused:
             raise runtime_error(
                 "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True "

@@ -8,6 +8,7 @@ from typing import Any
 from ...dialects.hl import HLOp
 from ...dialects.hl import elementwise as e
 from ...dialects.types import i1
+from ..creation import full_of
 from ..dispatch import apply, scalar
 from ..errors import runtime_error
 from ..tensor import Tensor
@@ -59,14 +60,14 @@ def isnan(input: Tensor) -> Tensor:
 def isinf(input: Tensor) -> Tensor:
     """Whether each element is infinite."""
     if input._spec.dtype.kind != "float":
-        return scalar(False, input._spec.shape, i1)
+        return full_of(input._spec.shape, False, i1)
     return GENERATED["eq"](GENERATED["abs"](input), float("inf"))
 
 
 def isfinite(input: Tensor) -> Tensor:
     """Whether each element is neither infinite nor NaN."""
     if input._spec.dtype.kind != "float":
-        return scalar(True, input._spec.shape, i1)
+        return full_of(input._spec.shape, True, i1)
     return GENERATED["lt"](GENERATED["abs"](input), float("inf"))
 
 
