@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -50,6 +50,8 @@ class CallTrace:
             if not isinstance(value, Tensor):
                 reach.add_root(value, name)
         self.guards: Guards = reach.finish()
+        self._found = (*reach.runtime, *self.guards.always, *self.guards.slow)
+        """All that was there before."""
         self.outside = frozenset(reach.names_of_storages)
         """Storages that the function can reach on its own."""
         self._trace = Trace(dict(reach.names_of_storages))
@@ -81,8 +83,9 @@ class CallTrace:
     def undo(self) -> None:
         """Takes back what tracing changed in Python."""
         self._trace.fail()
-        for guard in (*self._reach.runtime, *self.guards.broken()):
-            guard.restore()
+        for guard in self._found:
+            if not guard.holds():
+                guard.restore()
         bump()
 
     # Before
@@ -187,7 +190,7 @@ class CallTrace:
 
 
 @contextmanager
-def no_collection() -> Iterator[None]:
+def no_collection() -> Generator[None]:
     """Without garbage collection: IR is many long-lived objects, which collections would walk again and again."""
     enabled = gc.isenabled()
     gc.disable()
@@ -208,7 +211,7 @@ def holds_traced(value: Any) -> bool:
     if isinstance(value, Tensor):
         return value._storage.array is None
     if isinstance(value, dict):
-        return any(map(holds_traced, value.values()))
+        value = tuple(cast(dict[Any, Any], value).values())
     if isinstance(value, (list, tuple, set)):
-        return any(map(holds_traced, value))
+        return any(map(holds_traced, cast(Sequence[Any], value)))
     return any(isinstance(v, Tensor) and v._storage.array is None for v in getattr(value, "__dict__", {}).values())

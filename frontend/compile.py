@@ -6,7 +6,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
@@ -106,7 +106,7 @@ class Compiled(Inspection):
         return tuple(key)
 
     def _plain_key(self, value: Any) -> Any:
-        kind = type(value)
+        kind = cast(Any, type(value))
         if is_float(value):
             return FLOAT if self._dynamic_floats else (float, float(value), str(value))
         if kind in PLAIN:
@@ -204,9 +204,7 @@ def compile(
 @overload
 def compile(model: Module, *, target: str = "cpu", keep_gradients: bool = False, **options: Any) -> OptimizedModule: ...
 @overload
-def compile(
-    model: Callable[..., Any], *, target: str = "cpu", keep_gradients: bool = False, **options: Any
-) -> Compiled: ...
+def compile(model: Callable[..., Any], *, target: str = "cpu", keep_gradients: bool = False, **options: Any) -> Any: ...
 def compile(model: Any = None, *, target: str = "cpu", keep_gradients: bool = False, **options: Any) -> Any:
     """Compiles a function, or a module, the first time it is called with arguments of some shape.
 

@@ -8,7 +8,7 @@ function can reach are compared on every call, by identity first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from operator import is_
 from types import CellType, MappingProxyType
@@ -19,7 +19,13 @@ from ..dialects.types import DType
 PLAIN: frozenset[type] = frozenset({int, float, str, bool, type(None), bytes, complex, DType, slice, type(...)})
 """Types whose values are compared by value."""
 
-MISSING: Any = type("Missing", (), {"__repr__": lambda self: "missing"})()
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "missing"
+
+
+MISSING: Any = _Missing()
 """Stands for a name that is not there."""
 
 _epoch = 0
@@ -40,7 +46,7 @@ def same(now: Any, before: Any) -> bool:
     """Whether a program may take one value for the other."""
     if now is before:
         return True
-    kind = type(now)
+    kind: type = type(now)
     if kind is not type(before):
         return False
     if kind in PLAIN:
@@ -128,21 +134,22 @@ class Contents:
     """The elements of a list, a set or a dictionary's keys."""
 
     name: str
-    container: Any
+    container: Sequence[Any]
     expected: tuple[Any, ...]
 
     def now(self) -> Any:
         return tuple(self.container)
 
     def holds(self) -> bool:
-        container, expected = self.container, self.expected
+        container = self.container
+        expected = self.expected
         if len(container) != len(expected):
             return False
         return all(map(is_, container, expected)) or all(map(same, container, expected))
 
     def restore(self) -> None:
         if isinstance(self.container, list):
-            self.container[:] = self.expected
+            cast(list[Any], self.container)[:] = self.expected
 
 
 @dataclass(slots=True)

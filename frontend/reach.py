@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ..runtime.storage import Storage
 from .guards import MISSING, PLAIN, Attribute, Cell, Contents, Entry, Guard, Guards
@@ -130,7 +130,7 @@ class Reach:
         for optimizer in self.optimizers.values():
             name = type(optimizer).__name__.lower()
             state = optimizer.state
-            self.guards.slow.append(Entry(f"{name}.state", vars(optimizer), "state", state))
+            self.guards.slow.append(Entry(f"{name}.state", optimizer.__dict__, "state", state))
             self.guards.always.append(Attribute(f"number of parameters in {name}.state", state.__len__, len(state)))
             for parameter, entries in state.items():
                 self.guards.slow.append(Entry(f"{name}.state[...]", state, parameter, entries))
@@ -156,23 +156,24 @@ class Reach:
     # Values
 
     def _visit(self, value: Any, name: str) -> None:
-        kind = type(value)
+        any_value = value
+        kind = cast(Any, type(value))
         if kind in PLAIN or value is MISSING or id(value) in self._seen:
             return
         self._seen[id(value)] = value
         if isinstance(value, FunctionType):
             self._function(value)
         elif isinstance(value, MethodType):
-            self._visit(value.__func__, name)
-            self._visit(value.__self__, name)
+            self._visit(any_value.__func__, name)
+            self._visit(any_value.__self__, name)
         elif isinstance(value, functools.partial):
-            self._visit_all((value.func, value.args, value.keywords), name)
+            self._visit_all((any_value.func, any_value.args, any_value.keywords), name)
         elif isinstance(value, (staticmethod, classmethod)):
-            self._visit(value.__func__, name)
+            self._visit(any_value.__func__, name)
         elif isinstance(value, property):
             self._visit(value.fget, name)
         elif isinstance(value, dict):
-            self._dict(value, name)
+            self._dict(any_value, name)
         elif isinstance(value, (list, tuple, set, frozenset)):
             self._sequence(value, name)
         elif is_module(value):
@@ -221,7 +222,7 @@ class Reach:
                 self._add(Attribute(f"len({name})", values.__len__, len(values)))
                 return
             self._add(Contents(name, values, tuple(values)))
-        for index, value in enumerate(values):
+        for index, value in enumerate(cast(Iterable[Any], values)):
             if index < LONGEST:
                 self._visit(value, f"{name}[{index}]")
 
@@ -242,9 +243,9 @@ class Reach:
         self._add(Attribute(f"{name}.requires_grad", lambda: tensor.requires_grad, gradient), slow=True)
 
     def _module(self, module: Any, name: str) -> None:
-        attributes = vars(module)
+        attributes = cast(dict[str, Any], vars(module))
         for table in MODULE_TABLES:
-            entries = attributes.get(table)
+            entries: Any = attributes.get(table)
             if entries is None:
                 continue
             self._add(Contents(f"{name}.{table}", entries, tuple(entries)), slow=True)
@@ -262,8 +263,8 @@ class Reach:
     def _optimizer(self, optimizer: Any, name: str) -> None:
         self.optimizers[id(optimizer)] = optimizer
         runtime = getattr(optimizer, "runtime_keys", frozenset({"lr"}))
-        groups = optimizer.param_groups
-        self._add(Entry(f"{name}.param_groups", vars(optimizer), "param_groups", groups))
+        groups = cast(list[dict[str, Any]], optimizer.param_groups)
+        self._add(Entry(f"{name}.param_groups", optimizer.__dict__, "param_groups", groups))
         self._add(Contents(f"{name}.param_groups", groups, tuple(groups)))
         for index, group in enumerate(groups):
             for key, value in group.items():
@@ -276,7 +277,7 @@ class Reach:
                         self._visit(parameter, f"parameter{position}")
                 else:
                     (self.runtime if key in runtime else self.guards.always).append(Entry(path, group, key, value))
-        self._class(type(optimizer), name)
+        self._class(optimizer.__class__, name)
 
     # Attributes
 
@@ -292,7 +293,7 @@ class Reach:
                     self._entry(attributes, key, f"{name}.{key}", slow)
         if not isinstance(value, ModuleType):
             self._slots(value, name)
-            self._class(type(value), name)
+            self._class(cast(Any, type(value)), name)
 
     def _slots(self, value: Any, name: str) -> None:
         for cls in type(value).__mro__:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class ReferenceCall:
         attributes = function.arg_attrs.data if function.arg_attrs is not None else ()
         # Which argument, or which buffer after the arguments, a result goes to.
         state: dict[int, int] = {
-            marks.data["irtool.result"].value.data: i
+            cast(Any, marks.data["irtool.result"]).value.data: i
             for i, marks in enumerate(attributes)
             if "irtool.result" in marks.data
         }
@@ -74,5 +74,5 @@ def array_at(address: int, spec: TensorSpec) -> np.ndarray[Any, Any]:
     count = math.prod(spec.shape)
     if not count:
         return np.empty(spec.shape, spec.dtype.numpy)
-    memory = (ctypes.c_char * (count * spec.dtype.itemsize)).from_address(address)
+    memory: Any = (ctypes.c_char * (count * spec.dtype.itemsize)).from_address(address)
     return np.frombuffer(memory, spec.dtype.numpy).reshape(spec.shape)

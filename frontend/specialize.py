@@ -180,7 +180,7 @@ class Specialization:
                 tensor = leaves[source.gradient_of]._grad
             elif source.gradient_of is not None:
                 tensor = source.gradient_of._grad
-            storage = source.storage if tensor is None else tensor._storage
+            storage: Any = source.storage if tensor is None else tensor._storage
             found.append((storage.array, storage.array.copy()))
         return found
 

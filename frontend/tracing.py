@@ -8,7 +8,7 @@ program updates in place.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import get_ident
@@ -306,7 +306,9 @@ class Trace:
         if free:
             # What keeps no values for its gradient, such as the transpose of a weight, can serve several graphs.
             self._freed.update(
-                v for v in reached if v not in self.leaves and not (isinstance(v, OpResult) and type(v.op) in VALUE_FREE)
+                v
+                for v in reached
+                if v not in self.leaves and not (isinstance(v, OpResult) and type(v.op) in VALUE_FREE)
             )
         return [v for v in self.leaves if v in reached]
 
@@ -352,7 +354,7 @@ class Trace:
 
 
 @contextmanager
-def tracing(trace: Trace) -> Iterator[Trace]:
+def tracing(trace: Trace) -> Generator[Trace]:
     """Makes a trace the current one. Traces do not nest: a compiled function inside another is traced into it."""
     before = dispatch.current_trace
     dispatch.current_trace = trace
@@ -363,7 +365,7 @@ def tracing(trace: Trace) -> Iterator[Trace]:
 
 
 @contextmanager
-def paused() -> Iterator[None]:
+def paused() -> Generator[None]:
     """Code in here runs eagerly: optimizers make their state tensors so."""
     before = dispatch.current_trace
     dispatch.current_trace = None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 LEAF: Any = None
 """The structure of a leaf."""
@@ -12,12 +12,12 @@ LEAF: Any = None
 
 def flatten(value: Any, leaves: list[Any]) -> Any:
     """Appends the leaves of a tree to a list; its structure, which can be hashed and compared."""
-    kind = type(value)
+    kind = cast(Any, type(value))
     if kind is tuple or kind is list:
         return (kind, *[flatten(v, leaves) for v in value])
     if kind is dict or kind is OrderedDict:
         return (kind, tuple(value), *[flatten(v, leaves) for v in value.values()])
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
+    if hasattr(kind, "_fields") and issubclass(kind, tuple):
         return (kind, *[flatten(v, leaves) for v in value])
     leaves.append(value)
     return LEAF
@@ -30,15 +30,9 @@ def rebuild(structure: Any, leaves: Iterator[Any]) -> Any:
     kind, *children = structure
     if kind is dict or kind is OrderedDict:
         keys, *children = children
-        return kind(zip(keys, [rebuild(child, leaves) for child in children], strict=True))
+        made: Any = kind
+        return made(zip(keys, [rebuild(child, leaves) for child in children], strict=True))
     values = [rebuild(child, leaves) for child in children]
     if kind is list:
         return values
     return tuple(values) if kind is tuple else kind(*values)
-
-
-def map_leaves(change: Callable[[Any], Any], value: Any) -> Any:
-    """The same tree with every leaf changed."""
-    leaves: list[Any] = []
-    structure = flatten(value, leaves)
-    return rebuild(structure, map(change, leaves))
