@@ -44,9 +44,10 @@ def set_printoptions(
 ) -> None:
     """Sets how tensors are printed; what is None stays."""
     given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
-    for name, value in {**(PROFILES[profile] if profile else {}), **given}.items():
-        if value is not None:
-            setattr(OPTIONS, name, value)
+    changes = {name: value for name, value in given.items() if value is not None}
+    changes = {**PROFILES[profile], **changes} if profile else changes
+    for name, value in changes.items():
+        setattr(OPTIONS, name, value)
     OPTIONS.sci_mode = sci_mode
 
 
