@@ -8,7 +8,7 @@ function can reach are compared on every call, by identity first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from operator import is_
 from types import CellType, MappingProxyType
@@ -46,8 +46,8 @@ def same(now: Any, before: Any) -> bool:
     """Whether a program may take one value for the other."""
     if now is before:
         return True
-    kind: type = type(now)
-    if kind is not type(before):
+    kind = now.__class__
+    if kind is not before.__class__:
         return False
     if kind in PLAIN:
         return bool(now == before)
@@ -134,7 +134,7 @@ class Contents:
     """The elements of a list, a set or a dictionary's keys."""
 
     name: str
-    container: Sequence[Any]
+    container: Collection[Any]
     expected: tuple[Any, ...]
 
     def now(self) -> Any:
@@ -149,7 +149,7 @@ class Contents:
 
     def restore(self) -> None:
         if isinstance(self.container, list):
-            cast(list[Any], self.container)[:] = self.expected
+            self.container[:] = self.expected
 
 
 @dataclass(slots=True)
