@@ -17,6 +17,7 @@ from functools import cache
 
 from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import (
+    BoolAttr,
     DenseArrayBase,
     FloatAttr,
     IndexType,
@@ -351,6 +352,7 @@ class Emitter:
         """A vector of equal lanes."""
         return self.op(vector.BroadcastOp, (value,), vector_type(value.type, lanes))
 
-    def prefetch(self, buffer: SSAValue, indices: Sequence[Index]) -> None:
-        """A hint that a cache line will be read soon."""
-        self.op(spmd.PrefetchOp, (buffer, *map(self.value, indices)))
+    def prefetch(self, buffer: SSAValue, indices: Sequence[Index], write: bool = False) -> None:
+        """A hint that a cache line will be read soon, or updated."""
+        mark = {"write": BoolAttr(True, i1)} if write else {}
+        self.op(spmd.PrefetchOp, (buffer, *map(self.value, indices)), None, mark)

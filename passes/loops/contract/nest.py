@@ -132,6 +132,8 @@ class Nest:
         e, plan = self.e, self.plan
         first = group * plan.lanes if plan.turned else start(e, plan.m_tiles, group)
         here = shifted(point, plan.m, first)
+        if block is None:
+            self._fetch(here, rows, vectors)
         if not plan.turned and block is None and self._unrolled():
             tile = Tile(rows, vectors, last, here, group, panel)
             self._store_registers(tile, self._compute(tile, None, None))
@@ -164,6 +166,24 @@ class Nest:
         if plan.split and block is not None:
             outer = outer * plan.k_blocks + block
         return Rows(self.scratch, (outer, panel, first))
+
+    def _fetch(self, point: Point, rows: int, vectors: int) -> None:
+        """Asks for what the epilogue will read, one cache line for a vector, so that it comes while K runs."""
+        e, plan = self.e, self.plan
+        made, wanted = {self.contraction.out.buffer}, dict[SSAValue, Access]()
+        for stage in self.epilogue.stages:
+            for _, access in stage.inputs:
+                if access.contiguous(self.along) and {plan.m, plan.n} <= access.dims and access.buffer not in made:
+                    wanted[access.buffer] = access
+            made |= {access.buffer for _, access in stage.outputs}
+        if not wanted:
+            return
+        across, count = (plan.n, vectors * plan.lanes) if plan.turned else (plan.m, rows)
+        with e.loop(0, count) as i:
+            for access in wanted.values():
+                for j in range(1 if plan.turned else vectors):
+                    there = shifted(shifted(point, across, i), self.along, j * plan.lanes)
+                    e.prefetch(access.buffer, access.at(there), access.buffer in made)
 
     def _add_up(self, point: Point, panel: Lin, first: Lin, rows: int, vectors: int) -> Rows:
         """The sum of all blocks of K, first to last, for one group of rows."""
