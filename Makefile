@@ -26,7 +26,7 @@ test: $(STAMP)
 check: $(STAMP) $(PYROOT)/__init__.py
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/pyright -p .pyroot --pythonpath $(BIN)/python
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
@@ -51,6 +51,8 @@ $(STAMP): pyproject.toml
 $(PYROOT)/__init__.py: Makefile
 	mkdir -p $(PYROOT)
 	for name in $(PACKAGES) py.typed; do ln -sfn ../../$$name $(PYROOT)/$$name; done
+	printf '{"extends": "../pyproject.toml", "extraPaths": ["."], "include": [%s"irtool/__init__.py"]}\n' \
+		"$$(printf '"irtool/%s", ' $(PACKAGES))" > .pyroot/pyrightconfig.json
 	ln -sfn ../../__init__.py $@
 
 clean:

@@ -1,7 +1,5 @@
 """Hooks around a module's forward, and the handle that removes one."""
 
-# pyright: reportPrivateUsage=false
-
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """A module's state as a flat dictionary of tensors, and back."""
 
-# pyright: reportPrivateUsage=false
-
 from __future__ import annotations
 
 from collections import OrderedDict

@@ -4,8 +4,6 @@ Python counts, not the compiled program: a count takes part in numbers such as b
 as run-time scalars.
 """
 
-# pyright: reportPrivateUsage=false
-
 from __future__ import annotations
 
 from collections import Counter

@@ -1,7 +1,5 @@
 """Datasets: things with numbered examples, or that yield examples."""
 
-# pyright: reportPrivateUsage=false
-
 from __future__ import annotations
 
 import math
