@@ -3,7 +3,9 @@
 # pyright: basic
 from __future__ import annotations
 
+import contextlib
 import platform
+import sys
 
 import click
 
@@ -13,13 +15,14 @@ from .opt import read, write
 
 def run_trace(place: str, stop_after: str | None, debuginfo: bool, output: str | None) -> None:
     """`irtool trace FILE.py:FUNCTION`."""
-    from ..frontend.tracing import trace_function
+    from ..frontend.trace_file import trace_function
     from ..runtime.compiler import lower
 
     path, colon, name = place.rpartition(":")
     if not colon or not path:
         raise ValueError(f"expected FILE.py:FUNCTION, got {place!r}")
-    module = trace_function(path, name)
+    with contextlib.redirect_stdout(sys.stderr):  # what the file prints is not the IR
+        module = trace_function(path, name)
     if stop_after is not None:
         lower(module, stop_after)
     write(print_op(module, debuginfo), output)
