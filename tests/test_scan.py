@@ -101,7 +101,7 @@ def test_length_does_not_change_the_ir() -> None:
     counts = []
     for steps in (20, 2000):
         module = parse_module(cell(steps, False))
-        lower(module)
+        lower(module, "kernels")
         counts.append(sum(1 for _ in module.walk()))
     assert counts[0] == counts[1]
 
