@@ -52,7 +52,7 @@ class ScatterAddOp(IRDLOperation):
         base = SSAValue.get(base)
         super().__init__(
             operands=[indices, updates, base],
-            result_types=[[base.type] if isinstance(base.type, TensorType) else []],
+            result_types=[[base.type] if base.type.name == TensorType.name else []],
             properties={"axis": IntegerAttr(axis, i64), "batch_dims": IntegerAttr(batch_dims, i64)},
         )
 

@@ -22,9 +22,10 @@ CPU threads and GPU blocks share these ops; only the printers differ.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from xdsl.dialects.builtin import BoolAttr, IndexType, MemRefType, i1
-from xdsl.ir import Block, Dialect, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Dialect, Operation, Region, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
@@ -105,10 +106,10 @@ class PrefetchOp(IRDLOperation):
         super().__init__(operands=[memref, indices], properties={"write": BoolAttr(write, i1)} if write else {})
 
     def verify_(self) -> None:
-        assert isinstance(self.memref.type, MemRefType)
-        rank = self.memref.type.get_num_dims()
+        type_ = cast("MemRefType[Attribute]", self.memref.type)
+        rank = type_.get_num_dims()
         if len(self.indices) != rank:
-            raise VerifyException(f"expected {rank} indices for {self.memref.type}, given {len(self.indices)}")
+            raise VerifyException(f"expected {rank} indices for {type_}, given {len(self.indices)}")
 
 
 @irdl_op_definition

@@ -12,11 +12,11 @@ converts. In xDSL the operations of arith with these names know scalars only. Me
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import ClassVar, Self, cast
 
 from xdsl.dialects.arith import CMPF_COMPARISON_OPERATIONS, CMPI_COMPARISON_OPERATIONS
 from xdsl.dialects.builtin import IntegerAttr, VectorType, i1, i64
-from xdsl.ir import Dialect, Operation, SSAValue
+from xdsl.ir import Attribute, Dialect, Operation, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
@@ -24,6 +24,13 @@ from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
 __all__ = ["CONVERSIONS", "VECTORX", "CmpfOp", "CmpiOp", "SelectOp"]
+
+
+def _parse_vector_type(parser: Parser) -> VectorType[Attribute]:
+    type_ = parser.parse_type()
+    if not isinstance(type_, VectorType):
+        parser.raise_error(f"expected a vector type, given {type_}")
+    return cast("VectorType[Attribute]", type_)
 
 
 class _Compare(IRDLOperation):
@@ -75,9 +82,7 @@ class _Compare(IRDLOperation):
         unresolved.append(parser.parse_unresolved_operand())
         attributes = parser.parse_optional_attr_dict()
         parser.parse_punctuation(":")
-        type_ = parser.parse_type()
-        if not isinstance(type_, VectorType):
-            parser.raise_error(f"expected a vector type, given {type_}")
+        type_ = _parse_vector_type(parser)
         lhs, rhs = parser.resolve_operands(unresolved, [type_, type_], parser.pos)
         op = cls(lhs, rhs, cls.NAMES.index(name))
         op.attributes |= attributes
@@ -138,10 +143,8 @@ class SelectOp(IRDLOperation):
             unresolved.append(parser.parse_unresolved_operand())
         attributes = parser.parse_optional_attr_dict()
         parser.parse_punctuation(":")
-        type_ = parser.parse_type()
-        if not isinstance(type_, VectorType):
-            parser.raise_error(f"expected a vector type, given {type_}")
-        types = [VectorType(i1, type_.get_shape()), type_, type_]
+        type_ = _parse_vector_type(parser)
+        types: list[Attribute] = [VectorType(i1, type_.get_shape()), type_, type_]
         operands = parser.resolve_operands(unresolved, types, parser.pos)
         return cls.create(operands=operands, result_types=[type_], attributes=attributes)
 

@@ -13,7 +13,6 @@ from typing import Any
 from xdsl.dialects import arith, func, memref, scf, vector
 from xdsl.dialects.builtin import (
     UNKNOWN_LOC,
-    Attribute,
     DenseIntOrFPElementsAttr,
     FloatAttr,
     IndexType,
@@ -25,7 +24,7 @@ from xdsl.dialects.builtin import (
     VectorType,
     i1,
 )
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.irdl import IRDLOperation
 
 INDEX = IndexType()
@@ -63,7 +62,7 @@ def memref_type(element: Attribute, shape: tuple[int, ...]) -> MemRefType:
 @cache
 def splat(type_: VectorType, value: IntegerAttr | FloatAttr) -> DenseIntOrFPElementsAttr:
     """A vector constant with all elements equal."""
-    return DenseIntOrFPElementsAttr.from_list(type_, [value.value.data])
+    return DenseIntOrFPElementsAttr.from_list(type_, [value.value.data])  # pyright: ignore
 
 
 def constant_value(value: SSAValue) -> int | None:
@@ -119,7 +118,7 @@ def scalar_attribute(element: Attribute, value: int | float) -> IntegerAttr | Fl
     """`value` as an attribute of an integer, index or float type."""
     if isinstance(element, IntegerType | IndexType):
         return IntegerAttr(int(value), element)
-    return FloatAttr(float(value), element)  # pyright: ignore[reportArgumentType]
+    return FloatAttr(float(value), element)  # pyright: ignore
 
 
 class Emitter:

@@ -16,9 +16,9 @@
 
 Two parallel loops of the same range become one where every buffer that one of them writes and the other touches is
 indexed by the loop counter at the same position: then only equal iterations meet. Inside of the fused loop the same is
-tried for its inner loops. At the top of a kernel, where loops are shared among threads, those that carry sums stay apart
-from those that do not; a loop that can become vectors is never joined with one that cannot. A temporary that afterwards
-lives within one iteration loses the dimensions of the loops around it; one that lost all is a value.
+tried for its inner loops. At the top of a kernel, where loops are shared among threads, those that carry sums stay
+apart from those that do not; a loop that can become vectors is never joined with one that cannot. A temporary that
+afterwards lives within one iteration loses the dimensions of the loops around it; one that lost all is a value.
 """
 
 # pyright: basic
@@ -265,7 +265,7 @@ def forward_stores(kernel: func.FuncOp) -> None:
                 continue
             ancestor = ancestor_in(item.op, block)
             if ancestor is not None and store.op.is_before_in_block(ancestor):
-                item.op.results[0].replace_all_uses_with(store.op.value)
+                item.op.results[0].replace_all_uses_with(store.op.operands[0])
                 item.op.detach()
                 item.op.erase()
 

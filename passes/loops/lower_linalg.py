@@ -27,6 +27,7 @@
 # pyright: basic
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -258,7 +259,7 @@ class _Nest:
             innermost.yield_([yielded[k] for k in carried])
         self.finish(carried, [yielded[k] for k in carried] if results is None else results)
 
-    def finish(self, carried: list[int], values: list[SSAValue]) -> None:
+    def finish(self, carried: list[int], values: Sequence[SSAValue]) -> None:
         """Stores the results at the end of the innermost parallel loop and closes the parallel loops."""
         inside = self.after
         if self.parallel_depth:
@@ -269,7 +270,7 @@ class _Nest:
         for emitter in self.emitters[1 : self.parallel_depth + 1]:
             emitter.inside(emitter.block).yield_()
 
-    def open(self, depth: int, carried: list[SSAValue]):
+    def open(self, depth: int, carried: Sequence[SSAValue]):
         """Opens the loop at `depth`; from now on the emitter outside stands in front of it."""
         dim = self.order[depth]
         outside = self.emitters[depth]

@@ -44,8 +44,8 @@ def vectorize_loop(plan: Plan, emitter: Emitter, lanes: int) -> None:
 
 
 def _strips(
-    plan: Plan, values: Values, emitter: Emitter, carried: list[SSAValue]
-) -> tuple[list[SSAValue], SSAValue | None]:
+    plan: Plan, values: Values, emitter: Emitter, carried: Sequence[SSAValue]
+) -> tuple[Sequence[SSAValue], SSAValue | None]:
     """The innermost loop in strips, then its end under a mask; returns what it carries, as vectors.
 
     Where the end cannot be masked, also returns where the scalar loop over it has to start.
@@ -90,7 +90,7 @@ def _whole_strips(
     plan: Plan,
     values: Values,
     emitter: Emitter,
-    carried: list[SSAValue],
+    carried: Sequence[SSAValue],
     lower: SSAValue,
     upper: SSAValue,
     strips: int | None,
@@ -121,7 +121,7 @@ def _goes_side_by_side(plan: Plan, strips: int | None) -> bool:
 
 
 def _loop(
-    values: Values, emitter: Emitter, carried: list[list[SSAValue]], lower: SSAValue, upper: SSAValue
+    values: Values, emitter: Emitter, carried: Sequence[Sequence[SSAValue]], lower: SSAValue, upper: SSAValue
 ) -> list[list[SSAValue]]:
     """A loop over strips, as many side by side as there are groups of carried values."""
     ways, width = len(carried), len(carried[0])
@@ -142,7 +142,7 @@ def _loop(
 
 
 def _masked_strips(
-    plan: Plan, values: Values, emitter: Emitter, carried: list[SSAValue], lower: SSAValue, upper: SSAValue
+    plan: Plan, values: Values, emitter: Emitter, carried: Sequence[SSAValue], lower: SSAValue, upper: SSAValue
 ) -> list[SSAValue]:
     """A loop over strips, each under a mask."""
     loop = emitter.loop(lower, upper, emitter.index(values.lanes), carried)
@@ -182,8 +182,8 @@ def _reduction(plan: Plan, emitter: Emitter, lanes: int) -> list[SSAValue]:
 
 
 def _chain(
-    plan: Plan, loop: scf.ForOp, values: Values, emitter: Emitter, carried: list[SSAValue]
-) -> tuple[list[SSAValue], SSAValue | None]:
+    plan: Plan, loop: scf.ForOp, values: Values, emitter: Emitter, carried: Sequence[SSAValue]
+) -> tuple[Sequence[SSAValue], SSAValue | None]:
     """Loops around the innermost one stay, carrying vectors; their other operations move along."""
     if loop is plan.innermost:
         own = Values(plan, emitter, values.lanes)
@@ -195,7 +195,7 @@ def _chain(
     iv.name_hint = loop.body.block.args[0].name_hint
     loop.body.block.args[0].replace_all_uses_with(iv)
     inside = emitter.inside(new.body.block)
-    results: list[SSAValue] = []
+    results: Sequence[SSAValue] = []
     for op in list(loop.body.block.ops):
         if isinstance(op, scf.ForOp):
             results, _ = _chain(plan, op, values, inside, arguments)

@@ -3,9 +3,10 @@
 # pyright: basic
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xdsl.dialects import arith, math, memref, scf, vector
 from xdsl.dialects.builtin import (
-    Attribute,
     DenseArrayBase,
     DenseIntOrFPElementsAttr,
     IndexType,
@@ -15,7 +16,7 @@ from xdsl.dialects.builtin import (
     VectorType,
     i64,
 )
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.irdl import IRDLOperation
 
 from ...dialects import vectorx
@@ -31,7 +32,7 @@ _VECTOR_FORMS: dict[type[Operation], type[IRDLOperation]] = {
     arith.SelectOp: vectorx.SelectOp,
     arith.CmpiOp: vectorx.CmpiOp,
     arith.CmpfOp: vectorx.CmpfOp,
-    **{getattr(arith, op.__name__): op for op in vectorx.CONVERSIONS},
+    **{getattr(arith, op.__name__): op for op in vectorx.CONVERSIONS},  # pyright: ignore
 }
 """Operations whose vector form is another one."""
 
@@ -69,8 +70,8 @@ class Body:
         self,
         values: Values,
         emitter: Emitter,
-        ivs: list[SSAValue],
-        carried: list[list[SSAValue]],
+        ivs: Sequence[SSAValue],
+        carried: Sequence[Sequence[SSAValue]],
         mask: SSAValue | None,
     ) -> None:
         self.plan = values.plan
@@ -126,7 +127,7 @@ class Body:
         """A loop inside of the vectorized one: the same trips, carrying vectors."""
         width = len(op.iter_args)
         carried = [copy.vector(value, emitter) for copy in self.copies for value in op.iter_args]
-        kept = {"unroll": UnitAttr()} if "unroll" in op.attributes else {}
+        kept: dict[str, Attribute] = {"unroll": UnitAttr()} if "unroll" in op.attributes else {}
         first = self.copies[0]
         new = emitter.loop(first.scalar(op.lb), first.scalar(op.ub), first.scalar(op.step), carried, kept)
         old_iv, *old_arguments = op.body.block.args
@@ -144,7 +145,7 @@ class Body:
 class _Copy:
     """One strip: what each value of the scalar body is in it."""
 
-    def __init__(self, values: Values, iv: SSAValue, carried: list[SSAValue], mask: SSAValue | None) -> None:
+    def __init__(self, values: Values, iv: SSAValue, carried: Sequence[SSAValue], mask: SSAValue | None) -> None:
         self.values = values
         self.plan = values.plan
         self.lanes = values.lanes
@@ -205,7 +206,7 @@ class _Copy:
     def iota(self, base: SSAValue, growth: int, emitter: Emitter) -> SSAValue:
         """base, base + growth, base + 2 growth, ..."""
         type_ = vector_type(self.lanes, i64)
-        steps = DenseIntOrFPElementsAttr.from_list(type_, [growth * k for k in range(self.lanes)])
+        steps = DenseIntOrFPElementsAttr.from_list(type_, [growth * k for k in range(self.lanes)])  # pyright: ignore
         first = emitter.broadcast(_as_data(base, emitter), self.lanes)
         return emitter.op(arith.AddiOp, first, emitter.constants.get(steps))
 

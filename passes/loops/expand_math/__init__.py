@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import builtin, func, math
-from xdsl.dialects.builtin import Float32Type, Float64Type
+from xdsl.dialects.builtin import Float32Type
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
@@ -57,13 +57,15 @@ EXPANSIONS: dict[type[Operation], Callable[..., Expr]] = {
 }
 
 
-_ALSO_F64 = {math.RsqrtOp: Float64Type}
+_ALSO_F64: tuple[type[Operation], ...] = (math.RsqrtOp,)
 """What the library lacks is expanded for f64 too."""
 
 
 def is_expandable(op: Operation) -> bool:
     """Whether an operation has an expansion for its type."""
-    return type(op) in EXPANSIONS and isinstance(op.results[0].type, Float32Type | _ALSO_F64.get(type(op), Float32Type))
+    if type(op) not in EXPANSIONS:
+        return False
+    return isinstance(op.results[0].type, Float32Type) or type(op) in _ALSO_F64
 
 
 @dataclass(frozen=True)

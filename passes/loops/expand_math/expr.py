@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import Attribute, Float32Type, Float64Type, IntegerAttr, IntegerType, i1
-from xdsl.ir import SSAValue
+from xdsl.dialects.builtin import Float32Type, Float64Type, IntegerAttr, IntegerType, i1
+from xdsl.ir import Attribute, SSAValue
+from xdsl.irdl import IRDLOperation
 
 from ..build import Emitter
 
@@ -47,7 +48,9 @@ class Expr:
             return other
         return Expr(self.emitter, self.emitter.constants.scalar(self.type, other))
 
-    def make(self, op, *operands: Expr, type: Attribute | None = None, **properties: Attribute) -> Expr:
+    def make(
+        self, op: type[IRDLOperation], *operands: Expr, type: Attribute | None = None, **properties: Attribute
+    ) -> Expr:
         """One operation on these values."""
         values = [operand.value for operand in operands]
         return Expr(self.emitter, self.emitter.op(op, *values, type=type, **properties))
