@@ -6,11 +6,21 @@ from types import ModuleType
 
 from xdsl.ir import Dialect
 
-from . import autodiff, composite, contraction, elementwise, indexing, random, reduction, shape
+from . import autodiff, composite, contraction, elementwise, indexing, random, reduction, shape, window
 from .base import HLOp, ShapeError
 from .control import CONTROL
 
-FAMILIES: tuple[ModuleType, ...] = (elementwise, shape, reduction, contraction, indexing, random, composite, autodiff)
+FAMILIES: tuple[ModuleType, ...] = (
+    elementwise,
+    shape,
+    reduction,
+    contraction,
+    window,
+    indexing,
+    random,
+    composite,
+    autodiff,
+)
 """The modules whose op classes make up the dialect."""
 
 

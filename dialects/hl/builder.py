@@ -15,9 +15,10 @@ from xdsl.dialects.builtin import UNKNOWN_LOC, LocationAttr
 from xdsl.ir import Block, Operation, SSAValue
 
 from ..types import DYNAMIC, DType, TensorSpec, spec_of
-from . import autodiff, composite, contraction, indexing, random, reduction
+from . import autodiff, composite, reduction
 from . import shape as s
 from .base import Attributes, HLOp
+from .builder_arrays import ArrayBuilder, WindowBuilder
 from .builder_elementwise import ElementwiseBuilder
 from .emitter import Emitter, V
 
@@ -116,28 +117,6 @@ class ReductionBuilder(Emitter[V]):
         return self.one(reduction.ArgminOp, x, dimension=dimension)
 
 
-class ArrayBuilder(Emitter[V]):
-    """Methods for dialects/hl/{contraction,indexing,random}.py."""
-
-    def matmul(self, x: V, y: V) -> V:
-        return self.one(contraction.MatmulOp, x, y)
-
-    def gather(self, x: V, indices: V, axis: int, batch_dims: int = 0) -> V:
-        return self.one(indexing.GatherOp, x, indices, axis=axis, batch_dims=batch_dims)
-
-    def scatter_add(self, base: V, indices: V, updates: V, axis: int, batch_dims: int = 0) -> V:
-        return self.one(indexing.ScatterAddOp, base, indices, updates, axis=axis, batch_dims=batch_dims)
-
-    def random_bits(self, state: V, shape: tuple[int, ...]) -> V:
-        return self.one(random.RandomBitsOp, state, shape=shape)
-
-    def uniform(self, state: V, shape: tuple[int, ...], dtype: DType) -> V:
-        return self.one(random.UniformOp, state, shape=shape, dtype=dtype)
-
-    def bernoulli(self, state: V, p: V, shape: tuple[int, ...]) -> V:
-        return self.one(random.BernoulliOp, state, p, shape=shape)
-
-
 class CompositeBuilder(Emitter[V]):
     """Methods for dialects/hl/composite.py."""
 
@@ -196,6 +175,7 @@ class OpBuilder(
     ShapeBuilder[V],
     ReductionBuilder[V],
     ArrayBuilder[V],
+    WindowBuilder[V],
     CompositeBuilder[V],
     AutodiffBuilder[V],
 ):

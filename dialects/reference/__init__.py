@@ -12,7 +12,7 @@ import numpy as np
 
 from ..hl.autodiff import GradientOp
 from ..hl.base import HLOp
-from . import autodiff, composite, contraction, elementwise, indexing, random, reduction, shape
+from . import autodiff, composite, contraction, elementwise, indexing, random, reduction, shape, window
 from .table import Array, Table
 
 REFERENCE: Table = {
@@ -20,6 +20,7 @@ REFERENCE: Table = {
     **shape.TABLE,
     **reduction.TABLE,
     **contraction.TABLE,
+    **window.TABLE,
     **indexing.TABLE,
     **random.TABLE,
     **composite.TABLE,

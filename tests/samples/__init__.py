@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from irtool.dialects.hl import OPS
 
-from . import arrays, composite, elementwise, reduction, shape
+from . import arrays, composite, elementwise, reduction, shape, window
 from .core import Generator, Op, Sample
 
 GENERATORS: dict[Op, Generator] = {
@@ -16,6 +16,7 @@ GENERATORS: dict[Op, Generator] = {
     **shape.GENERATORS,
     **reduction.GENERATORS,
     **arrays.GENERATORS,
+    **window.GENERATORS,
     **composite.GENERATORS,
 }
 """By op, or by the base class of a family."""

@@ -6,9 +6,9 @@ turn.
 
 from __future__ import annotations
 
-from . import composite, random
+from . import composite, random, window
 from .rule import DecompositionTable, Rule
 
-DECOMPOSITIONS: DecompositionTable = {**composite.DECOMPOSITIONS, **random.DECOMPOSITIONS}
+DECOMPOSITIONS: DecompositionTable = {**composite.DECOMPOSITIONS, **random.DECOMPOSITIONS, **window.DECOMPOSITIONS}
 
 __all__ = ["DECOMPOSITIONS", "Rule"]

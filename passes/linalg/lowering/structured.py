@@ -24,6 +24,7 @@ from ...hl.index_maps import scaled
 from ...loops.build import Emitter
 from .scalar import SCALAR, compare, philox, to_index
 from .views import Index, Splat, View, emit_index
+from .window import WINDOWED
 
 if TYPE_CHECKING:
     from ..convert_hl import Lowering
@@ -225,6 +226,7 @@ STRUCTURED: dict[type[HLOp], Callable[..., list[SSAValue]]] = {
     reduction.ArgmaxOp: arg_reduce,
     reduction.ArgminOp: arg_reduce,
     contraction.MatmulOp: matmul,
+    **WINDOWED,
     indexing.GatherOp: gather,
     indexing.ScatterAddOp: scatter_add,
     random.RandomBitsOp: random_bits,

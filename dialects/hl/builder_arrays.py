@@ -1,0 +1,72 @@
+"""Methods of OpBuilder for dialects/hl/{contraction,indexing,random,window}.py."""
+
+from __future__ import annotations
+
+from ..types import DType
+from . import contraction, indexing, random, window
+from .emitter import Emitter, V
+
+Ints = tuple[int, ...]
+
+
+class ArrayBuilder(Emitter[V]):
+    """Methods for dialects/hl/{contraction,indexing,random}.py."""
+
+    def matmul(self, x: V, y: V) -> V:
+        return self.one(contraction.MatmulOp, x, y)
+
+    def gather(self, x: V, indices: V, axis: int, batch_dims: int = 0) -> V:
+        return self.one(indexing.GatherOp, x, indices, axis=axis, batch_dims=batch_dims)
+
+    def scatter_add(self, base: V, indices: V, updates: V, axis: int, batch_dims: int = 0) -> V:
+        return self.one(indexing.ScatterAddOp, base, indices, updates, axis=axis, batch_dims=batch_dims)
+
+    def random_bits(self, state: V, shape: Ints) -> V:
+        return self.one(random.RandomBitsOp, state, shape=shape)
+
+    def uniform(self, state: V, shape: Ints, dtype: DType) -> V:
+        return self.one(random.UniformOp, state, shape=shape, dtype=dtype)
+
+    def bernoulli(self, state: V, p: V, shape: Ints) -> V:
+        return self.one(random.BernoulliOp, state, p, shape=shape)
+
+
+class WindowBuilder(Emitter[V]):
+    """Methods for dialects/hl/window.py."""
+
+    def conv(
+        self, x: V, w: V, stride: Ints, low: Ints, high: Ints, dilation: Ints, input_dilation: Ints, groups: int = 1
+    ) -> V:
+        return self.one(
+            window.ConvOp,
+            x,
+            w,
+            stride=stride,
+            low=low,
+            high=high,
+            dilation=dilation,
+            input_dilation=input_dilation,
+            groups=groups,
+        )
+
+    def correlate(self, x: V, w: V, stride: Ints, dilation: Ints) -> V:
+        return self.one(window.CorrelateOp, x, w, stride=stride, dilation=dilation)
+
+    def reduce_window(
+        self, x: V, kind: window.WindowKind, extents: Ints, stride: Ints, low: Ints, high: Ints, dilation: Ints
+    ) -> V:
+        return self.one(
+            window.ReduceWindowOp,
+            x,
+            kind=kind,
+            window=extents,
+            stride=stride,
+            low=low,
+            high=high,
+            dilation=dilation,
+        )
+
+    def argmax_window(self, x: V, extents: Ints, stride: Ints, low: Ints, high: Ints, dilation: Ints) -> V:
+        return self.one(
+            window.ArgmaxWindowOp, x, window=extents, stride=stride, low=low, high=high, dilation=dilation
+        )

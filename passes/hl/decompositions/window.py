@@ -1,0 +1,226 @@
+"""Convolutions as plain correlations; windows as elementwise ops on shifted operands.
+
+    hl.reduce_window "max" %x window [2, 2] stride [2, 2]
+    ->
+    maximum(maximum(x[0::2, 0::2], x[0::2, 1::2]), maximum(x[1::2, 0::2], x[1::2, 1::2]))
+
+Slices are index maps, so a small window is one elementwise kernel. Large windows are tiles, where they lie side by side;
+else they are folded dimension by dimension, by doubling: the fold of 2 neighbours, of 4, of 8.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from ....dialects.hl import window as w
+from ....dialects.hl.builder import OpBuilder
+from ....dialects.types import DType, i64
+from .rule import DecompositionTable
+
+B = OpBuilder[Any]
+Ints = tuple[int, ...]
+State = tuple[Any, ...]
+Combine = Callable[[State, State], State]
+SMALL = 16
+"""A window of so many elements is taken apart at once."""
+
+
+def _surrounded(b: B, x: Any, low: Ints, high: Ints, gaps: Ints, value: float) -> Any:
+    lead = (0,) * (len(b.shape(x)) - len(low))
+    return b.pad(x, lead + low, lead + high, lead + gaps, value)
+
+
+def _conv(
+    b: B, x: Any, filters: Any, *, stride: Ints, low: Ints, high: Ints, dilation: Ints, input_dilation: Ints, groups: int
+) -> tuple[Any, ...]:
+    x = _surrounded(b, x, low, high, tuple(n - 1 for n in input_dilation), 0)
+    if groups == 1:
+        return (b.correlate(x, filters, stride, dilation),)
+    shape, (outputs, inputs, *window) = b.shape(x), b.shape(filters)
+    x = b.reshape(x, (shape[0], groups, inputs, *shape[2:]))
+    filters = b.reshape(filters, (groups, outputs // groups, inputs, *window))
+    y = b.correlate(x, filters, stride, dilation)
+    return (b.reshape(y, (shape[0], outputs, *b.shape(y)[3:])),)
+
+
+def _shifted(b: B, x: Any, axis: int, offset: int, count: int, stride: int) -> Any:
+    """x[offset], x[offset + stride] ... along one dimension, `count` of them."""
+    shape = b.shape(x)
+    start, step = [0] * len(shape), [1] * len(shape)
+    stop = list(shape)
+    start[axis], stop[axis], step[axis] = offset, offset + max((count - 1) * stride + 1, 0), stride
+    return b.slice(x, tuple(start), tuple(stop), tuple(step))
+
+
+def _all_shifted(b: B, state: State, lead: int, offsets: Ints, places: Ints, stride: Ints) -> State:
+    for d, (offset, count, step) in enumerate(zip(offsets, places, stride, strict=True)):
+        state = tuple(_shifted(b, x, lead + d, offset, count, step) for x in state)
+    return state
+
+
+def _balanced(parts: list[State], combine: Combine) -> State:
+    """One state from several, neighbours first."""
+    while len(parts) > 1:
+        pairs = [combine(parts[i], parts[i + 1]) for i in range(0, len(parts) - 1, 2)]
+        parts = pairs + parts[len(pairs) * 2 :]
+    return parts[0]
+
+
+def _places(extents: Iterable[int], window: Ints, stride: Ints, dilation: Ints) -> Ints:
+    return tuple(
+        (n - (k - 1) * d - 1) // t + 1 for n, k, t, d in zip(extents, window, stride, dilation, strict=True)
+    )
+
+
+def _fold(b: B, state: State, combine: Combine, window: Ints, stride: Ints, dilation: Ints) -> State:
+    """The windows' elements combined, in row-major order."""
+    shape = b.shape(state[0])
+    lead = len(shape) - len(window)
+    places = _places(shape[lead:], window, stride, dilation)
+    if math.prod(window) <= SMALL:
+        offsets = [tuple(int(k) * d for k, d in zip(o, dilation, strict=True)) for o in np.ndindex(*window)]
+        return _balanced([_all_shifted(b, state, lead, o, places, stride) for o in offsets], combine)
+    for d in reversed(range(len(window))):
+        state = _fold_one(b, state, combine, lead + d, window[d], places[d], stride[d], dilation[d])
+    return state
+
+
+def _fold_one(
+    b: B, state: State, combine: Combine, axis: int, window: int, count: int, stride: int, dilation: int
+) -> State:
+    """By doubling: the window's extent in binary is the sum of the runs that it consists of."""
+    runs: list[State] = []
+    offset, length = 0, 1
+    for bit in range(window.bit_length()):
+        if window >> bit & 1:
+            runs.append(tuple(_shifted(b, x, axis, offset * dilation, count, stride) for x in state))
+            offset += length
+        if window >> bit + 1:
+            extent = b.shape(state[0])[axis] - length * dilation
+            halves = [
+                tuple(_shifted(b, x, axis, start, extent, 1) for x in state) for start in (0, length * dilation)
+            ]
+            state = combine(halves[0], halves[1])
+            length *= 2
+    return _balanced(runs, combine)
+
+
+def _are_tiles(window: Ints, stride: Ints, dilation: Ints) -> bool:
+    return window == stride and all(n == 1 for n in dilation) and math.prod(window) > SMALL
+
+
+def _tiles(b: B, x: Any, window: Ints) -> Any:
+    """[..., n * k, ...] -> [..., n, k, ...] for each dimension under the window, what is left over cut off."""
+    shape = b.shape(x)
+    lead = len(shape) - len(window)
+    counts = tuple(n // k for n, k in zip(shape[lead:], window, strict=True))
+    stop = (*shape[:lead], *(n * k for n, k in zip(counts, window, strict=True)))
+    x = b.slice(x, (0,) * len(shape), stop, (1,) * len(shape))
+    return b.reshape(x, (*shape[:lead], *(n for pair in zip(counts, window, strict=True) for n in pair)))
+
+
+def _lowest(dtype: DType) -> float:
+    return -math.inf if dtype.kind == "float" else int(np.iinfo(dtype.numpy).min)
+
+
+def _highest(dtype: DType) -> float:
+    return math.inf if dtype.kind == "float" else int(np.iinfo(dtype.numpy).max)
+
+
+NEUTRAL: dict[str, Callable[[DType], float]] = {"sum": lambda dtype: 0, "max": _lowest, "min": _highest}
+NAMES = {"sum": ("add", "reduce_sum"), "max": ("maximum", "reduce_max"), "min": ("minimum", "reduce_min")}
+"""Kind of window -> the methods that combine two values, and the values of some dimensions."""
+
+
+def _reduce_window(
+    b: B, x: Any, *, kind: str, window: Ints, stride: Ints, low: Ints, high: Ints, dilation: Ints
+) -> tuple[Any, ...]:
+    x = _surrounded(b, x, low, high, (0,) * len(low), NEUTRAL[kind](b.dtype(x)))
+    two, many = (getattr(b, name) for name in NAMES[kind])
+    if _are_tiles(window, stride, dilation):
+        x = _tiles(b, x, window)
+        rank = len(b.shape(x))
+        return (many(x, tuple(range(rank - 2 * len(window) + 1, rank, 2))),)
+    return _fold(b, (x,), lambda left, right: (two(left[0], right[0]),), window, stride, dilation)
+
+
+def _row_major(extents: Ints) -> Ints:
+    """By how much an index into all elements grows with each dimension."""
+    return tuple(math.prod(extents[d + 1 :]) for d in range(len(extents)))
+
+
+def _first_inside(b: B, spatial: Ints, extents: Ints, stride: Ints, low: Ints, dilation: Ints) -> Any:
+    """For each place of the window, the index of its first element that is not padding."""
+    total = b.constant(0, spatial, i64)
+    for d, (t, before, gap, factor) in enumerate(zip(stride, low, dilation, _row_major(extents), strict=True)):
+        start = b.sub(
+            b.mul(b.iota(spatial, i64, d), b.constant(t, spatial, i64)), b.constant(before, spatial, i64)
+        )
+        missing = b.maximum(b.neg(start), b.constant(0, spatial, i64))
+        steps = b.floor_div(b.add(missing, b.constant(gap - 1, spatial, i64)), b.constant(gap, spatial, i64))
+        first = b.add(start, b.mul(steps, b.constant(gap, spatial, i64)))
+        total = b.add(total, b.mul(first, b.constant(factor, spatial, i64)))
+    return total
+
+
+def _argmax_window(
+    b: B, x: Any, *, window: Ints, stride: Ints, low: Ints, high: Ints, dilation: Ints
+) -> tuple[Any, ...]:
+    rank, dtype = len(window), b.dtype(x)
+    lead, extents = b.shape(x)[:-rank], b.shape(x)[-rank:]
+    worst = _lowest(dtype)
+    is_padded = any(low + high)
+    padded = _surrounded(b, x, low, high, (0,) * rank, worst)
+    shape = b.shape(padded)
+    index = b.constant(0, shape, i64)
+    for d, (before, factor) in enumerate(zip(low, _row_major(extents), strict=True)):
+        along = b.sub(b.iota(shape, i64, len(lead) + d), b.constant(before, shape, i64))
+        index = b.add(index, b.mul(along, b.constant(factor, shape, i64)))
+
+    def combine(left: State, right: State) -> State:
+        better = b.compare("gt", right[0], left[0])
+        if dtype.kind == "float":
+            first_nan = b.bitwise_and(b.is_nan(right[0]), b.logical_not(b.is_nan(left[0])))
+            better = b.bitwise_or(better, first_nan)
+        return tuple(b.select(better, r, v) for r, v in zip(right, left, strict=True))
+
+    if _are_tiles(window, stride, dilation) and not is_padded:
+        return (_argmax_tiles(b, x, window),)
+    best, found = _fold(b, (padded, index), combine, window, stride, dilation)
+    if is_padded:
+        # Where nothing beats the padding, its index may have been taken.
+        places = b.shape(found)
+        first = _first_inside(b, places[len(lead) :], extents, stride, low, dilation)
+        first = b.broadcast(first, places, tuple(range(len(lead), len(places))))
+        nothing = b.compare("eq", best, b.constant(worst, places, dtype))
+        found = b.select(nothing, first, found)
+    return (found,)
+
+
+def _argmax_tiles(b: B, x: Any, window: Ints) -> Any:
+    """argmax over the elements of each tile, put side by side."""
+    rank = len(window)
+    extents = b.shape(x)[-rank:]
+    tiles = _tiles(b, x, window)
+    lead = len(b.shape(x)) - rank
+    order = (*range(lead), *range(lead, lead + 2 * rank, 2), *range(lead + 1, lead + 2 * rank, 2))
+    tiles = b.transpose(tiles, order)
+    places = b.shape(tiles)[: lead + rank]
+    number = b.argmax(b.reshape(tiles, (*places, math.prod(window))), lead + rank)
+    index = b.constant(0, places, i64)
+    for d, (k, inner, factor) in enumerate(zip(window, _row_major(window), _row_major(extents), strict=True)):
+        within = b.remainder(b.floor_div(number, b.constant(inner, places, i64)), b.constant(k, places, i64))
+        along = b.add(b.mul(b.iota(places, i64, lead + d), b.constant(k, places, i64)), within)
+        index = b.add(index, b.mul(along, b.constant(factor, places, i64)))
+    return index
+
+
+DECOMPOSITIONS: DecompositionTable = {
+    w.ConvOp: _conv,
+    w.ReduceWindowOp: _reduce_window,
+    w.ArgmaxWindowOp: _argmax_window,
+}
