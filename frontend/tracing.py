@@ -8,7 +8,7 @@ program updates in place.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import get_ident
@@ -16,7 +16,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from xdsl.dialects.builtin import LocationAttr
-from xdsl.ir import Block, BlockArgument, OpResult, SSAValue
+from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 
 from ..dialects.hl.autodiff import StopGradientOp
 from ..dialects.hl.base import Attributes, HLOp
@@ -63,6 +63,8 @@ class Input:
     """The position among the call's flattened arguments."""
     gradient_of: Tensor | int | None = None
     """The tensor whose `.grad` this is; the position of one among the arguments."""
+    whole: bool = False
+    """Whether the argument is a view, and this all that it is a view of."""
     getter: Callable[[], float] | None = None
     """What gives the number on each call."""
     result: int | None = None
@@ -93,6 +95,7 @@ class Trace:
         self._names = names or {}
         self._argument_leaves: dict[Storage, int] = {}
         self._numbers: set[Storage] = set()
+        self._whole: set[Storage] = set()
         self._gradients: dict[Storage, Tensor] = {}
         self._leaf_values: dict[tuple[Tensor, SSAValue], SSAValue] = {}
         self._tracked: set[SSAValue] = set()
@@ -106,10 +109,16 @@ class Trace:
 
     # Arguments and storages
 
-    def declare_argument(self, storage: Storage, leaf: int, name: str) -> None:
-        """Says that a storage is the call's flattened argument number `leaf`."""
+    def declare_argument(self, storage: Storage, leaf: int, name: str, whole: bool = False) -> None:
+        """Says that a storage is that of the call's flattened argument number `leaf`; `whole`: which is a view of it."""
+        if whole:
+            self._whole.add(storage)
         self._argument_leaves.setdefault(storage, leaf)
         self._names.setdefault(storage, name)
+
+    def argument_of(self, storage: Storage) -> tuple[int | None, bool]:
+        """The position of the argument whose storage this is, if any, and whether it is a view of it."""
+        return self._argument_leaves.get(storage), storage in self._whole
 
     def declare_number(self, storage: Storage, leaf: int, name: str) -> None:
         """Says that a storage without bytes stands for the float that is the flattened argument number `leaf`."""
@@ -134,6 +143,7 @@ class Trace:
             name = f"d{self._names.get(owner._storage, 'gradient')}"
         value = self.argument(storage.spec, name)
         source = Input(value, storage.spec, storage, self._argument_leaves.get(storage), owner)
+        source.whole = storage in self._whole
         self.inputs.append(source)
         self.lifted[storage] = source
         self.values[storage] = value
@@ -198,6 +208,21 @@ class Trace:
             found.name_hint = value.name_hint
         return found
 
+    def unrecorded(self, storage: Storage, value: SSAValue, flows: bool) -> SSAValue:
+        """What a storage holds after a write under no_grad: the new value, as a constant for derivatives.
+
+        Where gradients flow through what it held (`flows`), they go on as if nothing had been written: as in PyTorch,
+        history is that of the old value, x' = new + (x - constant(x)).
+        """
+        value = self.detached(value)
+        old = self.values.get(storage)
+        if not flows or old is None or old not in self._tracked:
+            return value
+        constant = self.detached(old)
+        (difference,) = self._differentiable(lambda b: (b.sub(old, constant),))
+        (result,) = self._differentiable(lambda b: (b.add(value, difference),))
+        return result
+
     # Ops
 
     def emit(
@@ -219,14 +244,25 @@ class Trace:
         new = op.build_op(values, attributes, specs)
         self.builder.insert(new)
         results: Sequence[SSAValue] = new.results
-        tracked = self._tracked
-        if op is not StopGradientOp:
-            for value in values:
-                if value in tracked:
-                    tracked.update(results)
-                    break
+        flows = False
+        for value in values:
+            if value in self._tracked:
+                flows = True
+            elif type(value) is BlockArgument:
+                self._plain.add(value)
+        if flows and op is not StopGradientOp:
+            self._tracked.update(results)
         self._last = results[0] if len(results) == 1 else None
         return results
+
+    def insert(self, op: Operation) -> None:
+        """Places an op that was made elsewhere, at the user's line."""
+        self._locate()
+        self.builder.insert(op)
+
+    def track(self, values: Iterable[SSAValue]) -> None:
+        """Says that gradients may flow through these values."""
+        self._tracked.update(values)
 
     def _locate(self) -> None:
         """Ops from here on stand at the user's line; the last one of the line before is named after its variable."""

@@ -131,9 +131,9 @@ class Host:
 
     def loop(self, op: ScanOp) -> None:
         """A loop whose body calls kernels. What it carries starts as copies, since each round overwrites them."""
-        values = {v: self.copy(self.available(v)) for v in dict.fromkeys(op.carried)}
-        values.update((v, self.available(v)) for v in (*op.xs, *op.constants) if v not in values)
-        clone = op.clone(values)
+        starts = [self.copy(self.available(v)) for v in op.carried]
+        clone = op.clone({v: self.available(v) for v in op.operands})
+        clone.operands = [*starts, *list(clone.operands)[len(starts) :]]
         separate_yields(clone)
         outline_block(self.module, clone.body.block, self.names, {})
         self.ops.append(clone)

@@ -1,0 +1,93 @@
+"""Loops over tensors: eager ones are Python loops, traced ones a single op however many rounds they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from xdsl.ir import Block, SSAValue
+
+from ...dialects.hl.builder import IRBuilder
+from ...dialects.hl.control import ScanOp, YieldOp
+from ...dialects.types import TensorSpec, spec_of, tensor_type
+from .. import dispatch, grad_mode, tape
+from ..errors import runtime_error
+from ..tensor import Tensor
+from .joining import stack
+
+Tensors = Sequence[Tensor]
+Body = Callable[[Tensors, Tensors, Tensors], tuple[Tensors, Tensors]]
+"""(carried, slices, constants) -> (new carried, what is stacked)"""
+
+
+def scan(
+    body: Body, carried: Tensors, xs: Tensors, constants: Tensors = (), reverse: bool = False
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Runs `body` once for each index of the first dimension of `xs`, which all agree in it and is not 0.
+
+    Returns the last carried values, of the shapes and dtypes of the first ones, and what every round gave to stack, along
+    a new first dimension. In compiled code the body may compute with its arguments and with Python numbers only.
+    """
+    if dispatch.current_trace is not None:
+        return _traced(body, carried, xs, constants, reverse)
+    length = xs[0].shape[0]
+    rounds: list[Tensors] = []
+    for t in reversed(range(length)) if reverse else range(length):
+        carried, given = body(carried, [x[t] for x in xs], constants)
+        rounds.append(given)
+    if reverse:
+        rounds.reverse()
+    return list(carried), [stack(values) for values in zip(*rounds, strict=True)]
+
+
+def _traced(
+    body: Body, carried: Tensors, xs: Tensors, constants: Tensors, reverse: bool
+) -> tuple[list[Tensor], list[Tensor]]:
+    trace = dispatch.current_trace
+    operands = (*carried, *xs, *constants)
+    values: list[SSAValue] = [dispatch.value_of(trace, t) for t in operands]
+    slices = [TensorSpec(x._spec.shape[1:], x._spec.dtype) for x in xs]
+    specs = [*(t._spec for t in carried), *slices, *(t._spec for t in constants)]
+    block = Block(arg_types=[tensor_type(spec) for spec in specs])
+    count, scanned = len(carried), len(xs)
+    flows = grad_mode.enabled and any(t.requires_grad for t in operands)
+
+    outside = trace.builder
+    trace.builder = IRBuilder(block, location=outside.location)
+    try:
+        inner = [dispatch.traced(argument, spec) for argument, spec in zip(block.args, specs)]
+        for tensor, argument, outer, value in zip(inner, block.args, operands, values):
+            argument.name_hint = value.name_hint
+            if grad_mode.enabled and outer.requires_grad:
+                tape.attach(tape.TRACED, (tensor,))
+        if flows:  # what is carried depends on what gradients are taken by, from the second round on
+            floats = [t for t in inner[:count] if t._spec.dtype.kind == "float"]
+            tape.attach(tape.TRACED, floats)
+        trace.track(block.args)
+        after, given = body(inner[:count], inner[count : count + scanned], inner[count + scanned :])
+        yielded = [dispatch.value_of(trace, t) for t in (*after, *given)]
+    finally:
+        trace.builder = outside
+    _check_isolated(block, yielded)
+    if [v.type for v in yielded[:count]] != [tensor_type(t._spec) for t in carried]:
+        expected, got = ([str(s) for s in specs] for specs in ([t._spec for t in carried], [t._spec for t in after]))
+        raise runtime_error(f"scan: the body must carry on what it was given: expected {expected}, got {got}")
+    end = YieldOp.create(operands=yielded, location=outside.location)
+    block.add_op(end)
+    op = ScanOp.make(values[:count], values[count : count + scanned], values[count + scanned :], xs[0].shape[0], block, reverse)
+    trace.insert(op)
+    results = [dispatch.traced(result, spec_of(result.type)) for result in op.outputs]
+    if flows:
+        trace.track(op.outputs)
+        tape.attach(tape.TRACED, [t for t in results if t._spec.dtype.kind == "float"])
+    return results[:count], results[count:]
+
+
+def _check_isolated(block: Block, yielded: Sequence[SSAValue]) -> None:
+    used = [*yielded, *(v for op in block.ops for v in op.operands)]
+    for value in used:
+        inside = value.owner is block or getattr(value.owner, "parent", None) is block
+        if not inside:
+            name = f"%{value.name_hint}" if value.name_hint else "a tensor"
+            raise runtime_error(
+                f"scan: the body uses {name} from outside of it; pass it in `constants`, so that every round gets it"
+            )
