@@ -7,6 +7,8 @@ A producer whose value others need too stays an output of the fused op, where bo
 
     %e = generic ins(%x) { exp };  %s = generic ins(%e) { addf }   ->   %e, %s = generic ins(%x) { exp; addf }
 
+Where a loop's extent was told by the operand that goes, an operand that is never read tells it (lowering/extents.py).
+
 What accumulates (a matrix product) is never pulled into its consumer, nor anything into it.
 """
 
@@ -22,13 +24,15 @@ from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, DenseArrayBase, Modu
 from xdsl.dialects.func import FuncOp
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import Block, Operation, OpResult, Region, SSAValue
-from xdsl.ir.affine import AffineDimExpr, AffineMap
+from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 
+from ...dialects.linalg_rules import loop_extents
 from ...dialects.locations import fuse
 from ..hl.group.outline import KERNEL_ATTRIBUTE
 from ..loops.build import Constants, Emitter
 from ..pass_base import functions
+from .lowering.extents import extent_operand, told_extents
 from .lowering.views import emit_expression
 
 Generic = linalg.GenericOp
@@ -40,13 +44,17 @@ def maps_of(op: Generic) -> list[AffineMap]:
 
 
 def is_elementwise(op: Operation) -> bool:
-    """Whether every index computes values of its own, at the same place of every output."""
+    """Whether every index computes values of its own, from inputs alone, at the same place of every output, all of it."""
     if type(op) is not Generic:
         return False
-    count = len(op.iterator_types)
-    identity = AffineMap.identity(count)
-    return all(t.data is IteratorType.PARALLEL for t in op.iterator_types) and all(
-        m == identity for m in maps_of(op)[len(op.inputs) :]
+    inputs = len(op.inputs)
+    extents = loop_extents(op)
+    identity = AffineMap.identity(len(extents))
+    return (
+        all(t.data is IteratorType.PARALLEL for t in op.iterator_types)
+        and all(m == identity for m in maps_of(op)[inputs:])
+        and all(list(_type(v).get_shape()) == extents for v in op.outputs)
+        and all(argument.first_use is None for argument in op.body.block.args[inputs:])
     )
 
 
@@ -91,7 +99,7 @@ class Fuser:
         """One op for both, in the consumer's place; None where that is not legal."""
         read = maps_of(consumer)[index]
         rank = len(consumer.iterator_types)
-        same_space = read == AffineMap.identity(rank)
+        same_space = read == AffineMap.identity(rank) and loop_extents(producer) == loop_extents(consumer)
         outside = [u.operation for r in producer.results for u in r.uses if u.operation is not consumer]
         operands = [k for k, v in enumerate(consumer.inputs) if v.owner is producer]
         if any(maps_of(consumer)[k] != read for k in operands):
@@ -102,7 +110,7 @@ class Fuser:
             return None
         if any(self.position.get(op, -1) < self.position[consumer] for op in outside):
             return None
-        if self._body_reads(consumer, producer) or not self._extents_known(producer, consumer, read, operands):
+        if self._body_reads(consumer, producer):
             return None
         if outside and self._overwritten_between(producer, consumer):
             return None
@@ -111,13 +119,6 @@ class Fuser:
     def _body_reads(self, consumer: Generic, producer: Generic) -> bool:
         """Whether the consumer's body gathers from what the producer makes: then it must be complete before."""
         return any(v.owner is producer for op in consumer.body.block.ops for v in op.operands)
-
-    def _extents_known(self, producer: Generic, consumer: Generic, read: AffineMap, operands: list[int]) -> bool:
-        """Whether every loop of the fused op still has an operand that it indexes alone, which tells how far it runs."""
-        maps = [m for k, m in enumerate(maps_of(consumer)) if k not in operands]
-        maps.extend(m.compose(read) for m in maps_of(producer)[: len(producer.inputs)])
-        alone = {e.position for m in maps for e in m.results if isinstance(e, AffineDimExpr)}
-        return len(alone) == len(consumer.iterator_types)
 
     def _overwritten_between(self, producer: Generic, consumer: Generic) -> bool:
         """Whether something reads, between the two, a place that the producer would now write later."""
@@ -136,13 +137,19 @@ class Fuser:
         for k, (value, map_) in enumerate(zip(consumer.inputs, maps_of(consumer))):
             if k not in operands:
                 inputs[value, map_] = None
+        before = Emitter(self.constants, self.block, consumer, consumer.location)
+        written = zip(consumer.outputs, maps_of(consumer)[len(consumer.inputs) :])
+        told = told_extents([*inputs, *written], read.num_dims)
+        for k, (extent, known) in enumerate(zip(loop_extents(consumer), told)):
+            if extent != known:
+                inputs[extent_operand(before, k, extent, read.num_dims)] = None
         kept = [r for r in producer.results if any(u.operation is not consumer for u in r.uses)] if keep else []
         outputs = [
             *((producer.outputs[r.index], maps_of(producer)[len(producer.inputs) + r.index]) for r in kept),
             *zip(consumer.outputs, maps_of(consumer)[len(consumer.inputs) :]),
         ]
         sources = [*inputs, *outputs]
-        block = Block(arg_types=[_element(value) for value, _ in sources])
+        block = Block(arg_types=[_type(value).element_type for value, _ in sources])
         by_read = dict(zip(inputs, block.args))
         accumulators = block.args[len(inputs) :]
         location = fuse((producer.location, consumer.location))
@@ -184,9 +191,9 @@ class Fuser:
         return fused
 
 
-def _element(value: SSAValue):
+def _type(value: SSAValue) -> TensorType:
     assert isinstance(value.type, TensorType)
-    return value.type.element_type
+    return value.type
 
 
 def _clone_body(e: Emitter, block: Block, values: dict[SSAValue, SSAValue], read: AffineMap | None) -> list[SSAValue]:

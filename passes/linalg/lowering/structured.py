@@ -178,9 +178,8 @@ def pad(lowering: Lowering, op: HLOp, x: Any, *, low: tuple[int, ...], interior:
     rank = len(spec.shape)
     if extents != list(spec.shape):
         kept = AffineMap(rank, 0, tuple(scaled(d(k), 1, b) for k, b in enumerate(first)))
-        cropped = TensorSpec(tuple(extents), spec.dtype)
-        x = View(lowering.copy(x.through(kept), lowering.temporary(cropped), cropped), AffineMap.identity(rank))
-    return _placed(lowering, TensorSpec(tuple(extents), spec.dtype), x, filled, AffineMap(rank, 0, tuple(places)))
+        x = x.through(kept)
+    return _placed(lowering, extents, x, filled, AffineMap(rank, 0, tuple(places)))
 
 
 def concat(low: Lowering, op: HLOp, *xs: Any, dimension: int) -> list[SSAValue]:
@@ -191,23 +190,17 @@ def concat(low: Lowering, op: HLOp, *xs: Any, dimension: int) -> list[SSAValue]:
         rank = len(spec.shape)
         place = AffineMap(rank, 0, tuple(scaled(d(k), 1, offset if k == dimension else 0) for k in range(rank)))
         if 0 not in spec.shape:
-            (destination,) = _placed(low, spec, x, destination, place)
+            (destination,) = _placed(low, spec.shape, x, destination, place)
         offset += spec.shape[dimension]
     return [destination]
 
 
-def _placed(low: Lowering, spec: TensorSpec, x: Any, destination: SSAValue, place: AffineMap) -> list[SSAValue]:
-    """Writes x where `place` says. Loops over one element are left out: nothing may say how far they go."""
-    kept = [k for k, n in enumerate(spec.shape) if n != 1]
+def _placed(low: Lowering, extents: Sequence[int], x: Any, destination: SSAValue, place: AffineMap) -> list[SSAValue]:
+    """Writes x where `place` says. Loops over one element are left out."""
+    kept = [k for k, n in enumerate(extents) if n != 1]
     position = {k: d(i) for i, k in enumerate(kept)}
-    inner = AffineMap(len(kept), 0, tuple(position.get(k, AffineConstantExpr(0)) for k in range(len(spec.shape))))
-    x, place = x.through(inner), place.compose(inner)
-    looped = TensorSpec(tuple(spec.shape[k] for k in kept), spec.dtype)
-    bare = {*place.results, *(x.map.results if isinstance(x, View) else ())}
-    if any(d(i) not in bare for i in range(len(kept))):
-        # Both sides only name shifted indices: a copy says how far the loops go.
-        x = View(low.copy(x, low.temporary(looped), looped), AffineMap.identity(len(kept)))
-    return low.generic(looped.shape, [x], [(destination, place)], _first)
+    inner = AffineMap(len(kept), 0, tuple(position.get(k, AffineConstantExpr(0)) for k in range(len(extents))))
+    return low.generic([extents[k] for k in kept], [x.through(inner)], [(destination, place.compose(inner))], _first)
 
 
 def _first(e: Emitter, values: Sequence[SSAValue], accumulators: Sequence[SSAValue]) -> list[SSAValue]:
