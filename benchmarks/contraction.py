@@ -5,6 +5,7 @@
 Each is one kernel, timed by itself: the smallest of many runs, in microseconds and GFLOP/s.
 """
 
+# pyright: basic
 from __future__ import annotations
 
 import time
@@ -36,7 +37,9 @@ class Shape:
         """The product in hl."""
         head = f"{self.batch}x" if self.batch else ""
         permutation = "[0, 2, 1]" if self.batch else "[1, 0]"
-        parameters, lines, operands = [], [], []
+        parameters: list[str] = []
+        lines: list[str] = []
+        operands: list[tuple[str, str]] = []
         for name, rows, columns in (("a", self.m, self.k), ("b", self.k, self.n)):
             wanted = f"tensor<{head}{rows}x{columns}xf32>"
             stored = f"tensor<{head}{columns}x{rows}xf32>" if name in self.turned else wanted
@@ -103,7 +106,7 @@ def peers(shape: Shape, threads: int) -> dict[str, Callable[[], object]]:
     x, y = (v.swapaxes(-1, -2) if name in shape.turned else v for name, v in (("a", a), ("b", b)))
     found: dict[str, Callable[[], object]] = {"numpy": lambda: np.matmul(x, y, out=c)}
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
     except ImportError:
         return found
     torch.set_num_threads(threads)

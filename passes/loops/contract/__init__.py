@@ -83,8 +83,9 @@ def find_fill(op: GenericOp) -> FillOp | None:
     before = op.prev_op
     while before is not None:
         if buffer in buffers_of(before):
-            is_fill = isinstance(before, FillOp) and before.outputs[0] is buffer and is_zero(before.inputs[0])
-            return before if is_fill else None
+            if isinstance(before, FillOp) and before.outputs[0] is buffer and is_zero(before.inputs[0]):
+                return before
+            return None
         before = before.prev_op
     return None
 
@@ -101,13 +102,14 @@ def lower(kernel: func.FuncOp, contraction: Contraction, target: Target) -> Oper
     location = fuse([contraction.op.location, *(op.location for op in stages)])
     Nest(Emitter(contraction.op, location), contraction, epilogue, make_plan(contraction, epilogue, target)).emit()
     following = contraction.op.next_op
-    while following in stages:
+    while following is not None and following in stages:
         following = following.next_op
     for op in (*reversed(stages), contraction.op, *([contraction.fill] if contraction.fill else [])):
         op.detach()
         op.erase()
     for buffer in epilogue.local:
         allocation = buffer.owner
+        assert isinstance(allocation, Operation)
         allocation.detach()
         allocation.erase()
     return following

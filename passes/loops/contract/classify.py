@@ -260,13 +260,14 @@ def classify(op: GenericOp, fill: FillOp | None) -> Contraction:
         isinstance(out.element, IntegerType) and out.element.width.data < 32
     ):
         raise NotTaken(f"accumulation in {out.element}")
-    total = block.last_op.operands[0].owner  # type: ignore[union-attr]
-    if type(total) not in ADDITIONS or accumulator not in total.operands:
+    assert block.last_op is not None
+    total = block.last_op.operands[0].owner
+    if not isinstance(total, Operation) or type(total) not in ADDITIONS or accumulator not in total.operands:
         raise NotTaken("the body is no sum")
     product = (total.operands[1] if total.operands[0] is accumulator else total.operands[0]).owner
-    if type(product) is not ADDITIONS[type(total)]:
+    if not isinstance(product, Operation) or type(product) is not ADDITIONS[type(total)]:
         raise NotTaken("the body is no sum of products")
-    inputs = dict(zip(block.args[:-1], accesses[:-1], strict=True))
+    inputs: dict[SSAValue, Access] = dict(zip(block.args[:-1], accesses[:-1], strict=True))
     left, right = (body_slice(operand, inputs) for operand in product.operands)
     kept = {dim for _, terms in out.forms for dim, _ in terms}
     if any(len(terms) > 1 or any(f != 1 for _, f in terms) or c for c, terms in out.forms):

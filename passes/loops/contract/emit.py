@@ -17,11 +17,13 @@ from functools import cache
 
 from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import (
+    AnyFloat,
     BoolAttr,
     DenseArrayBase,
     FloatAttr,
     IndexType,
     IntegerAttr,
+    IntegerType,
     LocationAttr,
     MemRefType,
     UnitAttr,
@@ -151,8 +153,10 @@ class Emitter:
 
     def zero(self, element: Attribute) -> SSAValue:
         """The scalar zero of an element type."""
-        kind = IntegerAttr if isinstance(element, IndexType) or hasattr(element, "width") else FloatAttr
-        return self.scalar(kind(0, element), element)
+        if isinstance(element, IntegerType):
+            return self.scalar(IntegerAttr(0, element), element)
+        assert isinstance(element, AnyFloat)
+        return self.scalar(FloatAttr(0.0, element), element)
 
     def splat(self, attribute: Attribute, type_: Attribute, lanes: int) -> SSAValue:
         """A vector constant of equal lanes."""

@@ -104,11 +104,10 @@ def _effects(op: Operation) -> tuple[set[SSAValue], set[SSAValue]] | None:
     reads: set[SSAValue] = set()
     writes: set[SSAValue] = set()
     for effect in effects:
-        if effect.value is None:
-            if effect.kind is not MemoryEffectKind.ALLOC:
-                return None
-        else:
+        if isinstance(effect.value, SSAValue):
             (reads if effect.kind is MemoryEffectKind.READ else writes).add(effect.value)
+        elif effect.kind is not MemoryEffectKind.ALLOC:
+            return None
     return reads, writes
 
 

@@ -34,15 +34,15 @@ def shifted(point: Point, dim: int | None, by: Index) -> Point:
 
 def read(e: Emitter, access: Access, point: Point, dim: int | None, lanes: int, count: int | None = None) -> SSAValue:
     """A vector of the elements that follow a point along a dimension; lanes from `count` on are zero or repeated."""
-    partial = count is not None and count < lanes
-    if access.contiguous(dim) and not (partial and access.element == i1):
-        return e.load_vector(access.buffer, access.at(point), lanes, count)
+    used = lanes if count is None else min(count, lanes)
+    if access.contiguous(dim) and (used == lanes or access.element != i1):
+        return e.load_vector(access.buffer, access.at(point), lanes, used)
     if dim is None or access.stride(dim) == 0:
         return e.broadcast(e.load(access.buffer, access.at(point)), lanes)
     row = e.private(access.element, lanes)
-    if partial:
+    if used < lanes:
         e.store_vector(e.broadcast(e.zero(access.element), lanes), row, [0], lanes)
-    with e.loop(0, count if partial else lanes) as lane:
+    with e.loop(0, used) as lane:
         e.store(e.load(access.buffer, access.at(shifted(point, dim, lane))), row, [lane])
     return e.load_vector(row, [0], lanes)
 
@@ -51,14 +51,13 @@ def write(
     e: Emitter, value: SSAValue, access: Access, point: Point, dim: int | None, lanes: int, count: int | None = None
 ) -> None:
     """Stores a vector at the elements that follow a point along a dimension; lanes from `count` on are dropped."""
-    count = 1 if dim is None else count
-    partial = count is not None and count < lanes
-    if access.contiguous(dim) and not (partial and access.element == i1):
-        e.store_vector(value, access.buffer, access.at(point), lanes, count)
+    used = 1 if dim is None else lanes if count is None else min(count, lanes)
+    if access.contiguous(dim) and (used == lanes or access.element != i1):
+        e.store_vector(value, access.buffer, access.at(point), lanes, used)
         return
     row = e.private(access.element, lanes)
     e.store_vector(value, row, [0], lanes)
-    with e.loop(0, count if partial else lanes) as lane:
+    with e.loop(0, used) as lane:
         e.store(e.load(row, [lane]), access.buffer, access.at(shifted(point, dim, lane)))
 
 
