@@ -123,7 +123,7 @@ class CallTrace:
             # A view: later calls may pass any view of this shape, so the trace sees bytes of their own.
             storage = Storage(ELSEWHERE, value._spec)
             new = wrap(storage, value._spec, None, type(value))
-        trace.declare_argument(storage, leaf, name)
+        trace.declare_argument(storage, leaf, name, whole=new._view is not None)
         new._requires_grad = value.requires_grad
         new._grad = value._grad
         new.__dict__.update(value.__dict__)

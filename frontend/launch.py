@@ -233,7 +233,7 @@ def _base(tensor: Tensor) -> Tensor:
 def _finder(source: Input) -> Callable[[Sequence[Any]], Tensor]:
     leaf, owner = source.leaf, source.gradient_of
     if leaf is not None:
-        if source.storage is not None and source.storage.array is not ELSEWHERE:
+        if source.whole:
             return lambda leaves: _base(leaves[leaf])
         return lambda leaves: leaves[leaf]
 

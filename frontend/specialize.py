@@ -13,7 +13,7 @@ from .backward import Backward, split
 from .call_trace import Call, CallTrace, no_collection
 from .guards import PLAIN
 from .inspection import describe_call
-from .launch import ELSEWHERE, Launch
+from .launch import Launch
 from .reference import REFERENCE, ReferenceProgram
 from .tensor import Tensor, alias, wrap
 from .traced import Alias, Fresh, Given, Held, Output
@@ -201,7 +201,7 @@ class Specialization:
                 if plan.leaf is None:
                     return wrap(plan.storage, plan.spec, plan.view)
                 tensor = leaves[plan.leaf]
-                if plan.storage.array is not ELSEWHERE:
+                if plan.whole:
                     return wrap(tensor._storage, plan.spec, plan.view)
                 return replay(alias(tensor), None, plan.view)
 

@@ -45,6 +45,8 @@ class Alias:
 
     storage: Storage
     leaf: int | None
+    whole: bool
+    """Whether the argument is itself a view, and `view` is of what it is a view of."""
     spec: TensorSpec
     view: View | None
 
@@ -119,8 +121,9 @@ class Finisher:
         self.keep_gradients = keep_gradients
         self.fresh: list[SSAValue] = []
         """The values of results that live in memory of their own."""
-        self.differentiable: dict[SSAValue, int] = {}
+        self.differentiable: dict[int, SSAValue] = {}
         """The results that gradients flow back from."""
+        self._numbers: dict[Tensor, int] = {}
         self.shared: dict[Storage, int] = {}
         """The result that holds the base of several outputs."""
 
@@ -153,7 +156,7 @@ class Finisher:
             grads_found=[(self._owner(t), None if g is None else g._spec) for t, g in trace.grads_found.items()],
             after_call=trace.after_call,
             wrt=self._wrt(),
-            differentiable=[(returned.index(v), k) for v, k in self.differentiable.items() if k in own],
+            differentiable=[(len(returned) - len(own) + i, k) for i, k in enumerate(own) if k in self.differentiable],
         )
 
     # Outputs
@@ -171,18 +174,29 @@ class Finisher:
         if storage.array is not None:
             if self.known(value):
                 return Held(value)
-            source = self.trace.lifted.get(storage)
-            return Alias(storage, None if source is None else source.leaf, value._spec, value._view)
+            return Alias(storage, *self.trace.argument_of(storage), value._spec, value._view)
         if self._is_differentiable(value):
-            ir_value = dispatch.value_of(self.trace, value)
-            if ir_value not in self.differentiable:
-                self.differentiable[ir_value] = self._result(ir_value)
-            return Fresh(self.differentiable[ir_value], value._spec, None, differentiable=True)
+            return Fresh(self._differentiable_result(value), value._spec, None, differentiable=True)
         if storage in self.shared:
             if self.shared[storage] < 0:
                 self.shared[storage] = self._result(self.trace.read(storage))
             return Fresh(self.shared[storage], value._spec, value._view)
         return Fresh(self._result(dispatch.value_of(self.trace, value)), value._spec, None)
+
+    def _differentiable_result(self, value: Tensor) -> int:
+        number = self._numbers.get(value)
+        if number is None:
+            storage = value._storage
+            whole = value._view is None
+            number = self.shared.get(storage, -1) if whole else -1
+            ir_value = dispatch.value_of(self.trace, value)
+            if number < 0:
+                number = self._result(ir_value)
+            if whole and storage in self.shared:
+                self.shared[storage] = number
+            self._numbers[value] = number
+            self.differentiable[number] = ir_value
+        return number
 
     def _result(self, value: SSAValue) -> int:
         self.fresh.append(value)
@@ -213,7 +227,7 @@ class Finisher:
     def _wrt(self) -> list[tuple[int, Tensor | int]]:
         trace = self.trace
         found: dict[SSAValue, None] = {}
-        for value in self.differentiable:
+        for value in self.differentiable.values():
             found.update(dict.fromkeys(trace.leaves_of(value, free=False)))
         return [(v.index, self._owner(trace.leaves[v])) for v in found if isinstance(v, BlockArgument)]
 
@@ -224,7 +238,11 @@ class Finisher:
         own: list[int] = []
         copies: list[Copy] = []
         for target, value in (*state, *enumerate(self.fresh)):
-            if isinstance(value, BlockArgument):
+            # Where gradients flow back, each result needs a place of its own in the function.
+            if target in self.differentiable:
+                returned.append(value)
+                own.append(target)
+            elif isinstance(value, BlockArgument):
                 copies.append(Copy(arguments[value], target, before=True))
             elif value in holder:
                 copies.append(Copy(holder[value], target, before=False))

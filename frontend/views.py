@@ -239,9 +239,12 @@ def _write_traced(t: Tensor, new: Tensor) -> None:
     assert trace is not None
     storage = t._storage
     whole = written(wrap(storage, storage.spec), None, t._view, new)
-    trace.write(storage, dispatch.value_of(trace, whole))
+    value = dispatch.value_of(trace, whole)
+    root = t if t._base is None else t._base
+    if not grad_mode.enabled:
+        value = trace.unrecorded(storage, value, root._requires_grad and root._node is tape.TRACED)
+    trace.write(storage, value)
     if grad_mode.enabled:
-        root = t if t._base is None else t._base
         if new._requires_grad and not root._requires_grad:
             if root._storage.array is not None:
                 history = (root._node, root._index, root._requires_grad)
