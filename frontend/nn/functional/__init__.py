@@ -1,5 +1,6 @@
 """Functions behind the layers: torch.nn.functional."""
 
+from ...ops.gathering import one_hot
 from .activation import (
     celu,
     elu,
@@ -83,6 +84,7 @@ __all__ = [
     "mse_loss",
     "nll_loss",
     "normalize",
+    "one_hot",
     "pairwise_distance",
     "poisson_nll_loss",
     "prelu",
