@@ -99,17 +99,18 @@ def scan_gradient(
     ]
     parts = partition(as_function(op), wrt, outputs)
 
-    # forward: what backward needs of a step is stacked
+    # forward: what backward needs of a step is stacked; what a step was handed is what the one before handed on
     body, returned = take_body(parts.forward)
     stacks = Stacks(returned[count:])
-    sources: list[tuple[str, int]] = []  # of each residual: ("x", operand), ("constant", operand) or ("stack", position)
+    sources: list[tuple[str, int]] = []  # of each residual: ("x" | "constant" | "before", operand) or ("stack", position)
     for residual in parts.residuals:
-        if residual.of == "argument" and residual.index >= count:
-            kind = "x" if residual.index < count + scanned else "constant"
-            sources.append((kind, residual.index))
+        if residual.of == "result":
+            sources.append(("stack", stacks.place(returned[residual.index])))
+        elif residual.index < count:
+            stacks.place(returned[residual.index])
+            sources.append(("before", residual.index))
         else:
-            value = body.args[residual.index] if residual.of == "argument" else returned[residual.index]
-            sources.append(("stack", stacks.place(value)))
+            sources.append(("x" if residual.index < count + scanned else "constant", residual.index))
     yielded = YieldOp.create(operands=[*returned[:count], *stacks.values])
     yielded.location = op.terminator.location
     body.add_op(yielded)
@@ -131,6 +132,9 @@ def scan_gradient(
         argument = next(arguments)
         if kind == "constant":
             made.constants.append((argument, forward.operands[index]))
+        elif kind == "before":
+            after = forward.outputs[count + stacks.place(returned[index])]
+            made.xs.append((argument, before(builder, forward, forward.carried[index], after)))
         else:
             made.xs.append((argument, forward.operands[index] if kind == "x" else forward.outputs[count + index]))
     incoming: dict[int, SSAValue] = {}  # carried value -> the argument for its cotangent
@@ -145,6 +149,18 @@ def scan_gradient(
             made.xs.append((argument, cotangent))
     by_argument = dict(zip(parts.gradients, gradients))
     return _finish(builder, op, forward, made, by_argument, incoming)
+
+
+def before(b: IRBuilder, scan: ScanOp, initial: SSAValue, after: SSAValue) -> SSAValue:
+    """What each step was handed, stacked: the initial value, then what the steps before handed on (`after`)."""
+    first = b.reshape(initial, (1, *b.shape(initial)))
+    if scan.steps == 1:
+        return first
+    rank, drop_first = len(b.shape(after)), int(scan.backwards)
+    start = (drop_first, *([0] * (rank - 1)))
+    stop = (scan.steps - 1 + drop_first, *b.shape(after)[1:])
+    others = b.slice(after, start, stop, (1,) * rank)
+    return b.concat((others, first) if scan.backwards else (first, others), 0)
 
 
 def _finish(
