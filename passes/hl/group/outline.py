@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import ArrayAttr, Attribute, DictionaryAttr, FunctionType, IntegerAttr, ModuleOp, UnitAttr, i64
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    Attribute,
+    DictionaryAttr,
+    FunctionType,
+    IntegerAttr,
+    ModuleOp,
+    UnitAttr,
+    i64,
+)
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
 from xdsl.ir import Block, BlockArgument, Operation, OpResult, Region, SSAValue
 
@@ -207,7 +216,9 @@ def outline_block(module: ModuleOp, block: Block, names: Names, states: dict[int
             continue
         result = host.available(value)
         home = settled.get(root)
-        direct = root not in claimed and (home is target if home is not None else is_free(grouping, steps, root, target))
+        direct = root not in claimed and (
+            home is target if home is not None else is_free(grouping, steps, root, target)
+        )
         from_loop = isinstance(root, OpResult) and isinstance(root.op, ScanOp)
         if (from_loop or not direct) and root is not target:
             result = host.copy(result)
