@@ -173,7 +173,12 @@ def build(cases: list[Case], target: Contract = Contract()) -> Built:  # noqa: B
         arguments += [f"{n}: {t}" for n, t in zip(names, types, strict=True)]
         calls.append(f"  func.call @k{number}({', '.join(names)}) : ({', '.join(types)}) -> ()")
     host = f"func.func @step({', '.join(arguments)}) {{\n" + "\n".join(calls) + "\n  func.return\n}\n"
-    module = parse_module("".join(kernels) + host)
+    return assemble("".join(kernels) + host, len(arguments), target)
+
+
+def assemble(text: str, buffers: int, target: Contract) -> Built:
+    """A module at the memref level as a program."""
+    module = parse_module(text)
     context = make_context()
     target.apply(context, module)
     module.verify()
@@ -186,7 +191,7 @@ def build(cases: list[Case], target: Contract = Contract()) -> Built:  # noqa: B
         PASSES[name]()().apply(context, module)
     printed = print_c(module)
     sources = {f"{name}.c": source for name, source in printed.units.items()} | {"step.c": printed.host}
-    plan = {"entry": printed.entry, "buffers": len(arguments), "arena": 64, "workspace": 1 << 26}
+    plan = {"entry": printed.entry, "buffers": buffers, "arena": 64, "workspace": 1 << 26}
     entry = build_program(content_key(*sources.values()), sources, plan)
     return Built(Program(entry.library, entry.plan), taken)
 
@@ -336,6 +341,49 @@ def test_other_machines(machine: Contract):
     found = outcomes(build(ELSEWHERE, machine), ELSEWHERE)
     for number, case in enumerate(ELSEWHERE):
         check(case, number, found)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_convolution_is_just_other_maps(stride: int):
+    images, channels, filters, size, window = 2, 3, 5, 19, 3
+    out = (size - window) // stride + 1
+    loops = "(n, f, y, x, c, i, j)"
+    maps = [f"(n, c, y * {stride} + i, x * {stride} + j)", "(f, c, i, j)", "(n, f, y, x)"]
+    types = [
+        f"memref<{images}x{channels}x{size}x{size}xf32>",
+        f"memref<{filters}x{channels}x{window}x{window}xf32>",
+        f"memref<{images}x{filters}x{out}x{out}xf32>",
+    ]
+    kernel = f"""
+func.func private @k(%a: {types[0]}, %w: {types[1]}, %out: {types[2]} {{irtool.out = 0 : i64}})
+    attributes {{irtool.kernel}} {{
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%out : {types[2]})
+  linalg.generic {{indexing_maps = [{", ".join(f"affine_map<{loops} -> {map_}>" for map_ in maps)}],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}}
+      ins(%a, %w : {types[0]}, {types[1]}) outs(%out : {types[2]}) {{
+  ^bb0(%i0x: f32, %i1x: f32, %i2x: f32):
+    %xy = arith.mulf %i0x, %i1x : f32
+    %sum = arith.addf %i2x, %xy : f32
+    linalg.yield %sum : f32
+  }}
+  func.return
+}}
+func.func @step(%a: {types[0]}, %w: {types[1]}, %out: {types[2]}) {{
+  func.call @k(%a, %w, %out) : ({", ".join(types)}) -> ()
+  func.return
+}}"""
+    built = assemble(kernel, 3, Contract())
+    assert built.taken["k"]
+    rng = np.random.default_rng(3)
+    image = rng.standard_normal((images, channels, size, size)).astype(np.float32)
+    weights = rng.standard_normal((filters, channels, window, window)).astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(image, (window, window), (2, 3))[:, :, ::stride, ::stride]
+    expected = np.einsum("ncyxij,fcij->nfyx", windows, weights)
+    for threads in (1, 2):
+        result = np.zeros_like(expected)
+        built.run([image, weights, result], threads)
+        np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [1, 7, 13, 14, 15, 64, 100, 128, 1000])

@@ -13,9 +13,8 @@ The tile is an array of vectors that only unrolled loops index, which compilers 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from math import prod
 
 from xdsl.dialects import arith, vector
 from xdsl.dialects.builtin import AnyFloat
@@ -96,13 +95,11 @@ class MicroKernel:
 
     @contextmanager
     def _reduced(self, point: Point) -> Iterator[Point]:
-        dims = self.plan.reduced
-        sizes = [self.contraction.extents[d] for d in dims]
-        if not dims:
+        """Loops over the further K dimensions."""
+        with ExitStack() as loops:
+            for dim in self.plan.reduced:
+                point = {**point, dim: loops.enter_context(self.e.loop(0, self.contraction.extents[dim]))}
             yield point
-            return
-        with self.e.loop(0, prod(sizes)) as flat:
-            yield {**point, **dict(zip(dims, self.e.delinearize(flat, sizes), strict=True))}
 
     def _column(self, tile: Tile, point: Point, j: Lin, count: int | None = None) -> SSAValue:
         e, plan = self.e, self.plan

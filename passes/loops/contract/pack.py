@@ -10,7 +10,7 @@ Elementwise producers of a factor (`f`, `g`) are applied on the way. Edges of pa
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import ceil, prod
 
@@ -197,12 +197,10 @@ class Packer:
     @contextmanager
     def _reduced(self, point: Point) -> Iterator[Point]:
         """Loops over the further K dimensions."""
-        if not self.plan.reduced:
+        with ExitStack() as loops:
+            for dim in self.plan.reduced:
+                point = {**point, dim: loops.enter_context(self.e.loop(0, self.contraction.extents[dim]))}
             yield point
-            return
-        sizes = [self.contraction.extents[d] for d in self.plan.reduced]
-        with self.e.loop(0, prod(sizes)) as flat:
-            yield {**point, **self.point(self.plan.reduced, self.e.delinearize(flat, sizes))}
 
     def _copy_rows(self, target: _Target, point: Point, count: Lin) -> None:
         e, plan, lanes = self.e, self.plan, self.plan.lanes
