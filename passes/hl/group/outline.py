@@ -219,6 +219,8 @@ def outline_block(module: ModuleOp, block: Block, names: Names, states: dict[int
         direct = root not in claimed and (
             home is target if home is not None else is_free(grouping, steps, root, target)
         )
+        if target is not None and home is None and root.type != target.type:
+            direct = False  # the kernel would write the state in another shape
         from_loop = isinstance(root, OpResult) and isinstance(root.op, ScanOp)
         if (from_loop or not direct) and root is not target:
             result = host.copy(result)
