@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from xdsl.ir import SSAValue
 
 from ....dialects.hl import shape as s
+from ....dialects.hl.elementwise import AddOp
 from ....dialects.hl.codec import decode
 from ....dialects.types import DYNAMIC
 from ...pass_base import RecordingBuilder as B
@@ -150,6 +151,42 @@ def pad_of_pad(b: B, op: s.PadOp) -> SSAValue | None:
     return b.pad(inner.x, low, high, ints(inner.interior), decode(op.value))  # pyright: ignore[reportArgumentType]
 
 
+def sum_of_pads(b: B, op: AddOp) -> SSAValue | None:
+    """pad(x, high [3]) + pad(y, low [2]) -> pad(concat(x, y)), where the parts fill a range without overlap
+
+    As in the gradient of `chunk`: the parts' gradients, each in its place among zeros, added up."""
+    pads = _padded_terms(op.result, first=True)
+    if pads is None or len(pads) < 2:
+        return None
+    sides = [(ints(p.low), ints(p.high)) for p in pads]
+    shape = spec(op.result).shape
+    differing = [d for d in range(len(shape)) if len({(low[d], high[d]) for low, high in sides}) > 1]
+    if len(differing) != 1 or DYNAMIC in shape or any(n < 0 for side in sides for ends in side for n in ends):
+        return None
+    d = differing[0]
+    pads.sort(key=lambda p: ints(p.low)[d])
+    if any(shape[d] - ints(p.high)[d] != ints(q.low)[d] for p, q in zip(pads, pads[1:])):
+        return None
+    low, high = ints(pads[0].low), tuple(h if k != d else ints(pads[-1].high)[d] for k, h in enumerate(ints(pads[0].high)))
+    joined = b.concat([p.x for p in pads], d)
+    return b.pad(joined, low, high, ints(pads[0].interior), 0.0 if spec(joined).dtype.kind == "float" else 0)
+
+
+def _padded_terms(value: SSAValue, first: bool = False) -> list[s.PadOp] | None:
+    """The pads with zeros that a value is the sum of; None where it is a sum of other things, or others use the terms."""
+    if not first and not value.has_one_use():
+        return None
+    add = made_by(value, AddOp)
+    if add is not None:
+        left = _padded_terms(add.x)
+        right = _padded_terms(add.y) if left is not None else None
+        return None if left is None or right is None else left + right
+    pad = made_by(value, s.PadOp)
+    if pad is None or any(ints(pad.interior)) or float(decode(pad.value)) != 0:  # pyright: ignore[reportArgumentType]
+        return None
+    return [pad]
+
+
 # concat and reverse
 
 
@@ -193,6 +230,7 @@ def reverse_of_reverse(b: B, op: s.ReverseOp) -> SSAValue | None:
 
 
 PATTERNS: PatternTable = {
+    AddOp: (sum_of_pads,),
     s.ReshapeOp: (changes_nothing, reshape_of_reshape),
     s.TransposeOp: (transpose_of_transpose, transpose_of_ones),
     s.BroadcastOp: (

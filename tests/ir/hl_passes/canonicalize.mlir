@@ -87,3 +87,20 @@ func.func @dynamic(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
   %0 = hl.reshape %x : tensor<?x4xf32> -> tensor<?x4xf32>
   func.return %0 : tensor<?x4xf32>
 }
+
+// -----
+
+// The gradient of chunk: parts in their places among zeros, added up.
+
+// CHECK-LABEL: func.func @sum_of_pads
+// CHECK-SAME:    (%[[A:.*]]: tensor<2x3xf32> loc(unknown), %[[B:.*]]: tensor<2x3xf32> loc(unknown), %[[C:.*]]: tensor<2x3xf32> loc(unknown))
+// CHECK:         %[[R:.*]] = hl.concat %[[A]], %[[B]], %[[C]] along 1
+// CHECK-NEXT:    func.return %[[R]]
+func.func @sum_of_pads(%a: tensor<2x3xf32>, %b: tensor<2x3xf32>, %c: tensor<2x3xf32>) -> tensor<2x9xf32> {
+  %0 = hl.pad %a low [0, 0] high [0, 6] interior [0, 0] with 0.0 : tensor<2x3xf32> -> tensor<2x9xf32>
+  %1 = hl.pad %b low [0, 3] high [0, 3] interior [0, 0] with 0.0 : tensor<2x3xf32> -> tensor<2x9xf32>
+  %2 = hl.pad %c low [0, 6] high [0, 0] interior [0, 0] with 0.0 : tensor<2x3xf32> -> tensor<2x9xf32>
+  %3 = hl.add %2, %0 : tensor<2x9xf32>
+  %4 = hl.add %3, %1 : tensor<2x9xf32>
+  func.return %4 : tensor<2x9xf32>
+}
