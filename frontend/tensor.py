@@ -8,6 +8,7 @@ from ..dialects.types import DType, TensorSpec
 from ..runtime.storage import Storage
 from . import dispatch, guards, tape
 from .devices import CPU, device
+from .errors import runtime_error
 from .size import Size
 
 if TYPE_CHECKING:
@@ -170,10 +171,21 @@ class Tensor:
     @data.setter
     def data(self, value: Tensor) -> None:
         if dispatch.current_trace is not None:
-            raise RuntimeError("assigning .data inside a compiled function is not supported; use copy_ under no_grad")
+            self._assign_traced(value)
+            return
         self._storage, self._spec, self._view = value._storage, value._spec, value._view
         self._base = None
         guards.bump()
+
+    def _assign_traced(self, value: Tensor) -> None:
+        """In a trace the bytes stay where they are, since the program knows their place: they are overwritten."""
+        if value._spec != self._spec:
+            raise runtime_error(
+                f"assigning a {value._spec} to .data of a {self._spec} inside a compiled function: the shape and the "
+                "type must stay"
+            )
+        if value._storage is not self._storage or value._view != self._view:
+            alias(self).copy_(alias(value))  # pyright: ignore[reportAttributeAccessIssue]
 
     __hash__ = object.__hash__
 

@@ -1,0 +1,69 @@
+"""Programs as people write them: compiled, they do what they do eagerly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import irtool
+import numpy as np
+import pytest
+from irtool.nn import functional as F
+
+Step = Callable[..., Any]
+
+
+def normal(*shape: int, seed: int = 0) -> irtool.Tensor:
+    return irtool.from_numpy(np.random.default_rng(seed).standard_normal(shape).astype(np.float32))
+
+
+def both(make: Callable[[Callable[[Step], Step]], Any]) -> None:
+    """What `make` returns is the same whether the functions in it are compiled or not."""
+    eager = make(lambda f: f)
+    compiled = make(lambda f: irtool.compile(f, target="reference"))
+    assert len(eager) == len(compiled)
+    for a, b in zip(eager, compiled, strict=True):
+        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("how", ["assigned", "subtracted", "in place"])
+def test_updates_through_data(how: str):
+    def make(wrap: Callable[[Step], Step]) -> list[irtool.Tensor]:
+        w = normal(5, 3).requires_grad_()
+
+        @wrap
+        def step(x: irtool.Tensor) -> irtool.Tensor:
+            loss = ((x @ w) ** 2).mean()
+            loss.backward()
+            if how == "assigned":
+                w.data = w.data - 0.1 * w.grad.data
+            elif how == "subtracted":
+                w.data -= 0.1 * w.grad.data
+            else:
+                w.data.add_(w.grad, alpha=-0.1)
+            w.grad = None
+            return loss
+
+        return [*(step(normal(4, 5, seed=i)) for i in range(3)), w]
+
+    both(make)
+
+
+def test_data_of_another_shape_is_refused_in_a_trace():
+    w = normal(5, 3)
+
+    @irtool.compile
+    def step(x: irtool.Tensor) -> None:
+        w.data = x
+
+    with pytest.raises(RuntimeError, match=r"\.data .*test_semantics.py:\d+"):
+        step(normal(3, 5))
+    assert w.shape == (5, 3)
+
+
+def test_one_hot():
+    def make(wrap: Callable[[Step], Step]) -> list[irtool.Tensor]:
+        f = wrap(lambda y: F.one_hot(y, 4))
+        return [f(irtool.tensor([0, 3, 1])), f(irtool.tensor([[2], [2]]))]
+
+    both(make)
