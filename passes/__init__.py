@@ -41,6 +41,7 @@ PASSES: dict[str, Callable[[], type[ModulePass]]] = {
     "lower-linalg": _lazy("loops.lower_linalg", "LowerLinalg"),
     "fuse-loops": _lazy("loops.fuse_loops", "FuseLoops"),
     "collapse-loops": _lazy("loops.collapse_loops", "CollapseLoops"),
+    "tile-loops": _lazy("loops.tile_loops", "TileLoops"),
     "unroll": _lazy("loops.unroll", "Unroll"),
     "parallelize": _lazy("loops.parallelize", "Parallelize"),
     "expand-math": _lazy("loops.expand_math", "ExpandMath"),

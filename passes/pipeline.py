@@ -30,6 +30,7 @@ CPU: tuple[Stage, ...] = (
             "lower-linalg",
             "fuse-loops",
             "collapse-loops",
+            "tile-loops",
             "expand-math",
             "parallelize",
             "vectorize",

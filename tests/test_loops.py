@@ -20,6 +20,7 @@ from irtool.passes.loops.hoist_workspace import HoistWorkspace
 from irtool.passes.loops.insert_barriers import InsertBarriers
 from irtool.passes.loops.lower_linalg import LowerLinalg
 from irtool.passes.loops.parallelize import Parallelize
+from irtool.passes.loops.tile_loops import TileLoops
 from irtool.passes.loops.unroll import Unroll
 from irtool.passes.loops.vectorize import Vectorize
 from irtool.passes.verify import verify
@@ -35,8 +36,8 @@ PIPELINES = {
     ),
     "scalar": (LowerLinalg(), Parallelize(min_work=1), HoistWorkspace(), InsertBarriers()),
     "unrolled": (
-        LowerLinalg(), FuseLoops(), Unroll(trips=5), ExpandMath(), Parallelize(), Vectorize(vector_bits=256),
-        HoistWorkspace(), InsertBarriers(), Cleanup(),
+        LowerLinalg(), FuseLoops(), CollapseLoops(), TileLoops(tile=4, longest_untiled=4), Unroll(trips=5),
+        ExpandMath(), Parallelize(), Vectorize(vector_bits=256), HoistWorkspace(), InsertBarriers(), Cleanup(),
     ),
 }  # fmt: skip
 
@@ -112,6 +113,15 @@ class Chain:
         b = self.pick(2)
         value = maps[text] - self.values[b]
         self.generic([(a, text), (b, "i, j")], value, "i, j", "pp", [self.op("sub", "%a0", "%a1")])
+
+    def transposed(self) -> None:
+        """There and back."""
+        a, b = self.pick(2), self.pick(2)
+        x = self.values[a]
+        body = [self.op("add", "%a0", "%a0")]
+        there = self.generic([(a, "i, j")], np.ascontiguousarray((x + x).T), "j, i", "pp", body)
+        value = x + x + self.values[b]
+        self.generic([(there, "j, i"), (b, "i, j")], value, "i, j", "pp", [self.op("add", "%a0", "%a1")])
 
     def rolled(self) -> None:
         """Writes at an offset: row 0 and the last row change places by two generics into one buffer."""
@@ -209,7 +219,7 @@ class Chain:
 
 STEPS = (
     Chain.elementwise, Chain.mirrored, Chain.rolled, Chain.reduce_rows, Chain.reduce_columns, Chain.reduce_all,
-    Chain.spread, Chain.count, Chain.clipped,
+    Chain.spread, Chain.count, Chain.clipped, Chain.transposed,
 )  # fmt: skip
 SHAPES = ((5, 7), (1, 40), (64, 1), (33, 16), (20, 50), (3, 200), (0, 4), (4, 0), (1, 1), (40, 3))
 

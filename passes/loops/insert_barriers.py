@@ -25,10 +25,10 @@ from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.traits import IsTerminator
 
-from ...dialects.spmd import BarrierOp, ParallelOp, ThreadIdOp
+from ...dialects.spmd import BarrierOp, ParallelOp
 from ...dialects.types import bytes_of
 from .build import constant_value
-from .memory import accesses, root
+from .memory import accesses, first_thread_sections, inside_any, root
 
 __all__ = ["InsertBarriers"]
 
@@ -92,40 +92,14 @@ class InsertBarriers(ModulePass):
 
 def _arguments(kernel: func.FuncOp) -> list[_Argument]:
     """What a kernel does to each of its arguments."""
-    first = _first_thread_sections(kernel)
+    first = first_thread_sections(kernel.body.block.ops)
     found = {argument: [False, False, True] for argument in kernel.body.block.args}
     for item in accesses(kernel.body.block.ops):
         flags = found.get(root(item.buffer))  # pyright: ignore[reportArgumentType]
         if flags is not None:
             flags[1 if item.writes else 0] = True
-            flags[2] &= _inside_any(item.op, first)
+            flags[2] &= inside_any(item.op, first)
     return [_Argument(*flags) for flags in found.values()]
-
-
-def _first_thread_sections(kernel: func.FuncOp) -> set[Operation]:
-    """`scf.if` on whether this is thread 0."""
-    found: set[Operation] = set()
-    for op in kernel.walk():
-        if isinstance(op, scf.IfOp):
-            condition = op.cond.owner
-            if (
-                isinstance(condition, Operation)
-                and condition.name == "arith.cmpi"
-                and condition.properties["predicate"].value.data == 0  # pyright: ignore[reportAttributeAccessIssue]
-                and isinstance(condition.operands[0].owner, ThreadIdOp)
-                and constant_value(condition.operands[1]) == 0
-            ):
-                found.add(op)
-    return found
-
-
-def _inside_any(op: Operation, sections: set[Operation]) -> bool:
-    current: Operation | None = op
-    while current is not None:
-        if current in sections:
-            return True
-        current = current.parent_op()
-    return False
 
 
 def _open_team(host: func.FuncOp) -> Block | None:

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from xdsl.dialects import arith, memref, vector
+from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Block, Operation, SSAValue
 
+from ...dialects.spmd import ThreadIdOp
 from .build import constant_value
 
 _VIEWS = (memref.CollapseShapeOp, memref.ExpandShapeOp, memref.ReinterpretCastOp, memref.ViewOp, memref.CastOp)
@@ -102,11 +103,6 @@ def _offset(index: SSAValue, iv: SSAValue) -> int | None:
     return None
 
 
-def is_inside(op: Operation, block: Block) -> bool:
-    """Whether an operation stands in a block or in something nested in it."""
-    return ancestor_in(op, block) is not None
-
-
 def ancestor_in(op: Operation, block: Block) -> Operation | None:
     """The operation of `block` that is or contains `op`."""
     current: Operation | None = op
@@ -120,20 +116,36 @@ def uses_of(value: SSAValue) -> list[Operation]:
     return [use.operation for use in value.uses]
 
 
-def defined_inside(value: SSAValue, op: Operation) -> bool:
-    """Whether a value is made by an operation or inside of it."""
-    owner = value.owner
-    current = owner if isinstance(owner, Operation) else owner.parent_op()
-    while current is not None:
-        if current is op:
-            return True
-        current = current.parent_op()
-    return False
-
-
 def element_count(type_: MemRefType) -> int:
     """How many elements a static buffer has."""
     count = 1
     for extent in type_.get_shape():
         count *= extent
     return count
+
+
+def first_thread_sections(ops: Iterable[Operation]) -> set[Operation]:
+    """`scf.if` on whether this is thread 0."""
+    found: set[Operation] = set()
+    for op in (inner for outer in ops for inner in outer.walk()):
+        if isinstance(op, scf.IfOp):
+            condition = op.cond.owner
+            if (
+                isinstance(condition, Operation)
+                and condition.name == "arith.cmpi"
+                and condition.properties["predicate"].value.data == 0  # pyright: ignore[reportAttributeAccessIssue]
+                and isinstance(condition.operands[0].owner, ThreadIdOp)
+                and constant_value(condition.operands[1]) == 0
+            ):
+                found.add(op)
+    return found
+
+
+def inside_any(op: Operation, sections: set[Operation]) -> bool:
+    """Whether an operation stands in one of these."""
+    current: Operation | None = op
+    while current is not None:
+        if current in sections:
+            return True
+        current = current.parent_op()
+    return False

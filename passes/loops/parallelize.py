@@ -34,7 +34,15 @@ from xdsl.traits import IsTerminator, is_side_effect_free
 from ...dialects.effects import register_effects
 from ...dialects.spmd import BarrierOp, ThreadCountOp, ThreadIdOp
 from .build import Constants, Emitter, is_parallel, kernels, trip_count
-from .memory import Access, accesses, conflicting_roots, same_iteration, uses_of
+from .memory import (
+    Access,
+    accesses,
+    conflicting_roots,
+    first_thread_sections,
+    inside_any,
+    same_iteration,
+    uses_of,
+)
 from .strips import EXTENT, GRANULE
 from .team import Team
 from .vector_plan import WEIGHTS, plan_loop
@@ -72,6 +80,8 @@ class _Unit:
     extent: int = 0
     granule: int = 1
     accesses: list[Access] = field(default_factory=list)
+    first_only: bool = False
+    """Whether only the first thread touches memory in it."""
 
 
 class _Kernel:
@@ -120,7 +130,10 @@ class _Kernel:
         unit.accesses = accesses(unit.ops)
         if any(isinstance(inner, ThreadIdOp | ThreadCountOp | BarrierOp) for op in unit.ops for inner in op.walk()):
             unit.kind = "asis"
+            sections = first_thread_sections(unit.ops)
+            unit.first_only = all(inside_any(item.op, sections) for item in unit.accesses)
             return
+        unit.first_only = True
         nests = [op for op in unit.ops if op.regions]
         alone = all(op in nests or isinstance(op, memref.LoadOp) or is_side_effect_free(op) for op in unit.ops)
         if len(nests) != 1 or not alone or not is_parallel(nests[0]):
@@ -135,7 +148,7 @@ class _Kernel:
         if best is None:
             best = max(range(len(pieces)), key=lambda k: pieces[k])
         if pieces[best] > 1:
-            unit.kind = "shared"
+            unit.kind, unit.first_only = "shared", False
             unit.split, unit.extent, unit.granule = candidates[best]
 
     def candidates(self, loop: scf.ForOp) -> list[tuple[scf.ForOp, int, int]]:
@@ -238,7 +251,7 @@ def _units(ops: list[Operation]) -> list[_Unit]:
 
 def _must_wait(a: _Unit, b: _Unit) -> bool:
     """Whether `b` may touch what another thread does in `a`."""
-    if a.kind == b.kind == "first":
+    if a.first_only and b.first_only:
         return False
     conflicts = conflicting_roots(a.accesses, b.accesses)
     if not conflicts:

@@ -17,7 +17,7 @@ from xdsl.traits import is_side_effect_free
 from .build import constant_value, is_parallel, trip_count
 from .expand_math import EXPANSIONS, is_expandable
 
-__all__ = ["COMBINERS", "WEIGHTS", "Plan", "Reduction", "neutral_element", "plan_loop"]
+__all__ = ["COMBINERS", "WEIGHTS", "Plan", "Reduction", "growth", "neutral_element", "plan_loop"]
 
 _HARDWARE = (
     math.SqrtOp, math.AbsFOp, math.FloorOp, math.CeilOp, math.FmaOp, math.RoundEvenOp, math.TruncOp, math.CopySignOp,
@@ -174,6 +174,24 @@ def neutral_element(combiner: type[Operation], type_: object) -> int | float | N
             "zero": 0, "one": 1, "ones": -1, "lowest": -(1 << bits - 1), "highest": (1 << bits - 1) - 1,
         }[name]  # fmt: skip
     return None
+
+
+def growth(index: SSAValue, counter: SSAValue) -> int | None:
+    """By how much an index grows with a loop's counter; None where that is not constant."""
+    if index is counter:
+        return 1
+    op = index.owner
+    if not isinstance(op, arith.AddiOp | arith.SubiOp | arith.MuliOp):
+        return None if isinstance(op, Operation) and op.operands and not isinstance(op, memref.LoadOp) else 0
+    left, right = growth(op.lhs, counter), growth(op.rhs, counter)
+    if left is None or right is None:
+        return None
+    if isinstance(op, arith.MuliOp):
+        factor = constant_value(op.rhs) if left else constant_value(op.lhs)
+        if not left and not right:
+            return 0
+        return None if factor is None else (left or right) * factor
+    return left - right if isinstance(op, arith.SubiOp) else left + right
 
 
 class _Analysis:
