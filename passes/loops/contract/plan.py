@@ -23,8 +23,8 @@ PACK = {"direct": 0.0, "copy": 0.3, "turn": 0.4, "gather": 2.0}
 BARRIER = 4000.0
 FINISH, TURN = 1.0, 4.0
 """Per vector of output: stored as it stands, or turned around first."""
-PARALLEL_FLOPS = 200_000
-"""Less work than this is not worth a second thread."""
+PARALLEL_FLOPS, PARALLEL_PACKED_FLOPS = 200_000, 600_000
+"""Less work than this is not worth a second thread; packing needs a barrier as well."""
 SPLIT, MOST_PARTS = 1024, 16
 """From this K on, a result of very few tiles is computed in parts along K; never more than so many."""
 
@@ -176,7 +176,7 @@ def _plan(
     for factor, mode in ((rows, row_mode), (columns, column_mode)):
         packed += PACK[mode] * prod(extents[d] for d in factor.dims)
     cost = micro + packed + repeats * m_size * ceil(n_size / lanes) * (TURN if turned else FINISH)
-    parallel = work > PARALLEL_FLOPS
+    parallel = work > (PARALLEL_PACKED_FLOPS if packed else PARALLEL_FLOPS)
     if parallel:
         cost = cost / target.cores + (BARRIER if packed else 0.0)
     k_block = _k_block(k_size, row_mode, column_mode, tiles, n_size, size, target)
