@@ -24,6 +24,7 @@ PASSES: dict[str, Callable[[], type[ModulePass]]] = {
     "canonicalize": _lazy("hl.canonicalize", "Canonicalize"),
     "simplify": _lazy("hl.simplify", "Simplify"),
     "decompose": _lazy("hl.decompose", "Decompose"),
+    "sink-reshapes": _lazy("hl.sink_reshapes", "SinkReshapes"),
     "drop-barriers": _lazy("hl.decompose", "DropBarriers"),
     "partition": _lazy("hl.partition", "PartitionFunctions"),
     # kernels

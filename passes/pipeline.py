@@ -19,7 +19,7 @@ class Stage(NamedTuple):
 
 
 CPU: tuple[Stage, ...] = (
-    Stage("hl", ("differentiate", "simplify", "decompose", "simplify", "drop-barriers")),
+    Stage("hl", ("differentiate", "simplify", "decompose", "simplify", "sink-reshapes", "simplify", "drop-barriers")),
     Stage("kernels", ("group", "merge-kernels")),
     Stage("linalg", ("convert-hl-to-linalg", "fuse-elementwise", "split-reductions")),
     Stage("memref", ("bufferize", "plan-memory")),
