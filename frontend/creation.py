@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ..dialects.hl import shape as s
+from ..dialects.hl.elementwise import CompareOp
 from ..dialects.types import DType, TensorSpec, dtype_of_numpy, f32, f64, i1, i32, i64, u8
 from ..runtime.storage import Storage, aligned_empty
 from . import dispatch
@@ -51,7 +52,7 @@ def from_array(array: np.ndarray[Any, Any]) -> Tensor:
 def sizes(name: str, size: Sequence[Any]) -> tuple[int, ...]:
     """(2, 3) from f(2, 3) or f((2, 3))."""
     if len(size) == 1 and isinstance(size[0], Sequence):
-        size = size[0]
+        size = cast(Sequence[Any], size[0])
     shape: list[int] = []
     for n in size:
         try:
@@ -67,17 +68,18 @@ def sizes(name: str, size: Sequence[Any]) -> tuple[int, ...]:
 
 
 def _array_of_data(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
-    if isinstance(data, np.ndarray | np.generic):
-        array = np.asarray(data)
+    array: np.ndarray[Any, Any]
+    if isinstance(data, (np.ndarray, np.generic)):
+        array = np.asarray(cast(Any, data))
         return array if dtype is None else _converted(array, dtype)
-    if isinstance(data, list | tuple) and _holds_tensor(data):
+    if isinstance(data, (list, tuple)) and _holds_tensor(data):
         data = _without_tensors(data)
     try:
-        array = np.asarray(data)
+        array = np.asarray(cast(Any, data))
     except ValueError:
         raise _ragged(data) from None
     if array.dtype == object or array.dtype.kind in "USO":
-        raise type_error(f"new(): invalid data type '{type(data).__name__}'")
+        raise type_error(f"new(): invalid data type '{cast(object, data).__class__.__name__}'")
     if dtype is None:
         found = {"b": i1, "i": i64, "u": i64, "f": PYTHON[float]}.get(array.dtype.kind)
         if found is None:
@@ -97,18 +99,15 @@ def _converted(array: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any
 
 def _numpy_leaf(data: Any) -> Any:
     """The dtype of numpy numbers inside lists; None for Python numbers."""
-    while isinstance(data, list | tuple) and data:
-        data = data[0]
-    return data.dtype if isinstance(data, np.ndarray | np.generic) else None
+    while isinstance(data, (list, tuple)) and data:
+        data = cast(Any, data[0])
+    return cast(Any, data).dtype if isinstance(data, (np.ndarray, np.generic)) else None
 
 
 def _holds_tensor(data: Any) -> bool:
-    while isinstance(data, list | tuple):
-        if any(isinstance(x, Tensor) for x in data):
-            return True
-        if not data:
-            return False
-        data = data[0]
+    if isinstance(data, (list, tuple)):
+        items = cast(Sequence[Any], data)
+        return any(isinstance(x, Tensor) for x in items) or (len(items) > 0 and _holds_tensor(items[0]))
     return isinstance(data, Tensor)
 
 
@@ -117,11 +116,11 @@ def _without_tensors(data: Any) -> Any:
         if dispatch.current_trace is not None:
             raise untraceable("torch.tensor() of a list of tensors", "use torch.stack instead")
         return array_of(data)
-    return [_without_tensors(x) for x in data] if isinstance(data, list | tuple) else data
+    return [_without_tensors(x) for x in cast(Any, data)] if isinstance(data, (list, tuple)) else data
 
 
 def _ragged(data: Any) -> Exception:
-    lengths = [len(x) for x in data if isinstance(x, list | tuple)]
+    lengths = [len(cast(Any, x)) for x in data if isinstance(x, (list, tuple))]
     if len(set(lengths)) > 1:
         at = next(i for i, n in enumerate(lengths) if n != lengths[0])
         return located_value_error(f"expected sequence of length {lengths[0]} at dim 1 (got {lengths[at]})")
@@ -157,14 +156,14 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
     return tensor(data, dtype=dtype)
 
 
-def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
+def from_numpy(ndarray: Any) -> Tensor:
     """A tensor over the memory of an array; over a copy where that is not row-major or cannot be written to."""
     if not isinstance(ndarray, np.ndarray):
         raise type_error(f"expected np.ndarray (got {type(ndarray).__name__})")
-    spec = TensorSpec(ndarray.shape, dtype_of_numpy(ndarray.dtype))
-    array = ndarray
+    array = cast("np.ndarray[Any, Any]", ndarray)
+    spec = TensorSpec(array.shape, dtype_of_numpy(array.dtype))
     if not array.flags.c_contiguous or not array.flags.writeable or not array.flags.aligned:
-        array = np.array(ndarray, order="C")
+        array = np.array(array, order="C")
     return wrap(Storage(array, spec, shared=True), spec)
 
 
@@ -316,7 +315,8 @@ def eye(
     rows, columns = (
         apply(s.IotaOp, (), {"shape": shape, "dtype": i64, "dimension": dimension})[0] for dimension in (0, 1)
     )
-    return _finished((rows == columns).to(dtype), requires_grad)
+    same = apply(CompareOp, (rows, columns), {"predicate": "eq"})[0]
+    return _finished(same.to(dtype), requires_grad)
 
 
 def is_tensor(obj: Any) -> bool:

@@ -14,19 +14,23 @@ class device:
 
     __slots__ = ("index", "type")
 
+    type: str
+    index: int | None
+
     def __init__(self, type: str | device | int, index: int | None = None) -> None:
+        name = type.type if isinstance(type, device) else "cuda" if isinstance(type, int) else type
         if isinstance(type, device):
-            type, index = type.type, type.index
+            index = type.index
         elif isinstance(type, int):
-            type, index = "cuda", type
-        elif ":" in type:
-            type, _, number = type.partition(":")
+            index = type
+        elif ":" in name:
+            name, _, number = name.partition(":")
             if not number.isdigit():
-                raise RuntimeError(f"Invalid device string: '{type}:{number}'")
+                raise RuntimeError(f"Invalid device string: '{type}'")
             index = int(number)
-        if type not in KINDS:
-            raise RuntimeError(f"Expected one of {', '.join(KINDS)} device type at start of device string: {type}")
-        self.type = type
+        if name not in KINDS:
+            raise RuntimeError(f"Expected one of {', '.join(KINDS)} device type at start of device string: {name}")
+        self.type = name
         self.index = index
 
     def __eq__(self, other: object) -> bool:

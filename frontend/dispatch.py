@@ -148,8 +148,8 @@ def apply(
     for array, t in zip(arrays, tensors):
         if array is None:
             raise t._storage.missing()
-    out = _quiet.run(REFERENCE[op], *arrays, **attributes)
-    if type(out) is tuple:
+    out: Any = _quiet.run(REFERENCE[op], *arrays, **attributes)
+    if len(specs) != 1:
         results = tuple([wrap(Storage(_own(o, arrays), spec), spec) for o, spec in zip(out, specs)])
     else:
         spec = specs[0]
@@ -166,7 +166,7 @@ def apply(
     return results
 
 
-def _own(out: Any, arrays: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+def _own(out: Any, arrays: Sequence[Any]) -> np.ndarray[Any, Any]:
     """A result as a row-major array that shares no memory with the operands."""
     array = np.asarray(out, order="C")
     if any(array is x or (array.base is not None and np.may_share_memory(array, x)) for x in arrays):

@@ -7,7 +7,7 @@ higher category (bool < int < float).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -44,14 +44,14 @@ def promote_types(type1: DType, type2: DType) -> DType:
 
 def python_dtype(value: Any) -> DType | None:
     """What a Python or numpy number counts as; None for anything else."""
-    found = PYTHON.get(type(value))
+    found = PYTHON.get(cast(Any, type(value)))
     if found is not None:
         return found
     if isinstance(value, np.bool_):
         return i1
-    if isinstance(value, int | np.integer):
+    if isinstance(value, (int, np.integer)):
         return i64
-    if isinstance(value, float | np.floating):
+    if isinstance(value, (float, np.floating)):
         return PYTHON[float]
     return None
 
@@ -88,7 +88,7 @@ class finfo:
     """Limits of a floating-point type."""
 
     def __init__(self, type: DType | None = None) -> None:
-        limits = np.finfo((type or PYTHON[float]).numpy)
+        limits: Any = np.finfo(cast(Any, (type or PYTHON[float]).numpy))
         self.dtype = (type or PYTHON[float]).torch_name
         self.bits = limits.bits
         self.eps, self.max, self.min, self.tiny = (float(v) for v in (limits.eps, limits.max, limits.min, limits.tiny))
@@ -99,7 +99,7 @@ class iinfo:
     """Limits of an integer type."""
 
     def __init__(self, type: DType) -> None:
-        limits = np.iinfo(type.numpy)
+        limits: Any = np.iinfo(cast(Any, type.numpy))
         self.dtype = type.torch_name
         self.bits, self.max, self.min = limits.bits, limits.max, limits.min
 

@@ -255,16 +255,16 @@ def multinomial(
     if num_samples > rows.shape[1] and not replacement:
         raise runtime_error("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
     if replacement:
-        drawn = array_of(uniform((rows.shape[0], num_samples), get_default_dtype(), generator)).astype(np.float64)
+        drawn: Any = array_of(uniform((rows.shape[0], num_samples), get_default_dtype(), generator)).astype(np.float64)
         edges = np.cumsum(rows, 1)
-        found = np.stack([np.searchsorted(e, u * e[-1], side="right") for e, u in zip(edges, drawn)])
-        found = np.minimum(found, rows.shape[1] - 1)
+        picked: Any = np.stack([np.searchsorted(e, u * e[-1], side="right") for e, u in zip(edges, drawn)])
+        found: Any = np.minimum(picked, rows.shape[1] - 1)
     else:
         # The largest of exponential races win in proportion to their weights.
         drawn = array_of(uniform(rows.shape, get_default_dtype(), generator)).astype(np.float64)
         with np.errstate(all="ignore"):
             race = np.log1p(-drawn) / rows
-        found = np.argsort(-race, axis=1, kind="stable")[:, :num_samples]
+        found: Any = np.argsort(-race, axis=1, kind="stable")[:, :num_samples]
     return from_array(found.astype(np.int64).reshape((*weights.shape[:-1], num_samples)))
 
 

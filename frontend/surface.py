@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from ..dialects.types import DType
 from . import creation, printing, random
@@ -50,7 +50,7 @@ def _operator(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     """As an operator, for what is neither a tensor, a number nor an array, Python may ask the other operand."""
 
     def method(self: Any, other: Any) -> Any:
-        kind = type(other)
+        kind = cast(Any, type(other))
         if kind is Tensor or kind is float or kind is int or isinstance(other, _OPERANDS):
             return function(self, other)
         return NotImplemented
@@ -59,7 +59,10 @@ def _operator(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
 
 
 def _reflected(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    return _operator(lambda self, other: function(other, self))
+    def swapped(self: Any, other: Any) -> Any:
+        return function(other, self)
+
+    return _operator(swapped)
 
 
 def _operands() -> tuple[type, ...]:
@@ -83,6 +86,10 @@ def _rebind(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return method
 
 
+def _itself(self: Tensor) -> Tensor:
+    return self
+
+
 def install() -> None:
     """Gives Tensor its methods, operators and properties."""
     methods = {**_METHODS, **in_place.METHODS}
@@ -99,7 +106,7 @@ def install() -> None:
         methods[f"__{name}__"] = _operator(FUNCTIONS[name])
     for python, name in _UNARY.items():
         methods[f"__{python}__"] = FUNCTIONS[name]
-    methods["__pos__"] = lambda self: self
+    methods["__pos__"] = _itself
     methods["__repr__"] = printing.tensor_text
     for name, method in methods.items():
         setattr(Tensor, name, method)

@@ -244,12 +244,11 @@ def _write_traced(t: Tensor, new: Tensor) -> None:
     if not grad_mode.enabled:
         value = trace.unrecorded(storage, value, root._requires_grad and root._node is tape.TRACED)
     trace.write(storage, value)
-    if grad_mode.enabled:
-        if new._requires_grad and not root._requires_grad:
-            if root._storage.array is not None:
-                history = (root._node, root._index, root._requires_grad)
-                trace.on_end(lambda: _rebase(root, *history))
-            _rebase(root, tape.TRACED, 0, True)
+    if grad_mode.enabled and new._requires_grad and not root._requires_grad:
+        if root._storage.array is not None:
+            history = (root._node, root._index, root._requires_grad)
+            trace.on_end(lambda: _rebase(root, *history))
+        _rebase(root, tape.TRACED, 0, True)
 
 
 def _write_eager(t: Tensor, new: Tensor) -> None:

@@ -11,7 +11,7 @@ from ...dialects.hl import elementwise as e
 from ...dialects.types import i1, i64
 from ..dispatch import apply, builder
 from ..errors import runtime_error
-from ..promotion import float_dtype
+from ..promotion import finfo, float_dtype
 from ..tape import named
 from ..tensor import Tensor
 from .families import GENERATED
@@ -226,10 +226,10 @@ def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neg
     """NaN and infinities replaced: by `nan` and by the largest and smallest number, or by those given."""
     if input._spec.dtype.kind != "float":
         return input
-    limits = np.finfo(input._spec.dtype.numpy)
+    limits = finfo(input._spec.dtype)
     x = masked_fill(input, isnan(input), nan)
-    x = masked_fill(x, GENERATED["eq"](x, float("inf")), float(limits.max) if posinf is None else posinf)
-    return masked_fill(x, GENERATED["eq"](x, float("-inf")), float(limits.min) if neginf is None else neginf)
+    x = masked_fill(x, GENERATED["eq"](x, float("inf")), limits.max if posinf is None else posinf)
+    return masked_fill(x, GENERATED["eq"](x, float("-inf")), limits.min if neginf is None else neginf)
 
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:

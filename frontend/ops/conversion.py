@@ -123,7 +123,15 @@ def to(self: Tensor, *args: Any, **options: Any) -> Tensor:
 
 
 def _caster(dtype: DType) -> Callable[..., Tensor]:
-    return lambda self, **_: cast(self, dtype)
+    def convert(self: Tensor, **_: Any) -> Tensor:
+        return cast(self, dtype)
+
+    return convert
+
+
+def cuda(self: Tensor, device: Any = "cuda", non_blocking: bool = False) -> Tensor:
+    """The tensor on a GPU."""
+    return to(self, device)
 
 
 def type_(self: Tensor, dtype: Any = None, **_: Any) -> Any:
@@ -246,7 +254,7 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     return new
 
 
-def _reduce(self: Tensor) -> Any:
+def _reduce(self: Tensor, protocol: Any) -> Any:
     return (_rebuild, (type(self), np.array(array_of(self)), self.requires_grad, dict(self.__dict__)))
 
 
@@ -260,7 +268,19 @@ def _rebuild(cls: type[Any], array: np.ndarray[Any, Any], requires_grad: bool, e
     return new
 
 
+_QUESTIONS: dict[str, Callable[[Tensor], Any]] = {
+    "dim": lambda self: len(self._spec.shape),
+    "ndimension": lambda self: len(self._spec.shape),
+    "element_size": lambda self: self._spec.dtype.itemsize,
+    "data_ptr": lambda self: array_of(self).__array_interface__["data"][0],
+    "storage_offset": lambda self: 0 if self._view is None else self._view.layout[1],
+    "is_floating_point": lambda self: self._spec.dtype.kind == "float",
+    "is_complex": lambda self: False,
+    "get_device": lambda self: -1,
+    "cpu": lambda self: self,
+}
 METHODS: dict[str, Callable[..., Any]] = {
+    **_QUESTIONS,
     **{
         f.__name__: f
         for f in (
@@ -285,16 +305,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "type": type_,
     "backward": backward_,
     "nelement": numel,
-    "dim": lambda self: len(self._spec.shape),
-    "ndimension": lambda self: len(self._spec.shape),
-    "element_size": lambda self: self._spec.dtype.itemsize,
-    "data_ptr": lambda self: array_of(self).__array_interface__["data"][0],
-    "storage_offset": lambda self: 0 if self._view is None else self._view.layout[1],
-    "is_floating_point": lambda self: self._spec.dtype.kind == "float",
-    "is_complex": lambda self: False,
-    "get_device": lambda self: -1,
-    "cpu": lambda self: self,
-    "cuda": lambda self, device="cuda": to(self, device),
+    "cuda": cuda,
     "float": _caster(f32),
     "double": _caster(f64),
     "long": _caster(i64),
@@ -310,7 +321,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__array__": array_protocol,
     "__array_wrap__": array_wrap,
     "__deepcopy__": _deepcopy,
-    "__reduce_ex__": lambda self, protocol: _reduce(self),
+    "__reduce_ex__": _reduce,
 }
 
 

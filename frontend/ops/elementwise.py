@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..tensor import Tensor
 from . import arithmetic, logic
 from .families import GENERATED
 
@@ -34,9 +35,14 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 FUNCTIONS.update({name: FUNCTIONS[target] for name, target in SYNONYMS.items()})
 
+
+def _where_method(self: Tensor, condition: Tensor, other: Any) -> Any:
+    return arithmetic.where(condition, self, other)
+
+
 METHODS: dict[str, Callable[..., Any]] = {
     **{name: function for name, function in FUNCTIONS.items() if name not in ("where", "rsub")},
-    "where": lambda self, condition, other: arithmetic.where(condition, self, other),
+    "where": _where_method,
 }
 
 _NOT_IN_PLACE = {"where", "isnan", "isinf", "isfinite", "isclose", "maximum", "minimum"}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from typing import Any
+from typing import cast as typed
 
 import numpy as np
 
@@ -31,8 +32,8 @@ from .shape import movedim, reshaped, select
 # Parts of an index
 def parts_of(x: Tensor, index: Any) -> list[Any]:
     """The index as a list that covers all dimensions, without ellipsis, lists turned into tensors."""
-    given = list(index) if isinstance(index, tuple) else [index]
-    given = [_part(part) for part in given]
+    raw: list[Any] = list(typed(Any, index)) if isinstance(index, tuple) else [index]
+    given = [_part(part) for part in raw]
     used = sum(_consumed(part) for part in given)
     rank = len(x._spec.shape)
     if used > rank:
@@ -46,7 +47,7 @@ def parts_of(x: Tensor, index: Any) -> list[Any]:
 
 
 def _part(part: Any) -> Any:
-    kind = type(part)
+    kind = typed(Any, type(part))
     if kind is int or kind is slice or part is None or part is Ellipsis or kind is bool:
         return part
     if isinstance(part, Tensor):
@@ -56,8 +57,8 @@ def _part(part: Any) -> Any:
         if not part._spec.shape and part._spec.dtype.kind == "int" and dispatch.current_trace is None:
             return int(array_of(part))
         return part
-    if isinstance(part, np.ndarray | list | range):
-        found = as_tensor(part if isinstance(part, np.ndarray) else list(part))
+    if kind is list or kind is range or isinstance(part, np.ndarray):
+        found = as_tensor(list(part) if kind is range else part)
         if found._spec.dtype.kind == "float":
             if found.numel():
                 raise index_error("tensors used as indices must be long, int, byte or bool tensors")
@@ -95,7 +96,7 @@ def basic(x: Tensor, parts: list[Any]) -> tuple[Tensor, list[Any]]:
             continue
         n = shape[d] if d < len(shape) else 0
         if isinstance(part, slice):
-            bounds = _bounds(part, n)
+            bounds = _bounds(typed(Any, part), n)
             if bounds != (0, n, 1):
                 sliced = True
                 start[d], stop[d], step[d] = bounds
@@ -277,7 +278,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
 
 def _value(self: Tensor, value: Any) -> Tensor:
     if isinstance(value, bool | int | float | np.generic):
-        return scalar(value, (), self._spec.dtype)
+        return scalar(typed(Any, value), (), self._spec.dtype)
     return as_tensor(value)
 
 

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
+from typing import cast as typed
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 def cat(tensors: Sequence[Tensor], dim: int = 0, **options: Any) -> Tensor:
     """The tensors one after the other along a dimension."""
     dim = options.get("axis", dim)
-    parts = list(tensors)
+    parts: list[Any] = list(tensors)
     if not parts:
         raise located(ValueError, "torch.cat(): expected a non-empty list of Tensors")
     for k, part in enumerate(parts):
@@ -172,6 +173,10 @@ def flip(input: Tensor, *axes: Any, dims: Any = ()) -> Tensor:
     return apply(s.ReverseOp, (input,), {"dimensions": tuple(sorted(axis(d, rank) for d in ints(dims)))})[0]
 
 
+def _flipped(d: int) -> Callable[[Tensor], Tensor]:
+    return lambda input: flip(input, d)
+
+
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Elements moved along dimensions; what leaves at one end enters at the other."""
     if dims is None:
@@ -258,7 +263,8 @@ def pad_constant(x: Tensor, padding: Sequence[int], value: Any = 0) -> Tensor:
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     """Coordinates of a grid."""
-    parts = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], list | tuple) else list(tensors)
+    one = tensors[0] if len(tensors) == 1 else None
+    parts: list[Tensor] = list(typed(Any, one)) if isinstance(one, (list, tuple)) else [*tensors]
     if indexing == "xy" and len(parts) > 1:
         x, y, *rest = meshgrid(parts[1], parts[0], *parts[2:])
         return y, x, *rest
@@ -303,8 +309,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "concatenate": cat,
     "hstack": _stacked_along(1, 1),
     "vstack": _stacked_along(0, 2),
-    "fliplr": lambda input: flip(input, 1),
-    "flipud": lambda input: flip(input, 0),
+    "fliplr": _flipped(1),
+    "flipud": _flipped(0),
 }
 _NOT_METHODS = ("cat", "concat", "concatenate", "stack", "meshgrid", "hstack", "vstack")
 METHODS: dict[str, Callable[..., Any]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from ...dialects.hl import contraction as k
 from ..dispatch import apply, builder
@@ -15,10 +15,10 @@ from .arithmetic import add, mul
 from .joining import diagonal
 from .operands import broadcast_shape, expand_to
 from .reductions import FUNCTIONS as REDUCTIONS
-from .shape import permute, reshaped
+from .shape import permute, reshaped, transpose
 
 
-def _check_dtypes(x: Tensor, y: Tensor) -> None:
+def _check_dtypes(x: Any, y: Any) -> None:
     if not isinstance(x, Tensor) or not isinstance(y, Tensor):
         wrong = y if isinstance(x, Tensor) else x
         raise type_error(f"matmul(): arguments must be Tensors, not {type(wrong).__name__}")
@@ -140,12 +140,18 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
     return add(_scaled(input, beta), _scaled(mv(mat, vec), alpha))
 
 
+def inner(input: Tensor, other: Tensor) -> Tensor:
+    """Sums of products along the last dimension of both."""
+    return matmul(input, transpose(other, -2, -1) if len(other._spec.shape) > 1 else other)
+
+
 # Einstein summation
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:
     """Sums of products by index letters; two operands at a time, each pair one batched matrix product."""
-    tensors = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], list | tuple) else list(operands)
+    one = operands[0] if len(operands) == 1 else None
+    tensors: list[Tensor] = list(cast(Any, one)) if isinstance(one, (list, tuple)) else list(operands)
     equation = equation.replace(" ", "")
     left, arrow, right = equation.partition("->")
     terms = left.split(",")
@@ -262,7 +268,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     f.__name__: f for f in (addmm, addmv, baddbmm, bmm, dot, einsum, matmul, mm, mv, outer, tensordot)
 }
-FUNCTIONS.update(ger=outer, inner=lambda input, other: matmul(input, other.mT if other.dim() > 1 else other))
+FUNCTIONS.update(ger=outer, inner=inner)
 METHODS = {name: function for name, function in FUNCTIONS.items() if name not in ("einsum", "tensordot")}
 IN_PLACE = ("addmm", "baddbmm", "addmv")
 

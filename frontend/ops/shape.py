@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ...dialects.hl import shape as s
 from ..dispatch import apply
@@ -30,7 +30,7 @@ def axis(dim: Any, rank: int) -> int:
 def ints(values: Sequence[Any]) -> tuple[int, ...]:
     """f(1, 2) and f((1, 2)) alike."""
     if len(values) == 1 and isinstance(values[0], tuple | list):
-        values = values[0]
+        values = cast(Sequence[Any], values[0])
     return tuple([v if type(v) is int else v.__index__() for v in values])
 
 
