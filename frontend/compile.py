@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast, overload
 
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 KEPT = 64
 """Programs kept for each function; those unused for longest go first."""
 
+MANY = (16, 64, 256)
+"""How many compilations of one function are worth a warning."""
+
 FLOAT = "a float"
 """What stands for a run-time number in a key."""
 
@@ -38,9 +43,7 @@ FLOAT = "a float"
 class Compiled(Inspection):
     """A compiled function. Calls with a new key compile; known ones run at once."""
 
-    def __init__(
-        self, function: Callable[..., Any], target: str = "cpu", keep_gradients: bool = False, root: Any = None
-    ) -> None:
+    def __init__(self, function: Callable[..., Any], target: str = "cpu", keep_gradients: bool = False) -> None:
         functools.update_wrapper(self, function, updated=())
         self._function = function
         self._target = target
@@ -50,6 +53,7 @@ class Compiled(Inspection):
         self._dynamic_floats = True
         self._lock = threading.RLock()
         self._reasons: list[str] = []
+        self._compilations = 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if dispatch.current_trace is not None:
@@ -81,6 +85,17 @@ class Compiled(Inspection):
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
+
+    @property
+    def options(self) -> tuple[str, bool]:
+        """The target, and whether gradients that are used up inside are kept."""
+        return self._target, self._keep_gradients
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+        return Compiled(copy.deepcopy(self._function, memo), *self.options)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Compiled, (self._function, *self.options))
 
     def __repr__(self) -> str:
         count = len(self._recent)
@@ -156,6 +171,14 @@ class Compiled(Inspection):
 
     def _keep(self, key: Any, made: Specialization) -> None:
         self._recent.append(made)
+        self._compilations += 1
+        if self._compilations in MANY:
+            reasons = "; ".join(self._reasons)
+            warnings.warn(
+                f"{self._name()} has been compiled {self._compilations} times, the last time because {reasons}. "
+                "Numbers that change from call to call are best passed as floats or tensors",
+                stacklevel=5,
+            )
         if made.reusable:
             self._programs.setdefault(key, []).insert(0, made)
         if len(self._recent) > KEPT:

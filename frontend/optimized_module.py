@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from .compile import Compiled
@@ -29,6 +30,12 @@ class OptimizedModule(Module):
             if "_modules" not in self.__dict__:
                 raise
             return getattr(self._modules["_orig_mod"], name)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> OptimizedModule:
+        return OptimizedModule(copy.deepcopy(self._orig_mod, memo), *self._compiled.options)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (OptimizedModule, (self._orig_mod, *self._compiled.options))
 
     @property
     def program(self) -> Compiled:

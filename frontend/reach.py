@@ -18,6 +18,8 @@ from functools import lru_cache
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple, cast
 
+import numpy as np
+
 from ..runtime.storage import Storage
 from .guards import MISSING, PLAIN, Attribute, Cell, Contents, Entry, Guard, Guards
 
@@ -27,7 +29,7 @@ LIBRARY = frozenset({PACKAGE, "numpy", "xdsl", *sys.stdlib_module_names} - {"__m
 """Top-level packages whose code is taken as given."""
 
 LONGEST = 256
-"""Of longer containers only identity and length are watched."""
+"""Of longer containers only identity and length are watched; of arrays of more bytes, identity."""
 
 UNREACHED = frozenset(
     ("__init__", "__new__", "__repr__", "__str__", "__del__", "__getstate__", "__setstate__", "__reduce__")
@@ -183,6 +185,8 @@ class Reach:
         elif isinstance(value, ModuleType):
             if is_user(value.__name__):
                 self._objects.append((value, name))
+        elif isinstance(value, np.ndarray):
+            self._array(value, name)
         elif hasattr(value, "_storage"):
             self._tensor(value, name)
         elif hasattr(value, "__wrapped__"):
@@ -233,6 +237,11 @@ class Reach:
         self._add(Contents(f"keys of {name}", values, tuple(values)))
         for key in values:
             self._entry(values, key, f"{name}[{key!r}]")
+
+    def _array(self, array: np.ndarray[Any, Any], name: str) -> None:
+        """A numpy array is a constant of the trace: small ones are compared."""
+        if array.nbytes <= LONGEST:
+            self._add(Attribute(f"contents of {name}", array.tobytes, array.tobytes()))
 
     def _tensor(self, tensor: Any, name: str) -> None:
         self.tensors.add(id(tensor))

@@ -110,7 +110,7 @@ class Trace:
     # Arguments and storages
 
     def declare_argument(self, storage: Storage, leaf: int, name: str, whole: bool = False) -> None:
-        """Says that a storage is that of the flattened argument number `leaf`; `whole`: the argument is a view of it."""
+        """Says that a storage is that of the flattened argument number `leaf`. `whole`: that is a view of it."""
         if whole:
             self._whole.add(storage)
         self._argument_leaves.setdefault(storage, leaf)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
+import pickle
 
 import irtool
 import numpy as np
@@ -225,6 +227,17 @@ def test_module_modes():
     np.testing.assert_allclose(run(x).tolist(), model(x).tolist(), rtol=1e-6)
     assert len(run.programs()) == 3
     assert repr(model[0]) in repr(run)
+
+
+def test_a_copy_of_a_compiled_module_is_its_own():
+    run = compiled(make_model())
+    x = irtool.ones(1, 6)
+    other = copy.deepcopy(run)
+    with irtool.no_grad():
+        for parameter in other.parameters():
+            parameter.zero_()
+        assert run(x).tolist() != other(x).tolist()
+    assert list(pickle.loads(pickle.dumps(run)).state_dict()) == list(run.state_dict())
 
 
 def test_a_changed_weight_between_forward_and_backward_is_an_error():

@@ -8,6 +8,7 @@ import sys
 import types
 
 import irtool
+import numpy as np
 import pytest
 from irtool import nn, optim
 
@@ -245,6 +246,21 @@ def test_explanations():
     f(irtool.ones(2), 2)
     assert "n was 1, is now 2" in f.explain()
     assert "3 programs" in repr(f)
+
+
+def test_small_arrays_are_constants():
+    table = np.array([1.0, 2.0], np.float32)
+    f = compiled(lambda x: x * irtool.from_numpy(table))
+    assert f(ones).tolist() == [1.0, 2.0]
+    table[0] = 5.0
+    assert f(ones).tolist() == [5.0, 2.0] and count(f) == 2
+
+
+def test_many_compilations_are_worth_a_warning():
+    f = compiled(lambda x, n: x * n)
+    with pytest.warns(UserWarning, match="compiled 16 times, the last time because n was 14, is now 15"):
+        for n in range(16):
+            f(ones, n)
 
 
 def test_a_function_that_counts_is_traced_each_time():
