@@ -16,7 +16,7 @@ VIEWS = ("[1:3]", "[:, 1:]", "[2]", ".t()", "[:]", ".view(-1)", ".reshape(3, 4)"
 
 
 def generate(seed):
-    """The source of a function of two tensors and a number; it uses tensors c0, c1 and parameters p0, p1 from outside."""
+    """The source of a function of two tensors and a number, which uses c0, c1, p0 and p1 from outside."""
     choose = random.Random(seed)
     alive = ["a0", "a1", *STATE]
     body = []
