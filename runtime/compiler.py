@@ -21,6 +21,7 @@ from .program import Program
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
     from xdsl.dialects.func import FuncOp
+    from xdsl.ir import SSAValue
 
     from ..codegen import CProgram
     from ..passes.target import Target
@@ -110,7 +111,10 @@ def lower(
     check_target(target)
     result = Lowered(module)
     context = make_context()
-    for stage in stages(target, level_of(module), until):
+    level = level_of(module)
+    if level == "memref":  # written by hand, perhaps, with buffers that have no place yet
+        run_pass("plan-memory", module, context, machine)
+    for stage in stages(target, level, until):
         started = time.perf_counter()
         for name in stage.passes:
             run_pass(name, module, context, machine)
@@ -187,7 +191,13 @@ def translate(module: ModuleOp, target: str, rules: Any = None) -> tuple[dict[st
     clone = module.clone()
     signature = host_of(clone)
     interface = _interface(signature, level_of(clone))
-    lowered = lower(clone, target=target)
+    memory: list[dict[str, Any]] = []
+
+    def observe(stage: str, name: str, module: ModuleOp) -> None:
+        if name == "plan-memory":  # here buffers have names, and each call is a moment of its own
+            memory.extend(memory_report(host_of(module)))
+
+    lowered = lower(clone, target=target, observe=observe)
     host = host_of(clone)
     if interface is None:
         interface = _buffer_interface(host)
@@ -200,7 +210,7 @@ def translate(module: ModuleOp, target: str, rules: Any = None) -> tuple[dict[st
         "arena": _bytes_marked(host, "irtool.arena"),
         "workspace": _bytes_marked(host, "irtool.workspace"),
         "stages": [asdict(r) for r in (*lowered.reports, report)],
-        "memory": memory_report(host),
+        "memory": memory or memory_report(host),
         "kernels": kernel_report(clone),
     }
     sources = {**{f"{name}.c": text for name, text in c.units.items()}, "step.c": c.host}
@@ -257,6 +267,8 @@ def _buffer_interface(host: FuncOp) -> dict[str, Any]:
         spec = _buffer_spec(argument.type)
         if "irtool.out" in marks:
             results[marks["irtool.out"].value.data] = {"buffer": buffers, **spec}
+        elif buffers > len(arguments):
+            raise ValueError(f"@{host.sym_name.data}: the buffers for results come last among the arguments")
         else:
             if "irtool.result" in marks:
                 results[marks["irtool.result"].value.data] = {"argument": buffers, **spec}
@@ -286,13 +298,23 @@ def _bytes_marked(host: FuncOp, mark: str) -> int:
 
 
 def memory_report(host: FuncOp) -> list[dict[str, Any]]:
-    """Every intermediate: its name, bytes, place in the arena, the moments it lives at, and the line it comes from."""
+    """Every intermediate: its name or that of the kernel that makes it, its bytes, its place in the arena, the moments
+    it lives at, and the line it comes from."""
+    from xdsl.dialects.func import CallOp
+
     from ..dialects.locations import describe
-    from ..passes.memref.plan_memory import buffers_of
+    from ..passes.memref.plan_memory import aliases, buffers_of
+
+    calls = [op for op in host.walk() if isinstance(op, CallOp)]
+    position = {call: i for i, call in enumerate(calls)}
+
+    def name(buffer: SSAValue) -> str:
+        uses = [position[use.operation] for alias in aliases(buffer) for use in alias.uses if use.operation in position]
+        return buffer.name_hint or (calls[min(uses)].callee.string_value() if uses else "")
 
     return [
         {
-            "name": buffer.alloc.results[0].name_hint or "",
+            "name": name(buffer.alloc.results[0]),
             "bytes": buffer.size,
             "offset": buffer.offset,
             "first": buffer.first,

@@ -6,7 +6,7 @@
     func.call @k1(%h, %d)                             func.call @k1(%0, %1)
 
 A buffer lives from its first use to its last. In a loop or a branch, the uses of a buffer from outside make it live for
-the whole of it; one allocated inside lives within an iteration. Two buffers may share bytes when they do not live at once.
+the whole of it; one allocated inside lives within an iteration, or from there on where a branch hands it out. Two buffers may share bytes when they do not live at once.
 The offsets come from greedy first fit over a few orders (by size, by lifetime, by time), of which the best is kept: the
 first is TensorFlow Lite's "greedy by size" (Pisarchyk and Lee, Efficient Memory Management for Deep Neural Net Inference,
 MLSys 2020).
@@ -35,10 +35,11 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from ...dialects.spmd import ParallelOp
 from ...dialects.types import bytes_of
 from ..hl.group.outline import KERNEL_ATTRIBUTE
 from ..loops.build import constant_value
-from ..pass_base import functions
+from ..pass_base import fail, functions
 
 ALIGNMENT = 64
 ARENA_ATTRIBUTE = "irtool.arena"
@@ -79,12 +80,25 @@ class Moments:
             self.now += 1
 
     def within(self, op: Operation, block: Block | None) -> tuple[int, int]:
-        """When `op` runs, as seen from `block`: all of the loop or branch that holds it."""
+        """When `op` runs, as seen from `block`: all of the loop or branch that holds it. A team runs its region once."""
         while op.parent is not block:
             parent = op.parent_op()
             assert parent is not None, "a buffer is used where it is visible"
+            if isinstance(parent, ParallelOp) and parent.parent is block:
+                break
             op = parent
         return self.span[op]
+
+    def needed(self, made: Operation, user: Operation) -> tuple[int, int]:
+        """When `user` needs what `made` makes; where it is carried out of a loop or a branch, from the start of that."""
+        block = made.parent
+        while not _is_inside(user, block):
+            assert block is not None
+            parent = block.parent_op()
+            assert parent is not None, "a buffer is used where it is visible"
+            block = parent.parent
+        first, last = self.within(user, block)
+        return (first if block is made.parent else self.within(made, block)[0]), last
 
 
 def aliases(value: SSAValue) -> list[SSAValue]:
@@ -119,10 +133,7 @@ def buffers_of(function: FuncOp) -> list[Buffer]:
     for op in function.walk():
         if not isinstance(op, memref.AllocOp | memref.ViewOp):
             continue
-        users = [use.operation for alias in aliases(op.results[0]) for use in alias.uses]
-        spans = [moments.within(user, op.parent) for user in users if _is_inside(user, op.parent)]
-        if any(not _is_inside(user, op.parent) for user in users):  # carried out of the loop it was made in
-            spans.append(moments.span[op.parent.parent_op()])  # pyright: ignore
+        spans = [moments.needed(op, use.operation) for alias in aliases(op.results[0]) for use in alias.uses]
         first, last = (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (0, -1)
         buffer = Buffer(op, bytes_of(op.results[0].type), first, last)
         if isinstance(op, memref.ViewOp):
@@ -138,6 +149,17 @@ def _is_inside(op: Operation, block: Block | None) -> bool:
             return False
         op = parent
     return True
+
+
+def _check_rounds(buffer: Buffer) -> None:
+    """Fails on a buffer that a round of a loop makes and the next one reads: both rounds' would be the same bytes."""
+    values = set(aliases(buffer.alloc.results[0]))
+    op: Operation | None = buffer.alloc
+    while op is not None:
+        loop = op.parent_op()
+        if isinstance(loop, scf.ForOp) and not values.isdisjoint(loop.body.block.args[1:]):
+            fail(buffer.alloc, "a buffer made in a loop is carried to the next round: carry one that is made outside")
+        op = loop
 
 
 ORDERS: tuple[Callable[[Buffer], tuple[int, ...]], ...] = (
@@ -192,6 +214,8 @@ def plan(function: FuncOp) -> None:
     buffers = buffers_of(function)
     size = place(buffers) if buffers else 0
     block = function.body.block
+    for buffer in buffers:
+        _check_rounds(buffer)
     arena = block.insert_arg(MemRefType(i8, [_aligned(size)]), len(block.args))
     arena.name_hint = "arena"
     constants: dict[int, SSAValue] = {}
