@@ -39,6 +39,8 @@ class CallTrace:
     """A function traced for one call."""
 
     traced: Traced
+    requires_grad: list[tuple[int, bool]]
+    """Arguments whose `requires_grad` the function sets."""
 
     def __init__(self, function: Callable[..., Any], call: Call, keep_gradients: bool) -> None:
         self.call = call
@@ -68,6 +70,11 @@ class CallTrace:
                 output = function(*args, **kwargs)
                 grad_mode.switch(mode)
                 self._settle(trace)
+                self.requires_grad = [
+                    (i, t._requires_grad)
+                    for t, i in stand_ins.items()
+                    if t._node is None and t._requires_grad is not getattr(self.call.leaves[i], "requires_grad", False)
+                ]
                 self._check_arguments(given, args, kwargs)
                 self._check_output(output)
                 known = self._reach.tensors

@@ -44,9 +44,11 @@ class Specialization:
         """What the program is chosen by, in words."""
         self._kept = [v for v in leaves if not isinstance(v, Tensor) and type(v) not in PLAIN]
         """Objects that keys know by their id: while they live, no other has it."""
+        self._profiled: tuple[ProfiledProgram, Launch] | None = None
         with no_collection():
             self._call_trace = trace = CallTrace(function, call, keep_gradients)
-        self.traced, self.guards, self.reusable = trace.traced, trace.guards, trace.reusable
+            self.traced, self.guards, self.reusable = trace.traced, trace.guards, trace.reusable
+            self._compile()
         self._outside = trace.outside
         self._aliases = {
             i: (v._storage, v._view)
@@ -56,9 +58,6 @@ class Specialization:
         self._tensor_leaves = [i for i, v in enumerate(leaves) if isinstance(v, Tensor)]
         self._cleared = [t for t in self.traced.cleared if not isinstance(t, int)]
         self._cleared_leaves = [t for t in self.traced.cleared if isinstance(t, int)]
-        self._profiled: tuple[ProfiledProgram, Launch] | None = None
-        with no_collection():
-            self._compile()
 
     def undo(self) -> None:
         """Takes back what tracing changed in Python."""
@@ -135,6 +134,8 @@ class Specialization:
     def run(self, leaves: Sequence[Any]) -> Any:
         """One call."""
         results = self.launch.run(leaves)
+        for leaf, requires_grad in self._call_trace.requires_grad:
+            leaves[leaf].requires_grad = requires_grad
         traced = self.traced
         made: dict[Fresh, Tensor] = {}
         outputs = [self._output(plan, leaves, results, made) for plan in traced.outputs]

@@ -107,6 +107,17 @@ def test_gradients_of_arguments():
     assert x.grad.tolist() == [4.0, 8.0]
 
 
+def test_asking_for_gradients_of_an_argument():
+    @compiled
+    def f(x):
+        x.requires_grad_()
+        return (x * x).sum()
+
+    x = irtool.ones(2)
+    f(x).backward()
+    assert x.requires_grad and x.grad.tolist() == [2.0, 2.0]
+
+
 def test_gradients_returned_and_of_gradients():
     w = irtool.tensor([2.0, 3.0], requires_grad=True)
 
