@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import heapq
 import sys
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -17,6 +16,7 @@ from ..runtime.storage import Storage
 from . import dispatch, grad_mode, tape
 from .dispatch import array_of, builder, scalar
 from .errors import TYPE_NAMES, runtime_error
+from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from .tape import CustomNode, Edge, Node, OpNode
 from .tensor import Tensor, alias, wrap
 
@@ -357,55 +357,15 @@ def _result(gradient: Tensor | None, create_graph: bool) -> Tensor | None:
     return _copied(gradient)
 
 
-def retain_grad(t: Tensor) -> None:
-    """Keeps the gradient of a tensor that is not a leaf in its `grad`."""
-    if not t.requires_grad:
-        raise runtime_error("can't retain_grad on Tensor that has requires_grad=False")
-    node = t.grad_fn
-    if node is None:
-        return
-    if node is tape.TRACED:
-        raise runtime_error("retain_grad() of a computed tensor is not supported inside a compiled function")
-    if node.retained is None:
-        node.retained = {}
-    node.retained[t._index] = weakref.ref(t)
+from .function import Function, gradcheck  # noqa: E402
 
-
-class RemovableHandle:
-    """Takes a hook away again."""
-
-    def __init__(self, hooks: list[Any], entry: Any) -> None:
-        self._hooks = hooks
-        self._entry = entry
-
-    def remove(self) -> None:
-        """Unregisters the hook."""
-        if self._entry in self._hooks:
-            self._hooks.remove(self._entry)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self.remove()
-
-
-def register_hook(t: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
-    """Calls `hook` with the gradient of a tensor whenever one is computed; what it returns takes its place."""
-    if not t.requires_grad:
-        raise runtime_error("cannot register a hook on a tensor that doesn't require gradient")
-    node = t.grad_fn
-    if dispatch.current_trace is not None or node is tape.TRACED:
-        raise runtime_error("register_hook() is not supported inside a compiled function")
-    if node is None:
-        hooks: list[Any] = t.__dict__.setdefault("_hooks", [])
-        hooks.append(hook)
-        return RemovableHandle(hooks, hook)
-    if node.hooks is None:
-        node.hooks = []
-    entry = (t._index, hook)
-    node.hooks.append(entry)
-    return RemovableHandle(node.hooks, entry)
-
-
-__all__ = ["backward", "grad", "register_hook", "retain_grad"]
+__all__ = [
+    "Function",
+    "backward",
+    "enable_grad",
+    "grad",
+    "gradcheck",
+    "inference_mode",
+    "no_grad",
+    "set_grad_enabled",
+]

@@ -22,6 +22,7 @@ import numpy as np
 
 from ..runtime.storage import Storage
 from .guards import MISSING, PLAIN, Attribute, Cell, Contents, Entry, Guard, Guards
+from .tensor import Tensor
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -187,7 +188,7 @@ class Reach:
                 self._objects.append((value, name))
         elif isinstance(value, np.ndarray):
             self._array(value, name)
-        elif hasattr(value, "_storage"):
+        elif isinstance(value, Tensor):
             self._tensor(value, name)
         elif hasattr(value, "__wrapped__"):
             self._visit(value.__wrapped__, name)

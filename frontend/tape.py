@@ -211,7 +211,7 @@ def check_grad(t: Tensor, grad: Any) -> None:
     """Raises unless `grad` may be assigned to `t.grad`."""
     if grad is None:
         return
-    if not hasattr(grad, "_storage"):
+    if not isinstance(getattr(grad, "_storage", None), Storage):
         raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(grad).__name__}")
     if grad._spec.shape != t._spec.shape:
         raise RuntimeError(

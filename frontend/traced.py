@@ -13,11 +13,11 @@ from xdsl.ir import Block, BlockArgument, Region, SSAValue
 
 from ..dialects.hl.autodiff import GradientOp, StopGradientOp
 from ..dialects.types import TensorSpec, spec_of
+from ..runtime.storage import Storage
 from . import dispatch, grad_mode, tree
 from .tracing import Input, Trace
 
 if TYPE_CHECKING:
-    from ..runtime.storage import Storage
     from .tensor import Tensor
     from .views import View
 
@@ -291,4 +291,4 @@ def prune(block: Block) -> None:
 
 def is_tensor(value: Any) -> bool:
     """Whether a value is a Tensor."""
-    return hasattr(value, "_storage")
+    return isinstance(getattr(value, "_storage", None), Storage)

@@ -288,3 +288,58 @@ def test_compiled_gradients_agree() -> None:
     irtool.compile(whole, target="reference", keep_gradients=True)(x)
     assert eager.grad is not None and traced.grad is not None
     assert irtool.allclose(eager.grad, traced.grad, rtol=1e-5, atol=1e-6)
+
+
+class Cube(irtool.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.scale = scale
+        return x * x * x * scale
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        (x,) = ctx.saved_tensors
+        assert ctx.needs_input_grad == (True, False)
+        return gradient * 3 * ctx.scale * x * x, None
+
+
+class Halves(irtool.autograd.Function):
+    @staticmethod
+    def forward(x: Tensor) -> tuple[Tensor, Tensor]:
+        return x / 2, x.long()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.mark_non_differentiable(output[1])
+
+    @staticmethod
+    def backward(ctx: Any, first: Tensor, second: Tensor | None) -> Tensor:
+        return first * 7  # not the truth, so that the test can tell
+
+
+def test_functions_with_their_own_backward() -> None:
+    x = leaf(1.0, 2.0)
+    y = Cube.apply(x, 2.0)
+    assert repr(y.grad_fn) == "<CubeBackward>"
+    (first,) = irtool.autograd.grad(y.sum(), x, create_graph=True)
+    assert first is not None and first.tolist() == [6.0, 24.0]
+    first.sum().backward()
+    assert gradient(x) == [12.0, 24.0]
+    z = leaf(2.0)
+    half, whole = Halves.apply(z)
+    assert half.tolist() == [1.0] and not whole.requires_grad
+    half.backward()
+    assert gradient(z) == [7.0]
+    with pytest.raises(RuntimeError, match=r"Cube: an autograd.Function has a gradient that a compiled function"):
+        irtool.compile(lambda v: Cube.apply(v, 1.0).sum().backward(), target="reference")(leaf(1.0))
+    assert irtool.compile(lambda v: Cube.apply(v, 1.0), target="reference")(irtool.ones(2)).tolist() == [1.0, 1.0]
+
+
+def test_gradcheck() -> None:
+    x = irtool.tensor([[0.3, -0.2], [0.7, 1.1]], dtype=irtool.float64, requires_grad=True)
+    y = irtool.tensor([0.5, 2.0], dtype=irtool.float64, requires_grad=True)
+    assert irtool.autograd.gradcheck(lambda a, b: (irtool.softmax(a @ b, 0), a.tanh()), (x, y))
+    assert irtool.autograd.gradcheck(lambda a: Cube.apply(a, 2.0), (y,))
+    with pytest.raises(RuntimeError, match="Jacobian mismatch"):
+        irtool.autograd.gradcheck(lambda a: Halves.apply(a)[0], (y,))

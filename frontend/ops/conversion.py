@@ -9,11 +9,12 @@ import numpy as np
 
 from ...dialects.types import DType, f32, f64, i1, i32, i64, u8
 from .. import dispatch, grad_mode, tape
-from ..autograd import backward, register_hook, retain_grad
+from ..autograd import backward
 from ..devices import CPU, check_device
 from ..devices import device as device_type
 from ..dispatch import array_of
 from ..errors import TYPE_NAMES, runtime_error, type_error, untraceable
+from ..hooks import register_hook, retain_grad
 from ..size import Size
 from ..tensor import Tensor, alias, wrap
 from ..views import row_major
