@@ -4,42 +4,141 @@
            ins(%indices, %updates : tensor<5xi64>, tensor<5x8xf32>) outs(%base : tensor<10x8xf32>) -> tensor<10x8xf32>
 
 adds row `i` of the updates onto row `indices[i]` of the base: the transpose of a gather. On memrefs the base is
-updated in place and there is no result.
+updated in place and there is no result. All operations read so: their attributes, what is read, what is written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import ClassVar, Self, TypeAlias, cast
 
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, IntegerType, MemRefType, TensorType, i64
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, IntegerType, MemRefType, StringAttr, TensorType, i1, i64
 from xdsl.ir import Attribute, Dialect, Operation, SSAValue
-from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, opt_result_def, prop_def, traits_def
+from xdsl.irdl import (
+    IRDLOperation,
+    irdl_op_definition,
+    prop_def,
+    traits_def,
+    var_operand_def,
+    var_result_def,
+)
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
 from .effects import DestinationEffects
 
-__all__ = ["LINALGX", "ScatterAddOp"]
+__all__ = ["CUMULATIONS", "LINALGX", "CumulateOp", "DestinationOp", "ScatterAddOp", "ScatterOp", "SortOp"]
+
+Shaped: TypeAlias = "MemRefType[Attribute] | TensorType[Attribute]"
 
 
-@irdl_op_definition
-class ScatterAddOp(IRDLOperation):
-    """`base[..., indices[...], ...] += updates`: duplicates add up, indices out of range are dropped.
+class DestinationOp(IRDLOperation):
+    """An operation on `inputs` and `outputs`; on tensors it has a result for each output."""
+
+    arguments = var_operand_def(MemRefType | TensorType)
+    res = var_result_def(TensorType)
+    traits = traits_def(DestinationEffects())
+    ATTRIBUTES: ClassVar[dict[str, type[int] | type[bool] | type[str]]] = {}
+    """Name -> kind of the properties; those that are true or false are written by their name alone."""
+    OUTPUTS: ClassVar[int] = 1
+
+    @classmethod
+    def of(cls, inputs: Sequence[SSAValue], outputs: Sequence[SSAValue], **attributes: int | bool | str) -> Self:
+        """A new operation."""
+        return cls.create(
+            operands=[*inputs, *outputs],
+            result_types=_result_types(outputs),
+            properties={name: _encoded(value) for name, value in attributes.items()},
+        )
+
+    @property
+    def inputs(self) -> Sequence[SSAValue]:
+        """The operands that are only read, as linalg calls them."""
+        return self.operands[: -self.OUTPUTS]
+
+    @property
+    def outputs(self) -> Sequence[SSAValue]:
+        """The destinations, as linalg calls them."""
+        return self.operands[-self.OUTPUTS :]
+
+    def integer(self, name: str) -> int:
+        """The value of a property that is an integer or a truth value."""
+        return cast("IntegerAttr", self.properties[name]).value.data
+
+    def shaped(self) -> list[Shaped]:
+        """The types of the operands."""
+        return [cast("Shaped", operand.type) for operand in self.operands]
+
+    def verify_(self) -> None:
+        types = self.shaped()
+        if len({type(t) for t in types}) != 1:
+            raise VerifyException("expected operands that are all tensors or all memrefs")
+        results = [t for t in types[-self.OUTPUTS :] if isinstance(t, TensorType)]
+        if len(self.results) != len(results):
+            raise VerifyException("expected one result per output on tensors and none on memrefs")
+        for result, output in zip(self.results, results, strict=True):
+            if result.type != output:
+                raise VerifyException(f"expected a result of the output's type {output}, given {result.type}")
+        self.verify_shapes(types)
+
+    def verify_shapes(self, types: Sequence[Shaped]) -> None:
+        """Raises VerifyException where shapes and element types do not fit."""
+
+    def print(self, printer: Printer) -> None:
+        for name, kind in self.ATTRIBUTES.items():
+            value = self.properties[name]
+            if kind is bool:
+                printer.print_string(f" {name}" if self.integer(name) else "")
+            elif isinstance(value, StringAttr):
+                printer.print_string(f" {value.data}")
+            else:
+                printer.print_string(f" {name} {self.integer(name)}")
+        for keyword, values in (("ins", self.inputs), ("outs", self.outputs)):
+            printer.print_string(f" {keyword}(")
+            printer.print_list(values, printer.print_ssa_value)
+            printer.print_string(" : ")
+            printer.print_list((value.type for value in values), printer.print_attribute)
+            printer.print_string(")")
+        printer.print_op_attributes(self.attributes)
+        if self.results:
+            printer.print_string(" -> ")
+            printer.print_list(self.result_types, printer.print_attribute)
+
+    @classmethod
+    def parse(cls, parser: Parser) -> Self:
+        properties: dict[str, Attribute] = {}
+        for name, kind in cls.ATTRIBUTES.items():
+            if kind is bool:
+                properties[name] = _encoded(parser.parse_optional_keyword(name) is not None)
+            elif kind is str:
+                properties[name] = _encoded(parser.parse_identifier(f" for the {name} of {cls.name}"))
+            else:
+                parser.parse_keyword(name)
+                properties[name] = _encoded(parser.parse_integer())
+        inputs = _parse_operands(parser, "ins")
+        outputs = _parse_operands(parser, "outs")
+        if len(outputs) != cls.OUTPUTS:
+            parser.raise_error(f"expected {cls.OUTPUTS} in outs of {cls.name}")
+        attributes = parser.parse_optional_attr_dict()
+        results: list[Attribute] = []
+        if parser.parse_optional_punctuation("->"):
+            results = parser.parse_comma_separated_list(Parser.Delimiter.NONE, parser.parse_type)
+        return cls.create(
+            operands=[*inputs, *outputs], result_types=results, properties=properties, attributes=attributes
+        )
+
+
+class ScatterBase(DestinationOp):
+    """Updates go where a gather along `axis` would read them.
 
     Shapes follow gather's: updates = base[:axis] + indices[batch_dims:] + base[axis+1:], where the first `batch_dims`
-    dimensions of base and indices are shared.
+    dimensions of base and indices are shared. Indices out of range are dropped.
     """
 
-    name = "linalgx.scatter_add"
-    indices = operand_def(MemRefType | TensorType)
-    updates = operand_def(MemRefType | TensorType)
-    base = operand_def(MemRefType | TensorType)
-    res = opt_result_def(TensorType)
     axis = prop_def(IntegerAttr)
     batch_dims = prop_def(IntegerAttr)
-    traits = traits_def(DestinationEffects())
+    ATTRIBUTES: ClassVar = {"axis": int, "batch_dims": int}
 
     def __init__(
         self,
@@ -51,31 +150,31 @@ class ScatterAddOp(IRDLOperation):
     ) -> None:
         base = SSAValue.get(base)
         super().__init__(
-            operands=[indices, updates, base],
-            result_types=[[base.type] if base.type.name == TensorType.name else []],
-            properties={"axis": IntegerAttr(axis, i64), "batch_dims": IntegerAttr(batch_dims, i64)},
+            operands=[[indices, updates, base]],
+            result_types=[_result_types([base])],
+            properties={"axis": _encoded(axis), "batch_dims": _encoded(batch_dims)},
         )
 
     @property
-    def inputs(self) -> Sequence[SSAValue]:
-        """The operands that are only read, as linalg calls them."""
-        return self.operands[:2]
+    def indices(self) -> SSAValue:
+        """Where each update goes."""
+        return self.operands[0]
 
     @property
-    def outputs(self) -> Sequence[SSAValue]:
-        """The destination, as linalg calls it."""
-        return self.operands[2:]
+    def updates(self) -> SSAValue:
+        """What goes there."""
+        return self.operands[1]
 
-    def verify_(self) -> None:
-        indices, updates, base = (cast("MemRefType | TensorType", operand.type) for operand in self.operands)
-        axis, batch = self.axis.value.data, self.batch_dims.value.data
-        kinds = {type(indices), type(updates), type(base)}
-        if len(kinds) != 1:
-            raise VerifyException("expected operands that are all tensors or all memrefs")
-        if isinstance(base, TensorType) != (self.res is not None):
-            raise VerifyException("expected one result on tensors and none on memrefs")
-        if self.res is not None and self.res.type != base:
-            raise VerifyException(f"expected a result of the base's type {base}, given {self.res.type}")
+    @property
+    def base(self) -> SSAValue:
+        """What is updated."""
+        return self.operands[2]
+
+    def verify_shapes(self, types: Sequence[Shaped]) -> None:
+        if len(types) != 3:
+            raise VerifyException("expected ins(indices, updates) and outs(base)")
+        indices, updates, base = types
+        axis, batch = self.integer("axis"), self.integer("batch_dims")
         if not isinstance(indices.get_element_type(), IntegerType):
             raise VerifyException(f"expected integer indices, given {indices}")
         if updates.get_element_type() != base.get_element_type():
@@ -92,42 +191,89 @@ class ScatterAddOp(IRDLOperation):
                 f"axis {axis}, batch_dims {batch}; given {list(updates.get_shape())}"
             )
 
-    def print(self, printer: Printer) -> None:
-        printer.print_string(f" axis {self.axis.value.data} batch_dims {self.batch_dims.value.data} ins(")
-        printer.print_list(self.inputs, printer.print_ssa_value)
-        printer.print_string(" : ")
-        printer.print_list((value.type for value in self.inputs), printer.print_attribute)
-        printer.print_string(") outs(")
-        printer.print_ssa_value(self.base)
-        printer.print_string(" : ")
-        printer.print_attribute(self.base.type)
-        printer.print_string(")")
-        printer.print_op_attributes(self.attributes)
-        if self.res is not None:
-            printer.print_string(" -> ")
-            printer.print_attribute(self.res.type)
 
-    @classmethod
-    def parse(cls, parser: Parser) -> ScatterAddOp:
-        parser.parse_keyword("axis")
-        axis = parser.parse_integer()
-        parser.parse_keyword("batch_dims")
-        batch_dims = parser.parse_integer()
-        inputs = _parse_operands(parser, "ins")
-        outputs = _parse_operands(parser, "outs")
-        if len(inputs) != 2 or len(outputs) != 1:
-            parser.raise_error("expected ins(indices, updates) and outs(base)")
-        attributes = parser.parse_optional_attr_dict()
-        results: list[Attribute] = []
-        if parser.parse_optional_punctuation("->"):
-            results.append(parser.parse_type())
-        op = cls.create(
-            operands=[*inputs, *outputs],
-            result_types=results,
-            properties={"axis": IntegerAttr(axis, i64), "batch_dims": IntegerAttr(batch_dims, i64)},
-            attributes=attributes,
-        )
-        return op
+@irdl_op_definition
+class ScatterAddOp(ScatterBase):
+    """`base[..., indices[...], ...] += updates`: duplicates add up"""
+
+    name = "linalgx.scatter_add"
+
+
+@irdl_op_definition
+class ScatterOp(ScatterBase):
+    """`base[..., indices[...], ...] = updates`: of duplicates the last one stays"""
+
+    name = "linalgx.scatter"
+
+
+def _check_dimension(op: DestinationOp, shape: Sequence[int]) -> None:
+    if not 0 <= op.integer("dimension") < len(shape):
+        raise VerifyException(f"expected a dimension below {len(shape)}, given {op.integer('dimension')}")
+
+
+CUMULATIONS: dict[str, int] = {"sum": 1, "product": 1, "recurrence": 2}
+"""Kind of cumulation -> number of inputs."""
+
+
+@irdl_op_definition
+class CumulateOp(DestinationOp):
+    """What has come together along a dimension, up to each of its elements; from the last one back where `reverse`
+
+    %y = linalgx.cumulate sum dimension 1 ins(%x : tensor<4x9xf32>) outs(%e : tensor<4x9xf32>) -> tensor<4x9xf32>
+
+    sum         y[i] = y[i - 1] + x[i]
+    product     y[i] = y[i - 1] * x[i]
+    recurrence  y[i] = a[i] * y[i - 1] + x[i]        where a comes first; y starts with x[0]
+    """
+
+    name = "linalgx.cumulate"
+    kind = prop_def(StringAttr)
+    dimension = prop_def(IntegerAttr)
+    reverse = prop_def(IntegerAttr)
+    ATTRIBUTES: ClassVar = {"kind": str, "dimension": int, "reverse": bool}
+
+    def verify_shapes(self, types: Sequence[Shaped]) -> None:
+        count = CUMULATIONS.get(self.kind.data)
+        if count is None:
+            raise VerifyException(f"expected a kind of {', '.join(CUMULATIONS)}, given {self.kind.data}")
+        if len(types) != count + 1 or any(t != types[0] for t in types):
+            raise VerifyException(f"expected {count} inputs of the output's type, given {', '.join(map(str, types))}")
+        _check_dimension(self, types[0].get_shape())
+
+
+@irdl_op_definition
+class SortOp(DestinationOp):
+    """The elements in order along a dimension, and where each was; equal ones keep their order
+
+    %v, %i = linalgx.sort dimension 0 descending
+               ins(%x : tensor<9xf32>) outs(%e, %f : tensor<9xf32>, tensor<9xi64>) -> tensor<9xf32>, tensor<9xi64>
+
+    NaN counts as the largest.
+    """
+
+    name = "linalgx.sort"
+    dimension = prop_def(IntegerAttr)
+    descending = prop_def(IntegerAttr)
+    ATTRIBUTES: ClassVar = {"dimension": int, "descending": bool}
+    OUTPUTS: ClassVar = 2
+
+    def verify_shapes(self, types: Sequence[Shaped]) -> None:
+        if len(types) != 3 or types[0] != types[1]:
+            raise VerifyException("expected ins(x) and outs(values, indices), where values has the type of x")
+        if types[2].get_element_type() != i64 or not _same_shape(types[0].get_shape(), types[2].get_shape()):
+            raise VerifyException(f"expected i64 indices of the shape of x, given {types[2]} for {types[0]}")
+        _check_dimension(self, types[0].get_shape())
+
+
+def _result_types(outputs: Sequence[SSAValue]) -> list[Attribute]:
+    types: list[Attribute] = [value.type for value in outputs]
+    return [t for t in types if type(t) is TensorType]
+
+
+def _encoded(value: int | bool | str) -> Attribute:
+    if isinstance(value, str):
+        return StringAttr(value)
+    return IntegerAttr(int(value), i1 if isinstance(value, bool) else i64)
 
 
 def _same_shape(a: Sequence[int], b: Sequence[int]) -> bool:
@@ -147,4 +293,4 @@ def _parse_operands(parser: Parser, keyword: str) -> Sequence[SSAValue]:
     return parser.resolve_operands(operands, types, pos)
 
 
-LINALGX = Dialect("linalgx", [ScatterAddOp], [])
+LINALGX = Dialect("linalgx", [ScatterAddOp, ScatterOp, CumulateOp, SortOp], [])

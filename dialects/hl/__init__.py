@@ -6,7 +6,7 @@ from types import ModuleType
 
 from xdsl.ir import Dialect
 
-from . import autodiff, composite, contraction, elementwise, indexing, random, reduction, shape, window
+from . import autodiff, composite, contraction, elementwise, indexing, random, reduction, sequence, shape, window
 from .base import HLOp, ShapeError
 from .control import CONTROL
 
@@ -16,6 +16,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     reduction,
     contraction,
     window,
+    sequence,
     indexing,
     random,
     composite,

@@ -18,7 +18,7 @@ from ..types import DYNAMIC, DType, TensorSpec, spec_of
 from . import autodiff, composite, reduction
 from . import shape as s
 from .base import Attributes, HLOp
-from .builder_arrays import ArrayBuilder, WindowBuilder
+from .builder_arrays import ArrayBuilder, SequenceBuilder, WindowBuilder
 from .builder_elementwise import ElementwiseBuilder
 from .emitter import Emitter, V
 
@@ -176,6 +176,7 @@ class OpBuilder(
     ReductionBuilder[V],
     ArrayBuilder[V],
     WindowBuilder[V],
+    SequenceBuilder[V],
     CompositeBuilder[V],
     AutodiffBuilder[V],
 ):

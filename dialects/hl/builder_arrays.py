@@ -1,9 +1,9 @@
-"""Methods of OpBuilder for dialects/hl/{contraction,indexing,random,window}.py."""
+"""Methods of OpBuilder for dialects/hl/{contraction,indexing,random,window,sequence}.py."""
 
 from __future__ import annotations
 
 from ..types import DType
-from . import contraction, indexing, random, window
+from . import contraction, indexing, random, sequence, window
 from .emitter import Emitter, V
 
 Ints = tuple[int, ...]
@@ -20,6 +20,9 @@ class ArrayBuilder(Emitter[V]):
 
     def scatter_add(self, base: V, indices: V, updates: V, axis: int, batch_dims: int = 0) -> V:
         return self.one(indexing.ScatterAddOp, base, indices, updates, axis=axis, batch_dims=batch_dims)
+
+    def scatter(self, base: V, indices: V, updates: V, axis: int, batch_dims: int = 0) -> V:
+        return self.one(indexing.ScatterOp, base, indices, updates, axis=axis, batch_dims=batch_dims)
 
     def random_bits(self, state: V, shape: Ints) -> V:
         return self.one(random.RandomBitsOp, state, shape=shape)
@@ -67,6 +70,22 @@ class WindowBuilder(Emitter[V]):
         )
 
     def argmax_window(self, x: V, extents: Ints, stride: Ints, low: Ints, high: Ints, dilation: Ints) -> V:
-        return self.one(
-            window.ArgmaxWindowOp, x, window=extents, stride=stride, low=low, high=high, dilation=dilation
-        )
+        return self.one(window.ArgmaxWindowOp, x, window=extents, stride=stride, low=low, high=high, dilation=dilation)
+
+
+class SequenceBuilder(Emitter[V]):
+    """Methods for dialects/hl/sequence.py."""
+
+    def cumsum(self, x: V, dimension: int, reverse: bool = False) -> V:
+        return self.one(sequence.CumsumOp, x, dimension=dimension, reverse=reverse)
+
+    def cumprod(self, x: V, dimension: int, reverse: bool = False) -> V:
+        return self.one(sequence.CumprodOp, x, dimension=dimension, reverse=reverse)
+
+    def recurrence(self, a: V, x: V, dimension: int, reverse: bool = False) -> V:
+        return self.one(sequence.RecurrenceOp, a, x, dimension=dimension, reverse=reverse)
+
+    def sort(self, x: V, dimension: int, descending: bool = False) -> tuple[V, V]:
+        """Values and indices."""
+        values, indices = self.emit(sequence.SortOp, (x,), {"dimension": dimension, "descending": descending})
+        return values, indices

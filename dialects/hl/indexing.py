@@ -8,7 +8,7 @@ from typing import ClassVar
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
 
-from ..types import TensorSpec, i32, i64
+from ..types import Kind, TensorSpec, i32, i64
 from .base import (
     INT_PROPERTY,
     AnyTensor,
@@ -62,17 +62,9 @@ class GatherOp(HLOp):
         return (TensorSpec(shape, x.dtype),)
 
 
-@irdl_op_definition
-class ScatterAddOp(HLOp):
-    """base, and every update added where gather would have read it; those out of range are dropped
+class ScatterBase(HLOp):
+    """base, with updates where gather would have read them; those out of range are dropped"""
 
-    result = base; result[b..., p..., indices[b..., j...], q...] += updates[b..., p..., j..., q...]
-
-    %3 = hl.scatter_add %0, %1, %2 along 0
-        : tensor<100x16xf32>, tensor<8x32xi64>, tensor<8x32x16xf32> -> tensor<100x16xf32>
-    """
-
-    name = "hl.scatter_add"
     base = operand_def(AnyTensor)
     indices = operand_def(AnyTensor)
     updates = operand_def(AnyTensor)
@@ -82,15 +74,40 @@ class ScatterAddOp(HLOp):
     traits = traits_def(Pure())
     ASSEMBLY: ClassVar = {"axis": "along", "batch_dims": "batch"}
     DEFAULTS: ClassVar = {"batch_dims": 0}
+    KINDS: ClassVar[tuple[Kind, ...]] = NUMBER
 
     @classmethod
     def infer(
         cls, base: TensorSpec, indices: TensorSpec, updates: TensorSpec, *, axis: int, batch_dims: int
     ) -> tuple[TensorSpec, ...]:
-        check_kind(base.dtype, NUMBER)
+        check_kind(base.dtype, cls.KINDS)
         if updates.dtype is not base.dtype:
             mismatch(base.dtype.name, updates.dtype.name, "element type of updates")
         shape = gathered_shape(base, indices, axis, batch_dims)
         if not same_shape(shape, updates.shape):
             mismatch(show(shape), show(updates.shape), "shape of updates")
         return (base,)
+
+
+@irdl_op_definition
+class ScatterAddOp(ScatterBase):
+    """base, and every update added where gather would have read it; those out of range are dropped
+
+    result = base; result[b..., p..., indices[b..., j...], q...] += updates[b..., p..., j..., q...]
+
+    %3 = hl.scatter_add %0, %1, %2 along 0
+        : tensor<100x16xf32>, tensor<8x32xi64>, tensor<8x32x16xf32> -> tensor<100x16xf32>
+    """
+
+    name = "hl.scatter_add"
+
+
+@irdl_op_definition
+class ScatterOp(ScatterBase):
+    """base, but every update where gather would have read it; of several in one place the last stays
+
+    result = base; result[b..., p..., indices[b..., j...], q...] = updates[b..., p..., j..., q...]
+    """
+
+    name = "hl.scatter"
+    KINDS: ClassVar = ("float", "int", "bool")

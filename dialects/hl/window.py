@@ -43,7 +43,8 @@ def placements(
 ) -> Ints:
     """In how many places the window fits, by dimension. Raises ShapeError where it is in none."""
     rank = len(window)
-    for values, what in ((stride, "stride"), (low, "low"), (high, "high"), (dilation, "dilation"), (input_dilation, "input_dilation")):  # fmt: skip
+    named = {"stride": stride, "low": low, "high": high, "dilation": dilation, "input_dilation": input_dilation}
+    for what, values in named.items():
         check_length(values, rank, what)
     check_at_least(1, stride, "stride")
     check_at_least(1, dilation, "dilation")
@@ -91,9 +92,7 @@ class ConvOp(HLOp):
     groups = prop_def(INT_PROPERTY)
     result = result_def(AnyTensor)
     traits = traits_def(Pure())
-    ASSEMBLY: ClassVar = {
-        name: name for name in ("stride", "low", "high", "dilation", "input_dilation", "groups")
-    }
+    ASSEMBLY: ClassVar = {name: name for name in ("stride", "low", "high", "dilation", "input_dilation", "groups")}
     DEFAULTS: ClassVar = {"groups": 1}
 
     @classmethod
@@ -177,9 +176,7 @@ class WindowOp(HLOp):
     ASSEMBLY: ClassVar = {name: name for name in ("window", "stride", "low", "high", "dilation")}
 
     @classmethod
-    def windows(
-        cls, x: TensorSpec, window: Ints, stride: Ints, low: Ints, high: Ints, dilation: Ints
-    ) -> Ints:
+    def windows(cls, x: TensorSpec, window: Ints, stride: Ints, low: Ints, high: Ints, dilation: Ints) -> Ints:
         """The shape of what has one element a window."""
         check_kind(x.dtype, NUMBER)
         lead = len(x.shape) - len(window)
@@ -198,7 +195,7 @@ class ReduceWindowOp(WindowOp):
     A NaN makes the largest and the smallest NaN. A window that holds no element has the neutral one: 0, -inf or inf,
     or the integer nearest to it.
 
-    %1 = hl.reduce_window "max" %0 window [2, 2] stride [2, 2] low [0, 0] high [0, 0] dilation [1, 1]
+    %1 = hl.reduce_window %0 "max" window [2, 2] stride [2, 2] low [0, 0] high [0, 0] dilation [1, 1]
         : tensor<8x16x32x32xf32> -> tensor<8x16x16x16xf32>
     """
 

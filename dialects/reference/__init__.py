@@ -12,7 +12,7 @@ import numpy as np
 
 from ..hl.autodiff import GradientOp
 from ..hl.base import HLOp
-from . import autodiff, composite, contraction, elementwise, indexing, random, reduction, shape, window
+from . import autodiff, composite, contraction, elementwise, indexing, random, reduction, sequence, shape, window
 from .table import Array, Table
 
 REFERENCE: Table = {
@@ -21,6 +21,7 @@ REFERENCE: Table = {
     **reduction.TABLE,
     **contraction.TABLE,
     **window.TABLE,
+    **sequence.TABLE,
     **indexing.TABLE,
     **random.TABLE,
     **composite.TABLE,

@@ -33,22 +33,37 @@ def gather(x: Array, indices: Array, *, axis: int, batch_dims: int) -> Array:
     return x.reshape(-1, behind)[where].reshape(shape)
 
 
+def targets(base: Array, indices: Array, updates: Array, axis: int, batch_dims: int) -> tuple[Array, Array]:
+    """Of every update in range: the row of base, seen as a matrix, and its values; by row, equal ones in order."""
+    batch, before, extent, behind = blocks(base, axis, batch_dims)
+    inside = (indices >= 0) & (indices < extent)
+    where = rows(np.where(inside, indices, -batch * before * extent), batch, before, extent)
+    values = updates.reshape(-1, behind)
+    if not inside.all():
+        where, values = where[where >= 0], values[where >= 0]
+    order = where.argsort(kind="stable")
+    return where[order], values[order]
+
+
 def scatter_add(base: Array, indices: Array, updates: Array, *, axis: int, batch_dims: int) -> Array:
     result = base.copy()
     if updates.size == 0 or result.size == 0:
         return result
-    batch, before, extent, behind = blocks(base, axis, batch_dims)
-    inside = (indices >= 0) & (indices < extent)
-    where = rows(np.where(inside, indices, -batch * before * extent), batch, before, extent)
-    flat, added = result.reshape(-1, behind), updates.reshape(-1, behind)
-    if not inside.all():
-        where, added = where[where >= 0], added[where >= 0]
-    order = where.argsort(kind="stable")
-    where = where[order]
+    where, added = targets(base, indices, updates, axis, batch_dims)
     if where.size:
         first = np.flatnonzero(np.diff(where, prepend=-1))
-        flat[where[first]] += np.add.reduceat(added[order], first, 0)
+        result.reshape(-1, added.shape[1])[where[first]] += np.add.reduceat(added, first, 0)
     return result
 
 
-TABLE: Table = {i.GatherOp: gather, i.ScatterAddOp: scatter_add}
+def scatter(base: Array, indices: Array, updates: Array, *, axis: int, batch_dims: int) -> Array:
+    result = base.copy()
+    if updates.size == 0 or result.size == 0:
+        return result
+    where, values = targets(base, indices, updates, axis, batch_dims)
+    last = np.flatnonzero(np.diff(where, append=-1))
+    result.reshape(-1, values.shape[1])[where[last]] = values[last]
+    return result
+
+
+TABLE: Table = {i.GatherOp: gather, i.ScatterAddOp: scatter_add, i.ScatterOp: scatter}

@@ -73,7 +73,9 @@ def conv(
 def shifts(x: Array, window: Ints, stride: Ints, dilation: Ints) -> Iterator[tuple[Ints, Array]]:
     """For each element of the window, in row-major order: its offset, and that element of every window."""
     lead = x.ndim - len(window)
-    places = [(n - (k - 1) * d - 1) // t + 1 for n, k, t, d in zip(x.shape[lead:], window, stride, dilation, strict=True)]
+    places = [
+        (n - (k - 1) * d - 1) // t + 1 for n, k, t, d in zip(x.shape[lead:], window, stride, dilation, strict=True)
+    ]
     for element in np.ndindex(*window):
         offset = tuple(k * d for k, d in zip(element, dilation, strict=True))
         at = (slice(o, o + (m - 1) * t + 1, t) for o, m, t in zip(offset, places, stride, strict=True))
@@ -89,12 +91,10 @@ def neutral(kind: str, dtype: np.dtype[np.generic]) -> float:
         return 0
     if dtype.kind == "f":
         return -math.inf if kind == "max" else math.inf
-    return int(np.iinfo(dtype).min if kind == "max" else np.iinfo(dtype).max)
+    return int(np.iinfo(dtype.name).min if kind == "max" else np.iinfo(dtype.name).max)
 
 
-def reduce_window(
-    x: Array, *, kind: str, window: Ints, stride: Ints, low: Ints, high: Ints, dilation: Ints
-) -> Array:
+def reduce_window(x: Array, *, kind: str, window: Ints, stride: Ints, low: Ints, high: Ints, dilation: Ints) -> Array:
     x = padded(x, low, high, (0,) * len(low), neutral(kind, x.dtype))
     parts = (part for _, part in shifts(x, window, stride, dilation))
     result = next(parts).astype(np.float64 if kind == "sum" and x.dtype == np.float32 else x.dtype)
@@ -108,7 +108,8 @@ def argmax_window(x: Array, *, window: Ints, stride: Ints, low: Ints, high: Ints
     extents = x.shape[lead:]
     worst = neutral("max", x.dtype)
     count = math.prod(extents)
-    numbers = padded(np.arange(count).reshape(extents), low, high, (0,) * len(low), -1)
+    every: Array = np.arange(count, dtype=np.int64)
+    numbers = padded(every.reshape(extents), low, high, (0,) * len(low), -1)
     x = padded(x, low, high, (0,) * len(low), worst)
     best, where = np.empty(0), np.empty(0)
     for n, ((_, values), (_, here)) in enumerate(

@@ -42,7 +42,7 @@ from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
-from ...dialects.linalgx import ScatterAddOp
+from ...dialects.linalgx import DestinationOp
 from ..hl.group.outline import KERNEL_ATTRIBUTE
 from ..hl.group.schedule import state_arguments
 from ..loops.build import Emitter, memref_type
@@ -50,7 +50,7 @@ from ..pass_base import fail, functions, parent_block
 from .bufferize_loop import bufferize_loop
 from .convert_hl import OUT_ATTRIBUTE, root
 
-DESTINATION_STYLE = (linalg.GenericOp, linalg.FillOp, ScatterAddOp)
+DESTINATION_STYLE = (linalg.GenericOp, linalg.FillOp, DestinationOp)
 
 
 def buffer_type(type_: Attribute) -> MemRefType:

@@ -42,9 +42,10 @@ from xdsl.traits import is_side_effect_free
 from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects.linalg_rules import loop_extents
-from ...dialects.linalgx import ScatterAddOp
+from ...dialects.linalgx import CumulateOp, ScatterBase, SortOp
 from .build import PARALLEL, UNIT, Constants, Emitter, kernels
-from .lower_scatter import lower_scatter_add
+from .lower_rows import lower_cumulate, lower_sort
+from .lower_scatter import lower_scatter
 
 __all__ = ["LowerLinalg"]
 
@@ -68,8 +69,12 @@ class LowerLinalg(ModulePass):
                     _Nest(inner, emitter, initial.get(inner, {})).lower()
                 elif isinstance(inner, FillOp):
                     _lower_fill(inner, emitter)
-                elif isinstance(inner, ScatterAddOp):
-                    lower_scatter_add(inner, emitter)
+                elif isinstance(inner, ScatterBase):
+                    lower_scatter(inner, emitter)
+                elif isinstance(inner, CumulateOp):
+                    lower_cumulate(inner, emitter)
+                elif isinstance(inner, SortOp):
+                    lower_sort(inner, emitter)
                 elif inner.name.startswith("linalg"):
                     raise PassFailedException(f"{self.name}: no loops for {inner.name}")
 

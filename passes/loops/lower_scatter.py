@@ -1,7 +1,7 @@
-"""Lowers `linalgx.scatter_add` to loops without races and without a sum whose order depends on the threads.
+"""Lowers `linalgx.scatter_add` and `linalgx.scatter` to loops without races, in an order that no thread count changes.
 
 Duplicated indices make the loop over them sequential. Where the dimensions in front of the axis are many, they are the
-parallel loop; else every thread looks at all the indices and adds only to the rows that it owns:
+parallel loop; else every thread looks at all the indices and changes only the rows that it owns, in the indices' order:
 
     linalgx.scatter_add axis 0 batch_dims 0 ins(%indices, %updates : ...) outs(%base : memref<1000x8xf32>)
 ->
@@ -23,7 +23,7 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import IntegerType, MemRefType
 from xdsl.ir import SSAValue
 
-from ...dialects.linalgx import ScatterAddOp
+from ...dialects.linalgx import ScatterAddOp, ScatterBase
 from .build import INDEX, PARALLEL, UNIT, Emitter
 from .team import Team
 
@@ -34,9 +34,9 @@ _SMALL = 16384
 _SLT, _SGE = 2, 5
 
 
-def lower_scatter_add(op: ScatterAddOp, emitter: Emitter) -> None:
+def lower_scatter(op: ScatterBase, emitter: Emitter) -> None:
     """Replaces the operation by loops in front of the emitter."""
-    axis, batch = op.axis.value.data, op.batch_dims.value.data
+    axis, batch = op.integer("axis"), op.integer("batch_dims")
     shapes = [value.type.get_shape() for value in op.operands if isinstance(value.type, MemRefType)]
     index_shape, _, base_shape = shapes
     front, rows, back = base_shape[:axis], base_shape[axis], base_shape[axis + 1 :]
@@ -54,7 +54,7 @@ def lower_scatter_add(op: ScatterAddOp, emitter: Emitter) -> None:
 
 
 def _emit(
-    op: ScatterAddOp,
+    op: ScatterBase,
     emitter: Emitter,
     front: tuple[int, ...],
     middle: tuple[int, ...],
@@ -63,7 +63,7 @@ def _emit(
     high: SSAValue,
     front_is_parallel: bool,
 ) -> None:
-    batch = op.batch_dims.value.data
+    batch = op.integer("batch_dims")
     opened: list[Emitter] = []
 
     def open_loops(inside: Emitter, extents: tuple[int, ...], parallel: bool) -> tuple[Emitter, list[SSAValue]]:
@@ -85,8 +85,10 @@ def _emit(
     opened.append(inside)
     inside, q = open_loops(inside, back, parallel=True)
     place = [*p, row, *q]
-    old, update = inside.load(op.base, place), inside.load(op.updates, [*p, *i, *q])
-    add = arith.AddiOp if isinstance(update.type, IntegerType) else arith.AddfOp
-    inside.store(inside.op(add, old, update), op.base, place)
+    value = inside.load(op.updates, [*p, *i, *q])
+    if isinstance(op, ScatterAddOp):
+        add = arith.AddiOp if isinstance(value.type, IntegerType) else arith.AddfOp
+        value = inside.op(add, inside.load(op.base, place), value)
+    inside.store(value, op.base, place)
     for block in opened:
         block.yield_()

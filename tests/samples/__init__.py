@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from irtool.dialects.hl import OPS
 
-from . import arrays, composite, elementwise, reduction, shape, window
+from . import arrays, composite, elementwise, reduction, sequence, shape, window
 from .core import Generator, Op, Sample
 
 GENERATORS: dict[Op, Generator] = {
@@ -17,6 +17,7 @@ GENERATORS: dict[Op, Generator] = {
     **reduction.GENERATORS,
     **arrays.GENERATORS,
     **window.GENERATORS,
+    **sequence.GENERATORS,
     **composite.GENERATORS,
 }
 """By op, or by the base class of a family."""

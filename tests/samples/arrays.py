@@ -64,11 +64,12 @@ def gather(op: Op) -> Iterator[Sample]:
             yield Sample((random_array(g, shape, dtype), indices), attributes, dtype is f64 and n < 9)
 
 
-def scatter_add(op: Op) -> Iterator[Sample]:
+def scatter(op: Op) -> Iterator[Sample]:
     g = generator(op)
     for n, (shape, where, axis, batch_dims) in enumerate(INDEXING):
         attributes = {"axis": axis, "batch_dims": batch_dims}
-        for dtype in (f32, f64, i64, i32) if n == 0 else (f32, f64):
+        several = DTYPES if op is i.ScatterOp else (f32, f64, i64, i32)
+        for dtype in several if n == 0 else (f32, f64):
             indices = indices_for(g, where, shape[axis], i32 if dtype is i32 else i64)
             base = random_array(g, shape, dtype)
             updates = random_array(g, shape[:axis] + where[batch_dims:] + shape[axis + 1 :], dtype)
@@ -103,7 +104,7 @@ def bernoulli(op: Op) -> Iterator[Sample]:
 GENERATORS: dict[Op, Generator] = {
     m.MatmulOp: matmul,
     i.GatherOp: gather,
-    i.ScatterAddOp: scatter_add,
+    i.ScatterBase: scatter,
     r.RandomBitsOp: random_bits,
     r.UniformOp: uniform,
     r.BernoulliOp: bernoulli,

@@ -1,11 +1,11 @@
 """Convolutions as plain correlations; windows as elementwise ops on shifted operands.
 
-    hl.reduce_window "max" %x window [2, 2] stride [2, 2]
+    hl.reduce_window %x "max" window [2, 2] stride [2, 2]
     ->
     maximum(maximum(x[0::2, 0::2], x[0::2, 1::2]), maximum(x[1::2, 0::2], x[1::2, 1::2]))
 
-Slices are index maps, so a small window is one elementwise kernel. Large windows are tiles, where they lie side by side;
-else they are folded dimension by dimension, by doubling: the fold of 2 neighbours, of 4, of 8.
+Slices are index maps, so a small window is one elementwise kernel. Large windows are tiles, where they lie side by
+side; else they are folded dimension by dimension, by doubling: the fold of 2 neighbours, of 4, of 8.
 """
 
 from __future__ import annotations
@@ -35,7 +35,16 @@ def _surrounded(b: B, x: Any, low: Ints, high: Ints, gaps: Ints, value: float) -
 
 
 def _conv(
-    b: B, x: Any, filters: Any, *, stride: Ints, low: Ints, high: Ints, dilation: Ints, input_dilation: Ints, groups: int
+    b: B,
+    x: Any,
+    filters: Any,
+    *,
+    stride: Ints,
+    low: Ints,
+    high: Ints,
+    dilation: Ints,
+    input_dilation: Ints,
+    groups: int,
 ) -> tuple[Any, ...]:
     x = _surrounded(b, x, low, high, tuple(n - 1 for n in input_dilation), 0)
     if groups == 1:
@@ -71,9 +80,7 @@ def _balanced(parts: list[State], combine: Combine) -> State:
 
 
 def _places(extents: Iterable[int], window: Ints, stride: Ints, dilation: Ints) -> Ints:
-    return tuple(
-        (n - (k - 1) * d - 1) // t + 1 for n, k, t, d in zip(extents, window, stride, dilation, strict=True)
-    )
+    return tuple((n - (k - 1) * d - 1) // t + 1 for n, k, t, d in zip(extents, window, stride, dilation, strict=True))
 
 
 def _fold(b: B, state: State, combine: Combine, window: Ints, stride: Ints, dilation: Ints) -> State:
@@ -101,9 +108,7 @@ def _fold_one(
             offset += length
         if window >> bit + 1:
             extent = b.shape(state[0])[axis] - length * dilation
-            halves = [
-                tuple(_shifted(b, x, axis, start, extent, 1) for x in state) for start in (0, length * dilation)
-            ]
+            halves = [tuple(_shifted(b, x, axis, start, extent, 1) for x in state) for start in (0, length * dilation)]
             state = combine(halves[0], halves[1])
             length *= 2
     return _balanced(runs, combine)
@@ -124,11 +129,11 @@ def _tiles(b: B, x: Any, window: Ints) -> Any:
 
 
 def _lowest(dtype: DType) -> float:
-    return -math.inf if dtype.kind == "float" else int(np.iinfo(dtype.numpy).min)
+    return -math.inf if dtype.kind == "float" else int(np.iinfo(dtype.numpy.name).min)
 
 
 def _highest(dtype: DType) -> float:
-    return math.inf if dtype.kind == "float" else int(np.iinfo(dtype.numpy).max)
+    return math.inf if dtype.kind == "float" else int(np.iinfo(dtype.numpy.name).max)
 
 
 NEUTRAL: dict[str, Callable[[DType], float]] = {"sum": lambda dtype: 0, "max": _lowest, "min": _highest}
@@ -157,9 +162,7 @@ def _first_inside(b: B, spatial: Ints, extents: Ints, stride: Ints, low: Ints, d
     """For each place of the window, the index of its first element that is not padding."""
     total = b.constant(0, spatial, i64)
     for d, (t, before, gap, factor) in enumerate(zip(stride, low, dilation, _row_major(extents), strict=True)):
-        start = b.sub(
-            b.mul(b.iota(spatial, i64, d), b.constant(t, spatial, i64)), b.constant(before, spatial, i64)
-        )
+        start = b.sub(b.mul(b.iota(spatial, i64, d), b.constant(t, spatial, i64)), b.constant(before, spatial, i64))
         missing = b.maximum(b.neg(start), b.constant(0, spatial, i64))
         steps = b.floor_div(b.add(missing, b.constant(gap - 1, spatial, i64)), b.constant(gap, spatial, i64))
         first = b.add(start, b.mul(steps, b.constant(gap, spatial, i64)))

@@ -21,7 +21,7 @@ def surrounded(b: B, x: Any, low: Ints, high: Ints, gaps: Ints) -> Any:
 
 
 def exchanged(b: B, x: Any, groups: int, outer: int) -> Any:
-    """[a, groups * b, ...] -> [b, groups * a, ...] (outer = 1)        [groups * a, b, ...] -> [groups * b, a, ...] (0)"""
+    """[a, g * b, ...] -> [b, g * a, ...] where outer = 1;    [g * a, b, ...] -> [g * b, a, ...] where it is 0"""
     shape = b.shape(x)
     rest = tuple(range(3, len(shape) + 1))
     if groups == 1:
@@ -90,9 +90,7 @@ def _correlate(b: B, call: Call[Any]) -> Sequence[Any]:
     joined = [_joined(b, x, rank, 1), _joined(b, filters, rank, 0)]
     y, ct = _joined(b, call.y, rank, 1), _joined(b, ct, rank, 1)
     found = _conv(b, Call(joined, [y], [ct], whole, call.needs))
-    return [
-        None if g is None else b.reshape(g, b.shape(v)) for g, v in zip(found, call.operands, strict=True)
-    ]
+    return [None if g is None else b.reshape(g, b.shape(v)) for g, v in zip(found, call.operands, strict=True)]
 
 
 def _joined(b: B, x: Any, rank: int, at: int) -> Any:
@@ -162,9 +160,7 @@ def _window_sum(b: B, call: Call[Any]) -> Any:
     rank = len(window)
     before = tuple(r - n for r, n in zip(reach, low, strict=True))
     spread = ((n - 1) * t + 1 for n, t in zip(b.shape(call.ct)[-rank:], stride, strict=True))
-    after = tuple(
-        n + r - p - s for n, r, p, s in zip(b.shape(call.x)[-rank:], reach, before, spread, strict=True)
-    )
+    after = tuple(n + r - p - s for n, r, p, s in zip(b.shape(call.x)[-rank:], reach, before, spread, strict=True))
     none, ones = (0,) * rank, (1,) * rank
     ct = surrounded(b, call.ct, before, after, tuple(t - 1 for t in stride))
     return b.reduce_window(ct, "sum", window, ones, none, none, dilation)

@@ -4,7 +4,7 @@ INLINE    cheap to compute again; every kernel that reads it makes its own: cons
 MAP       one value an index of the result, from values at that index (or from anywhere, by a gather)
 REDUCE    a map over the operand's indices, some of which are folded away
 CONTRACT  a sum of products; takes elementwise consumers as its epilogue
-MOVE      writes parts of its result from elsewhere: pad, concat, scatter; a kernel of its own
+MOVE      writes its result from elsewhere or in an order of its own: pad, concat, scatter, sort; a kernel of its own
 HOST      a loop around kernels; runs in the host function, its body grouped by itself
 ALIAS     a reshape: another view of the same bytes, which costs nothing between kernels; INLINE if only units change
 """
@@ -16,7 +16,7 @@ from enum import Enum, auto
 
 from xdsl.ir import Operation
 
-from ....dialects.hl import contraction, control, elementwise, indexing, random, reduction, shape, window
+from ....dialects.hl import contraction, control, elementwise, indexing, random, reduction, sequence, shape, window
 from ....dialects.hl.base import HLOp, attributes_of
 from ....dialects.types import spec_of
 from ..index_maps import changes_only_units
@@ -39,6 +39,11 @@ ROLES: dict[type[Operation], Role] = {
     random.RandomBitsOp: Role.MAP,
     indexing.GatherOp: Role.MAP,
     indexing.ScatterAddOp: Role.MOVE,
+    indexing.ScatterOp: Role.MOVE,
+    sequence.CumsumOp: Role.MOVE,
+    sequence.CumprodOp: Role.MOVE,
+    sequence.RecurrenceOp: Role.MOVE,
+    sequence.SortOp: Role.MOVE,
     shape.ConstantOp: Role.INLINE,
     shape.IotaOp: Role.INLINE,
     shape.BroadcastOp: Role.INLINE,

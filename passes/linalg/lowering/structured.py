@@ -18,11 +18,12 @@ from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from ....dialects.hl import contraction, indexing, random, reduction, shape
 from ....dialects.hl.base import HLOp
-from ....dialects.linalgx import ScatterAddOp
+from ....dialects.linalgx import ScatterAddOp, ScatterBase, ScatterOp
 from ....dialects.types import DType, TensorSpec
 from ...hl.index_maps import scaled
 from ...loops.build import Emitter
 from .scalar import SCALAR, compare, philox, to_index
+from .sequence import SEQUENTIAL
 from .views import Index, Splat, View, emit_index
 from .window import WINDOWED
 
@@ -138,10 +139,15 @@ def gather(low: Lowering, op: HLOp, x: Any, indices: Any, *, axis: int, batch_di
     return low.generic(result.shape, [indices.through(read)], [low.identity_out(op.results[0])], body)
 
 
-def scatter_add(low: Lowering, op: HLOp, base: Any, indices: Any, updates: Any, *, axis: int, batch_dims: int) -> list[SSAValue]:
+SCATTERS: dict[type[HLOp], type[ScatterBase]] = {indexing.ScatterAddOp: ScatterAddOp, indexing.ScatterOp: ScatterOp}
+
+
+def scatter(
+    low: Lowering, op: HLOp, base: Any, indices: Any, updates: Any, *, axis: int, batch_dims: int
+) -> list[SSAValue]:
     destination = low.copy(base, low.destination(op.results[0]), low.spec(op.results[0]))
     stored = [low.stored(v, low.spec(operand)) for v, operand in zip((indices, updates), op.operands[1:])]
-    return list(low.emitter.insert(low.located(ScatterAddOp(*stored, destination, axis, batch_dims))).results)
+    return list(low.emitter.insert(low.located(SCATTERS[type(op)](*stored, destination, axis, batch_dims))).results)
 
 
 def random_bits(low: Lowering, op: HLOp, state: Any, *, shape: tuple[int, ...]) -> list[SSAValue]:
@@ -220,8 +226,9 @@ STRUCTURED: dict[type[HLOp], Callable[..., list[SSAValue]]] = {
     reduction.ArgminOp: arg_reduce,
     contraction.MatmulOp: matmul,
     **WINDOWED,
+    **SEQUENTIAL,
     indexing.GatherOp: gather,
-    indexing.ScatterAddOp: scatter_add,
+    **dict.fromkeys(SCATTERS, scatter),
     random.RandomBitsOp: random_bits,
     shape.PadOp: pad,
     shape.ConcatOp: concat,

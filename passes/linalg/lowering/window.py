@@ -1,4 +1,4 @@
-"""linalg ops for convolutions, whose sums run over windows: the same maps serve the contraction engine as any others."""
+"""linalg ops for convolutions, sums over windows: to the contraction engine, maps like any others."""
 
 # pyright: basic
 from __future__ import annotations

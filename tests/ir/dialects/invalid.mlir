@@ -32,6 +32,30 @@ func.func @indices(%i: memref<5xf32>, %u: memref<5x8xf32>, %b: memref<10x8xf32>)
 
 // -----
 
+// CHECK: expected a kind of sum, product, recurrence, given mean
+func.func @kind(%x: memref<5xf32>, %y: memref<5xf32>) {
+  linalgx.cumulate mean dimension 0 ins(%x : memref<5xf32>) outs(%y : memref<5xf32>)
+  func.return
+}
+
+// -----
+
+// CHECK: expected 2 inputs of the output's type
+func.func @inputs(%x: memref<5xf32>, %y: memref<5xf32>) {
+  linalgx.cumulate recurrence dimension 0 ins(%x : memref<5xf32>) outs(%y : memref<5xf32>)
+  func.return
+}
+
+// -----
+
+// CHECK: expected a dimension below 1, given 1
+func.func @dimension(%x: memref<5xf32>, %y: memref<5xf32>, %i: memref<5xi64>) {
+  linalgx.sort dimension 1 ins(%x : memref<5xf32>) outs(%y, %i : memref<5xf32>, memref<5xi64>)
+  func.return
+}
+
+// -----
+
 // CHECK: expected one of {{.*}}slt
 func.func @predicate(%i: vector<16xi32>) {
   %m = vectorx.cmpi lower, %i, %i : vector<16xi32>

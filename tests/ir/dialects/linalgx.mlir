@@ -18,3 +18,17 @@ func.func @buffers(%i: memref<5xi64>, %u: memref<5x8xf32>, %b: memref<10x8xf32>)
   linalgx.scatter_add axis 0 batch_dims 0 ins(%i, %u : memref<5xi64>, memref<5x8xf32>) outs(%b : memref<10x8xf32>)
   func.return
 }
+
+// CHECK-LABEL: func.func @others
+func.func @others(%i: tensor<5xi64>, %u: tensor<5x8xf32>, %b: tensor<10x8xf32>, %x: memref<4x9xf32>, %y: memref<4x9xf32>,
+                  %k: memref<4x9xi64>) -> tensor<10x8xf32> {
+  // CHECK-NEXT: linalgx.scatter axis 0 batch_dims 0 ins(%i, %u : tensor<5xi64>, tensor<5x8xf32>) outs(%b : tensor<10x8xf32>) -> tensor<10x8xf32>
+  %r = linalgx.scatter axis 0 batch_dims 0 ins(%i, %u : tensor<5xi64>, tensor<5x8xf32>) outs(%b : tensor<10x8xf32>) -> tensor<10x8xf32>
+  // CHECK-NEXT: linalgx.cumulate sum dimension 1 ins(%x : memref<4x9xf32>) outs(%y : memref<4x9xf32>)
+  linalgx.cumulate sum dimension 1 ins(%x : memref<4x9xf32>) outs(%y : memref<4x9xf32>)
+  // CHECK-NEXT: linalgx.cumulate recurrence dimension 0 reverse ins(%x, %x : memref<4x9xf32>, memref<4x9xf32>) outs(%y : memref<4x9xf32>)
+  linalgx.cumulate recurrence dimension 0 reverse ins(%x, %x : memref<4x9xf32>, memref<4x9xf32>) outs(%y : memref<4x9xf32>)
+  // CHECK-NEXT: linalgx.sort dimension 1 descending ins(%x : memref<4x9xf32>) outs(%y, %k : memref<4x9xf32>, memref<4x9xi64>)
+  linalgx.sort dimension 1 descending ins(%x : memref<4x9xf32>) outs(%y, %k : memref<4x9xf32>, memref<4x9xi64>)
+  func.return %r : tensor<10x8xf32>
+}

@@ -146,6 +146,32 @@ func.func @missing(%x: tensor<4x3xf32>, %t: tensor<4xi64>) {
 
 // -----
 
+// Windows
+
+func.func @channels(%x: tensor<1x3x8xf32>, %w: tensor<4x2x3xf32>) {
+  // expected-error@+1 {{hl.conv: channels of x: expected 2 * 1 groups = 2, got 3}}
+  %0 = hl.conv %x, %w stride [1] low [0] high [0] dilation [1] input_dilation [1] : tensor<1x3x8xf32>, tensor<4x2x3xf32> -> tensor<1x4x6xf32>
+  func.return
+}
+
+// -----
+
+func.func @window_too_large(%x: tensor<1x3x8xf32>) {
+  // expected-error@+1 {{padded spatial dimension 0: expected at least 9 elements, the window's reach, got 8}}
+  %0 = hl.reduce_window %x "sum" window [9] stride [1] low [0] high [0] dilation [1] : tensor<1x3x8xf32> -> tensor<1x3x1xf32>
+  func.return
+}
+
+// -----
+
+func.func @empty_window(%x: tensor<8xf32>) {
+  // expected-error@+1 {{spatial dimension 0: expected an element of x in every window, got none in the one at -2}}
+  %0 = hl.argmax_window %x window [2] stride [1] low [2] high [0] dilation [1] : tensor<8xf32> -> tensor<9xi64>
+  func.return
+}
+
+// -----
+
 // Derivatives
 
 func.func @of_many(%x: tensor<4xf32>) {
