@@ -267,7 +267,8 @@ _open: dict[Path, Cache] = {}
 def get_cache() -> Cache:
     """The cache of this process. Where its folder cannot be used, a temporary one and a warning."""
     base = default_base()
-    if base not in _open:
+    found = _open.get(base)
+    if found is None or not found.objects.is_dir():  # somebody may have cleared the folder since
         try:
             _open[base] = Cache(base)
         except OSError as error:

@@ -104,7 +104,10 @@ def find_compiler() -> Compiler:
 
 @lru_cache(maxsize=16)
 def _find(cc: str, _path: str) -> Compiler:
-    candidates = [shlex.split(cc)] if cc else [["gcc"], ["clang"], ["cc"]]
+    try:
+        candidates = [shlex.split(cc)] if cc else [["gcc"], ["clang"], ["cc"]]
+    except ValueError as error:
+        raise ToolchainError(f"CC={cc} cannot be read as a command: {error}") from error
     reasons: list[str] = []
     for candidate in candidates:
         path = shutil.which(candidate[0])

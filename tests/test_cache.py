@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -179,3 +180,9 @@ print(t.build_program("shared", {SOURCES!r}, {PLAN!r}).library)
 def test_the_default_folder_is_the_users(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("IRTOOL_CACHE_DIR", raising=False)
     assert cache_module.default_base().name == "irtool"
+
+
+def test_a_folder_that_was_cleared_is_made_again(cache: Cache):
+    shutil.rmtree(cache.root)
+    assert build_program("k", SOURCES, PLAN).library.is_file()
+    assert get_cache().root == cache.root

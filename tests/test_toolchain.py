@@ -56,6 +56,9 @@ def test_cc_is_obeyed(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("CC", "no-such-compiler")
     with pytest.raises(ToolchainError, match="CC=no-such-compiler is set"):
         find_compiler()
+    monkeypatch.setenv("CC", 'gcc "-O1')
+    with pytest.raises(ToolchainError, match="cannot be read as a command: No closing quotation"):
+        find_compiler()
 
 
 def test_a_compiler_without_openmp_is_not_chosen(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
