@@ -114,7 +114,7 @@ class Function:
                     if given[k] is None and spec is not None and spec.dtype.kind == "float":
                         given[k] = dispatch.builder.constant(0.0, spec.shape, spec.dtype)
             found: Any = cls.backward(ctx, *given)
-            gradients: tuple[Any, ...] = found if isinstance(found, tuple) else (found,)
+            gradients = _tuple(found)
             if len(gradients) < len(is_tensor) or any(g is not None for g in gradients[len(is_tensor) :]):
                 raise runtime_error(
                     f"function {cls.__name__}Backward returned an incorrect number of gradients (expected "
@@ -123,6 +123,10 @@ class Function:
             return [g for g, wanted in zip(gradients, is_tensor) if wanted]
 
         return backward
+
+
+def _tuple(value: Any) -> tuple[Any, ...]:
+    return tuple(cast(Any, value)) if isinstance(value, (tuple, list)) else (value,)
 
 
 def _fresh(output: Any, inputs: Sequence[Tensor]) -> Any:
@@ -143,12 +147,11 @@ def gradcheck(
     """Whether the gradients of a function agree with finite differences; inputs that require gradients as float64."""
     from .autograd import grad
 
-    given: tuple[Any, ...] = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    given = _tuple(inputs)
     checked = [x for x in given if isinstance(x, Tensor) and x.requires_grad]
 
     def outputs() -> list[Tensor]:
-        result: Any = func(*given)
-        return [y for y in (result if isinstance(result, tuple) else (result,)) if y._spec.dtype.kind == "float"]
+        return [y for y in _tuple(func(*given)) if y._spec.dtype.kind == "float"]
 
     for x in checked:
         array = array_of(x)
