@@ -15,7 +15,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from ..types import DYNAMIC, TensorSpec
 from .base import AnyTensor, HLOp, mismatch, show
-from .elementwise import FLOAT, check_kind
+from .rules import FLOAT, check_kind
 
 
 class FreshResults(MemoryEffect):

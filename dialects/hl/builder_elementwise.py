@@ -13,6 +13,9 @@ class ElementwiseBuilder(Emitter[V]):
     def neg(self, x: V) -> V:
         return self.one(e.NegOp, x)
 
+    def copy(self, x: V) -> V:
+        return self.one(e.CopyOp, x)
+
     def abs(self, x: V) -> V:
         return self.one(e.AbsOp, x)
 

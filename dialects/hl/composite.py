@@ -10,7 +10,8 @@ from xdsl.traits import Pure
 
 from ..types import TensorSpec, i64
 from .base import INT_PROPERTY, AnyTensor, HLOp, check_axis, mismatch, same_extent, show
-from .elementwise import FLOAT, UnaryOp, check_kind
+from .elementwise import UnaryOp
+from .rules import FLOAT, check_kind
 
 Reduction = Literal["mean", "sum", "none"]
 REDUCTIONS: tuple[Reduction, ...] = ("mean", "sum", "none")

@@ -7,7 +7,7 @@ from xdsl.traits import Pure
 
 from ..types import TensorSpec
 from .base import AnyTensor, HLOp, known, mismatch, same_extent, same_shape, show
-from .elementwise import NUMBER, check_kind
+from .rules import NUMBER, check_kind
 
 
 @irdl_op_definition

@@ -1,10 +1,10 @@
-"""Control flow over whole tensors: a loop with carried values, so that a recurrent net is one op however long it runs."""
+"""Control flow over whole tensors: a loop with carried values, so that a recurrent net is one op at any length."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
-from typing_extensions import Self
 from xdsl.dialects.builtin import BoolAttr, DenseArrayBase, IntegerAttr, i32, i64
 from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.irdl import (

@@ -19,7 +19,7 @@ from .base import (
     same_shape,
     show,
 )
-from .elementwise import NUMBER, check_kind
+from .rules import NUMBER, check_kind
 
 
 def gathered_shape(x: TensorSpec, indices: TensorSpec, axis: int, batch_dims: int) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from xdsl.traits import Pure
 
 from ..types import DType, TensorSpec, i1, i32, i64
 from .base import AnyTensor, HLOp, check_shape, mismatch, same_shape
-from .elementwise import FLOAT, check_kind
+from .rules import FLOAT, check_kind
 
 STATE = TensorSpec((2,), i64)
 """(seed, offset). Who draws n numbers moves the offset on by n."""

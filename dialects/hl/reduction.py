@@ -9,7 +9,7 @@ from xdsl.traits import Pure
 
 from ..types import Kind, TensorSpec, i64
 from .base import INT_PROPERTY, INTS_PROPERTY, AnyTensor, HLOp, check_axes, check_axis, mismatch, show
-from .elementwise import NUMBER, check_kind
+from .rules import NUMBER, check_kind
 
 
 def check_not_empty(shape: tuple[int, ...], dimensions: tuple[int, ...]) -> None:

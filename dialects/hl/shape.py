@@ -29,7 +29,7 @@ from .base import (
     show,
 )
 from .codec import Array, decode, print_value
-from .elementwise import NUMBER, check_kind
+from .rules import NUMBER, check_kind
 
 
 def check_scalar(value: object, dtype: DType, what: str) -> None:

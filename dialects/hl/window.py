@@ -23,7 +23,7 @@ from .base import (
     same_extent,
     show,
 )
-from .elementwise import NUMBER, check_kind
+from .rules import NUMBER, check_kind
 from .shape import check_length
 
 Ints = tuple[int, ...]

@@ -87,6 +87,7 @@ TABLE: Table = {
     e.TruncOp: np.trunc,
     e.ReluOp: relu,
     e.LogicalNotOp: np.logical_not,
+    e.CopyOp: np.copy,
     e.IsNanOp: np.isnan,
     e.AddOp: np.add,
     e.SubOp: np.subtract,

@@ -33,6 +33,7 @@ def _relu(b: B, x: Any, y: Any, ct: Any) -> Any:
 
 UNARY: dict[type[e.HLOp], Derivative] = {
     e.NegOp: lambda b, x, y, ct: b.neg(ct),
+    e.CopyOp: lambda b, x, y, ct: ct,
     e.AbsOp: lambda b, x, y, ct: b.mul(ct, b.sign(x)),
     e.ExpOp: lambda b, x, y, ct: b.mul(ct, y),
     e.Expm1Op: lambda b, x, y, ct: b.mul(ct, _one_plus(b, y)),
