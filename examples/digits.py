@@ -124,7 +124,7 @@ def show(step: Any, batch: Any, first: float) -> None:
     updates = sorted((text for text in functions if "gradient of" in text.splitlines()[0]), key=len)
     if updates:
         console.print("The shortest kernel of the backward pass:")
-        console.print(Syntax(updates[0].rstrip(), "c", background_color="default", word_wrap=True))
+        console.print(Syntax("", "c", background_color="default").highlight(updates[0].rstrip()), soft_wrap=True)
     console.print('step.ir("linalg") prints the IR at a stage, step.source() all of the C.', highlight=False)
 
 
