@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from typing import Any
+from typing import cast as typed
 
 import numpy as np
 
@@ -257,8 +258,8 @@ def multinomial(
     if replacement:
         drawn: Any = array_of(uniform((rows.shape[0], num_samples), get_default_dtype(), generator)).astype(np.float64)
         edges = np.cumsum(rows, 1)
-        picked: Any = np.stack([np.searchsorted(e, u * e[-1], side="right") for e, u in zip(edges, drawn)])
-        found: Any = np.minimum(picked, rows.shape[1] - 1)
+        picked = [typed(Any, np.searchsorted(e, u * e[-1], side="right")) for e, u in zip(edges, drawn)]
+        found: Any = np.minimum(np.stack(picked), rows.shape[1] - 1)
     else:
         # The largest of exponential races win in proportion to their weights.
         drawn = array_of(uniform(rows.shape, get_default_dtype(), generator)).astype(np.float64)

@@ -58,7 +58,7 @@ def _part(part: Any) -> Any:
             return int(array_of(part))
         return part
     if kind is list or kind is range or isinstance(part, np.ndarray):
-        found = as_tensor(list(part) if kind is range else part)
+        found = as_tensor(list(typed(Any, part)) if kind is range else typed(Any, part))
         if found._spec.dtype.kind == "float":
             if found.numel():
                 raise index_error("tensors used as indices must be long, int, byte or bool tensors")
