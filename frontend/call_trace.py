@@ -13,7 +13,7 @@ import numpy as np
 from ..runtime.storage import Storage
 from . import dispatch, grad_mode, tree
 from .errors import runtime_error
-from .guards import Cell, Entry, Guards, bump
+from .guards import Cell, Contents, Entry, Guards, bump
 from .launch import ELSEWHERE
 from .reach import Reach
 from .scalars import SPEC as NUMBER
@@ -154,7 +154,7 @@ class CallTrace:
             now = guard.now()
             before = guard.expected
             if not isinstance(now, Tensor) or now._storage.array is not None:
-                if holds_traced(now):
+                if holds_traced(guard.container if isinstance(guard, Contents) else now):
                     raise self._kept(guard.name)
                 self.reusable = False
                 continue

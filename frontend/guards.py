@@ -150,6 +150,13 @@ class Contents:
     def restore(self) -> None:
         if isinstance(self.container, list):
             self.container[:] = self.expected
+        elif isinstance(self.container, dict):  # what was removed or replaced is an Entry's
+            table = cast(dict[Any, Any], self.container)
+            for key in set(table).difference(self.expected):
+                del table[key]
+        elif isinstance(self.container, set):
+            self.container.clear()
+            self.container.update(self.expected)
 
 
 @dataclass(slots=True)

@@ -67,3 +67,44 @@ def test_one_hot():
         return [f(irtool.tensor([0, 3, 1])), f(irtool.tensor([[2], [2]]))]
 
     both(make)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: x.long().add(x.long(), alpha=0.5), "alpha must not be a floating point number"),
+        (lambda x: x.roll((1, 2), 0), "shifts: 2, dims:1"),
+        (lambda x: irtool.outer(x, x[0]), "Expected 1-D argument self, but got 2-D"),
+        (lambda x: irtool.diag(x[None]), "Got 3D"),
+        (lambda x: F.one_hot(x, 3), "index tensor"),
+        (lambda x: F.cross_entropy(x, x[:, 0]), "target dtype to be Long or Byte, but got Float"),
+        (lambda x: F.cross_entropy(x, irtool.zeros(5, dtype=irtool.int64)), "batch_size"),
+        (lambda x: F.binary_cross_entropy_with_logits(x, x[0]), "Target size"),
+    ],
+)
+def test_wrong_arguments(call: Step, message: str):
+    line = call.__code__.co_firstlineno
+    for function in (call, irtool.compile(call, target="reference")):
+        with pytest.raises((RuntimeError, ValueError), match=message) as error:
+            function(normal(3, 4))
+        assert f"test_semantics.py:{line}" in str(error.value)
+
+
+@pytest.mark.parametrize("kind", [dict, list, set])
+def test_traced_tensors_in_containers_are_refused_and_taken_out(kind: type):
+    kept: Any = kind()
+
+    def f(x: irtool.Tensor) -> irtool.Tensor:
+        if isinstance(kept, dict):
+            kept["last"] = x * 2
+        elif isinstance(kept, list):
+            kept.append(x * 2)
+        else:
+            kept.add(x * 2)
+        return x
+
+    compiled = irtool.compile(f, target="reference")
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="keeps a tensor in `.*kept`"):
+            compiled(normal(2))
+        assert not kept

@@ -24,15 +24,24 @@ _true_div = GENERATED["true_div"]
 mul = GENERATED["mul"]
 
 
+def _times(input: Any, other: Any, alpha: Any) -> Any:
+    if not isinstance(alpha, Tensor) and alpha == 1:
+        return other
+    fraction = isinstance(alpha, float) or (isinstance(alpha, Tensor) and alpha._is_number)
+    if fraction and common_dtype(input, other).kind == "int":
+        raise runtime_error("For integral input tensors, argument alpha must not be a floating point number.")
+    return mul(other, alpha)
+
+
 # Those with arguments of their own
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """input + alpha * other"""
-    return GENERATED["add"](input, other if alpha == 1 else mul(other, alpha))
+    return GENERATED["add"](input, _times(input, other, alpha))
 
 
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """input - alpha * other"""
-    return GENERATED["sub"](input, other if alpha == 1 else mul(other, alpha))
+    return GENERATED["sub"](input, _times(input, other, alpha))
 
 
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:

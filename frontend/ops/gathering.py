@@ -210,6 +210,8 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """A last dimension with 1 at the position that the number says"""
+    if tensor._spec.dtype is not i64:
+        raise runtime_error("one_hot is only applicable to index tensor of type LongTensor.")
     if num_classes < 0:
         num_classes = int(tensor.max().item()) + 1 if tensor.numel() else 0
     elif dispatch.current_trace is None and tensor.numel() and int(tensor.max().item()) >= num_classes:

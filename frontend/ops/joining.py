@@ -183,6 +183,8 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
         return reshaped(roll(reshaped(input, (-1,)), shifts, 0), input._spec.shape)
     steps = (shifts,) if isinstance(shifts, int) else tuple(shifts)
     places = (dims,) if isinstance(dims, int) else tuple(dims)
+    if len(steps) != len(places):
+        raise runtime_error(f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(places)}")
     for step, dim in zip(steps, places):
         d = axis(dim, len(input._spec.shape))
         n = input._spec.shape[d]
@@ -234,6 +236,8 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """The diagonal of a matrix, or a matrix with this diagonal."""
     if len(input._spec.shape) == 2:
         return _diagonal(input, diagonal).clone()
+    if len(input._spec.shape) != 1:
+        raise runtime_error(f"diag(): Supports 1D or 2D tensors. Got {len(input._spec.shape)}D")
     n = input._spec.shape[0]
     size = n + abs(diagonal)
     rows, columns = (builder.iota((size, size), i64, k) for k in (0, 1))

@@ -116,11 +116,14 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """All products of the elements of two vectors."""
+    for name, vector in (("self", input), ("vec2", vec2)):
+        if len(vector._spec.shape) != 1:
+            raise runtime_error(f"outer: Expected 1-D argument {name}, but got {len(vector._spec.shape)}-D")
     return mul(reshaped(input, (-1, 1)), vec2)
 
 
 def _scaled(x: Tensor, factor: Any) -> Tensor:
-    return x if factor == 1 else mul(x, factor)
+    return x if not isinstance(factor, Tensor) and factor == 1 else mul(x, factor)
 
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ....dialects.hl.composite import APPROXIMATIONS, GeluOp, SiluOp, SoftplusOp
 from ...dispatch import apply
+from ...errors import located
 from ...tensor import Tensor
 
 SELU_ALPHA = 1.6732632423543772848170429916717
@@ -135,7 +136,7 @@ def tanh(input: Tensor) -> Tensor:
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """x times the normal distribution function of x; `approximate="tanh"` takes the usual approximation."""
     if approximate not in APPROXIMATIONS:
-        raise RuntimeError("approximate argument must be either none or tanh.")
+        raise located(RuntimeError, "approximate argument must be either none or tanh.")
     return apply(GeluOp, (input,), {"approximate": approximate})[0]
 
 
@@ -156,9 +157,9 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a * sigmoid(b), where a and b are the halves along `dim`."""
     if input.ndim == 0:
-        raise RuntimeError("glu does not support 0-dimensional tensors")
+        raise located(RuntimeError, "glu does not support 0-dimensional tensors")
     if input.shape[dim] % 2:
-        raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
+        raise located(RuntimeError, f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
     half, gate = input.chunk(2, dim)
     return half * gate.sigmoid()
 

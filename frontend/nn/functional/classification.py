@@ -6,6 +6,7 @@ from typing import cast
 
 from ....dialects.hl.composite import CrossEntropyOp
 from ... import dispatch
+from ...errors import TYPE_NAMES, located
 from ...tensor import Tensor
 from .loss import reduce
 
@@ -23,7 +24,7 @@ def cross_entropy(
     The target holds class indices, or probabilities in the shape of the input.
     """
     if not 0.0 <= label_smoothing <= 1.0:
-        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+        raise located(RuntimeError, f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if target.is_floating_point():
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     _check(input, target)
@@ -32,7 +33,7 @@ def cross_entropy(
     if weight is None:
         attributes = {"reduction": reduction, "ignore_index": ignore_index, "label_smoothing": label_smoothing}
         if reduction not in ("none", "mean", "sum"):
-            raise ValueError(f"{reduction} is not a valid value for reduction")
+            raise located(ValueError, f"{reduction} is not a valid value for reduction")
         loss = dispatch.apply(CrossEntropyOp, (rows, labels), attributes)[0]
         return loss.reshape(target.shape) if reduction == "none" else loss
     scores = rows.log_softmax(1)
@@ -68,9 +69,13 @@ def _soft_cross_entropy(
 ) -> Tensor:
     """Against class probabilities."""
     if input.shape != target.shape:
-        raise RuntimeError(
+        if target.ndim == input.ndim - 1:
+            found = TYPE_NAMES[target.dtype]
+            raise located(RuntimeError, f"expected target dtype to be Long or Byte, but got {found}")
+        raise located(
+            RuntimeError,
             f"Expected floating point type for target with class probabilities to have the shape of the input "
-            f"{tuple(input.shape)}, got {tuple(target.shape)}"
+            f"{tuple(input.shape)}, got {tuple(target.shape)}",
         )
     axis = min(1, input.ndim - 1)
     classes = input.shape[axis]
@@ -110,17 +115,18 @@ def _rows(input: Tensor) -> Tensor:
 
 def _check(input: Tensor, target: Tensor) -> None:
     if input.ndim == 0 or target.ndim != max(input.ndim - 1, 0):
-        raise RuntimeError(
+        raise located(
+            RuntimeError,
             f"Expected target size {list(input.shape[:1] + input.shape[2:]) if input.ndim > 1 else []}, "
-            f"got {list(target.shape)}"
+            f"got {list(target.shape)}",
         )
     if input.ndim > 1 and input.shape[0] != target.shape[0]:
-        raise ValueError(
-            f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]})."
+        raise located(
+            ValueError, f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]})."
         )
     if input.shape[2:] != target.shape[1:]:
         expected = [input.shape[0], *input.shape[2:]]
-        raise RuntimeError(f"Expected target size {expected}, got {list(target.shape)}")
+        raise located(RuntimeError, f"Expected target size {expected}, got {list(target.shape)}")
 
 
 def _check_bounds(labels: Tensor, classes: int, ignore_index: int) -> None:
@@ -130,4 +136,4 @@ def _check_bounds(labels: Tensor, classes: int, ignore_index: int) -> None:
     values = labels.detach().numpy()
     wrong = values[((values < 0) | (values >= classes)) & (values != ignore_index)]
     if wrong.size:
-        raise IndexError(f"Target {wrong[0]} is out of bounds.")
+        raise located(IndexError, f"Target {wrong[0]} is out of bounds.")

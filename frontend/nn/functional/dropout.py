@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ... import random
+from ...errors import located
 from ...tensor import Tensor
 from .activation import SELU_ALPHA, SELU_SCALE, in_place
 
@@ -51,7 +52,7 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
 
 def _check(p: float) -> None:
     if p < 0.0 or p > 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        raise located(ValueError, f"dropout probability has to be between 0 and 1, but got {p}")
 
 
 def _drop(input: Tensor, mask_shape: tuple[int, ...], p: float) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 
+from ...errors import located
 from ...tensor import Tensor
 from .activation import logsigmoid
 from .distance import pairwise_distance
@@ -20,7 +21,7 @@ def reduce(loss: Tensor, reduction: str) -> Tensor:
         return loss.sum()
     if reduction == "none":
         return loss
-    raise ValueError(f"{reduction} is not a valid value for reduction")
+    raise located(ValueError, f"{reduction} is not a valid value for reduction")
 
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
@@ -37,7 +38,7 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tens
 def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """(x - y)² / (2 beta) where |x - y| < beta, |x - y| - beta / 2 elsewhere."""
     if beta < 0:
-        raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
+        raise located(RuntimeError, f"smooth_l1_loss does not support negative values for beta, got {beta}")
     if beta == 0:
         return l1_loss(input, target, reduction)
     return huber_loss(input, target, reduction, beta) / beta
@@ -48,7 +49,7 @@ def huber_loss(
 ) -> Tensor:
     """(x - y)² / 2 where |x - y| < delta, delta * (|x - y| - delta / 2) elsewhere."""
     if delta <= 0:
-        raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
+        raise located(RuntimeError, f"huber_loss does not support non-positive values for delta, got {delta}")
     difference = _difference(input, target)
     size = difference.abs()
     loss = (difference * difference * 0.5).where(size < delta, (size - 0.5 * delta) * delta)
@@ -60,9 +61,10 @@ def binary_cross_entropy(
 ) -> Tensor:
     """-(y log x + (1 - y) log(1 - x)) for probabilities x; each logarithm is kept above -100."""
     if input.shape != target.shape:
-        raise ValueError(
+        raise located(
+            ValueError,
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
-            "Please ensure they have the same size."
+            "Please ensure they have the same size.",
         )
     loss = (target - 1.0) * (1.0 - input).log().clamp(min=-100.0) - target * input.log().clamp(min=-100.0)
     return reduce(loss if weight is None else loss * weight, reduction)
@@ -77,7 +79,7 @@ def binary_cross_entropy_with_logits(
 ) -> Tensor:
     """Binary cross-entropy of sigmoid(x), computed stably from x."""
     if input.shape != target.shape:
-        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+        raise located(ValueError, f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     positive = logsigmoid(input)
     if pos_weight is not None:
         positive = positive * ((pos_weight - 1.0) * target + 1.0)
