@@ -187,7 +187,7 @@ class Reach:
             if is_user(value.__name__):
                 self._objects.append((value, name))
         elif isinstance(value, np.ndarray):
-            self._array(value, name)
+            self._array(any_value, name)
         elif isinstance(value, Tensor):
             self._tensor(value, name)
         elif hasattr(value, "__wrapped__"):
