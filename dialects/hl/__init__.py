@@ -9,6 +9,7 @@ from xdsl.ir import Dialect
 from . import autodiff, composite, contraction, elementwise, indexing, random, reduction, sequence, shape, window
 from .base import HLOp, ShapeError
 from .control import CONTROL
+from .regions import REGIONS
 
 FAMILIES: tuple[ModuleType, ...] = (
     elementwise,
@@ -39,6 +40,6 @@ def _ops() -> list[type[HLOp]]:
 
 
 OPS: tuple[type[HLOp], ...] = tuple(_ops())
-HL = Dialect("hl", [*OPS, *CONTROL])
+HL = Dialect("hl", [*OPS, *CONTROL, *REGIONS])
 
 __all__ = ["FAMILIES", "HL", "OPS", "HLOp", "ShapeError"]

@@ -15,21 +15,27 @@
 Gradients are taken in program order, so that the derivative of a derivative finds ops where the inner one stood.
 Afterwards `hl.variable` and `hl.stop_gradient` have done their work and go. Values that do not influence the loss get
 zeros.
+
+What has a body of its own says itself how it is differentiated:
+
+    %y = hl.custom_gradient value(%v) of(%x) with(%c) { body }    its body, given %dy, is the gradient; %y itself is %v
+    %y = hl.checkpoint of(%x) { body }                            the body again, behind a barrier, and its gradient
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Block, Operation, OpResult, SSAValue
+from xdsl.ir import Block, Operation, OpResult, Region, SSAValue
 
 from ...dialects.hl.autodiff import GradientOp, StopGradientOp, VariableOp
 from ...dialects.hl.base import HLOp, attributes_of
 from ...dialects.hl.builder import IRBuilder
 from ...dialects.hl.control import ScanOp
+from ...dialects.hl.regions import CheckpointOp, CustomGradientOp, copy_body
 from ...dialects.locations import gradient_of
 from ...dialects.types import DYNAMIC, TensorSpec, spec_of
 from ..pass_base import FunctionPass, fail, parent_block, replace, walk
@@ -45,9 +51,23 @@ class Differentiate(FunctionPass):
 
     def apply_to_function(self, function: FuncOp) -> None:
         expand_gradients(function)
-        for op in walk(function.body):
-            if isinstance(op, VariableOp | StopGradientOp):
-                replace(op, [op.x])
+        erase_markers(function)
+
+
+def erase_markers(function: FuncOp) -> None:
+    """Removes what only matters while derivatives are taken; bodies that were marked stand where the op was."""
+    _erase_markers(function.body)
+
+
+def _erase_markers(region: Region) -> None:
+    for op in walk(region):
+        if isinstance(op, VariableOp | StopGradientOp):
+            replace(op, [op.x])
+        elif isinstance(op, CustomGradientOp):
+            replace(op, op.values)
+        elif isinstance(op, CheckpointOp):
+            _erase_markers(op.body)
+            replace(op, copy_body(op, op.xs, parent_block(op), op))
 
 
 def expand_gradients(function: FuncOp) -> None:
@@ -158,6 +178,11 @@ def _visit(
         operands, needs = list(op.operands), [v in active for v in op.operands]
         _add(builder, cotangents, operands, scan_gradient(builder, op, known, needs), needs)
         return
+    own = OWN_GRADIENT.get(type(op))
+    if own is not None:
+        needs = [v in active for v in op.operands]
+        _add(builder, cotangents, op.operands, own(builder, op, known, needs), needs)
+        return
     rule = GRADIENTS.get(type(op)) if isinstance(op, HLOp) else None  # pyright: ignore[reportArgumentType]
     if rule is None:
         fail(op, f"cannot differentiate through {op.name}: there is no gradient rule for it")
@@ -165,6 +190,54 @@ def _visit(
     needs = [v in active for v in op.operands]
     given = rule(builder, Call(op.operands, op.results, known, attributes_of(op), needs))
     _add(builder, cotangents, op.operands, given, needs)
+
+
+def _custom_gradient(
+    builder: IRBuilder, op: Operation, cotangents: Sequence[SSAValue | None], needs: Sequence[bool]
+) -> Sequence[SSAValue | None]:
+    """The cotangents of the operands of a function with a gradient of its own, by its body."""
+    assert isinstance(op, CustomGradientOp)
+    builder.location = gradient_of(op.location)
+    given = _materialized(builder, op, cotangents)
+    gradients = copy_body(op, [*op.outputs, *given, *op.captured], builder.block, builder.anchor)
+    return [*([None] * len(op.values)), *gradients, *([None] * len(op.captured))]
+
+
+def _checkpoint_gradient(
+    builder: IRBuilder, op: Operation, cotangents: Sequence[SSAValue | None], needs: Sequence[bool]
+) -> Sequence[SSAValue | None]:
+    """The cotangents of the operands of a checkpointed body: it is computed once more, once cotangents are known."""
+    assert isinstance(op, CheckpointOp)
+    builder.location = gradient_of(op.location)
+    known = [k for k, ct in enumerate(cotangents) if ct is not None]
+    behind = builder.barrier([*op.xs, *(ct for ct in cotangents if ct is not None)])
+    xs, seeds = behind[: len(op.xs)], behind[len(op.xs) :]
+    results = copy_body(op, xs, builder.block, builder.anchor)
+    summed: dict[SSAValue, SSAValue] = {}
+    found: dict[SSAValue, SSAValue] = {}
+    for k, seed in zip(known, seeds, strict=True):
+        target = summed if results[k] not in xs else found  # what the body hands through needs no way back
+        target[results[k]] = builder.add(target[results[k]], seed) if results[k] in target else seed
+    wanted = [x for x, need in zip(xs, needs, strict=True) if need]
+    if summed and wanted:
+        for x, gradient in zip(wanted, reverse(builder, summed, wanted), strict=True):
+            if gradient is not None:
+                found[x] = builder.add(found[x], gradient) if x in found else gradient
+    return [found.get(x) for x in xs]
+
+
+def _materialized(builder: IRBuilder, op: Operation, cotangents: Sequence[SSAValue | None]) -> list[SSAValue]:
+    return [
+        ct if ct is not None else builder.constant(0.0, *_static_spec(op, result))
+        for ct, result in zip(cotangents, op.results, strict=True)
+    ]
+
+
+OWN_GRADIENT: Mapping[type[Operation], Callable[..., Sequence[SSAValue | None]]] = {
+    CustomGradientOp: _custom_gradient,
+    CheckpointOp: _checkpoint_gradient,
+}
+"""Ops whose body says what their gradient is."""
 
 
 def _add(
@@ -181,4 +254,4 @@ def _add(
             cotangents[operand] = ct if before is None else builder.add(before, ct)
 
 
-__all__ = ["Differentiate", "expand_gradients", "reverse"]
+__all__ = ["Differentiate", "erase_markers", "expand_gradients", "reverse"]

@@ -25,7 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import FunctionType, ModuleOp
@@ -36,13 +36,16 @@ from xdsl.passes import ModulePass
 from ...dialects.effects import register_effects
 from ...dialects.hl import elementwise as e
 from ...dialects.hl import shape as s
-from ...dialects.hl.autodiff import StopGradientOp, VariableOp
+from ...dialects.hl.autodiff import VariableOp
 from ...dialects.hl.builder import IRBuilder
 from ...dialects.locations import gradient_of
 from ...dialects.types import DYNAMIC, spec_of
-from ..pass_base import functions, remove, replace, walk
-from .differentiate import expand_gradients, reverse
+from ..pass_base import functions, remove, walk
+from .differentiate import erase_markers, expand_gradients, reverse
 from .simplify import simplify
+
+Wrt: TypeAlias = "int | VariableOp"
+"""What a derivative is taken by: an argument, or a value inside the function that was marked."""
 
 STATE_RESULT = "irtool.result"
 """Attribute of an argument: the result that is its new value."""
@@ -68,8 +71,8 @@ class Partition:
     residuals: tuple[Residual, ...]
     cotangents: tuple[int, ...]
     """Which results of forward the cotangents belong to."""
-    gradients: tuple[int, ...]
-    """Which arguments of forward the gradients are of; others that were asked for do not influence the results."""
+    gradients: tuple[Wrt, ...]
+    """What the gradients are of; what else was asked for does not influence the results."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,10 @@ class PartitionFunctions(ModulePass):
             remove(function)
 
 
-def partition(function: FuncOp, wrt: Sequence[int], outputs: Sequence[int] | None = None) -> Partition:
-    """Splits the vector-Jacobian product of a function. `wrt`: the arguments to differentiate by. `outputs`: the
-    results that have cotangents, by default all floating-point ones that are no argument's new value. The given
-    function is left as it is."""
+def partition(function: FuncOp, wrt: Sequence[Wrt], outputs: Sequence[int] | None = None) -> Partition:
+    """Splits the vector-Jacobian product of a function. `wrt`: what to differentiate by, arguments by number or
+    `hl.variable` ops. `outputs`: the results that have cotangents, by default all floating-point ones that are no
+    argument's new value. The given function is left as it is."""
     register_effects()
     joint = function.clone()
     block = joint.body.block
@@ -99,7 +102,9 @@ def partition(function: FuncOp, wrt: Sequence[int], outputs: Sequence[int] | Non
     if outputs is None:
         floats = (spec_of(v.type).dtype.kind == "float" for v in _returned(block))
         outputs = [k for k, is_float in enumerate(floats) if is_float and k not in states]
-    given = _differentiate(joint, [arguments[i] for i in wrt], outputs)
+    variables = dict(zip(_variables(function), _variables(joint), strict=True))
+    values = [variables[w].result if isinstance(w, VariableOp) else arguments[w] for w in wrt]
+    given = _differentiate(joint, values, outputs)
     simplify(joint.body)
 
     returned = _returned(block)
@@ -118,6 +123,10 @@ def partition(function: FuncOp, wrt: Sequence[int], outputs: Sequence[int] | Non
         tuple(outputs),
         tuple(i for i, known in zip(wrt, given, strict=True) if known),
     )
+
+
+def _variables(function: FuncOp) -> list[VariableOp]:
+    return [op for op in walk(function.body) if isinstance(op, VariableOp)]
 
 
 def _returned(block: Block) -> tuple[SSAValue, ...]:
@@ -148,9 +157,7 @@ def _differentiate(function: FuncOp, wrt: Sequence[SSAValue], outputs: Sequence[
     gradients = reverse(builder, seeds, wrt)
     block.insert_op_before(ReturnOp(*returned, *(g for g in gradients if g is not None)), last)
     block.erase_op(last)
-    for op in walk(function.body):
-        if isinstance(op, VariableOp | StopGradientOp):
-            replace(op, [op.x])
+    erase_markers(function)
     return [g is not None for g in gradients]
 
 

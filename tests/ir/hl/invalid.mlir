@@ -223,3 +223,15 @@ func.func @element(%x: tensor<2xf32>) {
   %0 = hl.iota along 0 : tensor<2xf16>
   func.return
 }
+
+// -----
+
+// The body yields a cotangent for each input.
+func.func @custom_gradient(%x: tensor<4xf32>) {
+  // expected-error@+1 {{hl.custom_gradient: what the body yields: expected tensor<4xf32>, got none}}
+  %y = hl.custom_gradient value(%x) of(%x) : tensor<4xf32>, tensor<4xf32> -> tensor<4xf32> {
+  ^bb0(%y0: tensor<4xf32>, %dy: tensor<4xf32>):
+    hl.yield
+  }
+  func.return
+}
