@@ -108,6 +108,8 @@ class SourceParser(Parser):
 def parse_module(text: str, filename: str = "<string>", context: Context | None = None) -> ModuleOp:
     """The module that a text holds. Raises xDSL's ParseError, which names file, line and column."""
     parser = SourceParser(context or make_context(), text, filename)
+    if not text.strip():
+        parser.raise_error("expected a module, got an empty file")
     try:
         return parser.parse_module()
     except RecursionError:

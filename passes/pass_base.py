@@ -34,6 +34,7 @@ class PassError(PassFailedException):
     def __init__(self, message: str, location: Attribute) -> None:
         line = describe(location)
         super().__init__(f"{line}: {message}" if line else message)
+        self.message = message
         self.location = location
 
 

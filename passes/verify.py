@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.utils.exceptions import DiagnosticException
 
 from ..dialects.linalg_rules import relax
 from ..dialects.locations import describe
+from .interface import check_marks
+from .pass_base import PassError
 
 
 class VerifyError(DiagnosticException):
@@ -59,6 +62,10 @@ def _defined(blocks: list[Block]) -> Iterator[SSAValue]:
 def _check(op: Operation) -> None:
     try:
         op.verify(verify_nested_ops=False)
+        if isinstance(op, FuncOp):
+            check_marks(op)
+    except PassError as error:
+        raise VerifyError(error.message, error.location) from error
     except DiagnosticException as error:
         raise VerifyError(str(error), op.location) from error
     except (ValueError, TypeError, AssertionError, IndexError, KeyError, AttributeError) as error:

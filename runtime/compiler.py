@@ -105,6 +105,7 @@ def lower(
     `machine` defaults to the one this runs on; `observe(stage, pass, module)` is called after every pass.
     """
     from ..dialects.text import make_context
+    from ..passes.interface import check_tensors
     from ..passes.pipeline import stages
     from ..passes.verify import verify
 
@@ -112,6 +113,9 @@ def lower(
     result = Lowered(module)
     context = make_context()
     level = level_of(module)
+    if level is None:
+        for host in hosts(module):
+            check_tensors(host, static=False)
     if level == "memref":  # written by hand, perhaps, with buffers that have no place yet
         run_pass("plan-memory", module, context, machine)
     for stage in stages(target, level, until):
@@ -226,22 +230,29 @@ def c_program(module: ModuleOp, rules: Any = None) -> CProgram:
 
 def host_of(module: ModuleOp) -> FuncOp:
     """The one function that is no kernel. Raises ValueError where there is none or several."""
+    found = hosts(module)
+    if len(found) != 1:
+        names = ", ".join("@" + f.sym_name.data for f in found) or "none"
+        raise ValueError(f"expected one function that is no kernel, found {names}")
+    return found[0]
+
+
+def hosts(module: ModuleOp) -> list[FuncOp]:
+    """The functions that are no kernels."""
     from ..passes.pass_base import functions
 
-    hosts = [f for f in functions(module) if "irtool.kernel" not in f.attributes]
-    if len(hosts) != 1:
-        names = ", ".join("@" + f.sym_name.data for f in hosts) or "none"
-        raise ValueError(f"expected one function that is no kernel, found {names}")
-    return hosts[0]
+    return [f for f in functions(module) if "irtool.kernel" not in f.attributes]
 
 
 def _interface(host: FuncOp, level: str | None) -> dict[str, Any] | None:
     """Arguments and results of a host function on tensors; None for one on buffers."""
     from ..dialects.types import spec_of
     from ..passes.hl.group.schedule import state_arguments
+    from ..passes.interface import check_tensors
 
     if level in ("memref", "loops"):
         return None
+    check_tensors(host, static=True)
     arguments = [_spec(spec_of(a.type)) for a in host.body.block.args]
     states = {index: argument.index for index, argument in state_arguments(host).items()}
     results: list[dict[str, Any]] = []

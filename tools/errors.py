@@ -46,7 +46,7 @@ def report(message: str, filename: str = "", line: int = 0, column: int = 0, tex
     if text is None and line and os.path.isfile(filename):
         lines = _lines(filename)
         text = lines[line - 1] if line <= len(lines) else None
-    if text is not None and len(text) < 400:
+    if text is not None and len(text) < 400 and text.replace("\t", " ").isprintable():
         click.echo("  " + text, err=True)
         if column:
             click.echo("  " + " " * (column - 1) + "^", err=True)
@@ -57,7 +57,8 @@ def report_exception(error: BaseException, filename: str) -> None:
     if isinstance(error, ParseError):
         start = error.span.get_line_col() if hasattr(error.span, "get_line_col") else None
         line, column, text = start if start else _span_place(error.span)
-        report(error.msg, filename, line, column, text)
+        message = "expected something else" + error.msg if error.msg.startswith(" ") else error.msg  # upstream left it out
+        report(message, getattr(error.span.input, "name", filename), line, column, text)
         return
     location = getattr(error, "location", None)
     found = place(location) if isinstance(location, Attribute) else None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr
 from xdsl.passes import ModulePass
 
 from ..dialects.text import make_context, parse_module, print_op
@@ -24,10 +24,24 @@ INTEGER, TRUTH = re.compile(r"-?\d+"), {"true": True, "false": False}
 
 
 def read(file: str) -> tuple[str, str]:
-    """(text, name for messages) of a file, or of stdin for `-`."""
-    if file == "-":
-        return sys.stdin.read(), "<stdin>"
-    return Path(file).read_text(encoding="utf-8"), file
+    """(text, name for messages) of a file, or of stdin for `-`. Raises NotText where it is not UTF-8."""
+    name = "<stdin>" if file == "-" else file
+    content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    try:
+        return content.decode(), name
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        message = f"expected text in UTF-8, got the byte {content[error.start]:#04x}"
+        raise NotText(message, FileLineColLoc(StringAttr(name), IntAttr(line), IntAttr(column))) from None
+
+
+class NotText(ValueError):
+    """A file that is not text. `location` says from where on."""
+
+    def __init__(self, message: str, location: FileLineColLoc) -> None:
+        super().__init__(message)
+        self.location = location
 
 
 def write(text: str, output: str | None) -> None:

@@ -45,10 +45,12 @@ def _interpret(module: ModuleOp, names: list[str], inputs: str | None, seed: int
     from ..dialects.reference.interpret import interpret
     from ..dialects.types import spec_of
     from ..passes.hl.differentiate import Differentiate
+    from ..passes.interface import check_tensors
     from ..runtime.compiler import host_of
 
     Differentiate().apply(make_context(), module)
     host = host_of(module)
+    check_tensors(host, static=True)
     specs = [spec_of(argument.type) for argument in host.body.block.args]
     return interpret(host, arguments(specs, names, inputs, seed))
 

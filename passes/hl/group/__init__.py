@@ -21,6 +21,8 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ....dialects.hl import autodiff
+from ....dialects.hl.base import HLOp
+from ...interface import check_tensor, check_tensors
 from ...pass_base import functions, replace
 from .outline import KERNEL_ATTRIBUTE, Names, outline_block
 from .schedule import state_arguments
@@ -40,7 +42,10 @@ class Group(ModulePass):
         for function in functions(op):
             if KERNEL_ATTRIBUTE in function.attributes:
                 continue
+            check_tensors(function, static=True)
             for inner in list(function.walk()):
+                for result in inner.results if isinstance(inner, HLOp) else ():
+                    check_tensor(result.type, True, inner.name, inner.location)
                 if isinstance(inner, IDENTITIES):
                     replace(inner, inner.operands)
             outline_block(op, function.body.block, names, state_arguments(function))

@@ -13,10 +13,9 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
 from ....dialects.types import spec_of
+from ...interface import RESULT_ATTRIBUTE
 from .clusters import Cluster, Grouping
 from .roles import Role, role_of
-
-RESULT_ATTRIBUTE = "irtool.result"
 
 
 @dataclass
