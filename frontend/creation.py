@@ -140,6 +140,8 @@ def tensor(
     """A new tensor with a copy of the data: numbers, nested lists, an array or a tensor."""
     check_device(device)
     if isinstance(data, Tensor):
+        if data._is_number:
+            dtype = dtype or get_default_dtype()
         result = data.detach().clone()
         return _finished(result if dtype is None else result.to(dtype), requires_grad)
     return _finished(from_array(_array_of_data(data, dtype)), requires_grad)
@@ -149,6 +151,8 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
     """The data as a tensor, sharing memory where it is a tensor or an array of that type."""
     check_device(device)
     if isinstance(data, Tensor):
+        if data._is_number:
+            return tensor(data, dtype=dtype)
         return data if dtype is None else data.to(dtype)
     if isinstance(data, np.ndarray):
         found = from_numpy(data)
@@ -203,10 +207,16 @@ def full(
 ) -> Tensor:
     """A tensor of one number."""
     check_device(device)
+    shape = sizes("full", (size,))
     if isinstance(fill_value, Tensor):
+        if dispatch.current_trace is not None and not fill_value._spec.shape:
+            kind = fill_value._spec.dtype
+            cast_to = dtype or (get_default_dtype() if kind.kind == "float" else kind)
+            value = dispatch.builder.broadcast(fill_value.detach().to(cast_to), shape, ())
+            return _finished(value, requires_grad)
         fill_value = fill_value.item()
     dtype = dtype or python_dtype(fill_value) or get_default_dtype()
-    return _finished(full_of(sizes("full", (size,)), fill_value, dtype), requires_grad)
+    return _finished(full_of(shape, fill_value, dtype), requires_grad)
 
 
 def _filled(name: str, value: int) -> Callable[..., Tensor]:

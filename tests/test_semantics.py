@@ -108,3 +108,27 @@ def test_traced_tensors_in_containers_are_refused_and_taken_out(kind: type):
         with pytest.raises(RuntimeError, match="keeps a tensor in `.*kept`"):
             compiled(normal(2))
         assert not kept
+
+
+FLOATS: dict[str, Step] = {
+    "alpha": lambda x, a: x.add(x, alpha=a),
+    "addmm": lambda x, a: irtool.addmm(x, x, x, alpha=a, beta=a),
+    "full": lambda x, a: irtool.full((2, 3), a) + irtool.full_like(x, a).sum(),
+    "tensor": lambda x, a: irtool.tensor(a) * irtool.as_tensor(a),
+    "clamp": lambda x, a: x.clamp(-a, a),
+    "power": lambda x, a: a**x + x.abs() ** a,
+    "where": lambda x, a: irtool.where(x > a, x, a),
+    "integers": lambda x, a: x.long() * a,
+    "double": lambda x, a: x.double() / (1 + a),
+}
+
+
+@pytest.mark.parametrize("name", FLOATS)
+def test_one_program_for_all_floats(name: str):
+    function = FLOATS[name]
+    compiled = irtool.compile(function, target="reference")
+    for number in (0.25, 0.5, -1.5):
+        expected, found = function(normal(3, 3), number), compiled(normal(3, 3), number)
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-6)
+    assert len(compiled.programs()) == 1

@@ -122,20 +122,24 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return mul(reshaped(input, (-1, 1)), vec2)
 
 
+def _is(factor: Any, number: int) -> bool:
+    return not isinstance(factor, Tensor) and factor == number
+
+
 def _scaled(x: Tensor, factor: Any) -> Tensor:
-    return x if not isinstance(factor, Tensor) and factor == 1 else mul(x, factor)
+    return x if _is(factor, 1) else mul(x, factor)
 
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * mat1 @ mat2"""
     product = _scaled(mm(mat1, mat2), alpha)
-    return named(product if beta == 0 else add(_scaled(input, beta), product), "AddmmBackward0")
+    return named(product if _is(beta, 0) else add(_scaled(input, beta), product), "AddmmBackward0")
 
 
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * batch1 @ batch2"""
     product = _scaled(bmm(batch1, batch2), alpha)
-    return named(product if beta == 0 else add(_scaled(input, beta), product), "BaddbmmBackward0")
+    return named(product if _is(beta, 0) else add(_scaled(input, beta), product), "BaddbmmBackward0")
 
 
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
