@@ -6,4 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "golden.json").read_text())
+HERE = Path(__file__).parent
+GOLDEN: dict[str, Any] = json.loads((HERE / "golden.json").read_text())
+LAYERS: dict[str, Any] = json.loads((HERE / "layers.json").read_text())["layers"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cases
+import layers
 import torch
 
 HERE = Path(__file__).parent
@@ -22,23 +23,29 @@ def main() -> None:
         "schedules": {name: cases.schedule(torch, name) for name in cases.SCHEDULES},
         "functions": {name: cases.function(torch, name) for name in cases.FUNCTIONS},
     }
+    write("golden.json", golden, 9)
+    write("layers.json", {"torch": torch.__version__, "layers": {n: layers.layer(torch, n) for n in layers.LAYERS}}, 7)
+
+
+def write(name: str, golden: dict[str, Any], digits: int) -> None:
+    """One line a case."""
     sections = ",\n".join(
         f"{json.dumps(key)}: "
-        + ("{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(rounded(v))}" for k, v in part.items()) + "\n}"
+        + ("{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(rounded(v, digits))}" for k, v in part.items()) + "\n}"
            if isinstance(part, dict) else json.dumps(part))
         for key, part in golden.items()
     )  # fmt: skip
-    (HERE / "golden.json").write_text("{\n" + sections + "\n}\n")
-    print(f"wrote {HERE / 'golden.json'}", file=sys.stderr)
+    (HERE / name).write_text("{\n" + sections + "\n}\n")
+    print(f"wrote {HERE / name}", file=sys.stderr)
 
 
-def rounded(value: Any) -> Any:
-    """Nine significant digits: all that float32 has."""
+def rounded(value: Any, digits: int) -> Any:
+    """So many significant digits; nine are all that float32 has."""
     if isinstance(value, float):
-        return float(f"{value:.9g}")
+        return float(f"{value:.{digits}g}")
     if isinstance(value, dict):
-        return {k: rounded(v) for k, v in value.items()}
-    return [rounded(v) for v in value] if isinstance(value, list) else value
+        return {k: rounded(v, digits) for k, v in value.items()}
+    return [rounded(v, digits) for v in value] if isinstance(value, list) else value
 
 
 if __name__ == "__main__":

@@ -1,0 +1,150 @@
+"""Layers that are run on PyTorch once, to make layers.json, and on irtool in every test run.
+
+Every layer is made by a function of the package's `nn`; its parameters and inputs come from numpy. A training step is
+taken twice, so that running statistics move, then the layer is evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Torch = Any
+Array = np.ndarray[Any, Any]
+
+
+class Case(NamedTuple):
+    """How to make a layer and what to call it with: shapes of float inputs, or arrays."""
+
+    make: Callable[[Any], Any]
+    inputs: tuple[tuple[int, ...] | Array, ...]
+    call: Callable[..., Any] = lambda layer, *inputs: layer(*inputs)
+
+
+IDS = np.array([[1, 0, 4], [2, 4, 4]])
+IMAGE, SIGNAL, SEQUENCE = (2, 4, 5, 6), (2, 4, 7), (5, 3, 4)
+
+LAYERS: dict[str, Case] = {
+    "conv1d": Case(lambda nn: nn.Conv1d(4, 6, 3, stride=2, padding=1, dilation=2), (SIGNAL,)),
+    "conv2d": Case(lambda nn: nn.Conv2d(4, 3, 3), (IMAGE,)),
+    "conv2d_general": Case(
+        lambda nn: nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2, bias=False),
+        (IMAGE,),
+    ),
+    "conv2d_depthwise": Case(lambda nn: nn.Conv2d(4, 8, 3, padding="same", groups=4), (IMAGE,)),
+    "conv2d_pointwise": Case(lambda nn: nn.Conv2d(4, 3, 1, stride=2), (IMAGE,)),
+    "conv2d_reflect": Case(lambda nn: nn.Conv2d(4, 2, 3, padding=2, padding_mode="reflect"), (IMAGE,)),
+    "conv2d_circular": Case(lambda nn: nn.Conv2d(4, 2, 2, padding="same", padding_mode="circular"), (IMAGE,)),
+    "conv2d_unbatched": Case(lambda nn: nn.Conv2d(4, 2, 3, padding=1), (IMAGE[1:],)),
+    "conv_transpose1d": Case(lambda nn: nn.ConvTranspose1d(4, 3, 3, stride=2, padding=1), (SIGNAL,)),
+    "conv_transpose2d": Case(lambda nn: nn.ConvTranspose2d(4, 3, 3, 2, padding=1, output_padding=1), (IMAGE,)),
+    "conv_transpose2d_general": Case(
+        lambda nn: nn.ConvTranspose2d(4, 6, (3, 2), stride=(1, 3), padding=(2, 0), groups=2, bias=False, dilation=2),
+        (IMAGE,),
+    ),
+    "conv_transpose2d_size": Case(
+        lambda nn: nn.ConvTranspose2d(4, 2, 3, stride=2), (IMAGE,), lambda m, x: m(x, output_size=(12, 13))
+    ),
+    "max_pool1d": Case(lambda nn: nn.MaxPool1d(3, 2, padding=1), (SIGNAL,)),
+    "max_pool2d": Case(lambda nn: nn.MaxPool2d(2), (IMAGE,)),
+    "max_pool2d_ceil": Case(lambda nn: nn.MaxPool2d((3, 2), (2, 2), (1, 0), ceil_mode=True), (IMAGE,)),
+    "max_pool2d_dilated": Case(lambda nn: nn.MaxPool2d(2, 1, dilation=2, return_indices=True), (IMAGE,)),
+    "max_unpool2d": Case(
+        lambda nn: nn.ModuleList([nn.MaxPool2d(2, return_indices=True), nn.MaxUnpool2d(2)]),
+        ((2, 3, 4, 6),),
+        lambda m, x: m[1](*m[0](x)),
+    ),
+    "avg_pool1d": Case(lambda nn: nn.AvgPool1d(3, 2, padding=1), (SIGNAL,)),
+    "avg_pool2d": Case(lambda nn: nn.AvgPool2d(2), (IMAGE,)),
+    "avg_pool2d_ceil": Case(
+        lambda nn: nn.AvgPool2d(3, 2, padding=1, ceil_mode=True, count_include_pad=False), (IMAGE,)
+    ),
+    "avg_pool2d_divisor": Case(lambda nn: nn.AvgPool2d(3, 1, divisor_override=5), (IMAGE,)),
+    "adaptive_avg_pool1d": Case(lambda nn: nn.AdaptiveAvgPool1d(3), (SIGNAL,)),
+    "adaptive_avg_pool2d": Case(lambda nn: nn.AdaptiveAvgPool2d((1, 1)), (IMAGE,)),
+    "adaptive_avg_pool2d_parts": Case(lambda nn: nn.AdaptiveAvgPool2d((5, 3)), (IMAGE,)),
+    "adaptive_avg_pool2d_uneven": Case(lambda nn: nn.AdaptiveAvgPool2d((None, 4)), (IMAGE,)),
+    "adaptive_max_pool2d": Case(lambda nn: nn.AdaptiveMaxPool2d((2, 3), return_indices=True), (IMAGE,)),
+    "batch_norm1d": Case(lambda nn: nn.BatchNorm1d(4), ((6, 4),)),
+    "batch_norm1d_sequence": Case(lambda nn: nn.BatchNorm1d(4, eps=1e-3, momentum=0.3), (SIGNAL,)),
+    "batch_norm2d": Case(lambda nn: nn.BatchNorm2d(4), (IMAGE,)),
+    "batch_norm2d_cumulative": Case(lambda nn: nn.BatchNorm2d(4, momentum=None, affine=False), (IMAGE,)),
+    "batch_norm2d_untracked": Case(lambda nn: nn.BatchNorm2d(4, track_running_stats=False), (IMAGE,)),
+    "instance_norm2d": Case(lambda nn: nn.InstanceNorm2d(4), (IMAGE,)),
+    "instance_norm2d_tracked": Case(lambda nn: nn.InstanceNorm2d(4, affine=True, track_running_stats=True), (IMAGE,)),
+    "layer_norm": Case(lambda nn: nn.LayerNorm(6), ((3, 6),)),
+    "layer_norm_shape": Case(lambda nn: nn.LayerNorm((5, 6), eps=1e-3, bias=False), (IMAGE,)),
+    "rms_norm": Case(lambda nn: nn.RMSNorm(6), ((3, 6),)),
+    "rms_norm_shape": Case(lambda nn: nn.RMSNorm([5, 6], eps=1e-3, elementwise_affine=False), (IMAGE,)),
+    "group_norm": Case(lambda nn: nn.GroupNorm(2, 4), (IMAGE,)),
+    "group_norm_plain": Case(lambda nn: nn.GroupNorm(1, 4, affine=False), ((3, 4),)),
+    "local_response_norm": Case(lambda nn: nn.LocalResponseNorm(3, alpha=0.5), (IMAGE,)),
+    "embedding": Case(lambda nn: nn.Embedding(5, 3), (IDS,)),
+    "embedding_padding": Case(lambda nn: nn.Embedding(5, 3, padding_idx=4), (IDS,)),
+    "embedding_max_norm": Case(lambda nn: nn.Embedding(5, 3, max_norm=0.5), (IDS,)),
+    "rnn": Case(lambda nn: nn.RNN(4, 3), (SEQUENCE,)),
+    "rnn_relu": Case(lambda nn: nn.RNN(4, 3, nonlinearity="relu", bias=False), (SEQUENCE, (1, 3, 3))),
+    "lstm": Case(lambda nn: nn.LSTM(4, 3, batch_first=True), (SEQUENCE,)),
+    "lstm_deep": Case(
+        lambda nn: nn.LSTM(4, 3, num_layers=2, bidirectional=True),
+        (SEQUENCE, (4, 3, 3), (4, 3, 3)),
+        lambda m, x, h, c: m(x, (h, c)),
+    ),
+    "lstm_projected": Case(lambda nn: nn.LSTM(4, 3, proj_size=2, bias=False), (SEQUENCE,)),
+    "lstm_unbatched": Case(lambda nn: nn.LSTM(4, 3), ((5, 4), (1, 3), (1, 3)), lambda m, x, h, c: m(x, (h, c))),
+    "gru": Case(lambda nn: nn.GRU(4, 3, 2, batch_first=True), (SEQUENCE,)),
+    "gru_bidirectional": Case(lambda nn: nn.GRU(4, 3, bidirectional=True), (SEQUENCE, (2, 3, 3))),
+    "rnn_cell": Case(lambda nn: nn.RNNCell(4, 3, nonlinearity="relu"), ((2, 4), (2, 3))),
+    "lstm_cell": Case(lambda nn: nn.LSTMCell(4, 3), ((2, 4), (2, 3), (2, 3)), lambda m, x, h, c: m(x, (h, c))),
+    "gru_cell": Case(lambda nn: nn.GRUCell(4, 3), ((2, 4),)),
+}
+
+
+def layer(torch: Torch, name: str, wrap: Callable[[Any], Any] = lambda f: f) -> dict[str, Any]:
+    """Everything there is to compare about a layer; gradients are those of a weighted sum of its float outputs."""
+    case = LAYERS[name]
+    rng = np.random.default_rng(3)
+    module = case.make(torch.nn)
+    with torch.no_grad():
+        for key, tensor in module.state_dict().items():
+            if tensor.is_floating_point():
+                values = rng.standard_normal(tuple(tensor.shape)).astype(np.float32) * 0.5
+                tensor.copy_(torch.from_numpy(np.abs(values) + 0.5 if key.endswith("running_var") else values))
+    inputs: list[Any] = []
+    for given in case.inputs:
+        values = given if isinstance(given, np.ndarray) else rng.standard_normal(given).astype(np.float32)
+        inputs.append(torch.from_numpy(values.copy()).requires_grad_(values.dtype == np.float32))
+
+    def step() -> list[Any]:
+        outputs = flat(case.call(module, *inputs))
+        loss = sum((y * seed(torch, y)).sum() for y in outputs if y.is_floating_point())
+        if loss.requires_grad:
+            loss.backward()
+        return outputs
+
+    compiled = wrap(step)
+    compiled()
+    found = {"outputs": [y.tolist() for y in compiled()]}
+    leaves = {**{f"input {k}": x for k, x in enumerate(inputs)}, **dict(module.named_parameters())}
+    found["grads"] = {key: x.grad.tolist() for key, x in leaves.items() if x.requires_grad}
+    found["buffers"] = {key: x.tolist() for key, x in module.named_buffers()}
+    module.eval()
+    with torch.no_grad():
+        if list(module.buffers()):
+            found["evaluated"] = [y.tolist() for y in flat(wrap(lambda: case.call(module, *inputs))())]
+    found["keys"] = {key: list(x.shape) for key, x in module.state_dict().items()}
+    found["repr"] = repr(module)
+    return found
+
+
+def flat(outputs: Any) -> list[Any]:
+    """The tensors of a nested tuple."""
+    return [y for part in outputs for y in flat(part)] if isinstance(outputs, tuple) else [outputs]
+
+
+def seed(torch: Torch, y: Any) -> Any:
+    """Different weights, so that nothing cancels."""
+    size = int(np.prod(tuple(y.shape)))
+    return torch.from_numpy(np.cos(np.arange(size, dtype=np.float32)).reshape(tuple(y.shape)))
