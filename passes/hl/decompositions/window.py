@@ -11,7 +11,9 @@ side; else they are folded dimension by dimension, by doubling: the fold of 2 ne
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -56,19 +58,14 @@ def _conv(
     return (b.reshape(y, (shape[0], outputs, *b.shape(y)[3:])),)
 
 
-def _shifted(b: B, x: Any, axis: int, offset: int, count: int, stride: int) -> Any:
-    """x[offset], x[offset + stride] ... along one dimension, `count` of them."""
-    shape = b.shape(x)
+def _shifted(b: B, state: State, axis: int, offset: int, count: int, stride: int, factor: int) -> State:
+    """What stands at offset, offset + stride ... along one dimension, `count` of it. Places count from before that."""
+    shape = b.shape(state[0])
     start, step = [0] * len(shape), [1] * len(shape)
     stop = list(shape)
     start[axis], stop[axis], step[axis] = offset, offset + max((count - 1) * stride + 1, 0), stride
-    return b.slice(x, tuple(start), tuple(stop), tuple(step))
-
-
-def _all_shifted(b: B, state: State, lead: int, offsets: Ints, places: Ints, stride: Ints) -> State:
-    for d, (offset, count, step) in enumerate(zip(offsets, places, stride, strict=True)):
-        state = tuple(_shifted(b, x, lead + d, offset, count, step) for x in state)
-    return state
+    value, *places = (b.slice(x, tuple(start), tuple(stop), tuple(step)) for x in state)
+    return value, *(b.add(p, b.constant_like(p, offset * factor)) for p in places)
 
 
 def _balanced(parts: list[State], combine: Combine) -> State:
@@ -79,37 +76,56 @@ def _balanced(parts: list[State], combine: Combine) -> State:
     return parts[0]
 
 
-def _places(extents: Iterable[int], window: Ints, stride: Ints, dilation: Ints) -> Ints:
-    return tuple((n - (k - 1) * d - 1) // t + 1 for n, k, t, d in zip(extents, window, stride, dilation, strict=True))
+def _fold(b: B, state: State, combine: Combine, window: Ints, stride: Ints, dilation: Ints, factors: Ints) -> State:
+    """The windows' elements combined, in row-major order: values and, where the state has them, places.
 
-
-def _fold(b: B, state: State, combine: Combine, window: Ints, stride: Ints, dilation: Ints) -> State:
-    """The windows' elements combined, in row-major order."""
+    A place says how far an element is behind the start of its window, where each dimension counts by its factor.
+    """
     shape = b.shape(state[0])
     lead = len(shape) - len(window)
-    places = _places(shape[lead:], window, stride, dilation)
-    if math.prod(window) <= SMALL:
-        offsets = [tuple(int(k) * d for k, d in zip(o, dilation, strict=True)) for o in np.ndindex(*window)]
-        return _balanced([_all_shifted(b, state, lead, o, places, stride) for o in offsets], combine)
-    for d in reversed(range(len(window))):
-        state = _fold_one(b, state, combine, lead + d, window[d], places[d], stride[d], dilation[d])
-    return state
+    counts = tuple(
+        (n - (k - 1) * d - 1) // t + 1 for n, k, t, d in zip(shape[lead:], window, stride, dilation, strict=True)
+    )
+    if math.prod(window) > SMALL:
+        for d in reversed(range(len(window))):
+            line = Line(lead + d, window[d], counts[d], stride[d], dilation[d], factors[d])
+            state = _fold_one(b, state, combine, line)
+        return state
+    parts: list[State] = []
+    for element in np.ndindex(*window):
+        part = state
+        for d, k in enumerate(element):
+            part = _shifted(b, part, lead + d, int(k) * dilation[d], counts[d], stride[d], factors[d])
+        parts.append(part)
+    return _balanced(parts, combine)
 
 
-def _fold_one(
-    b: B, state: State, combine: Combine, axis: int, window: int, count: int, stride: int, dilation: int
-) -> State:
+@dataclass(frozen=True)
+class Line:
+    """One dimension under a window."""
+
+    axis: int
+    window: int
+    count: int
+    stride: int
+    dilation: int
+    factor: int
+
+
+def _fold_one(b: B, state: State, combine: Combine, line: Line) -> State:
     """By doubling: the window's extent in binary is the sum of the runs that it consists of."""
     runs: list[State] = []
     offset, length = 0, 1
-    for bit in range(window.bit_length()):
-        if window >> bit & 1:
-            runs.append(tuple(_shifted(b, x, axis, offset * dilation, count, stride) for x in state))
+    for bit in range(line.window.bit_length()):
+        if line.window >> bit & 1:
+            start = offset * line.dilation
+            runs.append(_shifted(b, state, line.axis, start, line.count, line.stride, line.factor))
             offset += length
-        if window >> bit + 1:
-            extent = b.shape(state[0])[axis] - length * dilation
-            halves = [tuple(_shifted(b, x, axis, start, extent, 1) for x in state) for start in (0, length * dilation)]
-            state = combine(halves[0], halves[1])
+        if line.window >> bit + 1:
+            apart = length * line.dilation
+            extent = b.shape(state[0])[line.axis] - apart
+            left, right = (_shifted(b, state, line.axis, n, extent, 1, line.factor) for n in (0, apart))
+            state = combine(left, right)
             length *= 2
     return _balanced(runs, combine)
 
@@ -150,7 +166,7 @@ def _reduce_window(
         x = _tiles(b, x, window)
         rank = len(b.shape(x))
         return (many(x, tuple(range(rank - 2 * len(window) + 1, rank, 2))),)
-    return _fold(b, (x,), lambda left, right: (two(left[0], right[0]),), window, stride, dilation)
+    return _fold(b, (x,), lambda left, right: (two(left[0], right[0]),), window, stride, dilation, window)
 
 
 def _row_major(extents: Ints) -> Ints:
@@ -178,11 +194,6 @@ def _argmax_window(
     worst = _lowest(dtype)
     is_padded = any(low + high)
     padded = _surrounded(b, x, low, high, (0,) * rank, worst)
-    shape = b.shape(padded)
-    index = b.constant(0, shape, i64)
-    for d, (before, factor) in enumerate(zip(low, _row_major(extents), strict=True)):
-        along = b.sub(b.iota(shape, i64, len(lead) + d), b.constant(before, shape, i64))
-        index = b.add(index, b.mul(along, b.constant(factor, shape, i64)))
 
     def combine(left: State, right: State) -> State:
         better = b.compare("gt", right[0], left[0])
@@ -193,10 +204,16 @@ def _argmax_window(
 
     if _are_tiles(window, stride, dilation) and not is_padded:
         return (_argmax_tiles(b, x, window),)
-    best, found = _fold(b, (padded, index), combine, window, stride, dilation)
+    factors = _row_major(extents)
+    nearest = b.constant(0, b.shape(padded), i64)
+    best, place = _fold(b, (padded, nearest), combine, window, stride, dilation, factors)
+    places = b.shape(place)
+    start = b.constant(-sum(map(operator.mul, low, factors)), places, i64)
+    for d, (t, factor) in enumerate(zip(stride, factors, strict=True)):
+        start = b.add(start, b.mul(b.iota(places, i64, len(lead) + d), b.constant(t * factor, places, i64)))
+    found = b.add(start, place)
     if is_padded:
-        # Where nothing beats the padding, its index may have been taken.
-        places = b.shape(found)
+        # Where nothing beats the padding, a place in it may have been taken.
         first = _first_inside(b, places[len(lead) :], extents, stride, low, dilation)
         first = b.broadcast(first, places, tuple(range(len(lead), len(places))))
         nothing = b.compare("eq", best, b.constant(worst, places, dtype))

@@ -8,6 +8,7 @@ from typing import Any
 
 from ....dialects.hl import window as w
 from ....dialects.hl.builder import OpBuilder
+from ....dialects.types import i64
 from .call import Call, GradientTable, ReasonTable, where, zeros_like
 
 B = OpBuilder[Any]
@@ -101,16 +102,21 @@ def _joined(b: B, x: Any, rank: int, at: int) -> Any:
     return b.reshape(x, (*shape[:at], shape[at] * shape[at + 1], *shape[at + 2 :]))
 
 
-def _repeated(b: B, x: Any, window: Ints) -> Any:
-    """Every element of the last dimensions as often as a window has elements, side by side."""
+def _spread(b: B, x: Any, window: Ints) -> Any:
+    """Every element of the last dimensions as often as a window has elements: [..., n, ...] -> [..., n, k, ...]"""
     shape = b.shape(x)
     lead = len(shape) - len(window)
-    wide = [*shape[:lead]]
-    for n, k in zip(shape[lead:], window, strict=True):
-        wide.extend((n, k))
-    dimensions = (*range(lead), *range(lead, len(wide), 2))
-    whole = (n * k for n, k in zip(shape[lead:], window, strict=True))
-    return b.reshape(b.broadcast(x, tuple(wide), dimensions), (*shape[:lead], *whole))
+    wide = (n for pair in zip(shape[lead:], window, strict=True) for n in pair)
+    dimensions = (*range(lead), *range(lead, lead + 2 * len(window), 2))
+    return b.broadcast(x, (*shape[:lead], *wide), dimensions)
+
+
+def _side_by_side(b: B, x: Any, window: Ints) -> Any:
+    """[..., n, k, ...] -> [..., n * k, ...]"""
+    shape = b.shape(x)
+    lead = len(shape) - 2 * len(window)
+    pairs = (shape[d] * shape[d + 1] for d in range(lead, len(shape), 2))
+    return b.reshape(x, (*shape[:lead], *pairs))
 
 
 def _fitted(b: B, x: Any, like: Any, low: Ints) -> Any:
@@ -141,20 +147,32 @@ def _winners(b: B, call: Call[Any], index: Any) -> Any:
     lead, extents = shape[:-rank], shape[-rank:]
     if _apart(call):
         window, low = call.ints("window"), call.ints("low")
-        ct, index = (_fitted(b, _repeated(b, v, window), call.x, low) for v in (call.ct, index))
-        flat = b.reshape(b.iota((math.prod(extents),), b.dtype(index), 0), extents)
-        here = b.broadcast(flat, shape, tuple(range(len(lead), len(shape))))
-        return where(b, b.compare("eq", index, here), ct)
+        ct, index = (_spread(b, v, window) for v in (call.ct, index))
+        here = _tiled_index(b, b.shape(index), extents, window, low)
+        winner = where(b, b.compare("eq", index, here), ct)
+        return _fitted(b, _side_by_side(b, winner, window), call.x, low)
     rows = math.prod(lead)
     base = b.constant(0.0, (rows, math.prod(extents)), b.dtype(call.x))
     index, ct = (b.reshape(v, (rows, math.prod(b.shape(v)[-rank:]))) for v in (index, call.ct))
     return b.reshape(b.scatter_add(base, index, ct, 1, 1), shape)
 
 
+def _tiled_index(b: B, shape: Ints, extents: Ints, window: Ints, low: Ints) -> Any:
+    """For each element of windows side by side, [..., n, k, ...], its index in the operand."""
+    total = b.constant(0, shape, i64)
+    for d, (k, before) in enumerate(zip(window, low, strict=True)):
+        axis = len(shape) - 2 * len(window) + 2 * d
+        factor = math.prod(extents[d + 1 :])
+        start = b.mul(b.iota(shape, i64, axis), b.constant(k * factor, shape, i64))
+        inner = b.mul(b.iota(shape, i64, axis + 1), b.constant(factor, shape, i64))
+        total = b.add(total, b.sub(b.add(start, inner), b.constant(before * factor, shape, i64)))
+    return total
+
+
 def _window_sum(b: B, call: Call[Any]) -> Any:
     window, stride, low, dilation = (call.ints(n) for n in ("window", "stride", "low", "dilation"))
     if _apart(call):
-        return _fitted(b, _repeated(b, call.ct, window), call.x, low)
+        return _fitted(b, _side_by_side(b, _spread(b, call.ct, window), window), call.x, low)
     # The windows that an element was in, as windows over the cotangent with the strides as gaps.
     reach = tuple((k - 1) * d for k, d in zip(window, dilation, strict=True))
     rank = len(window)
