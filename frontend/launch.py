@@ -187,7 +187,11 @@ class Launch:
             self._by_input[source].keep = True
 
     def storage_of(self, source: Input) -> Storage:
-        """What held an argument in the last run."""
+        """What held an argument in the last run; of a run-time number, a copy."""
+        if source in self._scalar_arrays:
+            array = aligned_empty(source.spec)
+            np.copyto(array, self._scalar_arrays[source])
+            return Storage(array, source.spec)
         slot = self._by_input.get(source)
         found = source.storage if slot is None else slot.storage
         assert found is not None
@@ -196,8 +200,6 @@ class Launch:
     def _array(self, place: Input | int, arrays: Sequence[Array]) -> Array:
         if isinstance(place, int):
             return arrays[place]
-        if place in self._scalar_arrays:
-            return self._scalar_arrays[place]
         found = self.storage_of(place).array
         assert found is not None
         return found

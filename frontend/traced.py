@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, Module
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, BlockArgument, Region, SSAValue
 
-from ..dialects.hl.autodiff import GradientOp, StopGradientOp
+from ..dialects.hl.autodiff import GradientOp, StopGradientOp, VariableOp
 from ..dialects.types import TensorSpec, spec_of
 from ..runtime.storage import Storage
 from . import dispatch, grad_mode, tree
@@ -101,8 +101,8 @@ class Traced:
     grads_found: list[tuple[Tensor | int, TensorSpec | None]]
     """What `.grad` was where the trace has read it."""
     after_call: list[Callable[[], None]]
-    wrt: list[tuple[int, Tensor | int]]
-    """What gradients of the differentiable outputs flow to: the argument's number, and whose it is."""
+    wrt: list[tuple[int | VariableOp, Tensor | int]]
+    """What gradients of the differentiable outputs flow to: an argument's number or a value inside, and whose it is."""
     differentiable: list[tuple[int, int]]
     """The outputs that gradients flow back from: what the function returns, and the result that holds it."""
 
@@ -224,12 +224,14 @@ class Finisher:
 
     # The function
 
-    def _wrt(self) -> list[tuple[int, Tensor | int]]:
+    def _wrt(self) -> list[tuple[int | VariableOp, Tensor | int]]:
         trace = self.trace
         found: dict[SSAValue, None] = {}
         for value in self.differentiable.values():
             found.update(dict.fromkeys(trace.leaves_of(value, free=False)))
-        return [(v.index, self._owner(trace.leaves[v])) for v in found if isinstance(v, BlockArgument)]
+        places = [v.index if isinstance(v, BlockArgument) else v.owner for v in found]
+        owners = [self._owner(trace.leaves[v]) for v in found]
+        return [(p, t) for p, t in zip(places, owners, strict=True) if isinstance(p, int | VariableOp)]
 
     def _returns(self, state: list[tuple[Input, SSAValue]]) -> tuple[list[SSAValue], list[int], list[Copy]]:
         arguments = {i.value: i for i in self.trace.inputs}
@@ -260,7 +262,7 @@ class Finisher:
         trace.name_last()
         block = trace.block
         block.add_op(ReturnOp(*returned))
-        prune(block)
+        prune(block, self.differentiable.values())
         function = FuncOp("step", (block.arg_types, [v.type for v in returned]), Region(block))
         function.arg_attrs = ArrayAttr(
             DictionaryAttr({} if i.result is None else {RESULT: IntegerAttr(i.result, i64)}) for i in trace.inputs
@@ -268,13 +270,14 @@ class Finisher:
         return ModuleOp([function])
 
 
-def prune(block: Block) -> None:
-    """Removes each `hl.stop_gradient` that no derivative would meet, and what nobody uses.
+def prune(block: Block, outputs: Iterable[SSAValue] = ()) -> None:
+    """Removes each `hl.stop_gradient` that no derivative would meet, and what nobody uses. Derivatives are those taken
+    inside, and those of `outputs`.
 
     %0 = hl.stop_gradient %w                %1 = hl.sub %w, %update
     %1 = hl.sub %0, %update           ->
     """
-    differentiated: set[SSAValue] = set()
+    differentiated = set(outputs)
     for op in reversed(list(block.ops)):
         if isinstance(op, GradientOp):
             differentiated.update(op.operands)

@@ -21,6 +21,7 @@ from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 from ..dialects.hl.autodiff import StopGradientOp
 from ..dialects.hl.base import Attributes, HLOp
 from ..dialects.hl.builder import IRBuilder
+from ..dialects.hl.regions import CustomGradientOp
 from ..dialects.locations import at_line, describe
 from ..dialects.types import DType, TensorSpec, spec_of, tensor_type
 from ..runtime.storage import Storage, origins
@@ -208,15 +209,18 @@ class Trace:
             found.name_hint = value.name_hint
         return found
 
-    def unrecorded(self, storage: Storage, value: SSAValue, flows: bool) -> SSAValue:
-        """What a storage holds after a write under no_grad: the new value, as a constant for derivatives.
+    def unrecorded(self, storage: Storage, value: SSAValue) -> SSAValue:
+        """What a storage holds after a write that is not recorded for gradients: `value`, as a constant for derivatives.
 
-        Where gradients flow through what it held (`flows`), they go on as if nothing had been written: as in PyTorch,
-        history is that of the old value, x' = new + (x - constant(x)).
+        Where gradients flow through what it held, they go on as if nothing had been written: as in PyTorch, the history
+        stays that of the old value, x' = value + (x - constant(x)).
         """
         value = self.detached(value)
         old = self.values.get(storage)
-        if not flows or old is None or old not in self._tracked:
+        if old not in self._tracked or storage.spec.dtype.kind != "float":
+            return value
+        leaf = self.leaves.get(old)
+        if leaf is not None and leaf._storage is storage:
             return value
         constant = self.detached(old)
         (difference,) = self._differentiable(lambda b: (b.sub(old, constant),))
@@ -259,6 +263,10 @@ class Trace:
         """Places an op that was made elsewhere, at the user's line."""
         self._locate()
         self.builder.insert(op)
+
+    def is_tracked(self, value: SSAValue) -> bool:
+        """Whether gradients may flow through a value."""
+        return value in self._tracked
 
     def track(self, values: Iterable[SSAValue]) -> None:
         """Says that gradients may flow through these values."""
@@ -317,7 +325,7 @@ class Trace:
         results = list(self._differentiable(lambda b: b.gradient(total, leaves)))
         for leaf, result in zip(leaves, results, strict=True):
             result.name_hint = f"d{leaf.name_hint}" if leaf.name_hint else None
-        return results
+        return results if create_graph else [self.detached(result) for result in results]
 
     def _weighted(self, value: SSAValue, weight: SSAValue | None) -> SSAValue:
         """The sum over value * weight, as a 0-d value."""
@@ -362,7 +370,8 @@ class Trace:
                 continue
             seen.add(current)
             if isinstance(current, OpResult) and current not in self.leaves:
-                pending.extend(current.op.operands)
+                op = current.op
+                pending.extend(op.inputs if isinstance(op, CustomGradientOp) else op.operands)
         return seen
 
     # Python state

@@ -241,8 +241,8 @@ def _write_traced(t: Tensor, new: Tensor) -> None:
     whole = written(wrap(storage, storage.spec), None, t._view, new)
     value = dispatch.value_of(trace, whole)
     root = t if t._base is None else t._base
-    if not grad_mode.enabled:
-        value = trace.unrecorded(storage, value, root._requires_grad and root._node is tape.TRACED)
+    if not (grad_mode.enabled and (new._requires_grad or root._requires_grad)):
+        value = trace.unrecorded(storage, value)
     trace.write(storage, value)
     if grad_mode.enabled and new._requires_grad and not root._requires_grad:
         if root._storage.array is not None:

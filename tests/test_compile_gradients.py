@@ -226,6 +226,35 @@ def test_several_outputs_of_which_some_are_used():
     assert w.grad.item() == 15.0
 
 
+def test_detached_parts_of_outputs_carry_no_gradient():
+    w = irtool.tensor([2.0], requires_grad=True)
+    f = compiled(lambda x: x * w + (w * w - x * w).detach())
+    y = f(irtool.tensor([3.0]))
+    y.backward()
+    assert y.item() == 4.0 and w.grad.item() == 3.0
+
+
+def test_weights_changed_before_they_are_used():
+    results = {}
+    for how in ("eager", "compiled"):
+        w = nn.Parameter(irtool.tensor([1.0, 2.0]))
+        b = nn.Parameter(irtool.tensor([0.5, 0.5]))
+
+        def f(x, w=w, b=b):
+            early = (x * w).sum()
+            with irtool.no_grad():
+                w.mul_(0.5)
+            return early + (w * x * b).sum(), b * w
+
+        run = compiled(f) if how == "compiled" else f
+        results[how] = []
+        for _ in range(2):
+            first, second = run(irtool.tensor([3.0, 4.0]))
+            (first + second.sum()).backward()
+            results[how] += [*w.tolist(), *w.grad.tolist(), *b.grad.tolist()]
+    np.testing.assert_allclose(results["compiled"], results["eager"])
+
+
 def test_module_modes():
     model = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5))
     run = compiled(model)

@@ -11,11 +11,12 @@ import pytest
 from irtool import nn
 
 TARGET = os.environ.get("IRTOOL_TEST_TARGET", "reference")
+GRADIENT = "gradient"
 STATE = ("c0", "c1", "p0", "p1")
 VIEWS = ("[1:3]", "[:, 1:]", "[2]", ".t()", "[:]", ".view(-1)", ".reshape(3, 4)")
 
 
-def generate(seed):
+def generate(seed, inside):
     """The source of a function of two tensors and a number, which uses c0, c1, p0 and p1 from outside."""
     choose = random.Random(seed)
     alive = ["a0", "a1", *STATE]
@@ -63,8 +64,10 @@ def generate(seed):
         "in place",
         "view",
         "item",
-        "backward",
+        GRADIENT,
     ]
+    if not inside:
+        kinds.remove(GRADIENT)
     for _ in range(choose.randint(3, 10)):
         step(choose.choice(kinds), choose.choice(alive), choose.choice(alive))
     results = choose.sample(alive, choose.randint(1, 4))
@@ -81,7 +84,7 @@ def observe(results, arguments, scope):
     return values, [numbers.setdefault(id(t._storage), len(numbers)) for t in tensors]
 
 
-def run(source, compiled):
+def run(source, compiled, inside):
     irtool.manual_seed(0)
     scope = {"irtool": irtool}
     scope |= {name: irtool.randn(4, 3) for name in ("c0", "c1")}
@@ -92,20 +95,25 @@ def run(source, compiled):
     calls = [(x, y), (x, y), (data[0:4], y), (x, x), (data[0:4], data[2:6]), (scope["c0"], y)]
     seen = []
     for number, arguments in enumerate(calls):
-        seen.append(observe(f(*arguments, 0.5 / (number + 1)), arguments, scope))
+        results = f(*arguments, 0.5 / (number + 1))
+        losses = [(r * r).sum() for r in results if r.requires_grad]
+        if losses and not inside:
+            sum(losses).backward()
+        seen.append(observe(results, arguments, scope))
     return seen
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_compiled_does_what_eager_does(seed):
-    source = generate(seed)
+@pytest.mark.parametrize("inside", [True, False], ids=["backward inside", "backward outside"])
+@pytest.mark.parametrize("seed", range(50))
+def test_compiled_does_what_eager_does(seed, inside):
+    source = generate(seed, inside)
     try:
-        eager = run(source, compiled=False)
+        eager = run(source, False, inside)
     except RuntimeError as error:
         # Compiled functions need no rule against overwriting what a gradient is still to be taken of.
         assert "modified by an inplace operation" in str(error) or "a second time" in str(error)
         return
-    for number, (expected, given) in enumerate(zip(eager, run(source, compiled=True), strict=True)):
+    for number, (expected, given) in enumerate(zip(eager, run(source, True, inside), strict=True)):
         for a, b in zip(expected[0], given[0], strict=True):
             np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5, err_msg=f"call {number} of\n{source}")
         assert given[1] == expected[1], f"memory shared otherwise in call {number} of\n{source}"
