@@ -155,8 +155,9 @@ class Contents:
             for key in set(table).difference(self.expected):
                 del table[key]
         elif isinstance(self.container, set):
-            self.container.clear()
-            self.container.update(self.expected)
+            items = cast(set[Any], self.container)
+            items.clear()
+            items.update(self.expected)
 
 
 @dataclass(slots=True)

@@ -241,7 +241,7 @@ class Finisher:
         copies: list[Copy] = []
         for target, value in (*state, *enumerate(self.fresh)):
             # Where gradients flow back, each result needs a place of its own in the function.
-            if target in self.differentiable:
+            if isinstance(target, int) and target in self.differentiable:
                 returned.append(value)
                 own.append(target)
             elif isinstance(value, BlockArgument):

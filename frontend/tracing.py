@@ -210,14 +210,14 @@ class Trace:
         return found
 
     def unrecorded(self, storage: Storage, value: SSAValue) -> SSAValue:
-        """What a storage holds after a write that is not recorded for gradients: `value`, as a constant for derivatives.
+        """What a storage holds after a write that is not recorded for gradients: `value`, constant for derivatives.
 
         Where gradients flow through what it held, they go on as if nothing had been written: as in PyTorch, the history
         stays that of the old value, x' = value + (x - constant(x)).
         """
         value = self.detached(value)
         old = self.values.get(storage)
-        if old not in self._tracked or storage.spec.dtype.kind != "float":
+        if old is None or old not in self._tracked or storage.spec.dtype.kind != "float":
             return value
         leaf = self.leaves.get(old)
         if leaf is not None and leaf._storage is storage:
