@@ -357,7 +357,7 @@ def _result(gradient: Tensor | None, create_graph: bool) -> Tensor | None:
     return _copied(gradient)
 
 
-from .function import Function, gradcheck  # noqa: E402
+from .function import Function, gradcheck, once_differentiable  # noqa: E402
 
 __all__ = [
     "Function",
@@ -367,5 +367,6 @@ __all__ = [
     "gradcheck",
     "inference_mode",
     "no_grad",
+    "once_differentiable",
     "set_grad_enabled",
 ]

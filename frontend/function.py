@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 
 from . import dispatch, grad_mode
 from .dispatch import array_of
-from .errors import runtime_error
+from .errors import located, runtime_error
 from .tape import CustomNode
 from .tensor import Tensor
 from .views import identity
@@ -45,6 +46,21 @@ class FunctionCtx:
         """Says which outputs have no gradient."""
         self._constant = {id(t) for t in outputs}
 
+    def is_differentiable(self, output: Any) -> bool:
+        """Whether gradients flow back from an output."""
+        return isinstance(output, Tensor) and id(output) not in self._constant and output._spec.dtype.kind == "float"
+
+    def replace(self, tensors: Mapping[int, Tensor]) -> None:
+        """Keeps other tensors in the place of some outputs, which are given by id."""
+        self._saved = tuple(tensors.get(id(t), t) for t in self._saved)
+        self._versions = tuple(-1 if t is None else t._storage.version for t in self._saved)
+
+    def mark_dirty(self, *tensors: Tensor) -> None:
+        """Not supported: forward returns new tensors."""
+        raise runtime_error(
+            "ctx.mark_dirty is not supported: let forward return a new tensor instead of changing its input in place"
+        )
+
     def set_materialize_grads(self, value: bool) -> None:
         """Whether backward gets zeros, rather than None, for outputs that nothing depends on."""
         self._materialize = value
@@ -74,11 +90,6 @@ class Function:
         """Runs forward, and backward when gradients come."""
         inputs = [x for x in args if isinstance(x, Tensor)]
         recorded = grad_mode.enabled and any(x.requires_grad for x in inputs)
-        if recorded and dispatch.current_trace is not None:
-            raise runtime_error(
-                f"{cls.__name__}: an autograd.Function has a gradient that a compiled function does not see; call it "
-                "outside, or write it with tensor operations only"
-            )
         ctx = FunctionCtx(tuple(isinstance(x, Tensor) and x.requires_grad for x in args))
         before = grad_mode.switch(False)
         try:
@@ -92,37 +103,94 @@ class Function:
         if not recorded:
             return output
         several = isinstance(output, tuple)
-        outputs = [_fresh(x, inputs) for x in (cast("tuple[Any, ...]", output) if several else (output,))]
-        made = [x for x in outputs if isinstance(x, Tensor) and id(x) not in ctx._constant]
-        CustomNode(f"{cls.__name__}Backward", inputs, made, cls._backward(ctx, args, outputs, made))
-        return tuple(outputs) if several else outputs[0]
+        outputs: list[Any] = list(cast("tuple[Any, ...]", output) if several else (output,))
+        if dispatch.current_trace is not None:
+            from .function_traced import attach
+
+            made = attach(ctx, args, outputs, cls._backward, cls.__name__)
+        else:
+            made = [_fresh(x, inputs) for x in outputs]
+            nodes = [x for x in made if ctx.is_differentiable(x)]
+            gradients = cls._backward
+            CustomNode(f"{cls.__name__}Backward", inputs, nodes, _on_tape(ctx, gradients, args, made, nodes))
+        return tuple(made) if several else made[0]
 
     @classmethod
     def _backward(
-        cls, ctx: FunctionCtx, args: tuple[Any, ...], outputs: Sequence[Any], made: Sequence[Tensor]
-    ) -> Callable[[Sequence[Tensor | None]], Sequence[Tensor | None]]:
-        specs = [x._spec if isinstance(x, Tensor) else None for x in outputs]
-        places = [next(k for k, x in enumerate(outputs) if x is y) for y in made]
-        is_tensor = [isinstance(x, Tensor) for x in args]
+        cls, ctx: FunctionCtx, args: tuple[Any, ...], cotangents: Sequence[Tensor | None]
+    ) -> list[Tensor | None]:
+        """What the user's backward gives for each argument, in the shape and dtype of that."""
+        found: Any = cls.backward(ctx, *cotangents)
+        gradients = _tuple(found)
+        if len(gradients) < len(args) or any(g is not None for g in gradients[len(args) :]):
+            raise runtime_error(
+                f"function {cls.__name__}Backward returned an incorrect number of gradients (expected {len(args)}, got "
+                f"{len(gradients)})"
+            )
+        return [
+            None if g is None or not isinstance(x, Tensor) else _fitted(cls.__name__, k, g, x)
+            for k, (g, x) in enumerate(zip(gradients, args))
+        ]
 
-        def backward(cotangents: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
-            given: list[Tensor | None] = [None] * len(specs)
-            for place, ct in zip(places, cotangents):
-                given[place] = ct
-            if ctx._materialize:
-                for k, spec in enumerate(specs):
-                    if given[k] is None and spec is not None and spec.dtype.kind == "float":
-                        given[k] = dispatch.builder.constant(0.0, spec.shape, spec.dtype)
-            found: Any = cls.backward(ctx, *given)
-            gradients = _tuple(found)
-            if len(gradients) < len(is_tensor) or any(g is not None for g in gradients[len(is_tensor) :]):
-                raise runtime_error(
-                    f"function {cls.__name__}Backward returned an incorrect number of gradients (expected "
-                    f"{len(is_tensor)}, got {len(gradients)})"
-                )
-            return [g for g, wanted in zip(gradients, is_tensor) if wanted]
 
-        return backward
+def _fitted(name: str, index: int, gradient: Any, x: Tensor) -> Tensor:
+    """A gradient in the shape and dtype of what it is the gradient of, summed where that was broadcast."""
+    if not isinstance(gradient, Tensor):
+        raise located(
+            TypeError,
+            f"function {name}Backward returned a {type(gradient).__name__} at index {index}, expected Variable or None",
+        )
+    shape, wanted = gradient._spec.shape, x._spec.shape
+    lead = len(shape) - len(wanted)
+    if shape != wanted:
+        if lead < 0 or any(b not in (1, a) for a, b in zip(shape[lead:], wanted)):
+            raise runtime_error(
+                f"Function {name}Backward returned an invalid gradient at index {index} - got {list(shape)} but "
+                f"expected shape compatible with {list(wanted)}"
+            )
+        over = (*range(lead), *(d + lead for d, n in enumerate(wanted) if n == 1 and shape[d + lead] != 1))
+        if over:
+            gradient = dispatch.builder.reduce_sum(gradient, over)
+        gradient = dispatch.builder.reshape(gradient, wanted)
+    if gradient._spec.dtype is not x._spec.dtype:
+        gradient = dispatch.builder.cast(gradient, x._spec.dtype)
+    return gradient
+
+
+def _on_tape(
+    ctx: FunctionCtx,
+    gradients: Callable[[FunctionCtx, tuple[Any, ...], Sequence[Tensor | None]], list[Tensor | None]],
+    args: tuple[Any, ...],
+    outputs: Sequence[Any],
+    made: Sequence[Tensor],
+) -> Callable[[Sequence[Tensor | None]], Sequence[Tensor | None]]:
+    """The backward of a node: cotangents of the differentiable outputs in, gradients of the tensor arguments out."""
+    specs = [x._spec if isinstance(x, Tensor) else None for x in outputs]
+    places = [next(k for k, x in enumerate(outputs) if x is y) for y in made]
+
+    def backward(cotangents: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+        given: list[Tensor | None] = [None] * len(specs)
+        for place, ct in zip(places, cotangents):
+            given[place] = ct
+        if ctx._materialize:
+            for k, spec in enumerate(specs):
+                if given[k] is None and spec is not None and spec.dtype.kind == "float":
+                    given[k] = dispatch.builder.constant(0.0, spec.shape, spec.dtype)
+        found = gradients(ctx, args, given)
+        return [g for g, x in zip(found, args) if isinstance(x, Tensor)]
+
+    return backward
+
+
+def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A backward that is not itself differentiated."""
+
+    @functools.wraps(function)
+    def wrapped(ctx: Any, *args: Any) -> Any:
+        with grad_mode.no_grad():
+            return function(ctx, *args)
+
+    return wrapped
 
 
 def _tuple(value: Any) -> tuple[Any, ...]:
@@ -185,4 +253,4 @@ def gradcheck(
     return True
 
 
-__all__ = ["Function", "FunctionCtx", "gradcheck"]
+__all__ = ["Function", "FunctionCtx", "gradcheck", "once_differentiable"]
