@@ -150,14 +150,13 @@ class Contents:
     def restore(self) -> None:
         if isinstance(self.container, list):
             self.container[:] = self.expected
-        elif isinstance(self.container, dict):  # what was removed or replaced is an Entry's
+        elif isinstance(self.container, MutableMapping):  # what was removed or replaced is an Entry's
             table = cast(dict[Any, Any], self.container)
             for key in set(table).difference(self.expected):
                 del table[key]
         elif isinstance(self.container, set):
-            items = cast(set[Any], self.container)
-            items.clear()
-            items.update(self.expected)
+            self.container.clear()
+            self.container.update(self.expected)
 
 
 @dataclass(slots=True)

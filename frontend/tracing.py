@@ -7,49 +7,25 @@ program updates in place.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import get_ident
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from xdsl.dialects.builtin import LocationAttr
-from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
+from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
 from ..dialects.hl.autodiff import StopGradientOp
 from ..dialects.hl.base import Attributes, HLOp
-from ..dialects.hl.builder import IRBuilder
-from ..dialects.hl.regions import CustomGradientOp
-from ..dialects.locations import at_line, describe
+from ..dialects.locations import describe
 from ..dialects.types import DType, TensorSpec, spec_of, tensor_type
 from ..runtime.storage import Storage, origins
 from . import dispatch
 from .errors import runtime_error
-from .source import is_ours
-from .tape import VALUE_FREE
-from .targets import target_at
+from .flow import Flow
 
 if TYPE_CHECKING:
     from .tensor import Tensor
-
-_locations: dict[tuple[CodeType, int], LocationAttr] = {}
-
-
-def user_location() -> LocationAttr:
-    """The location of the innermost user frame; kept by code position, since frames compute lines slowly."""
-    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    while frame is not None:
-        code = frame.f_code
-        if not is_ours(code.co_filename):
-            key = (code, frame.f_lasti)
-            found = _locations.get(key)
-            if found is None:
-                found = _locations[key] = at_line(code.co_filename, frame.f_lineno)
-            return found
-        frame = frame.f_back
-    return at_line("", 0)
 
 
 @dataclass(eq=False)
@@ -72,19 +48,14 @@ class Input:
     """The result that is its new value."""
 
 
-class Trace:
+class Trace(Flow):
     """A function being traced: its ops so far, its arguments, and what Python would see changed."""
 
     def __init__(self, names: dict[Storage, str] | None = None) -> None:
-        self.block = Block()
-        self.builder = IRBuilder(self.block)
+        super().__init__()
         self.inputs: list[Input] = []
-        self.values: dict[Storage, SSAValue] = {}
-        """The current value of every storage that the trace has met."""
         self.lifted: dict[Storage, Input] = {}
         """The arguments by the storage they stand for."""
-        self.leaves: dict[SSAValue, Tensor] = {}
-        """Tensors that derivatives are taken by, under the value they were read as."""
         self.grads: dict[Tensor, Tensor | None] = {}
         """`.grad` of every tensor where the trace has set it."""
         self.grads_found: dict[Tensor, Tensor | None] = {}
@@ -98,15 +69,9 @@ class Trace:
         self._numbers: set[Storage] = set()
         self._whole: set[Storage] = set()
         self._gradients: dict[Storage, Tensor] = {}
-        self._leaf_values: dict[tuple[Tensor, SSAValue], SSAValue] = {}
-        self._tracked: set[SSAValue] = set()
-        self._plain: set[SSAValue] = set()
-        self._stopped: dict[SSAValue, SSAValue] = {}
-        self._freed: set[SSAValue] = set()
         self._thread = get_ident()
         self._undo: list[Callable[[], None]] = []
         self._restore: list[Callable[[], None]] = []
-        self._last: SSAValue | None = None
 
     # Arguments and storages
 
@@ -173,60 +138,6 @@ class Trace:
             self._lift(storage)
         self.values[storage] = value
 
-    def leaf_value(self, storage: Storage, leaf: Tensor, value: SSAValue) -> SSAValue:
-        """The value to compute with for a leaf that gradients are taken of, given its current one.
-
-        A function argument can be named by hl.gradient itself, unless it already stands for another tensor or for a
-        constant.
-        """
-        if self.leaves.get(value) is leaf:
-            return value
-        key = (leaf, value)
-        found = self._leaf_values.get(key)
-        if found is None:
-            if isinstance(value, BlockArgument) and value not in self._tracked and value not in self._plain:
-                found = value
-            else:
-                stopped = self.detached(value)
-                self._locate()
-                found = self.builder.variable(stopped)
-                found.name_hint = value.name_hint
-            self._leaf_values[key] = found
-            self._tracked.add(found)
-            self.leaves[found] = leaf
-        return found
-
-    def detached(self, value: SSAValue) -> SSAValue:
-        """The value as a constant for derivatives."""
-        if value not in self._tracked:
-            if isinstance(value, BlockArgument):
-                self._plain.add(value)
-            return value
-        found = self._stopped.get(value)
-        if found is None:
-            self._locate()
-            found = self._stopped[value] = self.builder.stop_gradient(value)
-            found.name_hint = value.name_hint
-        return found
-
-    def unrecorded(self, storage: Storage, value: SSAValue) -> SSAValue:
-        """What a storage holds after a write that is not recorded for gradients: `value`, constant for derivatives.
-
-        Where gradients flow through what it held, they go on as if nothing had been written: as in PyTorch, the history
-        stays that of the old value, x' = value + (x - constant(x)).
-        """
-        value = self.detached(value)
-        old = self.values.get(storage)
-        if old is None or old not in self._tracked or storage.spec.dtype.kind != "float":
-            return value
-        leaf = self.leaves.get(old)
-        if leaf is not None and leaf._storage is storage:
-            return value
-        constant = self.detached(old)
-        (difference,) = self._differentiable(lambda b: (b.sub(old, constant),))
-        (result,) = self._differentiable(lambda b: (b.add(value, difference),))
-        return result
-
     # Ops
 
     def emit(
@@ -264,27 +175,6 @@ class Trace:
         self._locate()
         self.builder.insert(op)
 
-    def is_tracked(self, value: SSAValue) -> bool:
-        """Whether gradients may flow through a value."""
-        return value in self._tracked
-
-    def track(self, values: Iterable[SSAValue]) -> None:
-        """Says that gradients may flow through these values."""
-        self._tracked.update(values)
-
-    def _locate(self) -> None:
-        """Ops from here on stand at the user's line; the last one of the line before is named after its variable."""
-        location = user_location()
-        if location is not self.builder.location:
-            self.name_last()
-            self.builder.location = location
-
-    def name_last(self) -> None:
-        """Names the last value of a line that assigns to one variable."""
-        if self._last is not None and self._last.name_hint is None:
-            self._last.name_hint = target_at(self.builder.location)
-        self._last = None
-
     def runtime_scalar(self, getter: Callable[[], float], dtype: DType, name: str = "scalar") -> Tensor:
         """A 0-d tensor that `getter` fills on each call: a learning rate, a step count."""
         spec = TensorSpec((), dtype)
@@ -296,7 +186,7 @@ class Trace:
         """A new tensor that holds a value of this trace."""
         return dispatch.traced(value, spec_of(value.type))
 
-    # Derivatives
+    # Gradients
 
     def get_grad(self, tensor: Tensor) -> Tensor | None:
         """What `tensor.grad` is at this point of the trace."""
@@ -316,63 +206,6 @@ class Trace:
         """`tensor.grad` for an optimizer, which uses it up."""
         self.grads_used.add(tensor)
         return self.get_grad(tensor)
-
-    def gradient(
-        self, value: SSAValue, seed: SSAValue | None, leaves: Sequence[SSAValue], create_graph: bool = False
-    ) -> list[SSAValue]:
-        """The derivative of the sum of value * seed by each of the leaves; no seed counts as ones."""
-        total = self._weighted(value, seed)
-        results = list(self._differentiable(lambda b: b.gradient(total, leaves)))
-        for leaf, result in zip(leaves, results, strict=True):
-            result.name_hint = f"d{leaf.name_hint}" if leaf.name_hint else None
-        return results if create_graph else [self.detached(result) for result in results]
-
-    def _weighted(self, value: SSAValue, weight: SSAValue | None) -> SSAValue:
-        """The sum over value * weight, as a 0-d value."""
-        if weight is not None:
-            stopped = self.detached(weight)
-            (value,) = self._differentiable(lambda b: (b.mul(value, stopped),))
-        axes = tuple(range(len(spec_of(value.type).shape)))
-        if axes:
-            (value,) = self._differentiable(lambda b: (b.reduce_sum(value, axes),))
-        return value
-
-    def _differentiable(self, build: Callable[[IRBuilder], Sequence[SSAValue]]) -> Sequence[SSAValue]:
-        """Values that derivatives flow through, made at the user's line."""
-        self._locate()
-        results = build(self.builder)
-        self._tracked.update(results)
-        return results
-
-    def leaves_of(self, value: SSAValue, free: bool = True) -> list[SSAValue]:
-        """The values that derivatives of `value` can be taken by; `free`: its graph is not to be used again."""
-        reached = self._slice(value)
-        if free:
-            # What keeps no values for its gradient, such as the transpose of a weight, can serve several graphs.
-            self._freed.update(
-                v
-                for v in reached
-                if v not in self.leaves and not (isinstance(v, OpResult) and type(v.op) in VALUE_FREE)
-            )
-        return [v for v in self.leaves if v in reached]
-
-    def is_freed(self, value: SSAValue) -> bool:
-        """Whether a backward pass has used up part of what `value` is computed by."""
-        return not self._freed.isdisjoint(self._slice(value))
-
-    def _slice(self, value: SSAValue) -> set[SSAValue]:
-        """The tracked values that a value depends on."""
-        seen: set[SSAValue] = set()
-        pending = [value]
-        while pending:
-            current = pending.pop()
-            if current in seen or current not in self._tracked:
-                continue
-            seen.add(current)
-            if isinstance(current, OpResult) and current not in self.leaves:
-                op = current.op
-                pending.extend(op.inputs if isinstance(op, CustomGradientOp) else op.operands)
-        return seen
 
     # Python state
 
