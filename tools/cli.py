@@ -1,10 +1,10 @@
 """The `irtool` command.
 
-    irtool opt FILE -p "differentiate,simplify"        run passes on textual IR
-    irtool trace train.py:step                         the IR of a traced function
-    irtool translate --to c FILE                       C from any level
-    irtool run FILE                                    evaluate a program at any level
-    irtool doctor                                      what this machine can do
+irtool opt FILE -p "differentiate,simplify"        run passes on textual IR
+irtool trace train.py:step                         the IR of a traced function
+irtool translate --to c FILE                       C from any level
+irtool run FILE                                    evaluate a program at any level
+irtool doctor                                      what this machine can do
 """
 
 from __future__ import annotations
@@ -27,12 +27,25 @@ def main() -> None:
 @click.argument("file", type=click.Path(allow_dash=True), default="-")
 @click.option("-p", "--passes", default="", help="Passes to run, in order: 'cse,vectorize{vector_bits=256}'.")
 @click.option("--pipeline", default=None, help="Run the stages of a target (cpu) that the module has not been through.")
-@click.option("--stop-after", default=None, help="With --pipeline: the last stage to run (hl, kernels, linalg, memref, loops).")
-@click.option("--target", "machine", default=None, help="The machine passes plan for: avx512, avx2, neon, generic; default: this one.")
+@click.option(
+    "--stop-after", default=None, help="With --pipeline: the last stage to run (hl, kernels, linalg, memref, loops)."
+)
+@click.option(
+    "--target",
+    "machine",
+    default=None,
+    help="The machine passes plan for: avx512, avx2, neon, generic; default: this one.",
+)
 @click.option("--print-ir-after-all", is_flag=True, help="Print the IR to stderr after every pass.")
-@click.option("--split-input-file", is_flag=True, help="Treat the parts between lines '// -----' as files of their own.")
+@click.option(
+    "--split-input-file", is_flag=True, help="Treat the parts between lines '// -----' as files of their own."
+)
 @click.option("--verify-each", is_flag=True, help="Verify after every pass, not only at the end.")
-@click.option("--verify-diagnostics", is_flag=True, help="Expect the errors that comments '// expected-error@+1 {{text}}' announce.")
+@click.option(
+    "--verify-diagnostics",
+    is_flag=True,
+    help="Expect the errors that comments '// expected-error@+1 {{text}}' announce.",
+)
 @click.option("--timing", is_flag=True, help="Print the time of every pass to stderr.")
 @click.option("--list-passes", "list_all", is_flag=True, help="List the passes and stages, and stop.")
 @DEBUG_INFO
@@ -64,7 +77,9 @@ def trace(place: str, stop_after: str | None, debuginfo: bool, output: str | Non
 
 @main.command()
 @click.argument("file", type=click.Path(allow_dash=True))
-@click.option("--to", "language", type=click.Choice(["c"]), default="c", show_default=True, help="The language to print.")
+@click.option(
+    "--to", "language", type=click.Choice(["c"]), default="c", show_default=True, help="The language to print."
+)
 @OUTPUT
 def translate(file: str, language: str, output: str | None) -> None:
     """Print a module at any level as one self-contained C file."""
@@ -76,7 +91,12 @@ def translate(file: str, language: str, output: str | None) -> None:
 
 @main.command()
 @click.argument("file", type=click.Path(allow_dash=True))
-@click.option("-i", "--inputs", type=click.Path(exists=True, dir_okay=False), help="An .npz with the arguments, by name or as arg0, arg1, ...")
+@click.option(
+    "-i",
+    "--inputs",
+    type=click.Path(exists=True, dir_okay=False),
+    help="An .npz with the arguments, by name or as arg0, arg1, ...",
+)
 @click.option("-s", "--seed", default=0, show_default=True, help="For arguments that are generated.")
 @click.option("--compiled", is_flag=True, help="Compile hl too, instead of evaluating its reference meaning.")
 @click.option("--threads", default=None, type=int, help="How many threads the compiled program uses.")
@@ -90,11 +110,22 @@ def run(file: str, inputs: str | None, seed: int, compiled: bool, threads: int |
 
 
 @main.command()
+@click.argument("file", type=click.Path(allow_dash=True))
+@click.option("--stop-after", default=None, help="The last stage: hl, kernels, linalg, memref, loops; default: C.")
+@click.option("--html", "as_html", is_flag=True, help="One page with what each pass changed.")
+@OUTPUT
+def stages(file: str, stop_after: str | None, as_html: bool, output: str | None) -> None:
+    """Print the program after every pass."""
+    from .stages import run_stages
+
+    with reported(file):
+        run_stages(file, stop_after, as_html, output)
+
+
+@main.command()
 def doctor() -> None:
     """Say what this machine can do: compiler, vector unit, caches, threads, GPU."""
     from .commands import run_doctor
 
     with reported():
         raise SystemExit(run_doctor())
-
-

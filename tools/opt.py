@@ -3,6 +3,7 @@
 # pyright: basic
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
@@ -51,7 +52,11 @@ def write(text: str, output: str | None) -> None:
         return
     from ..runtime.cache import write_atomically
 
-    write_atomically(Path(output), text.encode())
+    path = Path(output)
+    write_atomically(path, text.encode())
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(0o666 & ~mask)  # as any other file of the user's
 
 
 def parse_passes(text: str) -> list[ModulePass]:
@@ -63,7 +68,9 @@ def parse_passes(text: str) -> list[ModulePass]:
     while rest:
         match = re.match(r"([\w.-]+)\s*(?:\{([^}]*)\})?\s*(,|$)", rest)
         if match is None:
-            raise ValueError(f"cannot read passes from {rest!r}: expected name or name{{option=value}}, joined by commas")
+            raise ValueError(
+                f"cannot read passes from {rest!r}: expected name or name{{option=value}}, joined by commas"
+            )
         name, options = match[1], match[2] or ""
         if name not in PASSES:
             raise ValueError(f"unknown pass {name!r}; irtool opt --list-passes names them all{_suggest(name, PASSES)}")
@@ -222,7 +229,7 @@ def check_diagnostics(text: str, name: str, transform: Callable[[ModuleOp], None
     expected: list[tuple[int, str]] = []
     for number, line in enumerate(text.splitlines(), 1):
         for match in EXPECTED.finditer(line):
-            offset = {"above": -1, "below": 1, None: 0}.get(match["offset"], None)
+            offset = {"above": -1, "below": 1, None: 0}.get(match["offset"])
             expected.append((number + (int(match["offset"]) if offset is None else offset), match["text"]))
     try:
         transform(parse_module(text, name))
@@ -243,10 +250,10 @@ def check_diagnostics(text: str, name: str, transform: Callable[[ModuleOp], None
 def _line_of(error: Exception, name: str) -> int:
     from xdsl.utils.exceptions import ParseError
 
-    from .errors import place
+    from .errors import place, span_place
 
     if isinstance(error, ParseError):
-        return error.span.input.content[: error.span.start].count("\n") + 1
+        return span_place(error)[0]
     location = getattr(error, "location", None)
     found = place(location) if location is not None else None
     return found[1] if found and found[0] == name else 0
