@@ -73,6 +73,7 @@ _register(
         "optim.lr_scheduler": optim.lr_scheduler,
         "random": random,
         "utils": utils,
+        "utils.checkpoint": utils.checkpoint,
         "utils.data": _data,
     },
 )

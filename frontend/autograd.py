@@ -123,10 +123,13 @@ def _release(node: Node) -> None:
 # The walk
 
 
-class _Walk:
-    """One backward pass over the tape."""
+class Walk:
+    """One backward pass over the tape, as far back as to nodes with numbers above `floor`."""
 
-    def __init__(self, create_graph: bool, retain_graph: bool, wanted: Sequence[Edge | None] | None) -> None:
+    def __init__(
+        self, create_graph: bool, retain_graph: bool, wanted: Sequence[Edge | None] | None, floor: int = 0
+    ) -> None:
+        self.floor = floor
         self.create_graph = create_graph
         self.retain_graph = retain_graph
         self.pending: dict[Node, list[Tensor | None]] = {}
@@ -151,7 +154,7 @@ class _Walk:
 
     def run(self) -> None:
         """Visits every node that something was sent to, last recorded first."""
-        while self.queue:
+        while self.queue and -self.queue[0][0] > self.floor:
             _, node = heapq.heappop(self.queue)
             arrived = self.pending.pop(node)
             self._observe(node, arrived)
@@ -163,6 +166,14 @@ class _Walk:
                 self.send(edge, gradient)
             if not self.retain_graph:
                 _release(node)
+
+    def arrived(self, edge: Edge) -> Tensor | None:
+        """What was sent to an edge where the walk ended."""
+        if isinstance(edge, Tensor):
+            found = self.leaves.get(id(edge))
+            return None if found is None else found[1]
+        gradients = self.pending.get(edge[0])
+        return None if gradients is None else gradients[edge[1]]
 
     def _observe(self, node: Node, arrived: list[Tensor | None]) -> None:
         if node.hooks:
@@ -289,8 +300,8 @@ def _walk(
     retain_graph: bool,
     create_graph: bool,
     wanted: Sequence[Tensor] | None,
-) -> _Walk:
-    walk = _Walk(create_graph, retain_graph, None if wanted is None else [tape.edge_of(x) for x in wanted])
+) -> Walk:
+    walk = Walk(create_graph, retain_graph, None if wanted is None else [tape.edge_of(x) for x in wanted])
     before = grad_mode.switch(create_graph)
     try:
         for y, seed in zip(outputs, seeds):

@@ -10,6 +10,7 @@ from . import dispatch, grad_mode, tape
 from .autograd import FREED, hooked
 from .dispatch import builder, value_of
 from .errors import runtime_error
+from .marks import mark
 from .tensor import Tensor
 
 
@@ -23,6 +24,7 @@ def _differentiate(
     """(leaf, gradient) for every leaf that the outputs depend on; a leaf may come more than once."""
     trace = dispatch.current_trace
     found: list[tuple[Tensor, Tensor]] = []
+    inner = {mark(trace, value_of(trace, x)): x for x in wanted or () if not x.is_leaf}
     for y, seed in zip(outputs, seeds):
         value: SSAValue = value_of(trace, y)
         if trace.is_freed(value):
@@ -30,6 +32,7 @@ def _differentiate(
         leaves = trace.leaves_of(value, free=not retain_graph)
         if wanted is not None:
             leaves = [leaf for leaf in leaves if any(trace.leaves[leaf] is x for x in wanted)]
+            leaves += [leaf for leaf in inner if trace.depends(value, leaf)]
         if not leaves:
             continue
         weight = None if seed is None else value_of(trace, seed)
@@ -39,7 +42,7 @@ def _differentiate(
                 tape.attach(tape.TRACED, (result,))
             else:
                 result._detached = True
-            found.append((trace.leaves[leaf], result))
+            found.append((inner[leaf] if leaf in inner else trace.leaves[leaf], result))
     return found
 
 
@@ -77,12 +80,6 @@ def gradients_traced(
     create_graph: bool,
 ) -> list[Tensor | None]:
     """The gradient by each input; None for one that the outputs do not depend on."""
-    for x in inputs:
-        if not x.is_leaf:
-            raise runtime_error(
-                "autograd.grad inside a compiled function takes derivatives by leaves only, and this input was "
-                "computed from others; call .detach().requires_grad_() on it first"
-            )
     total: dict[int, Tensor] = {}
     for leaf, gradient in _differentiate(outputs, seeds, retain_graph, create_graph, inputs):
         before = total.get(id(leaf))

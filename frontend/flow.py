@@ -183,6 +183,10 @@ class Flow:
         """Whether a backward pass has used up part of what `value` is computed by."""
         return not self._freed.isdisjoint(self._slice(value))
 
+    def depends(self, value: SSAValue, on: SSAValue) -> bool:
+        """Whether derivatives of a value flow to another one."""
+        return on in self._slice(value)
+
     def _slice(self, value: SSAValue) -> set[SSAValue]:
         """The tracked values that a value depends on."""
         seen: set[SSAValue] = set()

@@ -229,3 +229,38 @@ def test_gradcheck():
     assert gradcheck(Exp.apply, (x,))
     with pytest.raises(RuntimeError, match="Jacobian mismatch"):
         gradcheck(lambda x: Scale.apply(x, x.detach(), 1.0), (x,))
+
+
+@MODES
+def test_gradients_by_computed_tensors(mode):
+    w = nn.Parameter(irtool.tensor([3.0, 4.0]))
+
+    def penalty(x):
+        h = (x * w).tanh()
+        part = h[0]
+        y = (h * h).sum() + part * 5
+        gh, gpart = grad(y, [h, part], create_graph=True, allow_unused=True)
+        ((gh.norm() - 1) ** 2).backward()
+        return gh.detach(), gpart, y.detach()
+
+    x = irtool.tensor([0.1, 0.2])
+    gh, gpart, _ = mode(penalty)(x)
+    h = np.tanh(x.numpy() * w.detach().numpy())
+    np.testing.assert_allclose(gh.numpy(), 2 * h + [5, 0], rtol=1e-5)
+    assert gpart.item() == 5.0
+    dw = nn.Parameter(w.detach().clone())
+    hh = (x * dw).tanh()
+    (((2 * hh + irtool.tensor([5.0, 0.0])).norm() - 1) ** 2).backward()
+    np.testing.assert_allclose(w.grad.numpy(), dw.grad.numpy(), rtol=1e-4)
+
+
+@MODES
+def test_backward_into_chosen_tensors(mode):
+    w = nn.Parameter(irtool.tensor([3.0]))
+
+    def f(x):
+        h = x * w
+        (h * h).sum().backward(inputs=[h])
+        return h.grad
+
+    assert mode(f)(irtool.tensor([2.0])).tolist() == [12.0] and w.grad is None
