@@ -2,8 +2,8 @@
 
     %y = linalg.generic {(i) -> (i), (i) -> (i)} ins(%x : tensor<8xf32>) outs(%e : tensor<4xf32>)     // y = x[:4]
 
-Slices, concatenations and padding are then indexing maps like all others, also where they start at 0. A loop runs to the
-smallest extent that it indexes alone. Upstream accepts a larger operand under any other map, `(i) -> (i + 1)` say.
+Slices, concatenations and padding are then indexing maps like all others, also where they start at 0. A loop runs to
+the smallest extent that it indexes alone. Upstream accepts a larger operand under any other map, `(i) -> (i + 1)` say.
 """
 
 # pyright: basic
@@ -40,7 +40,9 @@ def check_reach(op: GenericOp) -> None:
     for number, (operand, attribute) in enumerate(zip(op.operands, op.get_indexing_maps())):
         if not isinstance(operand.type, ShapedType):
             continue
-        for size, start, end in zip(operand.type.get_shape(), attribute.data.eval(first, []), attribute.data.eval(last, [])):
+        for size, start, end in zip(
+            operand.type.get_shape(), attribute.data.eval(first, []), attribute.data.eval(last, [])
+        ):
             if size >= 0 and (min(start, end) < 0 or max(start, end) >= size):
                 raise VerifyException(
                     f"the loops reach index {min(start, end) if min(start, end) < 0 else max(start, end)} of operand "

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache
 from typing import cast
 
 from xdsl.dialects.builtin import (
     UNKNOWN_LOC,
     ArrayAttr,
-    Attribute,
     CallSiteLoc,
     FileLineColLoc,
     FusedLoc,
@@ -21,17 +20,18 @@ from xdsl.dialects.builtin import (
     StringAttr,
     UnknownLoc,
 )
+from xdsl.ir import Attribute
 
 GRADIENT = "gradient"
 
 
-@lru_cache(maxsize=None)
+@cache
 def at_line(filename: str, line: int) -> FileLineColLoc:
     """The location of a line of a Python file."""
     return FileLineColLoc(StringAttr(filename), IntAttr(line), IntAttr(0))
 
 
-@lru_cache(maxsize=None)
+@cache
 def gradient_of(location: LocationAttr) -> LocationAttr:
     """The location of an op that computes a gradient of what stands at `location`."""
     if isinstance(location, UnknownLoc) or (isinstance(location, NameLoc) and location.desc.data == GRADIENT):

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
-    Attribute,
+    FixedBitwidthType,
     Float32Type,
     Float64Type,
-    FixedBitwidthType,
     IntegerType,
     MemRefType,
     Signedness,
     TensorType,
 )
+from xdsl.ir import Attribute
 
 Kind = Literal["float", "int", "bool"]
 
@@ -107,13 +107,13 @@ class TensorSpec(NamedTuple):
         return f"tensor<{dims}{self.dtype.ir}>"
 
 
-@lru_cache(maxsize=None)
+@cache
 def tensor_type(spec: TensorSpec) -> TensorType[Attribute]:
     """The interned IR type of a spec (building one anew costs 25 µs)."""
     return TensorType(spec.dtype.ir, spec.shape)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _spec_of(type_: Attribute) -> TensorSpec | None:
     if not isinstance(type_, TensorType):
         return None

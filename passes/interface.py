@@ -18,7 +18,7 @@ RESULT_ATTRIBUTE = "irtool.result"
 
 
 def check_marks(function: FuncOp) -> None:
-    """Raises PassError where a mark of state does not fit; functions on buffers, which return nothing, are left alone."""
+    """Raises PassError where a mark of state does not fit; functions on buffers, which return nothing, pass."""
     types = function.function_type
     taken: set[int] = set()
     for position, attributes in enumerate(function.arg_attrs or ()):

@@ -81,7 +81,9 @@ def level_of(module: ModuleOp) -> str | None:
     kernels = [f for f in functions(module) if "irtool.kernel" in f.attributes]
     names = {op.name for f in (*hosts, *kernels) for op in f.walk()}
     if any(isinstance(a.type, MemRefType) for f in (*hosts, *kernels) for a in f.body.block.args):
-        looped = any(n.startswith("spmd.") for n in names) or not any(n.startswith(("linalg.", "linalgx.")) for n in names)
+        looped = any(n.startswith("spmd.") for n in names) or not any(
+            n.startswith(("linalg.", "linalgx.")) for n in names
+        )
         return "loops" if looped and _has_argument(hosts, "irtool.workspace") else "memref"
     if any(n.startswith(("linalg.", "linalgx.")) for n in names):
         return "linalg"
@@ -127,9 +129,7 @@ def lower(
             if observe is not None:
                 observe(stage.name, name, module)
         verify(module)
-        result.reports.append(
-            StageReport(stage.name, time.perf_counter() - started, sum(1 for _ in module.walk()))
-        )
+        result.reports.append(StageReport(stage.name, time.perf_counter() - started, sum(1 for _ in module.walk())))
     return result
 
 
@@ -160,7 +160,9 @@ def program_key(module: ModuleOp, target: str = "cpu") -> str:
 
     shapes = [f"{f.sym_name.data} {structure(f)}" for f in functions(module)]
     machine = _machine()
-    return content_key(target, pipeline_version(), find_compiler().identity, str(sorted(machine.options().items())), *shapes)
+    return content_key(
+        target, pipeline_version(), find_compiler().identity, str(sorted(machine.options().items())), *shapes
+    )
 
 
 _loaded: WeakValueDictionary[str, Program] = WeakValueDictionary()
@@ -170,9 +172,9 @@ _loaded: WeakValueDictionary[str, Program] = WeakValueDictionary()
 def compile_module(module: ModuleOp, target: str = "cpu") -> Program:
     """The loaded program of a module at any level; the module is left as it is.
 
-    The plan has `arguments` (how many buffers the caller passes first, in the order of the function's arguments), then one
-    buffer for each result that is no state; `results[k]` says where result k is: {"argument": i} for state, updated in
-    place, or {"buffer": j} with its shape and dtype.
+    The plan has `arguments` (shape and dtype of the buffers that the caller passes first, in order), then
+    comes one buffer for each result that is no state; `results[k]` says where result k is:
+    {"argument": i} for state, updated in place, or {"buffer": j}, with its shape and dtype.
     """
     from .toolchain import build_program
 
@@ -207,7 +209,9 @@ def translate(module: ModuleOp, target: str, rules: Any = None) -> tuple[dict[st
         interface = _buffer_interface(host)
     started = time.perf_counter()
     c = c_program(clone, rules)
-    report = StageReport("c", time.perf_counter() - started, sum(text.count("\n") for text in (*c.units.values(), c.host)))
+    report = StageReport(
+        "c", time.perf_counter() - started, sum(text.count("\n") for text in (*c.units.values(), c.host))
+    )
     plan = {
         **interface,
         "entry": c.entry,

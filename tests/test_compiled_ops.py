@@ -1,4 +1,4 @@
-"""Every op through every level: what the generated C computes is what the reference says, for one thread and for two."""
+"""Every op through every level: the generated C computes what the reference says, with one thread and with two."""
 
 from __future__ import annotations
 

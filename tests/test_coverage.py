@@ -44,9 +44,7 @@ def test_gradient(op: type[HLOp]) -> None:
 @EVERY_OP
 def test_lowering(op: type[HLOp]) -> None:
     ways = [op in table for table in (DECOMPOSITIONS, SCALAR, STRUCTURED, MAPS, REPLACED)]
-    assert any(ways), (
-        f"{op.name} needs a row in passes/hl/decompositions or passes/linalg/lowering"
-    )
+    assert any(ways), f"{op.name} needs a row in passes/hl/decompositions or passes/linalg/lowering"
     assert REPLACED.get(op, "cse") in PASSES
 
 

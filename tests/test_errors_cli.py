@@ -23,6 +23,8 @@ func.func @f(%x: tensor<4x3xf32>, %y: tensor<4x3xf32>) -> tensor<4xf32> {
 }
 """
 
+IDENTITY = "func.func @f(%x: TYPE) -> TYPE {\n  func.return %x : TYPE\n}"
+
 
 class Bad(NamedTuple):
     """A file, and where and how it is wrong."""
@@ -36,9 +38,9 @@ BAD: dict[str, Bad] = {
     "unknown op": Bad(GOOD.replace("hl.exp", "hl.nope"), "3:", "hl.nope is not registered"),
     "unknown dialect": Bad(GOOD.replace("hl.exp", "tosa.exp"), "3:", "tosa.exp"),
     "shapes": Bad(
-        GOOD.replace("%x, %y : tensor<4x3xf32>", "%x, %x : tensor<4x3xf32>, tensor<4x3xf32> -> tensor<3x4xf32>").replace(
-            "%0 : tensor<4x3xf32>", "%0 : tensor<3x4xf32> -> tensor<4x3xf32>"
-        ),
+        GOOD.replace(
+            "%x, %y : tensor<4x3xf32>", "%x, %x : tensor<4x3xf32>, tensor<4x3xf32> -> tensor<3x4xf32>"
+        ).replace("%0 : tensor<4x3xf32>", "%0 : tensor<3x4xf32> -> tensor<4x3xf32>"),
         "2:3: ",
         "hl.add",
     ),
@@ -49,27 +51,39 @@ BAD: dict[str, Bad] = {
     "binary": Bad(b"func.func @f()\n \xff\x00\x12", "2:2: ", "expected text in UTF-8, got the byte 0xff"),
     "zeros": Bad(b"\0" * 100, "1:", ""),
     "empty": Bad("", "1:1: ", "empty file"),
-    "used before": Bad(GOOD.replace("hl.add %x, %y", "hl.add %1, %y"), "2:3: ", "hl.add: a value is used before it is defined"),
+    "used before": Bad(
+        GOOD.replace("hl.add %x, %y", "hl.add %1, %y"), "2:3: ", "hl.add: a value is used before it is defined"
+    ),
     "undefined": Bad(GOOD.replace("hl.exp %0", "hl.exp %7"), "", "%7"),
     "returned type": Bad(GOOD.replace("-> tensor<4xf32> {", "-> tensor<5xf32> {"), "5:3: ", "expected [tensor<5xf32>]"),
-    "unknown callee": Bad(GOOD.replace("hl.exp %0 :", "func.call @g(%0) : (tensor<4x3xf32>) ->"), "3:3: ", "'@g' could not be found"),
+    "unknown callee": Bad(
+        GOOD.replace("hl.exp %0 :", "func.call @g(%0) : (tensor<4x3xf32>) ->"), "3:3: ", "'@g' could not be found"
+    ),
     "state of another type": Bad(
         GOOD.replace("%y: tensor<4x3xf32>", "%y: tensor<4x3xf32> {irtool.result = 0 : i64}"),
         "1:1: ",
         "result 0 should have the argument's type tensor<4x3xf32>, got tensor<4xf32>",
     ),
     "state of no result": Bad(
-        GOOD.replace("%y: tensor<4x3xf32>", "%y: tensor<4x3xf32> {irtool.result = 3 : i64}"), "1:1: ", "expected one of 1 results, got 3"
+        GOOD.replace("%y: tensor<4x3xf32>", "%y: tensor<4x3xf32> {irtool.result = 3 : i64}"),
+        "1:1: ",
+        "expected one of 1 results, got 3",
     ),
-    "state of text": Bad(GOOD.replace("%y: tensor<4x3xf32>", '%y: tensor<4x3xf32> {irtool.result = "a"}'), "1:1: ", "the number of a result"),
+    "state of text": Bad(
+        GOOD.replace("%y: tensor<4x3xf32>", '%y: tensor<4x3xf32> {irtool.result = "a"}'),
+        "1:1: ",
+        "the number of a result",
+    ),
     "deep": Bad(GOOD.replace("4x3xf32", "tensor<" * 3000), "1:", ""),
-}  # fmt: skip
+}
 
 UNLOWERABLE: dict[str, Bad] = {
-    "unknown extent": Bad("func.func @f(%x: tensor<?xf32>) -> tensor<?xf32> {\n  func.return %x : tensor<?xf32>\n}", "1:1: ", "expected a static shape, got tensor<?xf32>"),
-    "half floats": Bad("func.func @f(%x: tensor<2xf16>) -> tensor<2xf16> {\n  func.return %x : tensor<2xf16>\n}", "1:1: ", "expected a ranked tensor of f32"),
-    "scalars": Bad("func.func @f(%x: i32) -> i32 {\n  func.return %x : i32\n}", "1:1: ", "got i32"),
-}  # fmt: skip
+    "unknown extent": Bad(
+        IDENTITY.replace("TYPE", "tensor<?xf32>"), "1:1: ", "expected a static shape, got tensor<?xf32>"
+    ),
+    "half floats": Bad(IDENTITY.replace("TYPE", "tensor<2xf16>"), "1:1: ", "expected a ranked tensor of f32"),
+    "scalars": Bad(IDENTITY.replace("TYPE", "i32"), "1:1: ", "got i32"),
+}
 
 
 def irtool(*arguments: object, stdin: str | None = None) -> Result:
@@ -93,14 +107,18 @@ def check(result: Result, path: Path, bad: Bad) -> None:
     assert "Traceback" not in result.stderr and "a fault of irtool's own" not in result.stderr
 
 
-@pytest.mark.parametrize("command", [["opt"], ["opt", "-p", "simplify", "--verify-each"], ["translate"], ["run"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [["opt"], ["opt", "-p", "simplify", "--verify-each"], ["translate"], ["run"]], ids=" ".join
+)
 @pytest.mark.parametrize("name", BAD)
 def test_malformed_input(name: str, command: list[str], tmp_path: Path) -> None:
     path = write(tmp_path, BAD[name].content)
     check(irtool(*command, path), path, BAD[name])
 
 
-@pytest.mark.parametrize("command", [["opt", "--pipeline", "cpu"], ["translate"], ["run"], ["run", "--compiled"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [["opt", "--pipeline", "cpu"], ["translate"], ["run"], ["run", "--compiled"]], ids=" ".join
+)
 @pytest.mark.parametrize("name", UNLOWERABLE)
 def test_what_cannot_be_lowered(name: str, command: list[str], tmp_path: Path) -> None:
     path = write(tmp_path, UNLOWERABLE[name].content)
@@ -126,7 +144,10 @@ def test_no_file(command: str, tmp_path: Path) -> None:
     [
         (["-p", "nope"], "unknown pass 'nope'"),
         (["-p", "simplfy"], "did you mean 'simplify'?"),
-        (["-p", "split-reductions{chunk=3}"], "pass 'split-reductions' has no option 'chunk'; it has: chunks, min_work"),
+        (
+            ["-p", "split-reductions{chunk=3}"],
+            "pass 'split-reductions' has no option 'chunk'; it has: chunks, min_work",
+        ),
         (["-p", "split-reductions{chunks"], "cannot read passes from"),
         (["--pipeline", "tpu"], "unknown pipeline 'tpu': expected one of cpu"),
         (["--stop-after", "nowhere"], "unknown stage 'nowhere': expected one of hl, kernels, linalg, memref, loops"),

@@ -1,8 +1,9 @@
-"""The arena: as small as what lives at once, nothing overlaps that lives together, and its report names what is in it."""
+"""The arena: as small as what lives at once, nothing overlaps that lives together, and its report names it all."""
 
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import irtool
@@ -32,7 +33,7 @@ def deep_step() -> tuple[str, dict[str, Any]]:
     """The trace of a training step of a 20-layer MLP, and its memory."""
     irtool.manual_seed(0)
     widths = [64, *([96, 160] * LAYERS)[: LAYERS - 1], 10]
-    layers = [layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), nn.ReLU())][:-1]
+    layers = [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())][:-1]
     model = nn.Sequential(*layers)
     optimizer = optim.SGD(model.parameters(), lr=0.01)
 
@@ -211,7 +212,9 @@ def test_a_loop_around_kernels_runs() -> None:
 
 
 def test_buffers_for_results_come_last() -> None:
-    text = LOOP.replace("func.func @step(%x: memref<8xf32>, ", "func.func @step(").replace("0 : i64}) {", "0 : i64}, %x: memref<8xf32>) {", 1)
+    text = LOOP.replace("func.func @step(%x: memref<8xf32>, ", "func.func @step(").replace(
+        "0 : i64}) {", "0 : i64}, %x: memref<8xf32>) {", 1
+    )
     with pytest.raises(ValueError, match="come last"):
         execute(parse_module(text), [np.zeros(8, np.float32)])
 

@@ -91,7 +91,9 @@ def binary(g: Graph) -> None:
         return
     y = g.like(g.spec(x))
     name = g.pick(("add", "sub", "mul", "maximum", "minimum"))
-    bound = {"mul": x.bound * y.bound, "add": x.bound + y.bound, "sub": x.bound + y.bound}.get(name, max(x.bound, y.bound))
+    bound = {"mul": x.bound * y.bound, "add": x.bound + y.bound, "sub": x.bound + y.bound}.get(
+        name, max(x.bound, y.bound)
+    )
     g.add(getattr(g.b, name)(x.value, y.value), bound)
 
 

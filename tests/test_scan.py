@@ -16,7 +16,8 @@ from .samples.core import Array
 from .test_compiled_ops import run
 
 CELL = """
-func.func @f(%h0: tensor<2x3xf64>, %xs: tensor<{steps}x2x4xf64>, %w: tensor<3x3xf64>, %u: tensor<3x4xf64>, %b: tensor<3xf64>)
+func.func @f(%h0: tensor<2x3xf64>, %xs: tensor<{steps}x2x4xf64>,
+             %w: tensor<3x3xf64>, %u: tensor<3x4xf64>, %b: tensor<3xf64>)
     -> (tensor<f64>, tensor<2x3xf64>, tensor<{steps}x2x4xf64>, tensor<3x3xf64>, tensor<3x4xf64>, tensor<3xf64>) {{
   %h, %ys = hl.scan {steps} {reverse} carry(%h0) over(%xs) with(%w, %u, %b)
       : tensor<2x3xf64>, tensor<{steps}x2x4xf64>, tensor<3x3xf64>, tensor<3x4xf64>, tensor<3xf64>

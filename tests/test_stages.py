@@ -1,4 +1,4 @@
-"""One program at every stage: its text parses back to itself, and continued from the text gives the same C and numbers."""
+"""One program at every stage: its text parses back to itself, and continued from it gives the same C and numbers."""
 
 from __future__ import annotations
 

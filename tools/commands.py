@@ -84,5 +84,3 @@ def _gpu() -> str:
         return "not looked for: PyCUDA is not installed (irtool[cuda])"
     except Exception as error:
         return f"none: {error}"
-
-

@@ -1,4 +1,4 @@
-"""Errors on the command line: `file:line:column: error: what`, the line with a caret, exit code 1; never a traceback."""
+"""Errors on the command line: `file:line:column: error: what`, the line and a caret, exit code 1; never a traceback."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 from xdsl.dialects.builtin import FileLineColLoc, FusedLoc, NameLoc
 from xdsl.ir import Attribute
 from xdsl.utils.exceptions import DiagnosticException, ParseError
+
+EXPECTED = (DiagnosticException, ParseError, OSError, ValueError, RuntimeError, TypeError, KeyError, IndexError)
+"""What bad input may raise; anything else is a fault of irtool's own."""
 
 
 def place(location: Attribute) -> tuple[str, int, int] | None:
@@ -55,9 +58,9 @@ def report(message: str, filename: str = "", line: int = 0, column: int = 0, tex
 def report_exception(error: BaseException, filename: str) -> None:
     """Writes what an exception says, at the place it knows of."""
     if isinstance(error, ParseError):
-        start = error.span.get_line_col() if hasattr(error.span, "get_line_col") else None
-        line, column, text = start if start else _span_place(error.span)
-        message = "expected something else" + error.msg if error.msg.startswith(" ") else error.msg  # upstream left it out
+        line, column, text = span_place(error)
+        missing = error.msg.startswith(" ")  # what was expected: upstream left it out
+        message = "expected something else" + error.msg if missing else error.msg
         report(message, getattr(error.span.input, "name", filename), line, column, text)
         return
     location = getattr(error, "location", None)
@@ -74,8 +77,9 @@ def _without_prefix(message: str, found: tuple[str, int, int]) -> str:
     return message.removeprefix(prefix)
 
 
-def _span_place(span: Any) -> tuple[int, int, str]:
-    content = span.input.content
+def span_place(error: ParseError) -> tuple[int, int, str]:
+    """The line and column that parsing failed at, and the text of that line."""
+    span, content = error.span, str(error.span.input.content)
     before = content[: span.start]
     line = before.count("\n") + 1
     begin = before.rfind("\n") + 1
@@ -95,8 +99,9 @@ def reported(filename: str = "") -> Generator[None]:
     except Exception as error:
         if os.environ.get("IRTOOL_TRACEBACK"):
             traceback.print_exc()
-        if not isinstance(error, DiagnosticException | ParseError | OSError | ValueError | RuntimeError | TypeError | KeyError | IndexError):
-            report(f"{type(error).__name__}: {error} (a fault of irtool's own; IRTOOL_TRACEBACK=1 shows where)", filename)
+        if not isinstance(error, EXPECTED):
+            fault = "a fault of irtool's own; IRTOOL_TRACEBACK=1 shows where"
+            report(f"{type(error).__name__}: {error} ({fault})", filename)
         elif isinstance(error, OSError) and error.filename:
             report(f"{error.strerror}", str(error.filename))
         else:

@@ -14,9 +14,7 @@ from ..dialects.types import TensorSpec, dtype_by_name
 from .opt import read
 
 
-def run_file(
-    file: str, inputs: str | None, seed: int, compiled: bool, threads: int | None, output: str | None
-) -> None:
+def run_file(file: str, inputs: str | None, seed: int, compiled: bool, threads: int | None, output: str | None) -> None:
     """Runs the command; errors go through `reported`."""
     from ..passes.verify import verify
     from ..runtime.compiler import host_of, level_of

@@ -1,9 +1,9 @@
 """Where ops that only rearrange read: for each, the map from the result's indices to its operand's.
 
-    hl.transpose %x [1, 0]          (i, j) -> (j, i)
-    hl.broadcast %x along [1]       (i, j) -> (j)
-    hl.slice %x from [2] by [3]     (i) -> (3 * i + 2)
-    hl.reshape %x                   (i, j) -> (i)          only where it adds or drops extents of 1
+hl.transpose %x [1, 0]          (i, j) -> (j, i)
+hl.broadcast %x along [1]       (i, j) -> (j)
+hl.slice %x from [2] by [3]     (i) -> (3 * i + 2)
+hl.reshape %x                   (i, j) -> (i)          only where it adds or drops extents of 1
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@
     %3 = hl.add %0, %2
     %1 = hl.reshape %3         : tensor<21x20xf32> -> tensor<7x3x20xf32>
 
-As where a layer flattens leading dimensions for its matrix product: bias, activation, residual and normalization then run
-on the product itself. A reshape keeps its trailing dimensions where both shapes agree; what is elementwise, a reduction
-over trailing dimensions, or a broadcast that only adds trailing ones, means the same before it as behind it. Only reshapes
-of computed values move: those of arguments cost nothing where they are.
+As where a layer flattens leading dimensions for its matrix product: bias, activation, residual and normalization then
+run on the product itself. A reshape keeps its trailing dimensions where both shapes agree; what is elementwise, a
+reduction over trailing dimensions, or a broadcast that only adds trailing ones, means the same before it as behind it.
+Only reshapes of computed values move: those of arguments cost nothing where they are.
 """
 
 from __future__ import annotations
@@ -93,7 +93,13 @@ def sink(b: RecordingBuilder, op: HLOp) -> SSAValue | None:
         reshape = sinkable(operand)
         lead = leading(reshape) if reshape is not None else None
         if lead is not None:
-            rule = _reduction if isinstance(op, r.ReduceOp) else _broadcast if isinstance(op, s.BroadcastOp) else _elementwise
+            rule = (
+                _reduction
+                if isinstance(op, r.ReduceOp)
+                else _broadcast
+                if isinstance(op, s.BroadcastOp)
+                else _elementwise
+            )
             found = rule(b, op, lead)
             if found is not None:
                 return found

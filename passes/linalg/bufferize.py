@@ -1,12 +1,12 @@
 """Tensors become buffers: kernels write to the destinations they are given, the host owns every intermediate.
 
-    func.func private @k(%x: tensor, %out: tensor {irtool.out}) -> tensor        func.func private @k(%x: memref, %out: memref {irtool.out})
-      %0 = linalg.generic ins(%x) outs(%out) { ... }                       ->      linalg.generic ins(%x) outs(%out) { ... }
-      return %0                                                                    return
+    @k(%x: tensor, %out: tensor {irtool.out}) -> tensor    @k(%x: memref, %out: memref {irtool.out})
+      %0 = linalg.generic ins(%x) outs(%out) { … }       ->  linalg.generic ins(%x) outs(%out) { … }
+      return %0                                              return
 
-    %e = tensor.empty()                                                          %e = memref.alloc()
-    %h = func.call @k(%x, %e)                                                    func.call @k(%x, %e)
-    return %h, %w2                                                               (%h written to an argument %out of the host's)
+    %e = tensor.empty()                                    %e = memref.alloc()
+    %h = func.call @k(%x, %e)                              func.call @k(%x, %e)
+    return %h, %w2                                         (%h written to an argument %out of the host's)
 
 Destination-passing makes this a renaming: the buffer of a result is the buffer of its destination. Each use of a
 `tensor.empty` as a destination is a buffer of its own. In a kernel, old contents of an argument that are read after the
@@ -20,8 +20,6 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import arith, memref, scf, tensor
-from xdsl.dialects.linalg import ops as linalg
-from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.dialects.builtin import (
     AffineMapAttr,
     ArrayAttr,
@@ -37,6 +35,8 @@ from xdsl.dialects.builtin import (
     i64,
 )
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
@@ -177,7 +177,9 @@ class Kernel:
 
         def index(value: int) -> SSAValue:
             if value not in constants:
-                constants[value] = e.create(arith.ConstantOp, [], [INDEX], {"value": IntegerAttr(value, INDEX)}).results[0]
+                constants[value] = e.create(
+                    arith.ConstantOp, [], [INDEX], {"value": IntegerAttr(value, INDEX)}
+                ).results[0]
             return constants[value]
 
         for number, value in enumerate(op.operands):
@@ -259,9 +261,9 @@ class Host:
             kernel = self.kernels[call.callee.string_value()]
             for operand, attributes in zip(call.arguments, kernel.arg_attrs or ()):
                 out = attributes.data.get(OUT_ATTRIBUTE)
-                if out is not None and out.value.data == value.index:  # pyright: ignore
-                    if isinstance(operand.owner, tensor.EmptyOp) and operand not in self.homes:
-                        return operand
+                made_here = isinstance(operand.owner, tensor.EmptyOp) and operand not in self.homes
+                if made_here and out is not None and out.value.data == value.index:  # pyright: ignore
+                    return operand
         fail(terminator, "a result that is no state needs a buffer of its own: copy it first")
 
     def convert(self, op: Operation) -> None:

@@ -3,11 +3,12 @@
     %c0 = func.call @copy(%h0, %e)                        %pair = memref.alloc() : memref<2x32x128xf32>
     %h, %ys = scf.for %t iter_args(%c = %c0, %s = %e2)    func.call @copy(%h0, %pair[0])
       %x = tensor.extract_slice %xs[%t]             ->    scf.for %t
-      %h2, %y = func.call @k(%c, %x, %e3, %s[%t])           func.call @k(%pair[%t mod 2], %xs[%t], %pair[1 - %t mod 2], %ys[%t])
+      %h2, %y = func.call @k(%c, %x, %e3, %s[%t])           func.call @k(%pair[%t mod 2], %xs[%t],
+                                                                         %pair[1 - %t mod 2], %ys[%t])
       scf.yield %h2, insert %y into %s[%t]                (%h is %pair[steps mod 2])
 
-What a round leaves to the next lies in the two halves of one buffer in turn: a round reads one half and writes the other.
-A stack is one buffer of which each round writes a slice.
+What a round leaves to the next lies in the two halves of one buffer in turn: a round reads one half and writes the
+other. A stack is one buffer of which each round writes a slice.
 """
 
 # pyright: basic

@@ -1,9 +1,9 @@
 """Kernels of hl ops to linalg on tensors, in destination-passing form; the host to calls that name destinations.
 
-    func.func private @add_relu(%x, %y) -> tensor<4xf32> {          func.func private @add_relu(%x, %y, %out {irtool.out = 0}) {
-      %0 = hl.add %x, %y                                              %0 = linalg.generic ins(%x, %y) outs(empty) { arith.addf }
-      %1 = hl.relu %0                                         ->      %1 = linalg.generic ins(%0) outs(%out) { ... }
-      return %1                                                       return %1
+    @add_relu(%x, %y) -> tensor<4xf32> {    @add_relu(%x, %y, %out {irtool.out = 0}) -> tensor<4xf32> {
+      %0 = hl.add %x, %y                      %0 = linalg.generic ins(%x, %y) outs(empty) { arith.addf }
+      %1 = hl.relu %0                    ->   %1 = linalg.generic ins(%0) outs(%out) { … }
+      return %1                               return %1
 
 An argument that the kernel updates in place (`irtool.tied`) is its result's destination; other results get an argument
 of their own. In the host, a result is written to the state argument that it is the new value of, or to a fresh tensor.
@@ -15,12 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import tensor
-from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.builtin import (
     AffineMapAttr,
     ArrayAttr,
@@ -35,8 +34,9 @@ from xdsl.dialects.builtin import (
     i64,
 )
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorTypeAttr
-from xdsl.ir import Attribute, Block, BlockArgument, Operation, OpResult, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, OpResult, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
@@ -49,11 +49,11 @@ from ..hl.group.outline import KERNEL_ATTRIBUTE, TIED_ATTRIBUTE
 from ..hl.group.schedule import state_arguments
 from ..hl.index_maps import MAPS, index_map
 from ..loops.build import Constants, Emitter
-from ..pass_base import PassError, fail, functions, parent_block
+from ..pass_base import fail, functions, parent_block
 from .convert_scan import extract, lower_scan
+from .lowering.extents import extent_operand, told_extents
 from .lowering.scalar import SCALAR
 from .lowering.structured import STRUCTURED, dense
-from .lowering.extents import extent_operand, told_extents
 from .lowering.views import Access, Splat, View, iota, splat_of
 
 OUT_ATTRIBUTE = "irtool.out"
@@ -175,10 +175,12 @@ class Lowering:
         views = [r for r in reads if isinstance(r, View)]
         told = told_extents([*((v.source, v.map) for v in views), *writes], len(extents))
         missing = [k for k, n in enumerate(extents) if told[k] != n]
-        views.extend(View(*extent_operand(self.emitter, k, n, len(extents))) for k, n in enumerate(extents) if k in missing)
+        views.extend(
+            View(*extent_operand(self.emitter, k, n, len(extents))) for k, n in enumerate(extents) if k in missing
+        )
         sources = [*(v.source for v in views), *(w for w, _ in writes)]
         maps = [*(v.map for v in views), *(m for _, m in writes)]
-        block = Block(arg_types=[source.type.element_type for source in sources])
+        block = Block(arg_types=[cast(TensorType, source.type).element_type for source in sources])
         inner = self.emitter.inside(block)
         arguments = iter(block.args)
         values = [next(arguments) if isinstance(r, View) else r.scalar(inner) for r in reads]
@@ -198,15 +200,17 @@ class Lowering:
         return list(op.results)
 
     def copy(self, access: Access, destination: SSAValue, spec: TensorSpec) -> SSAValue:
-        """The viewed values, stored in `destination`."""
+        """The viewed values, stored in `destination`: nothing to do where they lie there already."""
+        if access == View(destination, AffineMap.identity(len(spec.shape))):
+            return destination
         write = (destination, AffineMap.identity(len(spec.shape)))
         return self.generic(spec.shape, [access], [write], lambda e, values, _: [values[0]])[0]
 
     def stored(self, access: Access, spec: TensorSpec) -> SSAValue:
         """A tensor that holds the viewed values in their own order."""
-        if isinstance(access, View) and access.map == AffineMap.identity(len(spec.shape)):
-            if access.source.type == self.type(spec):
-                return access.source
+        whole = AffineMap.identity(len(spec.shape))
+        if isinstance(access, View) and access.map == whole and access.source.type == self.type(spec):
+            return access.source
         return self.copy(access, self.temporary(spec), spec)
 
     # One op
@@ -251,9 +255,9 @@ class Lowering:
     def _stored_result(self, j: int, value: SSAValue) -> SSAValue:
         """Result `j` in its destination: as computed there, or copied."""
         access = self.access[value]
-        if isinstance(access, View) and j in self.used_destinations and isinstance(access.source, OpResult):
-            if self.results.index(value) == j:
-                return access.source
+        written = j in self.used_destinations and self.results.index(value) == j
+        if written and isinstance(access, View) and isinstance(access.source, OpResult):
+            return access.source
         self.used_destinations.add(j)
         return self.copy(access, self.destinations[j], self.spec(value))
 
@@ -263,7 +267,7 @@ def _ties(kernel: FuncOp) -> dict[int, int]:
     if kernel.arg_attrs is None:
         return {}
     entries = [attributes.data.get(TIED_ATTRIBUTE) for attributes in kernel.arg_attrs]
-    return {i: entry.value.data for i, entry in enumerate(entries) if entry is not None}
+    return {i: entry.value.data for i, entry in enumerate(entries) if isinstance(entry, IntegerAttr)}
 
 
 class Host:
@@ -294,7 +298,7 @@ class Host:
             if isinstance(value, OpResult):
                 homes[value] = argument
             elif value is not argument:
-                raise PassError("a result that is the new value of a state argument is another argument: copy it first", terminator.location)  # fmt: skip
+                fail(terminator, f"result {index}, the new value of a state argument, is another one: copy it first")
         return homes
 
     def convert(self, op: Operation) -> None:
@@ -308,12 +312,18 @@ class Host:
             self._reshape(op)
             return
         if not isinstance(op, CallOp) or op.callee.string_value() not in self.kernels:
-            fail(op, f"expected calls of kernels, hl.scan and hl.reshape in the host function, got {op.name}; run group first")
+            fail(
+                op,
+                "expected calls of kernels, hl.scan and hl.reshape in the host function, "
+                f"got {op.name}; run group first",
+            )
         kernel = self.kernels[op.callee.string_value()]
         destinations: list[SSAValue] = []
         count = len(op.arguments)
-        for argument, attributes in zip(kernel.args[count:], list(kernel.arg_attrs)[count:]):
-            result = op.results[attributes.data[OUT_ATTRIBUTE].value.data]
+        for argument, attributes in zip(kernel.args[count:], list(kernel.arg_attrs or ())[count:]):
+            out = attributes.data[OUT_ATTRIBUTE]
+            assert isinstance(out, IntegerAttr)
+            result = op.results[out.value.data]
             home = self.homes.get(result)
             if home is not None and home.type == argument.type:
                 self._check_free(op, home)

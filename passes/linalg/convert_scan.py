@@ -1,11 +1,11 @@
 """Scans of the host function to loops over tensors, in destination-passing form.
 
-    %h, %ys = hl.scan 60 carry(%h0) over(%xs) with(%w) {       %h, %ys = scf.for %t = 0 to 60 iter_args(%c = %h0, %s = %e) {
-    ^bb0(%c, %x, %w):                                            %x = tensor.extract_slice %xs[%t, 0, 0] [1, 32, 16]
-      %h2, %y = func.call @k(%c, %x, %w)                 ->      %d = tensor.extract_slice %s[%t, 0, 0] [1, 32, 128]
-      hl.yield %h2, %y                                           %h2, %y = func.call @k(%c, %x, %w, empty, %d)
-    }                                                            %s2 = tensor.insert_slice %y into %s[%t, 0, 0]
-                                                                 scf.yield %h2, %s2
+%h, %ys = hl.scan 60 carry(%h0) over(%xs) with(%w) {       %h, %ys = scf.for %t = 0 to 60 iter_args(%c = %h0, %s = %e) {
+^bb0(%c, %x, %w):                                            %x = tensor.extract_slice %xs[%t, 0, 0] [1, 32, 16]
+  %h2, %y = func.call @k(%c, %x, %w)                 ->      %d = tensor.extract_slice %s[%t, 0, 0] [1, 32, 128]
+  hl.yield %h2, %y                                           %h2, %y = func.call @k(%c, %x, %w, empty, %d)
+}                                                            %s2 = tensor.insert_slice %y into %s[%t, 0, 0]
+                                                             scf.yield %h2, %s2
 """
 
 # pyright: basic
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from xdsl.dialects import tensor
 from xdsl.dialects.builtin import DYNAMIC_INDEX, DenseArrayBase, TensorType, i32, i64
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 
 from ...dialects.hl.control import ScanOp
 from ..loops.build import Constants, Emitter
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .convert_hl import Host
 
 
-def slice_properties(shape: tuple[int, ...], segments: list[int]) -> dict[str, DenseArrayBase]:
+def slice_properties(shape: tuple[int, ...], segments: list[int]) -> dict[str, Attribute]:
     """[t, 0, 0] [1, n, m] [1, 1, 1]: the slice at one index of the first dimension."""
     rank = len(shape)
     return {

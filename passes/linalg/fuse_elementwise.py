@@ -16,12 +16,13 @@ What accumulates (a matrix product) is never pulled into its consumer, nor anyth
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from xdsl.context import Context
 from xdsl.dialects import tensor
-from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, DenseArrayBase, ModuleOp, TensorType, i32
 from xdsl.dialects.func import FuncOp
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.ir import Block, Operation, OpResult, Region, SSAValue
 from xdsl.ir.affine import AffineMap
@@ -43,8 +44,8 @@ def maps_of(op: Generic) -> list[AffineMap]:
     return [attribute.data for attribute in op.indexing_maps]
 
 
-def is_elementwise(op: Operation) -> bool:
-    """Whether every index computes values of its own, from inputs alone, at the same place of every output, all of it."""
+def is_elementwise(op: Operation) -> TypeGuard[Generic]:
+    """Whether every index computes values of its own, from inputs alone, at one place of all outputs, all of them."""
     if type(op) is not Generic:
         return False
     inputs = len(op.inputs)

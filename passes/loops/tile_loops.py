@@ -22,6 +22,7 @@ A tile is as wide as a cache line, so that each line is used up while it is near
 # pyright: basic
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -84,7 +85,7 @@ def _perfect_nest(loop: scf.ForOp) -> list[scf.ForOp]:
     return []
 
 
-def _crossing(counters: list[SSAValue], found: list[Access]) -> int | None:
+def _crossing(counters: Sequence[SSAValue], found: list[Access]) -> int | None:
     """The loop along which some access is contiguous, while others are so along the innermost one.
 
     None where there is no such loop, or where a buffer is both read and written: its loads could not move.

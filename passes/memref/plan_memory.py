@@ -1,15 +1,15 @@
 """Gives every intermediate of the host function its place in one arena.
 
-    %h = memref.alloc() : memref<64x256xf32>          %0 = memref.view %arena[%c0][] : memref<81920xi8> to memref<64x256xf32>
-    func.call @k0(%x, %h)                             func.call @k0(%x, %0)
-    %d = memref.alloc() : memref<64x10xf32>     ->    %1 = memref.view %arena[%c65536][] : ...
-    func.call @k1(%h, %d)                             func.call @k1(%0, %1)
+    %h = memref.alloc() : memref<64x256xf32>       %0 = memref.view %arena[%c0][] : … to memref<64x256xf32>
+    func.call @k0(%x, %h)                          func.call @k0(%x, %0)
+    %d = memref.alloc() : memref<64x10xf32>   ->   %1 = memref.view %arena[%c65536][] : … to memref<64x10xf32>
+    func.call @k1(%h, %d)                          func.call @k1(%0, %1)
 
 A buffer lives from its first use to its last. In a loop or a branch, the uses of a buffer from outside make it live for
-the whole of it; one allocated inside lives within an iteration, or from there on where a branch hands it out. Two buffers may share bytes when they do not live at once.
-The offsets come from greedy first fit over a few orders (by size, by lifetime, by time), of which the best is kept: the
-first is TensorFlow Lite's "greedy by size" (Pisarchyk and Lee, Efficient Memory Management for Deep Neural Net Inference,
-MLSys 2020).
+the whole of it; one allocated inside lives within an iteration, or from there on where a branch hands it out. Two
+buffers may share bytes when they do not live at once. The offsets come from greedy first fit over a few orders (by
+size, by lifetime, by time), of which the best is kept: the first is TensorFlow Lite's "greedy by size" (Pisarchyk and
+Lee, Efficient Memory Management for Deep Neural Net Inference, MLSys 2020).
 """
 
 # pyright: basic
@@ -80,7 +80,7 @@ class Moments:
             self.now += 1
 
     def within(self, op: Operation, block: Block | None) -> tuple[int, int]:
-        """When `op` runs, as seen from `block`: all of the loop or branch that holds it. A team runs its region once."""
+        """When `op` runs, seen from `block`: all of the loop or branch that holds it. A team runs its region once."""
         while op.parent is not block:
             parent = op.parent_op()
             assert parent is not None, "a buffer is used where it is visible"
@@ -90,7 +90,7 @@ class Moments:
         return self.span[op]
 
     def needed(self, made: Operation, user: Operation) -> tuple[int, int]:
-        """When `user` needs what `made` makes; where it is carried out of a loop or a branch, from the start of that."""
+        """When `user` needs what `made` makes; if carried out of a loop or a branch, from the start of that."""
         block = made.parent
         while not _is_inside(user, block):
             assert block is not None
@@ -109,16 +109,22 @@ def aliases(value: SSAValue) -> list[SSAValue]:
         for use in pending.pop().uses:
             more: Sequence[SSAValue] = ()
             user = use.operation
-            if isinstance(user, memref.ReinterpretCastOp | memref.CastOp | memref.SubviewOp | memref.CollapseShapeOp | memref.ExpandShapeOp):
+            if isinstance(
+                user,
+                memref.ReinterpretCastOp
+                | memref.CastOp
+                | memref.SubviewOp
+                | memref.CollapseShapeOp
+                | memref.ExpandShapeOp,
+            ):
                 more = user.results
             elif isinstance(user, scf.ForOp) and use.index >= 3:
                 more = (user.body.block.args[use.index - 2], user.results[use.index - 3])
             elif isinstance(user, scf.YieldOp):
                 parent = user.parent_op()
                 assert parent is not None
-                more = [parent.results[use.index]]
-                if isinstance(parent, scf.ForOp):
-                    more.append(parent.body.block.args[use.index + 1])
+                carried = [parent.body.block.args[use.index + 1]] if isinstance(parent, scf.ForOp) else []
+                more = [parent.results[use.index], *carried]
             for alias in more:
                 if alias not in found:
                     found[alias] = None

@@ -59,7 +59,7 @@ def _conv(
 
 
 def _shifted(b: B, state: State, axis: int, offset: int, count: int, stride: int, factor: int) -> State:
-    """What stands at offset, offset + stride ... along one dimension, `count` of it. Places count from before that."""
+    """What stands at offset, offset + stride … along one dimension, `count` of it. Places count from before that."""
     shape = b.shape(state[0])
     start, step = [0] * len(shape), [1] * len(shape)
     stop = list(shape)

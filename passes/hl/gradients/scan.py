@@ -4,11 +4,12 @@
     ->
     %h, %ys, %saved = hl.scan 60 carry(%h0) over(%xs) with(%w) { body, which also yields what backward needs }
     ...
-    %dh0, %dxs, %p = hl.scan 60 reverse carry(%dh) over(%saved, %xs, %dys) with(%w) { the body's vector-Jacobian product }
+    %dh0, %dxs, %p = hl.scan 60 reverse carry(%dh) over(%saved, %xs, %dys) with(%w) { the body's pullback }
     %dw = hl.matmul of %p and %xs, all steps at once
 
-The derivative by a `with` value is a sum over the steps. Where each term is a matrix product, its factors are stacked and
-multiplied once, behind the loop: one large product instead of many small ones that each read and write the whole sum.
+The derivative by a `with` value is a sum over the steps. Where each term is a matrix product, its factors are stacked
+and multiplied once, behind the loop: one large product instead of many small ones that each read and write the whole
+sum.
 """
 
 from __future__ import annotations
@@ -95,14 +96,18 @@ def scan_gradient(
     inner_needs = [is_float(v) and (need or i < count) for i, (v, need) in enumerate(zip(op.body.block.args, needs))]
     wrt = [i for i, need in enumerate(inner_needs) if need]
     outputs = [
-        k for k, (value, ct) in enumerate(zip(op.terminator.values, cotangents)) if is_float(value) and (k < count or ct is not None)
+        k
+        for k, (value, ct) in enumerate(zip(op.terminator.values, cotangents))
+        if is_float(value) and (k < count or ct is not None)
     ]
     parts = partition(as_function(op), wrt, outputs)
 
     # forward: what backward needs of a step is stacked; what a step was handed is what the one before handed on
     body, returned = take_body(parts.forward)
     stacks = Stacks(returned[count:])
-    sources: list[tuple[str, int]] = []  # of each residual: ("x" | "constant" | "before", operand) or ("stack", position)
+    sources: list[
+        tuple[str, int]
+    ] = []  # of each residual: ("x" | "constant" | "before", operand) or ("stack", position)
     for residual in parts.residuals:
         if residual.of == "result":
             sources.append(("stack", stacks.place(returned[residual.index])))
@@ -147,7 +152,7 @@ def scan_gradient(
         else:
             assert cotangent is not None
             made.xs.append((argument, cotangent))
-    by_argument = dict(zip(parts.gradients, gradients))
+    by_argument = {k: value for k, value in zip(parts.gradients, gradients) if isinstance(k, int)}
     return _finish(builder, op, forward, made, by_argument, incoming)
 
 
@@ -174,7 +179,8 @@ def _finish(
     count, scanned = len(op.carried), len(op.xs)
     inside = IRBuilder(made.body, location=builder.location)
     next_carried = [
-        gradients[k] if k in gradients else inside.constant(0.0, *spec_of(argument.type)) for k, argument in incoming.items()
+        gradients[k] if k in gradients else inside.constant(0.0, *spec_of(argument.type))
+        for k, argument in incoming.items()
     ]
     sums = {i: g for i, g in gradients.items() if i >= count + scanned}
     factors = {i: g.owner for i, g in sums.items() if isinstance(g.owner, MatmulOp) and len(spec_of(g.type).shape) == 2}
@@ -189,7 +195,7 @@ def _finish(
 
     slices = {i: g for i, g in gradients.items() if count <= i < count + scanned}
     stacks = Stacks(list(slices.values()))
-    passed = {argument: value for argument, value in made.xs}
+    passed = dict(made.xs)
     needed: dict[int, tuple[Factor, Factor]] = {}
     for i, product in factors.items():
         needed[i] = (Factor.of(product.operands[0], passed, stacks), Factor.of(product.operands[1], passed, stacks))

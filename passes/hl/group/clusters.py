@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from itertools import pairwise
 
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Block, Operation, OpResult, SSAValue
@@ -84,9 +85,7 @@ def kept(full: Sequence[int], reduced: Sequence[int]) -> tuple[int, ...]:
     return tuple(n for d, n in enumerate(full) if d not in reduced)
 
 
-def relation_of(
-    read: AffineMap, producer: Sequence[int], consumer: Sequence[int]
-) -> tuple[Relation, tuple[int, ...]]:
+def relation_of(read: AffineMap, producer: Sequence[int], consumer: Sequence[int]) -> tuple[Relation, tuple[int, ...]]:
     """How a map from the consumer's indices to the producer's relates them, and for ROW which dimensions it reads.
 
     Extents of 1 are left out on both sides.
@@ -214,9 +213,10 @@ class Grouping:
             reads_alike = isinstance(consumer, shape.PadOp | shape.ConcatOp) and not chain
             return (Relation.SAME if reads_alike else Relation.OTHER), ()
         read = AffineMap.identity(len(full_domain(consumer)))
-        if isinstance(consumer, indexing.GatherOp):
-            if index == 0 or spec_of(consumer.operands[1].type).shape != full_domain(consumer):
-                return Relation.OTHER, ()
+        if isinstance(consumer, indexing.GatherOp) and (
+            index == 0 or spec_of(consumer.operands[1].type).shape != full_domain(consumer)
+        ):
+            return Relation.OTHER, ()
         for op in chain:
             if type(op) not in MAPS:
                 return Relation.OTHER, ()
@@ -262,12 +262,16 @@ class Grouping:
         return union
 
     def _merged_with_move(self, a: Cluster, b: Cluster) -> Cluster | None:
-        """A pad or concat takes elementwise producers that nobody else reads: they are computed where they are moved."""
+        """A pad or concat takes elementwise producers that nobody else reads: they are computed where they move to."""
         producer, mover = (a, b) if Role.MOVE in b.roles else (b, a)
         if len(mover.ops) != 1 or producer.roles != {Role.MAP}:
             return None
         edges = self._edges_between(a, b)
-        only_use = all(edge.consumer is mover.ops[0] or edge.consumer in producer.ops for op in producer.ops for edge in self.edges_out[op])
+        only_use = all(
+            edge.consumer is mover.ops[0] or edge.consumer in producer.ops
+            for op in producer.ops
+            for edge in self.edges_out[op]
+        )
         stored = any(op in self.external for op in producer.ops)
         if stored or not only_use or not all(e.relation is Relation.SAME for e in edges):
             return None
@@ -362,10 +366,12 @@ class Grouping:
             if role_of(op) in (Role.MAP, Role.REDUCE):
                 for operand in op.operands:
                     source = operand.owner
-                    if not (isinstance(source, Operation) and self.is_inline(source)) and without_units(spec_of(operand.type).shape) == domain(op):
+                    if not (isinstance(source, Operation) and self.is_inline(source)) and without_units(
+                        spec_of(operand.type).shape
+                    ) == domain(op):
                         readers.setdefault(operand, []).append(op)
         for ops in readers.values():
-            for first, second in zip(ops, ops[1:]):
+            for first, second in pairwise(ops):
                 a, b = self.cluster_of[first], self.cluster_of[second]
                 if not (Role.CONTRACT in a.roles or Role.CONTRACT in b.roles):
                     self.try_merge(a, b, self.merged)

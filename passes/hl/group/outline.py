@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
-    Attribute,
     DictionaryAttr,
     FunctionType,
     IntegerAttr,
+    LocationAttr,
     ModuleOp,
     UnitAttr,
     i64,
 )
 from xdsl.dialects.func import CallOp, FuncOp, ReturnOp
-from xdsl.ir import Block, BlockArgument, Operation, OpResult, Region, SSAValue
+from xdsl.ir import Attribute, Block, BlockArgument, Operation, OpResult, Region, SSAValue
 
 from ....dialects.hl.builder import IRBuilder
 from ....dialects.hl.control import ScanOp
@@ -101,12 +101,15 @@ def make_kernel(grouping: Grouping, step: Step, name: str) -> FuncOp:
     return kernel
 
 
-def make_copy_kernel(value: SSAValue, name: str) -> FuncOp:
+def make_copy_kernel(value: SSAValue, name: str, location: LocationAttr) -> FuncOp:
     """A kernel that returns its argument: the bytes, elsewhere."""
     block = Block(arg_types=[value.type])
-    block.add_op(ReturnOp(block.args[0]))
+    terminator = ReturnOp(block.args[0])
+    terminator.location = location
+    block.add_op(terminator)
     kernel = FuncOp(name, FunctionType.from_lists([value.type], [value.type]), Region(block), visibility="private")
     kernel.attributes[KERNEL_ATTRIBUTE] = UnitAttr()
+    kernel.location = location
     return kernel
 
 
@@ -160,7 +163,10 @@ class Host:
 
     def copy(self, value: SSAValue) -> SSAValue:
         """The same bytes elsewhere."""
-        return self.call(make_copy_kernel(value, self.names.fresh("copy")), [value], [value])[0]
+        source = value.owner if isinstance(value.owner, Operation) else self.block.last_op
+        assert source is not None
+        kernel = make_copy_kernel(value, self.names.fresh("copy"), source.location)
+        return self.call(kernel, [value], [value])[0]
 
     def finish(self, returned: list[SSAValue]) -> None:
         """Replaces the old body."""
@@ -188,8 +194,8 @@ def separate_yields(op: ScanOp) -> None:
 def outline_block(module: ModuleOp, block: Block, names: Names, states: dict[int, SSAValue]) -> None:
     """Groups the ops of a block, and replaces them by calls of new kernels.
 
-    Each result needs bytes of its own: in the state argument that it is the new value of, or in a buffer of the caller's.
-    A result that has none (an argument handed back, one value returned twice, state that is read after it changed) is copied.
+    Each result needs bytes of its own: in the state argument whose new value it is, or in a buffer of the caller's.
+    A result that has none (an argument handed back, one value returned twice, state read after it changed) is copied.
     """
     grouping = Grouping(block)
     grouping.run()

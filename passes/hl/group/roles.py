@@ -17,7 +17,7 @@ from enum import Enum, auto
 from xdsl.ir import Operation
 
 from ....dialects.hl import contraction, control, elementwise, indexing, random, reduction, sequence, shape, window
-from ....dialects.hl.base import HLOp, attributes_of
+from ....dialects.hl.base import attributes_of
 from ....dialects.types import spec_of
 from ..index_maps import changes_only_units
 

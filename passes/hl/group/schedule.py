@@ -43,7 +43,7 @@ def state_arguments(function: FuncOp) -> dict[int, SSAValue]:
 
 
 def stored_inputs(grouping: Grouping, ops: list[Operation]) -> list[SSAValue]:
-    """Values in memory that a kernel of these ops reads: arguments, aliases, other kernels' values; each once, in order."""
+    """Values in memory that a kernel of these ops reads: arguments, aliases, values of other kernels; each once."""
     inside = set(ops)
     found: dict[SSAValue, None] = {}
 
@@ -114,7 +114,7 @@ def _readers(grouping: Grouping, steps: dict[int, Step], argument: SSAValue) -> 
 def _readers_first(
     grouping: Grouping, steps: dict[int, Step], updates: dict[SSAValue, SSAValue]
 ) -> dict[int, set[int]]:
-    """Extra predecessors: who reads a state's old value runs before who writes the new one, where that closes no cycle."""
+    """Extra predecessors: readers of a state's old value run before who writes the new one, unless in a cycle."""
     extra: dict[int, set[int]] = {}
     reaches = {id_: step.cluster.ancestors for id_, step in steps.items()}
     for argument, value in updates.items():

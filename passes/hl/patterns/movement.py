@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from xdsl.ir import SSAValue
 
 from ....dialects.hl import shape as s
-from ....dialects.hl.elementwise import AddOp
 from ....dialects.hl.codec import decode
+from ....dialects.hl.elementwise import AddOp
 from ....dialects.types import DYNAMIC
 from ...pass_base import RecordingBuilder as B
 from .match import PatternTable, made_by, spec
@@ -165,15 +166,18 @@ def sum_of_pads(b: B, op: AddOp) -> SSAValue | None:
         return None
     d = differing[0]
     pads.sort(key=lambda p: ints(p.low)[d])
-    if any(shape[d] - ints(p.high)[d] != ints(q.low)[d] for p, q in zip(pads, pads[1:])):
+    if any(shape[d] - ints(p.high)[d] != ints(q.low)[d] for p, q in pairwise(pads)):
         return None
-    low, high = ints(pads[0].low), tuple(h if k != d else ints(pads[-1].high)[d] for k, h in enumerate(ints(pads[0].high)))
+    low, high = (
+        ints(pads[0].low),
+        tuple(h if k != d else ints(pads[-1].high)[d] for k, h in enumerate(ints(pads[0].high))),
+    )
     joined = b.concat([p.x for p in pads], d)
     return b.pad(joined, low, high, ints(pads[0].interior), 0.0 if spec(joined).dtype.kind == "float" else 0)
 
 
 def _padded_terms(value: SSAValue, first: bool = False) -> list[s.PadOp] | None:
-    """The pads with zeros that a value is the sum of; None where it is a sum of other things, or others use the terms."""
+    """The pads with zeros whose sum a value is; None where it is a sum of other things, or others use the terms."""
     if not first and not value.has_one_use():
         return None
     add = made_by(value, AddOp)

@@ -1,7 +1,7 @@
 """How far the loops of a linalg.generic run, and operands that only say so.
 
-    %e = tensor.empty() : tensor<7xf32>                                     // never read, never stored
-    %s = linalg.generic {(i) -> (9 - i), (i) -> (i), (i) -> ()} ins(%x, %e : tensor<10xf32>, tensor<7xf32>) outs(%zero)
+%e = tensor.empty() : tensor<7xf32>                                     // never read, never stored
+%s = linalg.generic {(i) -> (9 - i), (i) -> (i), (i) -> ()} ins(%x, %e : tensor<10xf32>, tensor<7xf32>) outs(%zero)
 """
 
 # pyright: basic
@@ -18,7 +18,7 @@ from ...loops.build import Emitter
 
 
 def told_extents(operands: Sequence[tuple[SSAValue, AffineMap]], rank: int) -> list[int]:
-    """For each loop the smallest extent that it indexes alone, as dialects/linalg_rules.py has it; -1 where none tells."""
+    """For each loop the smallest extent that it indexes alone, as in dialects/linalg_rules.py; -1 where none tells."""
     found = [-1] * rank
     for value, map_ in operands:
         assert isinstance(value.type, TensorType)

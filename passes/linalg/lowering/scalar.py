@@ -141,7 +141,9 @@ def floor_div(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
     down = e.op(arith.SubfOp, quotient, constant(e, x, 1))
     nearest = e.op(math.RoundEvenOp, choose(e, _signs_differ(e, dtype, rest, y), down, quotient))
     plain = e.op(arith.DivfOp, x, y)
-    signed = choose(e, compare(e, dtype, "eq", nearest, constant(e, x, 0)), e.op(math.CopySignOp, nearest, plain), nearest)
+    signed = choose(
+        e, compare(e, dtype, "eq", nearest, constant(e, x, 0)), e.op(math.CopySignOp, nearest, plain), nearest
+    )
     return choose(e, compare(e, dtype, "eq", y, constant(e, y, 0)), plain, signed)
 
 
@@ -297,8 +299,6 @@ SCALAR: dict[type[HLOp], Rule] = {
 """Op class -> rule. Attributes follow the operands in the call."""
 
 
-
-
 def _lowest(dtype: DType) -> float:
     if dtype.kind == "float":
         return -pymath.inf
@@ -336,7 +336,12 @@ def philox(e: Emitter, state: tuple[SSAValue, SSAValue], element: SSAValue) -> S
     for _ in range(10):
         h0, l0 = product(c0, 0xD2511F53)
         h1, l1 = product(c2, 0xCD9E8D57)
-        c0, c1, c2, c3 = e.op(arith.XOrIOp, e.op(arith.XOrIOp, h1, c1), k0), l1, e.op(arith.XOrIOp, e.op(arith.XOrIOp, h0, c3), k1), l0
+        c0, c1, c2, c3 = (
+            e.op(arith.XOrIOp, e.op(arith.XOrIOp, h1, c1), k0),
+            l1,
+            e.op(arith.XOrIOp, e.op(arith.XOrIOp, h0, c3), k1),
+            l0,
+        )
         k0 = e.op(arith.AddiOp, k0, c.scalar(i32, signed(0x9E3779B9)))
         k1 = e.op(arith.AddiOp, k1, c.scalar(i32, signed(0xBB67AE85)))
     return c0

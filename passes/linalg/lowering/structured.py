@@ -24,7 +24,7 @@ from ...hl.index_maps import scaled
 from ...loops.build import Emitter
 from .scalar import SCALAR, compare, philox, to_index
 from .sequence import SEQUENTIAL
-from .views import Index, Splat, View, emit_index
+from .views import Index, Splat, emit_index
 from .window import WINDOWED
 
 if TYPE_CHECKING:
@@ -139,15 +139,19 @@ def gather(low: Lowering, op: HLOp, x: Any, indices: Any, *, axis: int, batch_di
     return low.generic(result.shape, [indices.through(read)], [low.identity_out(op.results[0])], body)
 
 
-SCATTERS: dict[type[HLOp], type[ScatterBase]] = {indexing.ScatterAddOp: ScatterAddOp, indexing.ScatterOp: ScatterOp}
+SCATTERS: dict[type[HLOp], type[ScatterBase]] = {
+    indexing.ScatterAddOp: ScatterAddOp,
+    indexing.ScatterOp: ScatterOp,
+}
 
 
 def scatter(
     low: Lowering, op: HLOp, base: Any, indices: Any, updates: Any, *, axis: int, batch_dims: int
 ) -> list[SSAValue]:
     destination = low.copy(base, low.destination(op.results[0]), low.spec(op.results[0]))
-    stored = [low.stored(v, low.spec(operand)) for v, operand in zip((indices, updates), op.operands[1:])]
-    return list(low.emitter.insert(low.located(SCATTERS[type(op)](*stored, destination, axis, batch_dims))).results)
+    where, what = (low.stored(v, low.spec(operand)) for v, operand in zip((indices, updates), op.operands[1:]))
+    made = SCATTERS[type(op)](where, what, destination, axis, batch_dims)
+    return list(low.emitter.insert(low.located(made)).results)
 
 
 def random_bits(low: Lowering, op: HLOp, state: Any, *, shape: tuple[int, ...]) -> list[SSAValue]:
@@ -167,7 +171,9 @@ def random_bits(low: Lowering, op: HLOp, state: Any, *, shape: tuple[int, ...]) 
     return low.generic(shape, words, [low.identity_out(op.results[0])], body)
 
 
-def pad(lowering: Lowering, op: HLOp, x: Any, *, low: tuple[int, ...], interior: tuple[int, ...], value: float, **_: Any) -> list[SSAValue]:
+def pad(
+    lowering: Lowering, op: HLOp, x: Any, *, low: tuple[int, ...], interior: tuple[int, ...], value: float, **_: Any
+) -> list[SSAValue]:
     """Fills, then writes what of x stays: negative padding crops."""
     spec, result = lowering.spec(op.operands[0]), lowering.spec(op.results[0])
     filled = lowering.fill(lowering.destination(op.results[0]), Splat(value, spec.dtype))

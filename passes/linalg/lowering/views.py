@@ -1,7 +1,7 @@
 """Ops that only say where to read: a value seen through an affine map, a constant, or an index.
 
-    %1 = hl.transpose %0 [1, 0]                    %2 reads %0 through (i, j) -> (j + 2, i)
-    %2 = hl.slice %1 from [0, 2] to [4, 8]    ->
+%1 = hl.transpose %0 [1, 0]                    %2 reads %0 through (i, j) -> (j + 2, i)
+%2 = hl.slice %1 from [0, 2] to [4, 8]    ->
 """
 
 # pyright: basic
@@ -13,14 +13,15 @@ from typing import Any
 
 import numpy as np
 from xdsl.dialects import arith
-from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.builtin import IndexType, IntegerAttr, i64
+from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
 from ....dialects.types import DType
 from ...loops.build import Emitter
 from .scalar import cast
+
 
 @dataclass(frozen=True)
 class View:
