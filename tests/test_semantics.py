@@ -132,3 +132,33 @@ def test_one_program_for_all_floats(name: str):
         assert found.dtype == expected.dtype
         np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-6)
     assert len(compiled.programs()) == 1
+
+
+def train_rows_by_index(threads: int) -> list[bytes]:
+    before = irtool.get_num_threads()
+    irtool.set_num_threads(threads)
+    try:
+        table, weight = normal(5000, 64).requires_grad_(), normal(64, 10, seed=1).requires_grad_()
+        optimizer = irtool.optim.SGD([table, weight], lr=0.1, momentum=0.9)
+
+        @irtool.compile
+        def step(rows: irtool.Tensor, y: irtool.Tensor) -> irtool.Tensor:
+            loss = F.cross_entropy(table[rows].mean(1) @ weight, y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        rng = np.random.default_rng(2)
+        rows, y = irtool.from_numpy(rng.integers(0, 5000, (64, 20))), irtool.from_numpy(rng.integers(0, 10, 64))
+        losses = [step(rows, y) for _ in range(4)]
+        return [t.detach().numpy().tobytes() for t in (*losses, table, weight)]
+    finally:
+        irtool.set_num_threads(before)
+
+
+def test_the_same_bits_for_any_number_of_threads():
+    once = train_rows_by_index(1)
+    assert train_rows_by_index(1) == once
+    assert train_rows_by_index(2) == once
+    assert train_rows_by_index(3) == once

@@ -128,7 +128,7 @@ class _Kernel:
 
     def classify(self, unit: _Unit) -> None:
         unit.accesses = accesses(unit.ops)
-        if any(isinstance(inner, ThreadIdOp | ThreadCountOp | BarrierOp) for op in unit.ops for inner in op.walk()):
+        if any(_knows_threads(inner) for op in unit.ops for inner in op.walk()):
             unit.kind = "asis"
             sections = first_thread_sections(unit.ops)
             unit.first_only = all(inside_any(item.op, sections) for item in unit.accesses)
@@ -211,8 +211,8 @@ class _Kernel:
 
 
 def _is_setup(op: Operation) -> bool:
-    """Operations that every thread runs and that join nothing: constants, buffers and views of them."""
-    return isinstance(op, arith.ConstantOp | memref.AllocOp) or op.name in (
+    """Operations that every thread runs and that join nothing: constants, buffers, views of them, who is asking."""
+    return isinstance(op, arith.ConstantOp | memref.AllocOp | ThreadIdOp | ThreadCountOp) or op.name in (
         "memref.alloca",
         "memref.collapse_shape",
         "memref.expand_shape",
@@ -221,6 +221,11 @@ def _is_setup(op: Operation) -> bool:
         "memref.cast",
         "memref.get_global",
     )
+
+
+def _knows_threads(op: Operation) -> bool:
+    """Whether an operation depends on which thread runs it, or waits for the others."""
+    return isinstance(op, BarrierOp) or any(isinstance(v.owner, ThreadIdOp | ThreadCountOp) for v in op.operands)
 
 
 def _units(ops: list[Operation]) -> list[_Unit]:

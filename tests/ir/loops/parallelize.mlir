@@ -94,3 +94,37 @@ func.func private @few_rows(%x: memref<3x100000xf32>, %b: memref<3xf32>,
   } {parallel}
   func.return
 }
+
+// -----
+
+// What shares itself already stays as it is, wherever it asked who it is; what comes before is shared, and waited for.
+
+// CHECK-LABEL: func.func private @rows_by_index
+// CHECK:         scf.for %{{.*}} = %low{{.*}} to %high
+// CHECK:         } {parallel, extent = 100000 : i64
+// CHECK-NEXT:    spmd.barrier
+// CHECK:         arith.divui
+// CHECK:         scf.for %{{.*}} = %c0 to %c5
+func.func private @rows_by_index(%x: memref<100000xf32> {irtool.out = 0 : i64}, %indices: memref<5xindex>)
+    attributes {irtool.kernel} {
+  %zero = arith.constant 0.0 : f32
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c5 = arith.constant 5 : index
+  %n = arith.constant 100000 : index
+  %thread = spmd.thread_id : index
+  %threads = spmd.thread_count : index
+  scf.for %i = %c0 to %n step %c1 {
+    memref.store %zero, %x[%i] : memref<100000xf32>
+  } {parallel}
+  %scaled = arith.muli %n, %thread : index
+  %mine = arith.divui %scaled, %threads : index
+  scf.for %j = %c0 to %c5 step %c1 {
+    %row = memref.load %indices[%j] : memref<5xindex>
+    %owned = arith.cmpi sge, %row, %mine : index
+    scf.if %owned {
+      memref.store %zero, %x[%row] : memref<100000xf32>
+    }
+  }
+  func.return
+}
