@@ -43,7 +43,6 @@ class CallTrace:
     """Arguments whose `requires_grad` the function sets."""
 
     def __init__(self, function: Callable[..., Any], call: Call, keep_gradients: bool) -> None:
-        self.call = call
         self.reusable = True
         """Whether later calls may use the program; not where tracing changed what it depends on."""
         self._reach = reach = Reach()
@@ -57,25 +56,26 @@ class CallTrace:
         self.outside = frozenset(reach.names_of_storages)
         """Storages that the function can reach on its own."""
         self._trace = Trace(dict(reach.names_of_storages))
-        self._run(function, keep_gradients)
+        self._run(function, call, keep_gradients)
         reach.add_optimizer_state()
+        self._trace.release()
 
-    def _run(self, function: Callable[..., Any], keep_gradients: bool) -> None:
+    def _run(self, function: Callable[..., Any], call: Call, keep_gradients: bool) -> None:
         trace = self._trace
-        given, stand_ins = self._arguments(trace)
+        given, stand_ins = self._arguments(trace, call)
         mode = grad_mode.enabled
         try:
             with tracing(trace):
-                args, kwargs = tree.rebuild(self.call.structure, iter(given))
+                args, kwargs = tree.rebuild(call.structure, iter(given))
                 output = function(*args, **kwargs)
                 grad_mode.switch(mode)
                 self._settle(trace)
                 self.requires_grad = [
                     (i, t._requires_grad)
                     for t, i in stand_ins.items()
-                    if t._node is None and t._requires_grad is not getattr(self.call.leaves[i], "requires_grad", False)
+                    if t._node is None and t._requires_grad is not getattr(call.leaves[i], "requires_grad", False)
                 ]
-                self._check_arguments(given, args, kwargs)
+                self._check_arguments(call, given, args, kwargs)
                 self._check_output(output)
                 known = self._reach.tensors
                 finisher = Finisher(trace, stand_ins, lambda t: id(t) in known, keep_gradients)
@@ -97,14 +97,14 @@ class CallTrace:
 
     # Before
 
-    def _arguments(self, trace: Trace) -> tuple[list[Any], dict[Tensor, int]]:
+    def _arguments(self, trace: Trace, call: Call) -> tuple[list[Any], dict[Tensor, int]]:
         """What the function is called with, and which of it stands for which leaf."""
         given: list[Any] = []
         stand_ins: dict[Tensor, int] = {}
         by_id: dict[int, Tensor] = {}
-        leaves, dynamic_floats = self.call.leaves, self.call.dynamic_floats
+        leaves, dynamic_floats = call.leaves, call.dynamic_floats
         storages = [v._storage for v in leaves if isinstance(v, Tensor)]
-        for i, (value, name) in enumerate(zip(leaves, self.call.names, strict=True)):
+        for i, (value, name) in enumerate(zip(leaves, call.names, strict=True)):
             if isinstance(value, Tensor):
                 new = by_id.get(id(value))
                 if new is None:
@@ -176,9 +176,9 @@ class CallTrace:
             "tensor instead, or write into an existing one of the same shape"
         )
 
-    def _check_arguments(self, given: Sequence[Any], args: Any, kwargs: Any) -> None:
+    def _check_arguments(self, call: Call, given: Sequence[Any], args: Any, kwargs: Any) -> None:
         after: list[Any] = []
-        same = tree.flatten((args, kwargs), after) == self.call.structure
+        same = tree.flatten((args, kwargs), after) == call.structure
         if not same or any(a is not b for a, b in zip(after, given, strict=True)):
             raise runtime_error(
                 "the compiled function changes a list or dictionary that it was given, which later calls would not "

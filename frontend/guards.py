@@ -148,15 +148,15 @@ class Contents:
         return all(map(is_, container, expected)) or all(map(same, container, expected))
 
     def restore(self) -> None:
+        container = cast(Any, self.container)
         if isinstance(self.container, list):
-            self.container[:] = self.expected
-        elif isinstance(self.container, MutableMapping):  # what was removed or replaced is an Entry's
-            table = cast(dict[Any, Any], self.container)
-            for key in set(table).difference(self.expected):
-                del table[key]
+            container[:] = self.expected
+        elif isinstance(self.container, dict):  # what was removed or replaced is an Entry's
+            for key in set(container).difference(self.expected):
+                del container[key]
         elif isinstance(self.container, set):
-            self.container.clear()
-            self.container.update(self.expected)
+            container.clear()
+            container.update(self.expected)
 
 
 @dataclass(slots=True)

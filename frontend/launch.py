@@ -214,7 +214,7 @@ def _number_finder(source: Input) -> Callable[[Sequence[Any]], float] | None:
     getter, leaf = source.getter, source.leaf
     if getter is not None:
         return lambda leaves: getter()
-    if leaf is not None and source.storage is not None and source.storage.array is None:
+    if leaf is not None and source.is_number:
         return lambda leaves: float(leaves[leaf])
     return None
 

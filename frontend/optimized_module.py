@@ -31,6 +31,12 @@ class OptimizedModule(Module):
                 raise
             return getattr(self._modules["_orig_mod"], name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("training", "_orig_mod") or "_orig_mod" not in self.__dict__.get("_modules", {}):
+            super().__setattr__(name, value)
+        else:
+            setattr(self._orig_mod, name, value)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> OptimizedModule:
         return OptimizedModule(copy.deepcopy(self._orig_mod, memo), *self._compiled.options)
 

@@ -200,6 +200,7 @@ class Specialization:
                 return plan.value
             case Alias():
                 if plan.leaf is None:
+                    assert plan.storage is not None
                     return wrap(plan.storage, plan.spec, plan.view)
                 tensor = leaves[plan.leaf]
                 if plan.whole:

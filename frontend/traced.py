@@ -43,7 +43,7 @@ class Held:
 class Alias:
     """An output that shares memory with an argument of the call or with state."""
 
-    storage: Storage
+    storage: Storage | None
     leaf: int | None
     whole: bool
     """Whether the argument is itself a view, and `view` is of what it is a view of."""
@@ -174,7 +174,8 @@ class Finisher:
         if storage.array is not None:
             if self.known(value):
                 return Held(value)
-            return Alias(storage, *self.trace.argument_of(storage), value._spec, value._view)
+            leaf, whole = self.trace.argument_of(storage)
+            return Alias(storage if leaf is None else None, leaf, whole, value._spec, value._view)
         if self._is_differentiable(value):
             return Fresh(self._differentiable_result(value), value._spec, None, differentiable=True)
         if storage in self.shared:

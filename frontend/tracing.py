@@ -35,9 +35,11 @@ class Input:
     value: BlockArgument
     spec: TensorSpec
     storage: Storage | None = None
-    """The storage that held it when it was traced; None for a run-time scalar."""
+    """The storage that holds it; None where each call has another one, and for a run-time scalar."""
     leaf: int | None = None
     """The position among the call's flattened arguments."""
+    is_number: bool = False
+    """Whether the argument is a float."""
     gradient_of: Tensor | int | None = None
     """The tensor whose `.grad` this is; the position of one among the arguments."""
     whole: bool = False
@@ -108,8 +110,9 @@ class Trace(Flow):
         if owner is not None:
             name = f"d{self._names.get(owner._storage, 'gradient')}"
         value = self.argument(storage.spec, name)
-        source = Input(value, storage.spec, storage, self._argument_leaves.get(storage), owner)
+        source = Input(value, storage.spec, storage, self._argument_leaves.get(storage), gradient_of=owner)
         source.whole = storage in self._whole
+        source.is_number = storage in self._numbers
         self.inputs.append(source)
         self.lifted[storage] = source
         self.values[storage] = value
@@ -212,6 +215,18 @@ class Trace(Flow):
     def on_failure(self, undo: Callable[[], None]) -> None:
         """Registers what to call if the trace fails, to take back what Python could see."""
         self._undo.append(undo)
+
+    def release(self) -> None:
+        """Lets go of the tensors of the call that was traced; what is needed on each call is in the inputs."""
+        for source in self.inputs:
+            if source.leaf is not None or source.gradient_of is not None:
+                source.storage = None
+        for table in (self.values, self.lifted, self.leaves, self.grads, self.grads_found, self._leaf_values):
+            table.clear()
+        for table in (self._argument_leaves, self._gradients, self._names):
+            table.clear()
+        for values in (self.grads_used, self._numbers, self._whole):
+            values.clear()
 
     def on_end(self, restore: Callable[[], None]) -> None:
         """Registers what to call when the trace ends, however it does."""

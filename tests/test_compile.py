@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
+import weakref
 from collections import namedtuple
 
 import irtool
@@ -206,6 +208,18 @@ def test_views_of_captured_tensors():
     total, now = f(irtool.tensor([1.0, 2.0]))
     assert total.item() == 17.0 and now.tolist() == [5.0, 2.0]
     assert table.tolist() == [[5.0, 0.0], [5.0, 2.0], [5.0, 0.0]] and row.tolist() == [5.0, 2.0]
+
+
+def test_programs_do_not_keep_the_batches_of_their_first_call():
+    f = compiled(lambda x, y: (x * 2, y.detach(), x[0]))
+    for _ in range(2):
+        x, y = irtool.ones(3, 3), irtool.ones(3, 3)
+        kept = weakref.ref(x._storage)
+        f(x, y)
+    f(irtool.ones(3, 3), irtool.ones(3, 3))
+    del x
+    gc.collect()
+    assert kept() is None and len(f.programs()) == 1
 
 
 def test_swapping_state():

@@ -269,6 +269,24 @@ def test_module_modes():
     assert repr(model[0]) in repr(run)
 
 
+def test_attributes_of_a_compiled_module_are_the_modules():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = 2.0
+
+        def forward(self, x):
+            return x * self.scale
+
+    model = Scaled()
+    run = compiled(model)
+    assert run(irtool.ones(1)).item() == 2.0
+    run.scale = 3.0
+    assert model.scale == 3.0 and run(irtool.ones(1)).item() == 3.0
+    run.eval()
+    assert not run.training and not model.training
+
+
 def test_a_copy_of_a_compiled_module_is_its_own():
     run = compiled(make_model())
     x = irtool.ones(1, 6)
