@@ -69,6 +69,7 @@ _register(
         "nn.functional": nn.functional,
         "nn.init": nn.init,
         "nn.utils": nn.utils,
+        "nn.utils.rnn": nn.utils.rnn,
         "optim": optim,
         "optim.lr_scheduler": optim.lr_scheduler,
         "random": random,

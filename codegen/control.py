@@ -24,7 +24,7 @@ def assignment(target: str, value: Expr) -> str:
         operator, left, right = value.operation
         if operator in COMPOUND and left == target:
             if operator == "+" and right == "1":
-                return f"{target}++;"
+                return f"({target})++;" if target.startswith("*") else f"{target}++;"  # *x++ moves the pointer
             return f"{target} {operator}= {right};"
         if operator in "+*" and right == target:
             return f"{target} {operator}= {left};"

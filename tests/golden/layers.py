@@ -6,6 +6,7 @@ taken twice, so that running statistics move, then the layer is evaluated.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -24,7 +25,18 @@ class Case(NamedTuple):
 
 
 IDS = np.array([[1, 0, 4], [2, 4, 4]])
+CAUSAL = np.triu(np.ones((5, 5), bool), 1)
+PADDING = np.array([[False, False, False, True, True], [False, False, True, False, False]])
 IMAGE, SIGNAL, SEQUENCE = (2, 4, 5, 6), (2, 4, 7), (5, 3, 4)
+
+
+def _packed(module: Any, x: Any) -> tuple[Any, ...]:
+    """Through sequences of different lengths."""
+    rnn = importlib.import_module(f"{type(x).__module__.partition('.')[0]}.nn.utils.rnn")
+    packed = rnn.pack_padded_sequence(x, [2, 5, 3], enforce_sorted=False)
+    output, states = module(packed)
+    return (*rnn.pad_packed_sequence(output), states)
+
 
 LAYERS: dict[str, Case] = {
     "conv1d": Case(lambda nn: nn.Conv1d(4, 6, 3, stride=2, padding=1, dilation=2), (SIGNAL,)),
@@ -99,6 +111,87 @@ LAYERS: dict[str, Case] = {
     "rnn_cell": Case(lambda nn: nn.RNNCell(4, 3, nonlinearity="relu"), ((2, 4), (2, 3))),
     "lstm_cell": Case(lambda nn: nn.LSTMCell(4, 3), ((2, 4), (2, 3), (2, 3)), lambda m, x, h, c: m(x, (h, c))),
     "gru_cell": Case(lambda nn: nn.GRUCell(4, 3), ((2, 4),)),
+    "lstm_packed": Case(
+        lambda nn: nn.LSTM(4, 3, bidirectional=True),
+        (SEQUENCE,),
+        lambda m, x: _packed(m, x),
+    ),
+    "upsample_nearest": Case(lambda nn: nn.Upsample(scale_factor=2), ((2, 3, 3, 2),)),
+    "upsample_nearest1d": Case(lambda nn: nn.Upsample(size=5), ((2, 3, 7),)),
+    "upsample_nearest_exact": Case(lambda nn: nn.Upsample(size=(7, 3), mode="nearest-exact"), ((2, 3, 3, 5),)),
+    "upsample_linear": Case(lambda nn: nn.Upsample(scale_factor=1.7, mode="linear"), ((2, 3, 5),)),
+    "upsample_bilinear": Case(lambda nn: nn.Upsample(scale_factor=2, mode="bilinear"), ((2, 3, 3, 4),)),
+    "upsample_bilinear_corners": Case(lambda nn: nn.UpsamplingBilinear2d(size=(5, 3)), ((2, 3, 3, 4),)),
+    "upsample_bicubic": Case(lambda nn: nn.Upsample(size=(5, 7), mode="bicubic"), ((2, 3, 3, 4),)),
+    "upsample_area": Case(lambda nn: nn.Upsample(size=(2, 3), mode="area"), ((2, 3, 4, 5),)),
+    "interpolate_antialias": Case(
+        lambda nn: nn.functional.interpolate,
+        ((2, 2, 6, 7),),
+        lambda f, x: f(x, size=(3, 4), mode="bilinear", antialias=True),
+    ),
+    "pixel_shuffle": Case(lambda nn: nn.PixelShuffle(2), ((2, 8, 2, 3),)),
+    "pixel_unshuffle": Case(lambda nn: nn.PixelUnshuffle(2), ((2, 2, 4, 6),)),
+    "channel_shuffle": Case(lambda nn: nn.ChannelShuffle(2), (IMAGE,)),
+    "unfold": Case(lambda nn: nn.Unfold((2, 3), dilation=(1, 2), padding=1, stride=(2, 1)), (IMAGE,)),
+    "fold": Case(lambda nn: nn.Fold((4, 5), 2, padding=1, stride=2), ((2, 8, 9),)),
+    "zero_pad2d": Case(lambda nn: nn.ZeroPad2d((1, 2, 0, -1)), (IMAGE,)),
+    "constant_pad1d": Case(lambda nn: nn.ConstantPad1d(2, 0.5), (SIGNAL,)),
+    "reflection_pad2d": Case(lambda nn: nn.ReflectionPad2d((1, 2, 3, 0)), (IMAGE,)),
+    "replication_pad2d": Case(lambda nn: nn.ReplicationPad2d(2), (IMAGE,)),
+    "circular_pad2d": Case(lambda nn: nn.CircularPad2d((1, 0, 2, 3)), (IMAGE,)),
+    "attention": Case(lambda nn: nn.MultiheadAttention(4, 2), (SEQUENCE,), lambda m, x: m(x, x, x)),
+    "attention_masked": Case(
+        lambda nn: nn.MultiheadAttention(4, 2, bias=False, batch_first=True),
+        ((2, 3, 4), (2, 5, 4), CAUSAL[:3, :5], PADDING),
+        lambda m, q, k, mask, padding: m(q, k, k, key_padding_mask=padding, attn_mask=mask, need_weights=False),
+    ),
+    "attention_widths": Case(
+        lambda nn: nn.MultiheadAttention(4, 2, kdim=3, vdim=5, add_bias_kv=True, add_zero_attn=True),
+        ((3, 2, 4), (5, 2, 3), (5, 2, 5)),
+        lambda m, q, k, v: m(q, k, v, average_attn_weights=False),
+    ),
+    "attention_unbatched": Case(lambda nn: nn.MultiheadAttention(4, 1), ((3, 4), (5, 4)), lambda m, q, k: m(q, k, k)),
+    "sdpa": Case(
+        lambda nn: nn.functional.scaled_dot_product_attention,
+        ((2, 2, 3, 4), (2, 2, 5, 4), (2, 2, 5, 2)),
+        lambda f, q, k, v: f(q, k, v, scale=0.3),
+    ),
+    "sdpa_causal": Case(
+        lambda nn: nn.functional.scaled_dot_product_attention,
+        ((2, 5, 4), (2, 5, 4), (2, 5, 4)),
+        lambda f, q, k, v: f(q, k, v, is_causal=True),
+    ),
+    "sdpa_masked": Case(
+        lambda nn: nn.functional.scaled_dot_product_attention,
+        ((2, 5, 4), (2, 5, 4), (2, 5, 4), ~CAUSAL & (np.arange(5) != 0)),
+        lambda f, q, k, v, mask: f(q, k, v, attn_mask=mask),
+    ),
+    "sdpa_bias": Case(
+        lambda nn: nn.functional.scaled_dot_product_attention,
+        ((2, 4, 3, 4), (2, 2, 3, 4), (2, 2, 3, 4), (3, 3)),
+        lambda f, q, k, v, mask: f(q, k, v, mask, enable_gqa=True),
+    ),
+    "encoder_layer": Case(lambda nn: nn.TransformerEncoderLayer(4, 2, 6, dropout=0.0), (SEQUENCE,)),
+    "encoder": Case(
+        lambda nn: nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(4, 2, 6, 0.0, "gelu", batch_first=True, norm_first=True),
+            2,
+            norm=nn.LayerNorm(4),
+            enable_nested_tensor=False,
+        ),
+        ((2, 5, 4), PADDING),
+        lambda m, x, padding: m(x, src_key_padding_mask=padding),
+    ),
+    "decoder": Case(
+        lambda nn: nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2, 6, dropout=0.0, bias=False), 1),
+        ((5, 2, 4), (3, 2, 4), CAUSAL),
+        lambda m, x, memory, mask: m(x, memory, tgt_mask=mask, tgt_is_causal=True),
+    ),
+    "transformer": Case(
+        lambda nn: nn.Transformer(4, 2, 1, 1, 6, dropout=0.0, batch_first=True),
+        ((2, 3, 4), (2, 5, 4)),
+        lambda m, x, y: m(x, y, tgt_mask=m.generate_square_subsequent_mask(5)),
+    ),
 }
 
 
@@ -107,6 +200,8 @@ def layer(torch: Torch, name: str, wrap: Callable[[Any], Any] = lambda f: f) -> 
     case = LAYERS[name]
     rng = np.random.default_rng(3)
     module = case.make(torch.nn)
+    if not isinstance(module, torch.nn.Module):
+        module = as_module(torch, module)
     with torch.no_grad():
         for key, tensor in module.state_dict().items():
             if tensor.is_floating_point():
@@ -139,9 +234,18 @@ def layer(torch: Torch, name: str, wrap: Callable[[Any], Any] = lambda f: f) -> 
     return found
 
 
+def as_module(torch: Torch, function: Callable[..., Any]) -> Any:
+    """A function as a module without parameters."""
+    module = torch.nn.Identity()
+    module.forward = function
+    return module
+
+
 def flat(outputs: Any) -> list[Any]:
     """The tensors of a nested tuple."""
-    return [y for part in outputs for y in flat(part)] if isinstance(outputs, tuple) else [outputs]
+    if isinstance(outputs, tuple):
+        return [y for part in outputs for y in flat(part)]
+    return [] if outputs is None else [outputs]
 
 
 def seed(torch: Torch, y: Any) -> Any:

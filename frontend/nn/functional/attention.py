@@ -1,0 +1,197 @@
+"""Attention: queries that take weighted means of values, by how well their keys match."""
+
+from __future__ import annotations
+
+import math
+
+from ....dialects.types import i64
+from ...dispatch import builder
+from ...errors import located, runtime_error
+from ...ops.joining import cat
+from ...tensor import Tensor
+from .dropout import dropout
+from .linear import linear
+from .padding import pad
+
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """softmax(query @ key.T * scale + mask) @ value; a boolean mask says what takes part."""
+    if is_causal and attn_mask is not None:
+        raise runtime_error("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+    if min(query.ndim, key.ndim, value.ndim) < 2:
+        raise runtime_error("scaled_dot_product_attention: query, key and value must have at least 2 dimensions")
+    if enable_gqa:
+        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
+        value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
+    factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scores = query.matmul(key.transpose(-2, -1)) * factor
+    if is_causal:
+        scores = scores.masked_fill(after(*scores.shape[-2:]), -math.inf)
+    if attn_mask is None:
+        weights = scores.softmax(-1)
+    else:
+        masked = attn_mask.dtype.kind == "bool"
+        scores = scores.masked_fill(~attn_mask, -math.inf) if masked else scores + attn_mask
+        # What nothing takes part in is 0, not NaN.
+        empty = scores.detach().eq(-math.inf).all(-1, keepdim=True)
+        weights = scores.masked_fill(empty, 0.0).softmax(-1).masked_fill(empty, 0.0)
+    return dropout(weights, dropout_p).matmul(value)
+
+
+def after(rows: int, columns: int) -> Tensor:
+    """True where the column is after the row: what causal attention leaves out."""
+    shape = (rows, columns)
+    return builder.compare("gt", builder.iota(shape, i64, 1), builder.iota(shape, i64, 0))
+
+
+def multi_head_attention_forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    embed_dim_to_check: int,
+    num_heads: int,
+    in_proj_weight: Tensor | None,
+    in_proj_bias: Tensor | None,
+    bias_k: Tensor | None,
+    bias_v: Tensor | None,
+    add_zero_attn: bool,
+    dropout_p: float,
+    out_proj_weight: Tensor,
+    out_proj_bias: Tensor | None,
+    training: bool = True,
+    key_padding_mask: Tensor | None = None,
+    need_weights: bool = True,
+    attn_mask: Tensor | None = None,
+    use_separate_proj_weight: bool = False,
+    q_proj_weight: Tensor | None = None,
+    k_proj_weight: Tensor | None = None,
+    v_proj_weight: Tensor | None = None,
+    static_k: Tensor | None = None,
+    static_v: Tensor | None = None,
+    average_attn_weights: bool = True,
+    is_causal: bool = False,
+) -> tuple[Tensor, Tensor | None]:
+    """Attention of several heads with projections, for (L, N, E) or (L, E); see nn.MultiheadAttention."""
+    if query.ndim not in (2, 3):
+        raise runtime_error(
+            f"query should be unbatched 2D or batched 3D tensor but received {query.ndim}-D query tensor"
+        )
+    is_batched = query.ndim == 3
+    if key.ndim != query.ndim or value.ndim != query.ndim:
+        raise runtime_error(
+            f"For {'batched (3-D)' if is_batched else 'unbatched (2-D)'} `query`, expected `key` and `value` to be "
+            f"{query.ndim}-D but found {key.ndim}-D and {value.ndim}-D tensors respectively"
+        )
+    if query.shape[-1] != embed_dim_to_check:
+        raise AssertionError(f"was expecting embedding dimension of {embed_dim_to_check}, but got {query.shape[-1]}")
+    if is_causal and attn_mask is None:
+        raise runtime_error("Need attn_mask if specifying the is_causal hint.")
+    q, k, v = _projected(
+        *(query, key, value, in_proj_weight, in_proj_bias),
+        (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None,
+    )
+    if not is_batched:
+        q, k, v = q.unsqueeze(1), k.unsqueeze(1), v.unsqueeze(1)
+        key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
+    length, batch, width = q.shape
+    causal_only = is_causal and key_padding_mask is None and not need_weights
+    mask = None if causal_only else _additive(attn_mask, q, "attn_mask")
+    padding = _additive(key_padding_mask, q, "key_padding_mask")
+    if bias_k is not None and bias_v is not None:
+        k = cat([k, bias_k.expand(1, batch, width)], 0)
+        v = cat([v, bias_v.expand(1, batch, width)], 0)
+    head = width // num_heads
+    # (N, heads, L, head)
+    q = q.reshape(length, batch, num_heads, head).permute(1, 2, 0, 3)
+    k = static_k if static_k is not None else _heads(k, batch, num_heads)
+    v = static_v if static_v is not None else _heads(v, batch, num_heads)
+    k = k.reshape(batch, num_heads, -1, head)
+    v = v.reshape(batch, num_heads, -1, head)
+    if add_zero_attn:
+        zeros = k.new_zeros(batch, num_heads, 1, head)
+        k, v = cat([k, zeros], 2), cat([v, zeros], 2)
+    mask = _merged(mask, padding, batch, num_heads, length, k.shape[2])
+    rate = dropout_p if training else 0.0
+    weights: Tensor | None = None
+    if need_weights:
+        scores = (q * math.sqrt(1.0 / head)).matmul(k.transpose(-2, -1))
+        weights = dropout((scores if mask is None else scores + mask).softmax(-1), rate)
+        output = weights.matmul(v)
+        weights = weights.mean(1) if average_attn_weights else weights
+        weights = weights if is_batched else weights.squeeze(0)
+    else:
+        output = scaled_dot_product_attention(q, k, v, mask, rate, causal_only)
+    output = linear(output.permute(2, 0, 1, 3).reshape(length, batch, width), out_proj_weight, out_proj_bias)
+    return (output if is_batched else output.squeeze(1)), weights
+
+
+def _projected(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    separate: tuple[Tensor | None, ...] | None,
+) -> tuple[Tensor, ...]:
+    """Queries, keys and values; where they come from one tensor, by one product."""
+    biases: tuple[Tensor | None, ...] = (None, None, None) if bias is None else bias.chunk(3)
+    if separate is not None:
+        if None in [None if w is None else 0 for w in separate]:
+            raise AssertionError("use_separate_proj_weight is True but one of the projection weights is None")
+        return tuple(linear(x, w, b) for x, w, b in zip((query, key, value), separate, biases) if w is not None)
+    if weight is None:
+        raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
+    if key is value:
+        if query is key:
+            return linear(query, weight, bias).chunk(3, -1)
+        width = query.shape[-1]
+        rest = None if bias is None else bias[width:]
+        return linear(query, weight[:width], biases[0]), *linear(key, weight[width:], rest).chunk(2, -1)
+    return tuple(linear(x, w, b) for x, w, b in zip((query, key, value), weight.chunk(3), biases))
+
+
+def _heads(x: Tensor, batch: int, heads: int) -> Tensor:
+    return x.reshape(x.shape[0], batch, heads, -1).permute(1, 2, 0, 3)
+
+
+def _additive(mask: Tensor | None, like: Tensor, name: str) -> Tensor | None:
+    """A mask to add to scores: a boolean one says what does not take part."""
+    if mask is None or mask.is_floating_point():
+        return mask
+    if mask.dtype.kind != "bool":
+        raise located(AssertionError, f"only bool and floating types of {name} are supported")
+    return like.new_zeros(mask.shape).masked_fill(mask, -math.inf)
+
+
+def _merged(
+    mask: Tensor | None, padding: Tensor | None, batch: int, heads: int, length: int, source: int
+) -> Tensor | None:
+    """Both masks as one that fits (N, heads, L, S); keys added at the end take part."""
+    if mask is not None:
+        mask = pad(mask, (0, source - mask.shape[-1]))
+        allowed = {2: (length, source), 3: (batch * heads, length, source)}
+        if tuple(mask.shape) != allowed.get(mask.ndim):
+            expected = allowed.get(mask.ndim)
+            if expected is None:
+                raise runtime_error(f"attn_mask's dimension {mask.ndim} is not supported")
+            raise runtime_error(
+                f"The shape of the {mask.ndim}D attn_mask is {tuple(mask.shape)}, but should be {expected}."
+            )
+        if mask.ndim == 3:
+            mask = mask.reshape(batch, heads, length, source)
+    if padding is None:
+        return mask
+    padding = pad(padding, (0, source - padding.shape[-1]))
+    if tuple(padding.shape) != (batch, source):
+        raise runtime_error(f"key_padding_mask should be of shape {(batch, source)}, but got {tuple(padding.shape)}")
+    padding = padding.reshape(batch, 1, 1, source)
+    return padding if mask is None else mask + padding
