@@ -25,7 +25,21 @@ MLIRLexer._unescaped_characters_regex = re.compile(  # pyright: ignore[reportPri
     r'"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"'
 )
 
-UPSTREAM = ("builtin", "func", "arith", "math", "tensor", "linalg", "memref", "scf", "vector", "affine", "bufferization")
+UNDEFINED = re.compile(r"values used but not defined: \[(%[\w$.-]+)")
+
+UPSTREAM = (
+    "builtin",
+    "func",
+    "arith",
+    "math",
+    "tensor",
+    "linalg",
+    "memref",
+    "scf",
+    "vector",
+    "affine",
+    "bufferization",
+)
 
 
 def _hl() -> Dialect:
@@ -114,7 +128,11 @@ def parse_module(text: str, filename: str = "<string>", context: Context | None 
         return parser.parse_module()
     except RecursionError:
         parser.raise_error("nested too deeply")
-    except ParseError:
+    except ParseError as error:
+        undefined = UNDEFINED.search(error.msg)
+        uses = list(re.finditer(rf"{re.escape(undefined[1])}(?![\w$.-])", text)) if undefined else []
+        if undefined and uses:  # upstream says so at the end of the module
+            parser.raise_error(f"{undefined[1]} is not defined where it is used", uses[-1].start(), uses[-1].end())
         raise
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, AssertionError, IndexError) as error:
         # An upstream parser that trips over malformed input: still the input's fault, at the place it had come to.
