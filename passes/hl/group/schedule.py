@@ -132,21 +132,22 @@ def _readers_first(
 
 
 def _order(grouping: Grouping, steps: dict[int, Step], extra: dict[int, set[int]]) -> list[Step]:
-    """Topological order; of the kernels that could be next, the one whose last op comes first in the program."""
+    """Topological order. Of the kernels that could be next, those that no other waits for come first: they make nothing
+    that has to be kept, and what they read may go. Then the one whose last op comes first in the program."""
     waiting = {id_: len(step.cluster.predecessors | extra.get(id_, set())) for id_, step in steps.items()}
     followers: dict[int, list[int]] = {id_: [] for id_ in steps}
     for id_, step in steps.items():
         for predecessor in step.cluster.predecessors | extra.get(id_, set()):
             followers[predecessor].append(id_)
 
-    def priority(id_: int) -> tuple[int, int]:
-        return grouping.position[steps[id_].ops[-1]], id_
+    def priority(id_: int) -> tuple[bool, int, int]:
+        return bool(followers[id_]), grouping.position[steps[id_].ops[-1]], id_
 
     ready = [priority(id_) for id_, count in waiting.items() if count == 0]
     heapq.heapify(ready)
     order: list[Step] = []
     while ready:
-        _, id_ = heapq.heappop(ready)
+        *_, id_ = heapq.heappop(ready)
         order.append(steps[id_])
         for follower in followers[id_]:
             waiting[follower] -= 1
