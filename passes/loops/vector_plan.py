@@ -29,6 +29,9 @@ _DIVISIONS = (
     arith.CeilDivSIOp, arith.CeilDivUIOp,
 )  # fmt: skip
 
+_SHORT, _CHEAP = 4, 16
+"""A loop of so few iterations needs so much work in each for a vector with most of its lanes masked to be faster."""
+
 WEIGHTS: dict[type[Operation], int] = {
     arith.DivfOp: 4,
     math.SqrtOp: 4,
@@ -105,6 +108,9 @@ def _plan_parallel(loop: scf.ForOp) -> Plan | None:
     if not plan.contiguous:
         return None
     if plan.scattered and (plan.nested or plan.work < 6 * len(plan.scattered)):
+        return None
+    count = trip_count(loop)
+    if count is not None and count <= _SHORT and plan.work < _CHEAP:
         return None
     return plan
 
