@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from xdsl.ir import SSAValue
+from xdsl.ir import BlockArgument, OpResult, SSAValue
 
+from ..dialects.hl.regions import CustomGradientOp
+from ..dialects.types import spec_of
 from . import dispatch, grad_mode, tape
 from .autograd import FREED, hooked
 from .dispatch import builder, value_of
 from .errors import runtime_error
-from .marks import mark
+from .marks import mark, rename
+from .regions import trace_body
 from .tensor import Tensor
+
+if TYPE_CHECKING:
+    from .tracing import Trace
 
 
 def _differentiate(
@@ -20,11 +27,14 @@ def _differentiate(
     retain_graph: bool,
     create_graph: bool,
     wanted: Sequence[Tensor] | None,
+    retained: Sequence[Tensor] = (),
 ) -> list[tuple[Tensor, Tensor]]:
     """(leaf, gradient) for every leaf that the outputs depend on; a leaf may come more than once."""
     trace = dispatch.current_trace
     found: list[tuple[Tensor, Tensor]] = []
-    inner = {mark(trace, value_of(trace, x)): x for x in wanted or () if not x.is_leaf}
+    for y, seed in zip(outputs, seeds):
+        _run_hooks(y, seed)
+    inner = {mark(trace, value_of(trace, x)): x for x in (*(wanted or ()), *retained) if not x.is_leaf}
     for y, seed in zip(outputs, seeds):
         value: SSAValue = value_of(trace, y)
         if trace.is_freed(value):
@@ -32,7 +42,7 @@ def _differentiate(
         leaves = trace.leaves_of(value, free=not retain_graph)
         if wanted is not None:
             leaves = [leaf for leaf in leaves if any(trace.leaves[leaf] is x for x in wanted)]
-            leaves += [leaf for leaf in inner if trace.depends(value, leaf)]
+        leaves += [leaf for leaf in inner if trace.depends(value, leaf)]
         if not leaves:
             continue
         weight = None if seed is None else value_of(trace, seed)
@@ -46,6 +56,48 @@ def _differentiate(
     return found
 
 
+def _run_hooks(y: Tensor, seed: Tensor | None) -> None:
+    """Calls the hooks of computed tensors that an output depends on, last registered first.
+
+    Where one returns another gradient, the tensor becomes one with that gradient.
+    """
+    trace = dispatch.current_trace
+    for t, hook in reversed(trace.__dict__.get("hooks", [])):
+        value = mark(trace, value_of(trace, t))
+        root = value_of(trace, y)
+        if not trace.depends(root, value):
+            continue
+        weight = None if seed is None else value_of(trace, seed)
+        (found,) = trace.gradient(root, weight, [value])
+        with grad_mode.no_grad():
+            if hook(trace.wrap(found)) is not None:
+                _regrade(trace, value, hook)
+
+
+def _regrade(trace: Trace, value: SSAValue, hook: Callable[[Tensor], Tensor | None]) -> None:
+    """Puts hl.custom_gradient, whose body is the hook, behind a value."""
+
+    def body(arguments: Sequence[BlockArgument]) -> Sequence[SSAValue]:
+        gradient = trace.wrap(arguments[1])
+        return [value_of(trace, hooked(hook, gradient))]
+
+    spec = spec_of(value.type)
+    traced = trace_body([spec, spec], body)
+    if traced.captured or traced.written:
+        raise runtime_error(
+            "inside a compiled function, a hook that returns another gradient may use nothing but the gradient that it "
+            "gets, and numbers"
+        )
+    assert isinstance(value, OpResult) and value.op.parent is not None
+    op = CustomGradientOp.make([value], [value], (), traced.block)
+    op.location = value.op.location
+    result = op.outputs[0]
+    value.replace_all_uses_with(result)
+    op.operands[0] = op.operands[1] = value
+    value.op.parent.insert_op_after(op, value.op)
+    rename(trace, value, result)
+
+
 def backward_traced(
     outputs: Sequence[Tensor],
     seeds: Sequence[Tensor | None],
@@ -56,7 +108,8 @@ def backward_traced(
     """Accumulates into `grad` of the leaves, or of `inputs`."""
     from .views import write
 
-    for leaf, gradient in _differentiate(outputs, seeds, retain_graph, create_graph, inputs):
+    retained: list[Tensor] = dispatch.current_trace.__dict__.get("retained", [])
+    for leaf, gradient in _differentiate(outputs, seeds, retain_graph, create_graph, inputs, retained):
         for hook in leaf.__dict__.get("_hooks", ()):
             gradient = hooked(hook, gradient)
         before = leaf.grad

@@ -19,7 +19,8 @@ def retain_grad(t: Tensor) -> None:
     if node is None:
         return
     if node is tape.TRACED:
-        raise runtime_error("retain_grad() of a computed tensor is not supported inside a compiled function")
+        dispatch.current_trace.__dict__.setdefault("retained", []).append(t)
+        return
     if node.retained is None:
         node.retained = {}
     node.retained[t._index] = weakref.ref(t)
@@ -34,8 +35,7 @@ class RemovableHandle:
 
     def remove(self) -> None:
         """Unregisters the hook."""
-        if self._entry in self._hooks:
-            self._hooks.remove(self._entry)
+        self._hooks[:] = [entry for entry in self._hooks if entry is not self._entry]
 
     def __enter__(self) -> RemovableHandle:
         return self
@@ -49,8 +49,15 @@ def register_hook(t: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Removab
     if not t.requires_grad:
         raise runtime_error("cannot register a hook on a tensor that doesn't require gradient")
     node = t.grad_fn
-    if dispatch.current_trace is not None or node is tape.TRACED:
-        raise runtime_error("register_hook() is not supported inside a compiled function")
+    if dispatch.current_trace is not None:
+        if node is not tape.TRACED:
+            raise runtime_error(
+                "register_hook() of a leaf is not supported inside a compiled function; call it once, outside"
+            )
+        traced = dispatch.current_trace.__dict__.setdefault("hooks", [])
+        entry: Any = (t, hook)
+        traced.append(entry)
+        return RemovableHandle(traced, entry)
     if node is None:
         hooks: list[Any] = t.__dict__.setdefault("_hooks", [])
         hooks.append(hook)

@@ -29,11 +29,11 @@ def mark(trace: Flow, value: SSAValue) -> SSAValue:
     variable.operands[0] = value
     new.name_hint = value.name_hint
     block.insert_op_after(variable, op)
-    _rename(trace, value, new)
+    rename(trace, value, new)
     return new
 
 
-def _rename(trace: Any, old: SSAValue, new: SSAValue) -> None:
+def rename(trace: Any, old: SSAValue, new: SSAValue) -> None:
     """Lets everything that a trace remembers speak of the new value."""
     for table in (trace.values, trace._stopped, trace._leaf_values, trace.__dict__.get("derived_values", {})):
         for key, value in list(table.items()):
@@ -45,4 +45,4 @@ def _rename(trace: Any, old: SSAValue, new: SSAValue) -> None:
     trace.track([new])
 
 
-__all__ = ["mark"]
+__all__ = ["mark", "rename"]

@@ -215,6 +215,8 @@ class Finisher:
         sets: list[tuple[Tensor, Tensor]] = []
         cleared: list[Tensor] = []
         for tensor, grad in trace.grads.items():
+            if tensor._storage.array is None and tensor not in self.stand_ins:
+                continue  # computed in here, with its gradient retained
             found = trace.grads_found.get(tensor)
             used_up = tensor in trace.grads_used and tensor not in trace.grads_found
             if grad is None or (used_up and not self.keep_gradients and grad._storage.array is None):

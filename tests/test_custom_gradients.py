@@ -264,3 +264,28 @@ def test_backward_into_chosen_tensors(mode):
         return h.grad
 
     assert mode(f)(irtool.tensor([2.0])).tolist() == [12.0] and w.grad is None
+
+
+@MODES
+def test_hooks_and_retained_gradients_of_computed_tensors(mode):
+    w = nn.Parameter(irtool.tensor([3.0, 4.0]))
+
+    def f(x):
+        seen = []
+        h = x * w
+        h.retain_grad()
+        k = h.tanh()
+        k.register_hook(seen.append)
+        m = k * 2
+        m.register_hook(lambda g: g * 10)
+        handle = m.register_hook(lambda g: g * 1000)
+        handle.remove()
+        (m * m).sum().backward()
+        return seen[0].detach(), h.grad.detach(), k.detach()
+
+    x = irtool.tensor([0.1, 0.2])
+    seen, dh, k = mode(f)(x)
+    k = k.numpy()
+    np.testing.assert_allclose(seen.numpy(), 80 * k, rtol=1e-5)
+    np.testing.assert_allclose(dh.numpy(), 80 * k * (1 - k * k), rtol=1e-4)
+    np.testing.assert_allclose(w.grad.numpy(), x.numpy() * dh.numpy(), rtol=1e-4)
