@@ -88,13 +88,17 @@ class Backward:
     def record(
         self,
         leaves: Sequence[Any],
-        arguments: Callable[[int], Storage],
+        kept: Sequence[Storage],
         results: Sequence[Storage],
         made: Sequence[Tensor],
     ) -> None:
-        """Makes the outputs (in the order of `parts.outputs`) depend on the tensors that the function used."""
+        """Makes the outputs (in the order of `parts.outputs`) depend on the tensors that the function used.
+
+        `kept`: the memory of the arguments among the residuals, in order.
+        """
         inputs = [leaves[w] if isinstance(w, int) else w for w in self.parts.wrt]
-        residuals = [arguments(i) if of == "argument" else results[i] for of, i in self.parts.residuals]
+        arguments = iter(kept)
+        residuals = [next(arguments) if of == "argument" else results[i] for of, i in self.parts.residuals]
         versions = [storage.version for storage in residuals]
 
         def backward(gradients: Sequence[Tensor | None]) -> Sequence[Tensor | None]:

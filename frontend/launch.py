@@ -129,6 +129,7 @@ class Launch:
         self._lock = threading.Lock()
         self._slots: list[Slot] = []
         self._by_input: dict[Input, Slot] = {}
+        self._kept: list[Input] = []
         self._scalars: list[Scalar] = []
         self._scalar_arrays: dict[Input, Array] = {}
         self._states: list[Storage] = []
@@ -159,8 +160,8 @@ class Launch:
         self._slots.append(slot)
         self._by_input[source] = slot
 
-    def run(self, leaves: Sequence[Any]) -> list[Storage]:
-        """The memory of the results, after one run."""
+    def run(self, leaves: Sequence[Any]) -> tuple[list[Storage], list[Storage]]:
+        """The memory of the results after one run, and of the arguments that are kept."""
         with self._lock:
             changes: Changes = []
             for slot in self._slots:
@@ -179,15 +180,17 @@ class Launch:
                 storage.version += 1
             for slot in self._written_slots:
                 slot.finish()
-        return [Storage(array, spec) for array, spec in zip(arrays, self._results)]
+            kept = [self._storage_of(source) for source in self._kept]
+        return [Storage(array, spec) for array, spec in zip(arrays, self._results)], kept
 
     def keep(self, source: Input) -> None:
         """Says that an argument's bytes are needed after the call."""
+        self._kept.append(source)
         if source in self._by_input:
             self._by_input[source].keep = True
 
-    def storage_of(self, source: Input) -> Storage:
-        """What held an argument in the last run; of a run-time number, a copy."""
+    def _storage_of(self, source: Input) -> Storage:
+        """What holds an argument in this run; of a run-time number, a copy."""
         if source in self._scalar_arrays:
             array = aligned_empty(source.spec)
             np.copyto(array, self._scalar_arrays[source])
@@ -200,7 +203,7 @@ class Launch:
     def _array(self, place: Input | int, arrays: Sequence[Array]) -> Array:
         if isinstance(place, int):
             return arrays[place]
-        found = self.storage_of(place).array
+        found = self._storage_of(place).array
         assert found is not None
         return found
 

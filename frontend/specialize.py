@@ -133,7 +133,7 @@ class Specialization:
 
     def run(self, leaves: Sequence[Any]) -> Any:
         """One call."""
-        results = self.launch.run(leaves)
+        results, kept = self.launch.run(leaves)
         for leaf, requires_grad in self._call_trace.requires_grad:
             leaves[leaf].requires_grad = requires_grad
         traced = self.traced
@@ -148,7 +148,7 @@ class Specialization:
         for callback in traced.after_call:
             callback()
         if self.backward is not None:
-            self._record(leaves, results, made)
+            self._record(leaves, results, kept, made)
         return tree.rebuild(traced.structure, iter(outputs))
 
     def profile(self, leaves: Sequence[Any], steps: int) -> Profile:
@@ -207,13 +207,14 @@ class Specialization:
                     return wrap(tensor._storage, plan.spec, plan.view)
                 return replay(alias(tensor), None, plan.view)
 
-    def _record(self, leaves: Sequence[Any], results: Sequence[Storage], made: Mapping[Fresh, Tensor]) -> None:
+    def _record(
+        self,
+        leaves: Sequence[Any],
+        results: Sequence[Storage],
+        kept: Sequence[Storage],
+        made: Mapping[Fresh, Tensor],
+    ) -> None:
         assert self.backward is not None
         by_result = {plan.result: tensor for plan, tensor in made.items() if plan.differentiable}
-        inputs = self.traced.inputs
-        self.backward.record(
-            leaves,
-            lambda i: self.launch.storage_of(inputs[i]),
-            results,
-            [by_result[number] for number in self.backward.parts.outputs],
-        )
+        outputs = [by_result[number] for number in self.backward.parts.outputs]
+        self.backward.record(leaves, kept, results, outputs)

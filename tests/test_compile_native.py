@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import irtool
 import numpy as np
@@ -129,6 +130,19 @@ def test_equal_functions_share_a_program(batch):
         step(*batch)
         programs.append(step.programs()[0])
     assert programs[0].program is programs[1].program
+
+
+def test_calls_from_several_threads(batch):
+    model, _ = make()
+    run = irtool.compile(model.eval())
+    with irtool.no_grad():
+        data = [irtool.randn(4, 6) for _ in range(8)]
+        expected = [model(x).tolist() for x in data]
+        run(data[0])
+        with ThreadPoolExecutor(4) as pool:
+            for _ in range(5):
+                found = list(pool.map(lambda x: run(x).tolist(), data))
+                np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_known_call_with_150_state_tensors_is_cheap():
