@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,11 @@ def _conv(
     input_dilation: Ints,
     groups: int,
 ) -> tuple[Any, ...]:
+    if max(input_dilation) > 1:
+        d = next(d for d, n in enumerate(input_dilation) if n > 1)
+        if stride[d] == 1 and 0 not in b.shape(x)[2:]:
+            given = Convolution(stride, low, high, dilation, input_dilation, groups)
+            return (_phases(b, x, filters, given, d),)
     x = _surrounded(b, x, low, high, tuple(n - 1 for n in input_dilation), 0)
     if groups == 1:
         return (b.correlate(x, filters, stride, dilation),)
@@ -56,6 +61,75 @@ def _conv(
     filters = b.reshape(filters, (groups, outputs // groups, inputs, *window))
     y = b.correlate(x, filters, stride, dilation)
     return (b.reshape(y, (shape[0], outputs, *b.shape(y)[3:])),)
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """The attributes of one."""
+
+    stride: Ints
+    low: Ints
+    high: Ints
+    dilation: Ints
+    input_dilation: Ints
+    groups: int
+
+
+def _phases(b: B, x: Any, filters: Any, given: Convolution, d: int) -> Any:
+    """Without the products with gaps: each phase of the result meets a part of the filters.
+
+    y = conv(x, w), input_dilation q        ->        y[r::q] = conv(x, w[first of r :: q])
+    """
+    gap, dilation, low = given.input_dilation[d], given.dilation[d], given.low[d]
+    extent, window = b.shape(x)[2 + d], b.shape(filters)[2 + d]
+    total = (extent - 1) * gap + 1 + low + given.high[d] - (window - 1) * dilation
+    count = -(-total // gap)
+    step = gap // math.gcd(gap, dilation)
+    parts: dict[int, Any] = {}
+    for phase in range(min(gap, total)):
+        first = next((k for k in range(min(step, window)) if (phase + k * dilation - low) % gap == 0), None)
+        if first is None:
+            continue
+        places = len(range(first, window, step))
+        between = step * dilation // gap
+        before = (low - phase - first * dilation) // gap
+        after = count + (places - 1) * between - extent - before
+        part = _shifted(b, (filters,), 2 + d, first, places, step, 0)[0]
+        parts[phase] = b.conv(
+            x,
+            part,
+            given.stride,
+            _replaced(given.low, d, before),
+            _replaced(given.high, d, after),
+            _replaced(given.dilation, d, between),
+            _replaced(given.input_dilation, d, 1),
+            given.groups,
+        )
+    if not parts:  # the filters meet gaps and padding only
+        whole = w.ConvOp.infer(b.spec(x), b.spec(filters), **asdict(given))[0]
+        return b.constant(0, whole.shape, whole.dtype)
+    return _interleaved(b, parts, 2 + d, gap, total)
+
+
+def _replaced(values: Ints, d: int, value: int) -> Ints:
+    return (*values[:d], value, *values[d + 1 :])
+
+
+def _interleaved(b: B, parts: dict[int, Any], axis: int, gap: int, total: int) -> Any:
+    """result[phase::gap] = part for each phase, 0 where there is none; `total` elements."""
+    shape = b.shape(next(iter(parts.values())))
+    rank = len(shape)
+    none = (0,) * rank
+    if len(parts) == 1:
+        ((phase, part),) = parts.items()
+        after = total - phase - (shape[axis] - 1) * gap - 1
+        high, interior = (_replaced(none, axis, n) for n in (after, gap - 1))
+        return b.pad(part, _replaced(none, axis, phase), high, interior, 0)
+    zeros = b.constant_like(next(iter(parts.values())), 0)
+    wide = (*shape[: axis + 1], 1, *shape[axis + 1 :])
+    joined = b.concat([b.reshape(parts.get(phase, zeros), wide) for phase in range(gap)], axis + 1)
+    joined = b.reshape(joined, _replaced(shape, axis, shape[axis] * gap))
+    return b.slice(joined, none, _replaced(shape, axis, total), (1,) * rank)
 
 
 def _shifted(b: B, state: State, axis: int, offset: int, count: int, stride: int, factor: int) -> State:

@@ -67,6 +67,8 @@ def _conv_x(b: B, call: Call[Any]) -> Any:
 
 def _conv_w(b: B, call: Call[Any]) -> Any:
     # The inputs that met each weight, by the outputs' cotangents: samples become channels, strides become dilations.
+    if max(call.ints("input_dilation")) > 1 and max(call.ints("stride")) == 1:
+        return _conv_w_spread(b, call)
     groups = int(call.attributes["groups"])
     gaps = tuple(n - 1 for n in call.ints("input_dilation"))
     x = surrounded(b, call.x, call.ints("low"), call.ints("high"), gaps)  # as in the forward convolution
@@ -78,6 +80,27 @@ def _conv_w(b: B, call: Call[Any]) -> Any:
         exchanged(b, x, groups, 1), ct, call.ints("dilation"), none, high, call.ints("stride"), ones, groups
     )
     return b.transpose(result, (1, 0, *range(2, len(b.shape(x)))))
+
+
+def _conv_w_spread(b: B, call: Call[Any]) -> Any:
+    # Of a transposed convolution: the cotangents that each input met by each weight, so that no gap is multiplied.
+    groups, spread = int(call.attributes["groups"]), call.ints("input_dilation")
+    (outputs, inputs, *_), rank = b.shape(call.operands[1]), len(spread)
+    reach = _reach(b, call)
+    low = tuple(r - n for r, n in zip(reach, call.ints("low"), strict=True))
+    high = tuple(
+        (n - 1) * t + 1 + r - have - before
+        for n, t, r, have, before in zip(b.shape(call.x)[2:], spread, reach, b.shape(call.ct)[2:], low, strict=True)
+    )
+    x = b.transpose(call.x, (1, 0, *range(2, 2 + rank)))
+    ct = exchanged(b, call.ct, groups, 1)
+    result = b.conv(ct, x, call.ints("dilation"), low, high, spread, (1,) * rank, groups)
+    result = b.reverse(result, tuple(range(2, 2 + rank)))
+    if groups == 1:
+        return result
+    window = b.shape(result)[2:]
+    apart = b.reshape(result, (outputs // groups, groups, inputs, *window))
+    return b.reshape(b.transpose(apart, (1, 0, *range(2, 3 + rank))), (outputs, inputs, *window))
 
 
 def _correlate(b: B, call: Call[Any]) -> Sequence[Any]:
