@@ -59,7 +59,7 @@ func.func private @use(%x: memref<4x4xf32>) attributes {irtool.kernel} {
 // CHECK-NEXT:    func.call @k(%[[P]], %[[T]])
 // CHECK:         scf.if
 // CHECK:           memref.view %arena[%{{.*}}][]
-// CHECK:         func.call @k(%{{.*}}, %[[Q]])
+// CHECK:         func.call @k(%weight, %[[Q]])
 // CHECK-NEXT:    scf.yield %[[Q]], %[[P]]
 // CHECK-NOT:   memref.alloc
 func.func @loop(%x: memref<16xf32>, %out: memref<16xf32> {irtool.out = 0 : i64}) {
