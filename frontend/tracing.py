@@ -17,7 +17,6 @@ from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
 from ..dialects.hl.autodiff import StopGradientOp
 from ..dialects.hl.base import Attributes, HLOp
-from ..dialects.locations import describe
 from ..dialects.types import DType, TensorSpec, spec_of, tensor_type
 from ..runtime.storage import Storage, origins
 from . import dispatch
@@ -243,7 +242,7 @@ class Trace(Flow):
             self._restore.pop()()
         for storage, value in self.values.items():
             if storage.array is None and isinstance(value, OpResult):
-                origins[storage] = describe(value.op.location)
+                origins[storage] = value.op.location
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from xdsl.dialects.builtin import LocationAttr
 
 from ..dialects.types import TensorSpec
 
@@ -42,7 +43,9 @@ class Storage:
 
     def missing(self) -> Exception:
         """What to raise when somebody wants the bytes of a storage that has none."""
-        made = origins.get(self, "")
+        from ..dialects.locations import describe
+
+        made = describe(origins[self]) if self in origins else ""
         return RuntimeError(
             f"this tensor was made{f' at {made}' if made else ''} while a function was being traced for "
             "irtool.compile, and has no value outside that trace. Return it from the compiled function instead of "
@@ -68,5 +71,5 @@ class Storage:
         return True
 
 
-origins: WeakKeyDictionary[Storage, str] = WeakKeyDictionary()
-"""The user's line that made a traced value, for those that outlive their trace."""
+origins: WeakKeyDictionary[Storage, LocationAttr] = WeakKeyDictionary()
+"""Where traced values were made, for those that outlive their trace."""
