@@ -111,6 +111,7 @@ class Grouping:
         self.block = block
         self.ops = [op for op in block.ops if not isinstance(op, TERMINATORS)]
         self.position = {op: i for i, op in enumerate(self.ops)}
+        self.roles = {op: role_of(op) for op in self.ops}
         self.materialized_inline = self._inline_ops_stored()
         self.clusters: dict[int, Cluster] = {}
         self.cluster_of: dict[Operation, Cluster] = {}
@@ -143,10 +144,10 @@ class Grouping:
 
     def is_inline(self, op: Operation) -> bool:
         """Whether kernels make this op anew instead of reading its value."""
-        return role_of(op) is Role.INLINE and op not in self.materialized_inline
+        return self.roles.get(op) is Role.INLINE and op not in self.materialized_inline
 
     def is_alias(self, op: Operation) -> bool:
-        return role_of(op) is Role.ALIAS
+        return self.roles.get(op) is Role.ALIAS
 
     def computes(self, op: Operation) -> bool:
         """Whether the op is a node of the cluster graph."""

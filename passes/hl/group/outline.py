@@ -223,7 +223,7 @@ def outline_block(module: ModuleOp, block: Block, names: Names, states: dict[int
         result = host.available(value)
         home = settled.get(root)
         direct = root not in claimed and (
-            home is target if home is not None else is_free(grouping, steps, root, target)
+            home is target if home is not None else is_free(steps, root, target)
         )
         if target is not None and home is None and root.type != target.type:
             direct = False  # the kernel would write the state in another shape
@@ -235,9 +235,9 @@ def outline_block(module: ModuleOp, block: Block, names: Names, states: dict[int
     host.finish(returned)
 
 
-def is_free(grouping: Grouping, steps: list[Step], value: SSAValue, target: SSAValue | None) -> bool:
+def is_free(steps: list[Step], value: SSAValue, target: SSAValue | None) -> bool:
     """Whether nobody reads the state argument `target` once the kernel that makes `value` runs."""
     if target is None:
         return True
     writer = next((i for i, step in enumerate(steps) if value in step.outputs), 0)
-    return not any(root_argument(grouping, v) is target for step in steps[writer:] for v in step.inputs)
+    return not any(target in step.roots for step in steps[writer:])

@@ -28,6 +28,8 @@ class Step:
     outputs: list[SSAValue] = field(default_factory=lambda: list[SSAValue]())
     ties: dict[SSAValue, SSAValue] = field(default_factory=lambda: dict[SSAValue, SSAValue]())
     """State argument -> the output that replaces it in place."""
+    roots: set[SSAValue] = field(default_factory=lambda: set[SSAValue]())
+    """Whose bytes it reads: the inputs, aliases looked through."""
 
 
 def state_arguments(function: FuncOp) -> dict[int, SSAValue]:
@@ -72,6 +74,7 @@ def plan(grouping: Grouping, states: dict[int, SSAValue]) -> list[Step]:
     for cluster in grouping.clusters.values():
         ops = sorted(cluster.ops, key=grouping.position.__getitem__)
         step = Step(cluster, ops, stored_inputs(grouping, ops))
+        step.roots = {root_argument(grouping, value) for value in step.inputs}
         inside = set(ops)
         for op in ops:
             read_elsewhere = any(edge.consumer not in inside for edge in grouping.edges_out[op])
@@ -105,22 +108,21 @@ def _updates(grouping: Grouping, states: dict[int, SSAValue]) -> dict[SSAValue, 
     return found
 
 
-def _readers(grouping: Grouping, steps: dict[int, Step], argument: SSAValue) -> list[int]:
-    return [
-        id_ for id_, step in steps.items() if any(root_argument(grouping, value) is argument for value in step.inputs)
-    ]
-
-
 def _readers_first(
     grouping: Grouping, steps: dict[int, Step], updates: dict[SSAValue, SSAValue]
 ) -> dict[int, set[int]]:
     """Extra predecessors: readers of a state's old value run before who writes the new one, unless in a cycle."""
     extra: dict[int, set[int]] = {}
     reaches = {id_: step.cluster.ancestors for id_, step in steps.items()}
+    readers: dict[SSAValue, list[int]] = {argument: [] for argument in updates}
+    for id_, step in steps.items():
+        for root in step.roots:
+            if root in readers:
+                readers[root].append(id_)
     for argument, value in updates.items():
         assert isinstance(value, OpResult)
         writer = grouping.cluster_of[value.op].id
-        for reader in _readers(grouping, steps, argument):
+        for reader in readers[argument]:
             if reader == writer or reaches[reader] >> writer & 1:
                 continue
             extra.setdefault(writer, set()).add(reader)
@@ -157,11 +159,11 @@ def _order(grouping: Grouping, steps: dict[int, Step], extra: dict[int, set[int]
 
 
 def _tie(grouping: Grouping, order: list[Step], updates: dict[SSAValue, SSAValue]) -> None:
+    writers = {value: i for i, step in enumerate(order) for value in step.outputs}
+    last_reader = {root: i for i, step in enumerate(order) for root in step.roots}
     for argument, value in updates.items():
-        assert isinstance(value, OpResult)
-        writer = next(i for i, step in enumerate(order) if value in step.outputs)
-        later = order[writer + 1 :]
-        if any(root_argument(grouping, v) is argument for step in later for v in step.inputs):
+        writer = writers[value]
+        if last_reader.get(argument, -1) > writer:
             continue
         if argument in order[writer].inputs and _reads_where_it_writes(grouping, order[writer], argument, value):
             order[writer].ties[argument] = value
