@@ -47,6 +47,8 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "compile": ("frontend.compile", "compile"),
+    "load": ("frontend.serialization", "load"),
+    "save": ("frontend.serialization", "save"),
     "set_num_threads": ("runtime.threads", "set_num_threads"),
     "get_num_threads": ("runtime.threads", "get_num_threads"),
 }
@@ -124,12 +126,14 @@ __all__ = [
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "linalg",
+    "load",
     "nn",
     "no_grad",
     "optim",
     "promote_types",
     "random",
     "result_type",
+    "save",
     "set_default_dtype",
     "set_grad_enabled",
     "set_num_threads",

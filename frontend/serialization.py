@@ -1,0 +1,245 @@
+"""save and load: nested dictionaries, lists and tuples of tensors and plain values, as one safetensors file.
+
+Tensors are stored under their dotted path, so that others read the state of a module as they read any weights. What is
+not a tensor is JSON in the file's metadata. Nothing is pickled: loading a file runs no code.
+
+    {"model": model.state_dict(), "epoch": 3}  ->  tensors  model.0.weight, model.0.bias
+                                                   metadata {"dict": [["model", {"dict": [...]}], ["epoch", 3]]}
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import tempfile
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from . import dispatch
+from .creation import from_array
+from .devices import check_device
+from .errors import located, type_error
+from .tensor import Tensor
+
+STRUCTURE = "irtool"
+"""The metadata entry with all that is not a tensor."""
+
+READ: dict[str, tuple[str, str]] = {
+    "F64": ("<f8", "<f8"),
+    "F32": ("<f4", "<f4"),
+    "F16": ("<f2", "<f4"),
+    "I64": ("<i8", "<i8"),
+    "I32": ("<i4", "<i4"),
+    "I16": ("<i2", "<i4"),
+    "I8": ("i1", "<i4"),
+    "U16": ("<u2", "<i4"),
+    "U8": ("u1", "u1"),
+    "BOOL": ("?", "?"),
+}
+"""The element types of a file in numpy, and as what they are loaded. BF16 is not in numpy; it becomes F32."""
+
+CONVERT = (
+    "convert it once, in PyTorch:  import torch, safetensors.torch;  "
+    "safetensors.torch.save_file(torch.load({name!r}, weights_only=True, map_location='cpu'), 'weights.safetensors')"
+)
+
+ZIP = b"PK\x03\x04"
+OTHERS: tuple[tuple[bytes, str, str], ...] = (
+    (ZIP, "a zip archive, as torch.save writes it: a pickle, whose loading could run any code", CONVERT),
+    (b"\x80", "a pickle, whose loading could run any code", CONVERT),
+    (b"\x93NUMPY", "a numpy array", "use irtool.from_numpy(numpy.load({name!r}))"),
+    (b"\x89HDF", "an HDF5 file", "read it with h5py, and make tensors with irtool.from_numpy"),
+    (b"GGUF", "a GGUF file", "irtool reads .safetensors files"),
+)
+"""Formats by their first bytes: what they are, and what to do."""
+
+
+def save(obj: Any, f: Any, **ignored: Any) -> None:
+    """Writes `obj` to a path or an open binary file: tensors and plain values, in dictionaries, lists and tuples."""
+    for name in ignored:
+        if name not in ("pickle_module", "pickle_protocol", "_use_new_zipfile_serialization"):
+            raise type_error(f"save() got an unexpected keyword argument '{name}'")
+    tensors: dict[str, np.ndarray[Any, Any]] = {}
+    metadata = {"format": "pt"}
+    if isinstance(obj, dict) and _is_flat(cast("dict[Any, Any]", obj)):
+        tensors = {name: _array(t) for name, t in cast("dict[str, Tensor]", obj).items()}
+    else:
+        metadata[STRUCTURE] = json.dumps(_encoded(obj, "", tensors, {}))
+    from safetensors.numpy import save as serialized
+
+    data = serialized(tensors, metadata)
+    if hasattr(f, "write"):
+        f.write(data)
+    else:
+        _replace(Path(f), data)
+
+
+def load(f: Any, map_location: Any = None, **ignored: Any) -> Any:
+    """What `save` wrote to a path or an open binary file, or the tensors by name of any .safetensors file.
+
+    float16 and bfloat16 become float32, and small integers int32. Other formats are refused.
+    """
+    for name in ignored:
+        if name not in ("weights_only", "mmap", "pickle_module"):
+            raise type_error(f"load() got an unexpected keyword argument '{name}'")
+    if map_location is not None and not callable(map_location):
+        check_device(map_location)
+    name = os.fspath(getattr(f, "name", "the file")) if hasattr(f, "read") else os.fspath(f)
+    data: bytes = f.read() if hasattr(f, "read") else Path(f).read_bytes()
+    tensors, metadata = _read(name, data)
+    if STRUCTURE not in metadata:
+        return tensors
+    try:
+        return _decoded(json.loads(metadata[STRUCTURE]), tensors)
+    except (KeyError, ValueError, TypeError) as error:
+        raise located(ValueError, f"{name}: the description of what is not a tensor is damaged: {error!r}") from None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Writes a file such that it is there as a whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+# Writing
+
+
+def _is_flat(obj: dict[Any, Any]) -> bool:
+    return bool(obj) and all(type(k) is str and isinstance(v, Tensor) for k, v in obj.items())
+
+
+def _array(t: Tensor) -> np.ndarray[Any, Any]:
+    return np.ascontiguousarray(dispatch.array_of(t)).reshape(t._spec.shape)
+
+
+def _encoded(value: Any, path: str, tensors: dict[str, np.ndarray[Any, Any]], known: dict[int, str]) -> Any:
+    """A value as JSON; tensors join `tensors`, each once."""
+    if value is None or type(value) in (bool, int, str):
+        return value
+    if isinstance(value, (float, np.floating)):
+        number = float(value)
+        return number if math.isfinite(number) else {"float": repr(number)}
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, (Tensor, np.ndarray)):
+        name = known.get(id(value))
+        if name is None:
+            name = known[id(value)] = _free(path or "value", tensors)
+            tensors[name] = _array(value) if isinstance(value, Tensor) else np.ascontiguousarray(value)
+        return {"tensor": name}
+    if isinstance(value, dict):
+        kind = "ordered" if isinstance(value, OrderedDict) else "dict"
+        items = cast("dict[Any, Any]", value).items()
+        return {kind: [[_key(k, path), _encoded(v, _joined(path, k), tensors, known)] for k, v in items]}
+    if isinstance(value, (list, tuple)):
+        kind = "list" if isinstance(value, list) else "tuple"
+        members = cast("Sequence[Any]", value)
+        return {kind: [_encoded(v, _joined(path, i), tensors, known) for i, v in enumerate(members)]}
+    hint = "save its state_dict() instead" if hasattr(value, "state_dict") else "save plain values instead"
+    raise type_error(
+        f"irtool.save: {path or 'the object'} is a {type(value).__name__}; only tensors, numbers, strings, None, and "
+        f"dictionaries, lists and tuples of these can be saved, since nothing is pickled; {hint}"
+    )
+
+
+def _joined(path: str, key: Any) -> str:
+    return f"{path}.{key}" if path else str(key)
+
+
+def _key(key: Any, path: str) -> Any:
+    if key is None or type(key) in (bool, int, str, float):
+        return key
+    if isinstance(key, tuple):
+        return {"tuple": [_key(k, path) for k in cast("tuple[Any, ...]", key)]}
+    raise type_error(
+        f"irtool.save: a key of {path or 'the dictionary'} is a {type(key).__name__}; use strings or numbers"
+    )
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    number, found = 1, name
+    while found in taken or found == "__metadata__":
+        number += 1
+        found = f"{name}#{number}"
+    return found
+
+
+# Reading
+
+
+def _read(name: str, data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
+    import safetensors
+
+    try:
+        entries: Any = safetensors.deserialize(data)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        size = int.from_bytes(data[:8], "little")
+        metadata: dict[str, str] = json.loads(data[8 : 8 + size]).get("__metadata__", {})
+    except Exception as error:
+        raise located(ValueError, _not_ours(name, data, error)) from None
+    return {key: _tensor(name, key, entry) for key, entry in entries}, metadata
+
+
+def _not_ours(name: str, data: bytes, error: Exception) -> str:
+    for magic, what, hint in OTHERS:
+        if data.startswith(magic):
+            if magic == ZIP and b".npy" in data[:200]:
+                what, hint = "an .npz archive of numpy arrays", "use numpy.load({name!r}) and irtool.from_numpy"
+            return f"{name} is {what}. irtool.load reads safetensors only; {hint.format(name=name)}"
+    return f"{name} is not a safetensors file, or a damaged one: {error}"
+
+
+def _tensor(name: str, key: str, entry: Mapping[str, Any]) -> Tensor:
+    kind: str = entry["dtype"]
+    if kind == "BF16":
+        halves = np.frombuffer(entry["data"], "<u2").astype("<u4")
+        array = (halves << 16).view("<f4")
+    elif kind in READ:
+        stored, loaded = READ[kind]
+        array = np.frombuffer(entry["data"], stored).astype(loaded)
+    else:
+        raise located(ValueError, f"{name}: tensor '{key}' is of type {kind}; irtool reads {', '.join(READ)} and BF16")
+    return from_array(array.reshape(entry["shape"]))
+
+
+def _decoded(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = cast("dict[str, Any]", value).items()
+    return DECODE[kind](content, tensors)
+
+
+def _pairs(content: Any, tensors: Mapping[str, Tensor]) -> list[tuple[Any, Any]]:
+    return [(_decoded(k, tensors), _decoded(v, tensors)) for k, v in content]
+
+
+DECODE: dict[str, Callable[[Any, Mapping[str, Tensor]], Any]] = {
+    "tensor": lambda name, tensors: tensors[name],
+    "float": lambda text, tensors: float(text),
+    "list": lambda members, tensors: [_decoded(v, tensors) for v in members],
+    "tuple": lambda members, tensors: tuple(_decoded(v, tensors) for v in members),
+    "dict": lambda pairs, tensors: dict(_pairs(pairs, tensors)),
+    "ordered": lambda pairs, tensors: OrderedDict(_pairs(pairs, tensors)),
+}
+"""The values that JSON has no form for, by kind."""
+
+__all__ = ["load", "save"]
