@@ -10,6 +10,7 @@ from typing import Any
 import cases
 import layers
 import torch
+import workloads
 
 HERE = Path(__file__).parent
 
@@ -24,6 +25,8 @@ def main() -> None:
         "functions": {name: cases.function(torch, name) for name in cases.FUNCTIONS},
     }
     write("golden.json", golden, 9)
+    losses = {n: workloads.recorded(torch, n) for n in workloads.WORKLOADS}
+    write("workloads.json", {"torch": torch.__version__, "workloads": losses}, 7)
     write("layers.json", {"torch": torch.__version__, "layers": {n: layers.layer(torch, n) for n in layers.LAYERS}}, 7)
 
 
