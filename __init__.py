@@ -79,6 +79,7 @@ _register(
         "utils": utils,
         "utils.checkpoint": utils.checkpoint,
         "utils.data": _data,
+        "utils.data.datasets": _data.datasets,
     },
 )
 

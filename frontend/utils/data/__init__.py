@@ -1,5 +1,6 @@
 """Datasets, samplers and loaders: torch.utils.data."""
 
+from . import datasets
 from .collate import default_collate, default_convert
 from .dataloader import DataLoader
 from .dataset import (
@@ -37,6 +38,7 @@ __all__ = [
     "SubsetRandomSampler",
     "TensorDataset",
     "WeightedRandomSampler",
+    "datasets",
     "default_collate",
     "default_convert",
     "get_worker_info",

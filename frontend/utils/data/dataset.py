@@ -50,6 +50,8 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
         return tuple(t[index] for t in self.tensors)
 
+    _item = __getitem__
+
     def _collated(self, indices: Sequence[int]) -> list[Tensor]:
         """What collating these examples gives, without making the examples."""
         return [_take(t, indices) for t in self.tensors]
@@ -135,7 +137,9 @@ def collated(dataset: Any, indices: Sequence[int]) -> list[Tensor] | None:
     """A collated batch of a dataset that can give one at once, else None."""
     while isinstance(dataset, Subset):
         dataset, indices = dataset.dataset, [dataset.indices[i] for i in indices]
-    return dataset._collated(indices) if type(dataset) is TensorDataset else None
+    kind = type(dataset)
+    plain = getattr(kind, "_item", None)  # a subclass with another __getitem__ has other examples
+    return dataset._collated(indices) if plain is not None and plain is kind.__getitem__ else None
 
 
 def _take(source: Tensor, indices: Sequence[int]) -> Tensor:
