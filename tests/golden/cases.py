@@ -31,6 +31,9 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
     "adagrad": ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.2}),
     "adadelta": ("Adadelta", {"lr": 0.5, "rho": 0.8}),
     "adamax": ("Adamax", {"lr": 0.05, "weight_decay": 0.1}),
+    "nadam": ("NAdam", {"lr": 0.05, "weight_decay": 0.1, "foreach": False}),
+    "nadam_decoupled": ("NAdam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True}),
+    "radam": ("RAdam", {"lr": 0.05, "betas": (0.8, 0.9), "weight_decay": 0.1}),
 }
 
 
