@@ -162,3 +162,60 @@ def test_the_same_bits_for_any_number_of_threads():
     assert train_rows_by_index(1) == once
     assert train_rows_by_index(2) == once
     assert train_rows_by_index(3) == once
+
+
+NEW_MEMORY: dict[str, Step] = {
+    "sum": lambda x: x.sum(),
+    "amax": lambda x: x.amax(-1),
+    "cumsum": lambda x: x.cumsum(0),
+    "roll": lambda x: x.reshape(1).roll(2, 0),
+    "flip": lambda x: x.flip(0),
+    "sort": lambda x: x.sort()[0],
+}
+
+
+@pytest.mark.parametrize("name", NEW_MEMORY)
+def test_results_are_new_memory_where_nothing_changes(name: str):
+    x = irtool.tensor(0.5)
+    NEW_MEMORY[name](x).fill_(7.0)
+    assert x.item() == 0.5
+
+
+OVERWRITTEN: dict[str, Step] = {
+    "div": lambda x: x / (x + 2),
+    "silu": lambda x: F.silu(x),
+    "floor": lambda x: x * 3 - irtool.floor(x * 3),
+    "fmod": lambda x: irtool.fmod(x * 3, 0.7),
+    "sign": lambda x: irtool.sign(x) + x.round(),
+    "mask": lambda x: irtool.where(x > 0, x, -x),
+}
+
+
+@pytest.mark.parametrize("name", OVERWRITTEN)
+def test_results_that_gradients_do_not_need_may_be_overwritten(name: str):
+    def make(wrap: Callable[[Step], Step]) -> list[irtool.Tensor]:
+        x = normal(3, 4).requires_grad_()
+
+        @wrap
+        def step() -> irtool.Tensor:
+            y = OVERWRITTEN[name](x)
+            y *= 2
+            y.sum().backward()
+            return y
+
+        return [step(), x.grad]
+
+    both(make)
+
+
+def test_a_mask_without_dimensions():
+    def make(wrap: Callable[[Step], Step]) -> list[irtool.Tensor]:
+        @wrap
+        def f(x: irtool.Tensor) -> irtool.Tensor:
+            x = x.clone()
+            x[x > 0.3] = 0.1
+            return x
+
+        return [f(irtool.tensor(0.5)), f(irtool.tensor(0.2)), f(normal(3))]
+
+    both(make)

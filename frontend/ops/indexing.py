@@ -263,7 +263,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     """self[index] = value"""
     if not isinstance(value, Tensor):
         value = _value(self, value)
-    if isinstance(index, Tensor) and index._spec.dtype is i1 and index._spec.shape and _fits(self, index, value):
+    if isinstance(index, Tensor) and index._spec.dtype is i1 and _fits(self, index, value):
         mask = reshaped(index, index._spec.shape + (1,) * (len(self._spec.shape) - len(index._spec.shape)))
         copy_(self, _masked(self, mask, value))
         return

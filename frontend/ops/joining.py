@@ -170,7 +170,8 @@ def flip(input: Tensor, *axes: Any, dims: Any = ()) -> Tensor:
     """The opposite order along some dimensions, as a copy."""
     rank = len(input._spec.shape)
     dims = axes or (dims,)
-    return apply(s.ReverseOp, (input,), {"dimensions": tuple(sorted(axis(d, rank) for d in ints(dims)))})[0]
+    over = tuple(sorted(axis(d, rank) for d in ints(dims)))
+    return apply(s.ReverseOp, (input,), {"dimensions": over})[0] if rank else input.clone()
 
 
 def _flipped(d: int) -> Callable[[Tensor], Tensor]:
@@ -185,13 +186,14 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     places = (dims,) if isinstance(dims, int) else tuple(dims)
     if len(steps) != len(places):
         raise runtime_error(f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(places)}")
+    x = input
     for step, dim in zip(steps, places):
         d = axis(dim, len(input._spec.shape))
         n = input._spec.shape[d]
         cut = (-step) % n if n else 0
         if cut:
-            input = cat([slice_along(input, d, cut, n), slice_along(input, d, 0, cut)], d)
-    return input
+            x = cat([slice_along(x, d, cut, n), slice_along(x, d, 0, cut)], d)
+    return x.clone() if x is input else x
 
 
 def _triangle(name: str, predicate: Any) -> Callable[..., Tensor]:

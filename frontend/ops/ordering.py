@@ -32,12 +32,12 @@ def cumprod(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
     return _running(x, dim, builder.mul, 1)
 
 
-def _running(x: Tensor, dim: int, combine: Callable[[Tensor, Tensor], Tensor], neutral: int) -> Tensor:
+def _running(input: Tensor, dim: int, combine: Callable[[Tensor, Tensor], Tensor], neutral: int) -> Tensor:
     """result[i] = x[0] combined with ... x[i], in log2(n) steps of shifting by 1, 2, 4, ..."""
-    shape = x._spec.shape
+    x, shape = input, input._spec.shape
     d = axis(dim, len(shape))
     if not shape:
-        return x
+        return input.clone()
     zeros = (0,) * len(shape)
     value: Any = float(neutral) if x._spec.dtype.kind == "float" else neutral
     step = 1
@@ -46,7 +46,7 @@ def _running(x: Tensor, dim: int, combine: Callable[[Tensor, Tensor], Tensor], n
         shifted = builder.pad(x, low, tuple(-n for n in low), zeros, value)
         x = combine(x, shifted)
         step *= 2
-    return x
+    return x.clone() if x is input else x
 
 
 # Orders: computed eagerly only
@@ -78,7 +78,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     from .gathering import take_along_dim
 
     indices = argsort(input, dim, descending, stable)
-    return RETURN_TYPES["sort"](take_along_dim(input, indices, dim) if input._spec.shape else input, indices)
+    return RETURN_TYPES["sort"](take_along_dim(input, indices, dim) if input._spec.shape else input.clone(), indices)
 
 
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:

@@ -58,8 +58,8 @@ def reduce(op: type[HLOp], x: Tensor, dim: Any, keepdim: bool) -> Tensor:
     if op in ON_BOOL:
         check_not_empty(op.name.replace("hl.reduce_", "a"), shape, over)
         op = ON_BOOL[op] if x._spec.dtype is i1 else op
-    # Over no dimensions, a reduction changes nothing.
-    result = apply(op, (x,), {"dimensions": over})[0] if over else x
+    # Over no dimensions, a reduction changes nothing; its result is new memory all the same.
+    result = apply(op, (x,), {"dimensions": over})[0] if over else x.clone()
     return kept(result, shape, over) if keepdim else result
 
 

@@ -66,9 +66,10 @@ def _gelu(b: B, call: Call[Any]) -> Sequence[Any]:
 
 
 def _silu(b: B, x: Any, y: Any, ct: Any) -> Any:
-    # s * (1 + x * (1 - s)) = s + y * (1 - s)
+    # Not by the result, which may have been written over since.
     s = b.sigmoid(x)
-    return b.mul(ct, b.add(s, b.mul(y, b.sub(b.constant_like(s, 1.0), s))))
+    one = b.constant_like(s, 1.0)
+    return b.mul(ct, b.mul(s, b.add(one, b.mul(x, b.sub(one, s)))))
 
 
 GRADIENTS: GradientTable = {

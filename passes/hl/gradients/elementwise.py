@@ -58,7 +58,9 @@ UNARY: dict[type[e.HLOp], Derivative] = {
 
 
 def _div_y(b: B, call: Call[Any]) -> Any:
-    return b.neg(b.div(b.mul(call.ct, call.y), call.operands[1]))
+    # Not by the result, which may have been written over since; compiled, x / y is the same value again.
+    x, y = call.operands
+    return b.neg(b.div(b.mul(call.ct, b.div(x, y)), y))
 
 
 def _remainder_y(b: B, call: Call[Any]) -> Any:
@@ -112,6 +114,10 @@ GRADIENTS: GradientTable = {
     e.DivOp: partials(lambda b, call: b.div(call.ct, call.operands[1]), _div_y),
     e.RemainderOp: partials(lambda b, call: call.ct, _remainder_y),
     e.PowOp: partials(_pow_x, _pow_y),
+    # Constant between their steps.
+    **dict.fromkeys(
+        (e.SignOp, e.FloorOp, e.CeilOp, e.RoundOp, e.TruncOp), unary(lambda b, x, y, ct: zeros_like(b, ct))
+    ),
     e.MaximumOp: _extremum("lt", "gt"),
     e.MinimumOp: _extremum("gt", "lt"),
     e.Atan2Op: partials(_atan2_x, _atan2_y),
@@ -122,11 +128,10 @@ GRADIENTS: GradientTable = {
     ),
 }
 
-_STEPS = "constant between its steps, so that the derivative is 0 wherever there is one"
 _DISCRETE = "the result is not a floating-point number"
 
 NO_GRADIENT: ReasonTable = {
-    **dict.fromkeys((e.SignOp, e.FloorOp, e.CeilOp, e.RoundOp, e.TruncOp, e.FloorDivOp), _STEPS),
+    e.FloorDivOp: "constant between its steps, and PyTorch has none either",
     **dict.fromkeys(
         (
             e.LogicalNotOp,

@@ -156,7 +156,7 @@ def sum_of_pads(b: B, op: AddOp) -> SSAValue | None:
     """pad(x, high [3]) + pad(y, low [2]) -> pad(concat(x, y)), where the parts fill a range without overlap
 
     As in the gradient of `chunk`: the parts' gradients, each in its place among zeros, added up."""
-    pads = _padded_terms(op.result, first=True)
+    pads = _padded_terms(op.result)
     if pads is None or len(pads) < 2:
         return None
     sides = [(ints(p.low), ints(p.high)) for p in pads]
@@ -176,19 +176,24 @@ def sum_of_pads(b: B, op: AddOp) -> SSAValue | None:
     return b.pad(joined, low, high, ints(pads[0].interior), 0.0 if spec(joined).dtype.kind == "float" else 0)
 
 
-def _padded_terms(value: SSAValue, first: bool = False) -> list[s.PadOp] | None:
+def _padded_terms(total: SSAValue) -> list[s.PadOp] | None:
     """The pads with zeros whose sum a value is; None where it is a sum of other things, or others use the terms."""
-    if not first and not value.has_one_use():
-        return None
-    add = made_by(value, AddOp)
-    if add is not None:
-        left = _padded_terms(add.x)
-        right = _padded_terms(add.y) if left is not None else None
-        return None if left is None or right is None else left + right
-    pad = made_by(value, s.PadOp)
-    if pad is None or any(ints(pad.interior)) or float(decode(pad.value)) != 0:  # pyright: ignore[reportArgumentType]
-        return None
-    return [pad]
+    terms: list[s.PadOp] = []
+    pending = [total]
+    while pending:
+        # The right one first: where it is not a pad, a long sum is not walked.
+        value = pending.pop()
+        if value is not total and not value.has_one_use():
+            return None
+        add = made_by(value, AddOp)
+        if add is not None:
+            pending += (add.x, add.y)
+            continue
+        pad = made_by(value, s.PadOp)
+        if pad is None or any(ints(pad.interior)) or float(decode(pad.value)) != 0:  # pyright: ignore[reportArgumentType]
+            return None
+        terms.append(pad)
+    return terms[::-1]
 
 
 # concat and reverse
