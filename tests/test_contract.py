@@ -12,7 +12,7 @@ from irtool.codegen import print_c
 from irtool.dialects.text import make_context, parse_module
 from irtool.passes import PASSES
 from irtool.passes.loops.contract import Contract
-from irtool.passes.loops.contract.plan import Tiles, balanced, uniform
+from irtool.passes.loops.contract.tiles import Tiles, balanced, uniform
 from irtool.passes.pipeline import CPU
 from irtool.runtime.cache import content_key
 from irtool.runtime.program import Program
@@ -272,6 +272,14 @@ CASES: list[Case] = [
     *(Case(spec, sizes(30, 40, 7, j=33)) for spec in ("mkj,nkj->mn", "mkj,jnk->mn", "jkm,jnk->mn")),
     Case("mk,kn->nm", sizes(33, 47, 12)),
     Case("mk,nk->nm", sizes(33, 47, 12)),
+    # tiles whose rows are several dimensions; blocks of the first of several dimensions of K; split along it
+    *(Case(spec, sizes(*mnk, i=3, j=3)) for spec in ("mijk,nk->nmij", "mijk,nk->mnij", "mijk,nk->mijn", "kmij,kn->nmij")
+      for mnk in [(5, 40, 33), (1, 20, 3000)]),
+    Case("bmik,nk->bnmi", sizes(5, 40, 300, b=7, i=4)),
+    *(Case(spec, sizes(20, 70, 300, i=2, j=33)) for spec in ("mkji,nkj->mni", "kjmi,nkj->nmi")),
+    Case("mijk,nk->nmij", sizes(9, 20, 30, i=2, j=5), **adam("nmij")),
+    Case("mijk,nk->nmij", sizes(9, 20, 30, i=2, j=5), **bias_relu("nmij")),
+    Case("mijk,nk->mnij", sizes(9, 20, 30, i=2, j=5), **chain("mnij")),
     # epilogues
     *(Case(spec, sizes(*mnk), **make(spec[-2:])) for spec in ("mk,kn->mn", "mk,nk->mn", "mk,kn->nm")
       for make in (bias_relu, adam, chain) for mnk in [(17, 33, 30), (64, 48, 8)]),
@@ -292,6 +300,8 @@ ELSEWHERE: list[Case] = [
     Case("mk,nk->mn", sizes(17, 9, 21), "f64"),
     Case("bkm,bnk->bmn", sizes(17, 20, 9, b=3), masked=True),
     Case("km,kn->mn", sizes(10, 20, 3000), **sgd("mn", "nm")),
+    Case("mijk,nk->nmij", sizes(5, 40, 100, i=2, j=3), **bias_relu("nmij")),
+    Case("bmikl,nkl->bnmi", sizes(5, 40, 100, b=3, i=2, l=3)),
 ]  # fmt: skip
 
 

@@ -50,6 +50,37 @@ def linear(expr: AffineExpr) -> Form:
 
 
 @dataclass(frozen=True)
+class Box:
+    """Several dimensions walked as one: pieces of the first by all of the others, the last one fastest."""
+
+    lead: int
+    inner: tuple[int, ...]
+    extents: tuple[int, ...]
+    """Of the inner dimensions."""
+    chunk: int
+    """How many steps of the first make a piece."""
+
+    @property
+    def size(self) -> int:
+        """Points by step of the first dimension."""
+        return prod(self.extents)
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """The dimensions that change within a piece."""
+        return self.inner if self.chunk == 1 else (self.lead, *self.inner)
+
+
+Dim = int | Box | None
+"""What vectors or the rows of a tile run along; `None` if there is nothing to run along."""
+
+
+def dims_of(dim: Dim) -> tuple[int, ...]:
+    """The loop dimensions of one or several."""
+    return () if dim is None else dim.dims if isinstance(dim, Box) else (dim,)
+
+
+@dataclass(frozen=True)
 class Access:
     """Which element of a buffer belongs to a point of the iteration space."""
 
@@ -81,12 +112,29 @@ class Access:
             step *= extent
         return total
 
-    def contiguous(self, dim: int | None) -> bool:
-        """Whether neighbours along a dimension are neighbours in the last dimension of the buffer."""
+    def contiguous(self, dim: Dim) -> bool:
+        """Whether neighbours along a dimension are neighbours in the buffer, in its last dimension if it is but one."""
         if dim is None or not self.forms:
             return False
+        if isinstance(dim, Box):
+            count = len(dim.dims)
+            outer, last = self.forms[:-count], self.forms[-count:]
+            return (
+                last == tuple((0, ((d, 1),)) for d in dim.dims)
+                and self.shape[-len(dim.inner) :] == dim.extents
+                and not any(d in dim.dims for _, terms in outer for d, _ in terms)
+            )
         *outer, last = self.forms
         return dict(last[1]).get(dim) == 1 and all(dict(terms).get(dim, 0) == 0 for _, terms in outer)
+
+    def constant(self, dim: Dim) -> bool:
+        """Whether neighbours along a dimension are one and the same element."""
+        return self.dims.isdisjoint(dims_of(dim))
+
+    def footprint(self, extents: Mapping[int, int]) -> int:
+        """How many elements lie in the smallest block that holds all points; dimensions left out are of extent 1."""
+        reach = (sum(abs(f) * (extents.get(d, 1) - 1) for d, f in terms) + 1 for _, terms in self.forms)
+        return prod(reach)
 
     def at(self, point: Mapping[int, Index]) -> list[Lin]:
         """The indices at a point; dimensions that it does not name are 0."""
@@ -131,11 +179,11 @@ class Factor:
         """The dimensions that the factor depends on."""
         return {dim for _, access in self.inputs for dim in access.dims}
 
-    def contiguous(self, dim: int | None) -> bool:
+    def contiguous(self, dim: Dim) -> bool:
         """Whether every input is contiguous along a dimension or does not depend on it, and one is."""
         found = [access.contiguous(dim) for _, access in self.inputs]
         return any(found) and all(
-            good or access.stride(dim) == 0 for good, (_, access) in zip(found, self.inputs, strict=True)
+            good or access.constant(dim) for good, (_, access) in zip(found, self.inputs, strict=True)
         )
 
 
@@ -154,6 +202,11 @@ class Contraction:
     k: tuple[int, ...]
     fill: FillOp | None
     """The fill with zero that the contraction starts from; without it, it adds to what is there."""
+
+    @property
+    def points(self) -> int:
+        """How many products there are."""
+        return prod(self.extents)
 
     @property
     def element(self) -> Attribute:

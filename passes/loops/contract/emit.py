@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from math import prod
 
 from xdsl.dialects import arith, memref, scf, vector
 from xdsl.dialects.builtin import (
     AnyFloat,
+    ArrayAttr,
     BoolAttr,
     DenseArrayBase,
     FloatAttr,
@@ -321,6 +323,22 @@ class Emitter:
         result = self.op(kind, (), memref_type(element, *shape), {"operandSegmentSizes": NO_OPERANDS})
         result.name_hint = hint or None
         return result
+
+    def flat(self, buffer: SSAValue, kept: int) -> SSAValue:
+        """A buffer whose dimensions from `kept` on are one."""
+        assert isinstance(buffer.type, MemRefType)
+        shape = buffer.type.get_shape()
+        if kept == len(shape) - 1:
+            return buffer
+        groups = [*([d] for d in range(kept)), list(range(kept, len(shape)))]
+        reassociation = ArrayAttr([ArrayAttr([IntegerAttr(d, i64) for d in group]) for group in groups])
+        type_ = memref_type(buffer.type.element_type, *shape[:kept], prod(shape[kept:]))
+        return self._constant(
+            ("flat", buffer, kept),
+            lambda: memref.CollapseShapeOp.create(
+                operands=(buffer,), result_types=(type_,), properties={"reassociation": reassociation}
+            ),
+        )
 
     def load(self, buffer: SSAValue, indices: Sequence[Index]) -> SSAValue:
         """One element."""

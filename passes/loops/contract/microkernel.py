@@ -20,7 +20,7 @@ from xdsl.dialects import arith, vector
 from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import SSAValue
 
-from .classify import Contraction
+from .classify import Box, Contraction
 from .emit import Emitter, Index, Lin, vector_type
 from .pack import Packer, linearize
 from .plan import Plan
@@ -64,6 +64,20 @@ class MicroKernel:
         return self.e.private(type_, tile.rows, tile.vectors, hint="tile")
 
     @contextmanager
+    def rows(self, point: Point, count: int, unroll: bool = False) -> Iterator[tuple[Lin, Point]]:
+        """Loops over the rows of a tile: the number and the point of each."""
+        e, plan = self.e, self.plan
+        inner, extents = (plan.m.inner, plan.m.extents) if isinstance(plan.m, Box) else ((), ())
+        with ExitStack() as loops:
+            i = loops.enter_context(e.loop(0, count // plan.row_size, unroll=unroll))
+            point = shifted(point, plan.lead, i)
+            for dim, extent in zip(inner, extents, strict=True):
+                at = loops.enter_context(e.loop(0, extent, unroll=unroll))
+                i = i * extent + at
+                point = {**point, dim: at}
+            yield i, point
+
+    @contextmanager
     def each(self, tile: Tile) -> Iterator[tuple[Lin, Lin]]:
         """Loops over the vectors of a tile, unrolled."""
         with self.e.loop(0, tile.rows, unroll=True) as i, self.e.loop(0, tile.vectors, unroll=True) as j:
@@ -76,10 +90,9 @@ class MicroKernel:
             self.e.store(nothing, accumulators, where)
 
     def run(self, tile: Tile, accumulators: SSAValue, first: Index, end: Index) -> None:
-        """Adds the products of steps `first` to `end` of K."""
+        """Adds the products of `first` to `end` of the first dimension of K, and all of the others."""
         e, plan = self.e, self.plan
-        with self._reduced(tile.point) as point, e.loop(first, end, hint="k") as k:
-            here = shifted(point, plan.k, k)
+        with self._steps(tile.point, first, end) as here:
             columns = e.private(vector_type(self.contraction.element, plan.lanes), tile.vectors, hint="column")
             whole = tile.vectors - (tile.last is not None and self.panels is None)
             if whole:
@@ -87,18 +100,20 @@ class MicroKernel:
                     e.store(self._column(tile, here, j), columns, [j])
             if whole < tile.vectors:
                 e.store(self._column(tile, here, Lin(whole), tile.last), columns, [whole])
-            with e.loop(0, tile.rows, unroll=True) as i:
-                row = e.broadcast(self._row(tile, here, i), plan.lanes)
+            with self.rows(here, tile.rows, unroll=True) as (i, there):
+                row = e.broadcast(self._row(tile, there, i), plan.lanes)
                 with e.loop(0, tile.vectors, unroll=True) as j:
                     total = self._multiply_add(row, e.load(columns, [j]), e.load(accumulators, [i, j]))
                     e.store(total, accumulators, [i, j])
 
     @contextmanager
-    def _reduced(self, point: Point) -> Iterator[Point]:
-        """Loops over the further K dimensions."""
+    def _steps(self, point: Point, first: Index, end: Index) -> Iterator[Point]:
+        """Loops over K; the first dimension runs from `first` to `end`."""
         with ExitStack() as loops:
-            for dim in self.plan.reduced:
-                point = {**point, dim: loops.enter_context(self.e.loop(0, self.contraction.extents[dim]))}
+            for dim in self.packer.k_dims():
+                bounds = (first, end) if dim == self.plan.blocked else (0, self.contraction.extents[dim])
+                hint = "k" if dim == self.plan.k else ""
+                point = {**point, dim: loops.enter_context(self.e.loop(*bounds, hint=hint))}
             yield point
 
     def _column(self, tile: Tile, point: Point, j: Lin, count: int | None = None) -> SSAValue:
@@ -116,7 +131,7 @@ class MicroKernel:
         if self.strips is None:
             access = plan.rows.plain
             assert access is not None
-            return e.load(access.buffer, access.at(shifted(point, plan.m, i)))
+            return e.load(access.buffer, access.at(point))
         outer, depth = self._place(self.packer.outer_dims(plan.rows), point)
         inner = [i, depth] if self.packer.rows_along_k else [depth, i]
         return e.load(self.strips, [outer, tile.number, *inner])

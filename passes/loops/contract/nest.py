@@ -3,7 +3,7 @@
 pack rows and columns where needed; barrier
 for (piece: this thread's share)                 // outer dimensions x blocks of rows x blocks of panels
   for (block of K)
-    for (panel) for (tile) {
+    for (panel) for (further dimensions of M) for (tile) {
       registers = 0 or the partial sums so far
       for (k) ...                                // microkernel.py
       store partial sums, or after the last block: epilogue, vector by vector
@@ -14,6 +14,7 @@ for (piece: this thread's share)                 // outer dimensions x blocks of
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from math import prod
 
@@ -21,13 +22,16 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import SSAValue
 
-from .classify import Access, Contraction
+from .classify import Access, Contraction, Dim, dims_of
 from .emit import Emitter, Index, Lin, vector_type
 from .epilogue import Epilogue
 from .microkernel import MicroKernel, Tile
 from .pack import Packer, linearize, pieces, start
 from .plan import Plan
 from .vectors import Point, evaluate, look_up, read, shifted, turn, write
+
+Span = tuple[Lin, Lin]
+"""From a first number to before an end."""
 
 UNROLLED_EPILOGUE = 6
 """Operations in an epilogue that may be repeated for every vector of the register tile."""
@@ -54,7 +58,7 @@ class Nest:
         self.packer = Packer(e, contraction, plan)
         self.kernel = MicroKernel(e, contraction, plan, self.packer)
         self.scratch: SSAValue | None = None
-        self.along = plan.m if plan.turned else plan.n
+        self.along: Dim = plan.m if plan.turned else plan.n
         """The dimension that vectors of the output run along."""
         self.adding = False
         """Whether tiles are the sums of blocks of K that have been computed apart."""
@@ -71,8 +75,8 @@ class Nest:
             e.barrier()
         shape = [extents[d] for d in plan.outer]
         if plan.k_blocks > 1:
-            copies = prod(shape) * (plan.k_blocks if plan.split else 1)
-            sizes = (copies, plan.panels.count, plan.m_tiles.size, plan.width)
+            copies = prod(shape) * plan.across_size(extents) * (plan.k_blocks if plan.split else 1)
+            sizes = (copies, plan.panels.count, plan.m_tiles.size * plan.row_size, plan.width)
             self.scratch = e.shared(self.contraction.element, *sizes, hint="partial")
         if plan.split:
             self._emit_split(shape)
@@ -81,57 +85,65 @@ class Nest:
         with pieces(e, prod(blocks), self.packer.parallel) as piece:
             subscripts = e.delinearize(piece, blocks)
             point = dict(zip(plan.outer, subscripts, strict=False))
-            groups = self._range(subscripts[-2], len_groups(plan), plan.m_units)
             panels = self._range(subscripts[-1], plan.panels.count, plan.n_units)
+            across, groups = (Lin(), Lin(1)), (Lin(), Lin(len_groups(plan)))
+            if plan.across:
+                across = self._range(subscripts[-2], plan.across_size(extents), plan.m_units)
+            else:
+                groups = self._range(subscripts[-2], len_groups(plan), plan.m_units)
             if plan.k_blocks > 1:
                 with e.loop(0, plan.k_blocks, hint="block") as block:
-                    self._panels(point, groups, panels, block)
+                    self._panels(point, across, groups, panels, block)
             else:
-                self._panels(point, groups, panels, None)
+                self._panels(point, across, groups, panels, None)
 
     def _emit_split(self, shape: list[int]) -> None:
         """Every block of K by itself; then, tile by tile, their sum and the epilogue."""
         e, plan = self.e, self.plan
         groups, panels = len_groups(plan), plan.panels.count
+        across = plan.across_size(self.contraction.extents)
         with pieces(e, prod(shape) * plan.k_blocks, True) as piece:
             *outer, block = e.delinearize(piece, [*shape, plan.k_blocks])
             point = dict(zip(plan.outer, outer, strict=True))
-            self._panels(point, (Lin(), Lin(groups)), (Lin(), Lin(panels)), block)
+            self._panels(point, (Lin(), Lin(across)), (Lin(), Lin(groups)), (Lin(), Lin(panels)), block)
         e.barrier()
         self.adding = True
-        with pieces(e, prod(shape) * groups * panels, True) as piece:
-            *outer, group, panel = e.delinearize(piece, [*shape, groups, panels])
+        with pieces(e, prod(shape) * across * groups * panels, True) as piece:
+            *outer, flat, group, panel = e.delinearize(piece, [*shape, across, groups, panels])
             point = dict(zip(plan.outer, outer, strict=True))
-            self._panels(point, (group, group + 1), (panel, panel + 1), None)
+            self._panels(point, (flat, flat + 1), (group, group + 1), (panel, panel + 1), None)
 
-    def _range(self, unit: Lin, count: int, units: int) -> tuple[Lin, Lin]:
+    def _range(self, unit: Lin, count: int, units: int) -> Span:
         if units == 1:
             return Lin(), Lin(count)
         return self.e.divide(unit * count, units), self.e.divide((unit + 1) * count, units)
 
-    def _panels(self, point: Point, groups: tuple[Lin, Lin], panels: tuple[Lin, Lin], block: Lin | None) -> None:
+    def _panels(self, point: Point, across: Span, groups: Span, panels: Span, block: Lin | None) -> None:
         e, plan = self.e, self.plan
+        further = [self.contraction.extents[d] for d in plan.across]
         for first, end, size in plan.panels.kinds():
             vectors = -(-size // plan.lanes)
             last = size % plan.lanes or None
             with e.loop(*self._clip(panels, first, end, plan.panels.count), hint="panel") as panel:
                 here = shifted(point, plan.n, panel * plan.width) if plan.n is not None else point
-                for first_group, end_group, rows in group_kinds(plan):
-                    bounds = self._clip(groups, first_group, end_group, len_groups(plan))
-                    with e.loop(*bounds, hint="group" if plan.turned else "row") as group:
-                        self._group(here, group, panel, rows, vectors, last, block)
+                with e.loop(*across) as flat:
+                    there = {**here, **dict(zip(plan.across, e.delinearize(flat, further), strict=True))}
+                    for first_group, end_group, steps in group_kinds(plan):
+                        bounds = self._clip(groups, first_group, end_group, len_groups(plan))
+                        with e.loop(*bounds, hint="group" if plan.turned else "row") as group:
+                            self._group(there, group, panel, steps, vectors, last, block)
 
-    def _clip(self, bounds: tuple[Lin, Lin], first: int, end: int, count: int) -> tuple[Lin, Lin]:
+    def _clip(self, bounds: Span, first: int, end: int, count: int) -> Span:
         low = bounds[0] if first == 0 else self.e.maximum(bounds[0], first)
         return low, bounds[1] if end == count else self.e.minimum(bounds[1], end)
 
     def _group(
-        self, point: Point, group: Lin, panel: Lin, rows: int, vectors: int, last: int | None, block: Lin | None
+        self, point: Point, group: Lin, panel: Lin, steps: int, vectors: int, last: int | None, block: Lin | None
     ) -> None:
         """One tile; or as many as make a square that can be turned."""
-        e, plan = self.e, self.plan
-        first = group * plan.lanes if plan.turned else start(e, plan.m_tiles, group)
-        here = shifted(point, plan.m, first)
+        e, plan, size = self.e, self.plan, self.plan.row_size
+        first = group * plan.square if plan.turned else start(e, plan.m_tiles, group)
+        here, rows = shifted(point, plan.lead, first), steps * size
         if block is None:
             self._fetch(here, rows, vectors)
         if not plan.turned and block is None and self._unrolled():
@@ -139,19 +151,21 @@ class Nest:
             self._store_registers(tile, self._compute(tile, None, None))
             return
         if self.adding:
-            self._finish(here, self._add_up(point, panel, first, rows, vectors), rows, vectors, last)
+            self._finish(here, self._add_up(point, panel, first * size, rows, vectors), rows, vectors, last)
             return
-        place = self._place(point, panel, first, rows, vectors, block)
-        step = plan.m_tiles.step if plan.turned else rows
-        number = group * (plan.lanes // step) if plan.turned else group
-        if rows >= step:
-            with e.loop(0, rows // step) as part:
-                tile = Tile(step, vectors, last, shifted(here, plan.m, part * step), number + part, panel)
-                self._keep(tile, place, part * step, block)
-        if rows % step:
-            done = rows // step
-            tile = Tile(rows % step, vectors, last, shifted(here, plan.m, done * step), number + done, panel)
-            self._keep(tile, place, Lin(done * step), block)
+        place = self._place(point, panel, first * size, rows, vectors, block)
+        step = plan.m_tiles.step if plan.turned else steps
+        number = group * (plan.square // step) if plan.turned else group
+        if steps >= step:
+            with e.loop(0, steps // step) as part:
+                there = shifted(here, plan.lead, part * step)
+                tile = Tile(step * size, vectors, last, there, number + part, panel)
+                self._keep(tile, place, part * step * size, block)
+        if rest := steps % step:
+            done = steps // step
+            there = shifted(here, plan.lead, done * step)
+            tile = Tile(rest * size, vectors, last, there, number + done, panel)
+            self._keep(tile, place, Lin(done * step * size), block)
         if block is None:
             self._finish(here, place, rows, vectors, last)
         elif not plan.split:
@@ -162,7 +176,7 @@ class Nest:
         plan = self.plan
         if self.scratch is None:
             return Rows(self.e.private(self.contraction.element, rows, vectors * plan.lanes, hint="finished"), (0,))
-        outer = linearize(point, plan.outer, self.contraction.extents)
+        outer = linearize(point, plan.around, self.contraction.extents)
         if plan.split and block is not None:
             outer = outer * plan.k_blocks + block
         return Rows(self.scratch, (outer, panel, first))
@@ -173,16 +187,21 @@ class Nest:
         made, wanted = {self.contraction.out.buffer}, dict[SSAValue, Access]()
         for stage in self.epilogue.stages:
             for _, access in stage.inputs:
-                if access.contiguous(self.along) and {plan.m, plan.n} <= access.dims and access.buffer not in made:
+                within = {*dims_of(plan.m), *dims_of(plan.n)} <= access.dims
+                if access.contiguous(self.along) and within and access.buffer not in made:
                     wanted[access.buffer] = access
             made |= {access.buffer for _, access in stage.outputs}
         if not wanted:
             return
-        across, count = (plan.n, vectors * plan.lanes) if plan.turned else (plan.m, rows)
-        with e.loop(0, count) as i:
+        with ExitStack() as loops:
+            if plan.turned:
+                i = loops.enter_context(e.loop(0, vectors * plan.lanes))
+                starts = [shifted(point, plan.n, i)]
+            else:
+                _, there = loops.enter_context(self.kernel.rows(point, rows))
+                starts = [shifted(there, plan.n, j * plan.lanes) for j in range(vectors)]
             for access in wanted.values():
-                for j in range(1 if plan.turned else vectors):
-                    there = shifted(shifted(point, across, i), self.along, j * plan.lanes)
+                for there in starts:
                     e.prefetch(access.buffer, access.at(there), access.buffer in made)
 
     def _add_up(self, point: Point, panel: Lin, first: Lin, rows: int, vectors: int) -> Rows:
@@ -211,7 +230,7 @@ class Nest:
         registers = kernel.accumulators(tile)
         if block is None or partial is None:
             kernel.clear(tile, registers)
-            kernel.run(tile, registers, 0, plan.k_size)
+            kernel.run(tile, registers, 0, plan.blocked_size)
             return registers
 
         def resume() -> None:
@@ -225,7 +244,7 @@ class Nest:
             with e.when(e.equal(block, 0), resume):
                 kernel.clear(tile, registers)
         first = block * plan.k_block
-        kernel.run(tile, registers, first, e.minimum(first + plan.k_block, plan.k_size))
+        kernel.run(tile, registers, first, e.minimum(first + plan.k_block, plan.blocked_size))
         return registers
 
     # Finishing
@@ -237,8 +256,7 @@ class Nest:
         """The epilogue on every vector of the register tile."""
         e, plan = self.e, self.plan
         whole = tile.vectors - (tile.last is not None)
-        with e.loop(0, tile.rows, unroll=True) as i:
-            row = shifted(tile.point, plan.m, i)
+        with self.kernel.rows(tile.point, tile.rows, unroll=True) as (i, row):
             if whole:
                 with e.loop(0, whole, unroll=True) as j:
                     there = shifted(row, plan.n, j * plan.lanes)
@@ -254,8 +272,7 @@ class Nest:
         """The epilogue row by row."""
         e, plan, lanes = self.e, self.plan, self.plan.lanes
         whole = vectors - (last is not None)
-        with e.loop(0, rows) as i:
-            row = shifted(point, plan.m, i)
+        with self.kernel.rows(point, rows) as (i, row):
             if whole:
                 with e.loop(0, whole) as j:
                     value = e.load_vector(place.buffer, place.at(i, j * lanes), lanes)
@@ -317,13 +334,13 @@ class Nest:
 
 def len_groups(plan: Plan) -> int:
     """How many groups of rows there are: tiles, or squares of `lanes` rows if tiles are turned."""
-    return -(-plan.m_tiles.size // plan.lanes) if plan.turned else plan.m_tiles.count
+    return -(-plan.m_tiles.size // plan.square) if plan.turned else plan.m_tiles.count
 
 
 def group_kinds(plan: Plan) -> list[tuple[int, int, int]]:
-    """(first group, end, rows) of each run of equal groups."""
+    """(first group, end, steps of the first dimension of M) of each run of equal groups."""
     if not plan.turned:
         return plan.m_tiles.kinds()
-    whole, rest = divmod(plan.m_tiles.size, plan.lanes)
-    runs = [(0, whole, plan.lanes)] if whole else []
+    whole, rest = divmod(plan.m_tiles.size, plan.square)
+    runs = [(0, whole, plan.square)] if whole else []
     return [*runs, (whole, whole + 1, rest)] if rest else runs

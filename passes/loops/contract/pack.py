@@ -18,7 +18,8 @@ from xdsl.ir import SSAValue
 
 from .classify import Contraction, Factor
 from .emit import Emitter, Index, Lin
-from .plan import LINE, PAGE, Plan, Tiles, element_size
+from .plan import LINE, PAGE, Plan, element_size
+from .tiles import Tiles
 from .vectors import Point, factor_scalar, factor_vector, shifted, turn
 
 CHUNK = 64
@@ -65,7 +66,7 @@ class Packer:
 
     def outer_dims(self, factor: Factor) -> tuple[int, ...]:
         """The outer dimensions that a factor depends on."""
-        return tuple(d for d in self.plan.outer if d in factor.dims)
+        return tuple(d for d in self.plan.around if d in factor.dims)
 
     def k_dims(self) -> tuple[int, ...]:
         """All dimensions of K, the tiled one last."""
@@ -189,7 +190,7 @@ class Packer:
             size_here = e.minimum(start(e, tiles, tile + 1), tiles.size) + first * -1
             target = _Target(self, buffer, linearize(point, outer, extents), tile)
             if self.rows_along_k:
-                self._copy_rows(target, shifted(point, plan.m, first), size_here)
+                self._copy_rows(target, shifted(point, plan.lead, first), size_here)
             else:
                 self._copy_steps(target, point, first, size_here)
         return buffer
@@ -211,7 +212,7 @@ class Packer:
                 if low < high:
                     with e.loop(low, high, step=lanes) as k:
                         there = shifted(here, plan.k, k)
-                        value = factor_vector(e, plan.rows, shifted(there, plan.m, i), plan.k, lanes, lanes_here)
+                        value = factor_vector(e, plan.rows, shifted(there, plan.lead, i), plan.k, lanes, lanes_here)
                         outer, tile, depth, _ = target.at(there, 0)
                         e.store_vector(value, target.buffer, [outer, tile, i, depth], lanes, lanes_here)
 
@@ -221,7 +222,7 @@ class Packer:
 
         def by_row() -> None:
             with self._reduced(point) as here, e.loop(0, plan.k_size) as k, e.loop(0, count) as i:
-                there = shifted(shifted(here, plan.k, k), plan.m, first + i)
+                there = shifted(shifted(here, plan.k, k), plan.lead, first + i)
                 outer, tile, depth, _ = target.at(there, 0)
                 e.store(factor_scalar(e, plan.rows, there), target.buffer, [outer, tile, depth, i])
 
@@ -233,8 +234,8 @@ class Packer:
             self._reduced(point) as here,
             e.loop(0, plan.k_size) as k,
         ):
-            there = shifted(shifted(here, plan.k, k), plan.m, first)
-            value = factor_vector(e, plan.rows, there, plan.m, lanes)
+            there = shifted(shifted(here, plan.k, k), plan.lead, first)
+            value = factor_vector(e, plan.rows, there, plan.lead, lanes)
             e.store_vector(value, target.buffer, target.at(there, 0), lanes)
 
 

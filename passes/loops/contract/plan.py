@@ -8,12 +8,14 @@ depends on the number of threads, so that results do not either.
 # pyright: basic
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, gcd, prod
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from .classify import Access, Contraction, Factor
+from .classify import Access, Box, Contraction, Dim, Factor
 from .epilogue import Epilogue
+from .tiles import Tiles, balanced, uniform
 
 LINE, PAGE = 64, 4096
 
@@ -27,6 +29,9 @@ PARALLEL_FLOPS, PARALLEL_PACKED_FLOPS = 200_000, 600_000
 """Less work than this is not worth a second thread; packing needs a barrier as well."""
 SPLIT, MOST_PARTS = 1024, 16
 """From this K on, a result of very few tiles is computed in parts along K; never more than so many."""
+
+LEAST_BLOCK = 96
+"""Steps of K that are worth loading and storing the sums so far."""
 
 Mode = Literal["direct", "copy", "turn", "gather"]
 """How a factor reaches the micro-kernel: as it lies in memory, or packed by copying vectors, by turning square blocks,
@@ -45,43 +50,6 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Tiles:
-    """A range of `size` split into `count` tiles: the first `large` ones have `step + 1`, the others `step`.
-
-    With `tail`, all have `step` but for a last one of `tail`.
-    """
-
-    size: int
-    count: int
-    step: int
-    large: int = 0
-    tail: int = 0
-
-    @property
-    def widest(self) -> int:
-        """The size of the largest tile."""
-        return self.step + (1 if self.large else 0)
-
-    def kinds(self) -> list[tuple[int, int, int]]:
-        """(first tile, end, size) of each run of equal tiles."""
-        runs = [(0, self.large, self.step + 1), (self.large, self.count - bool(self.tail), self.step)]
-        if self.tail:
-            runs.append((self.count - 1, self.count, self.tail))
-        return [run for run in runs if run[0] < run[1]]
-
-
-def balanced(size: int, widest: int) -> Tiles:
-    """The fewest tiles of at most `widest`, as equal as can be."""
-    count = ceil(size / widest)
-    return Tiles(size, count, size // count, size % count)
-
-
-def uniform(size: int, step: int) -> Tiles:
-    """Tiles of `step` and a smaller last one."""
-    return Tiles(size, ceil(size / step), step, tail=size % step)
-
-
-@dataclass(frozen=True)
 class Plan:
     """How one contraction runs."""
 
@@ -89,12 +57,14 @@ class Plan:
     """The factor whose scalars are broadcast."""
     columns: Factor
     """The factor whose vectors are loaded."""
-    m: int | None
+    m: Dim
     n: int | None
     k: int | None
     """The tiled dimension of each role; `None` if there is none but of extent 1."""
     outer: tuple[int, ...]
-    """Batch and further M and N dimensions: loops around the tiles."""
+    """Batch and further N dimensions: loops around everything."""
+    across: tuple[int, ...]
+    """Further M dimensions: loops around the tiles of a panel."""
     reduced: tuple[int, ...]
     """Further K dimensions, around `k`."""
     lanes: int
@@ -106,6 +76,9 @@ class Plan:
     turned: bool
     """Whether the output is contiguous along M, so that finished tiles are turned around."""
     k_size: int
+    blocked: int | None
+    """The dimension of K that is taken in blocks, the first one."""
+    blocked_size: int
     k_block: int
     row_mode: Mode
     column_mode: Mode
@@ -124,7 +97,31 @@ class Plan:
     @property
     def k_blocks(self) -> int:
         """How many blocks K is split into."""
-        return max(1, ceil(self.k_size / self.k_block))
+        return max(1, ceil(self.blocked_size / self.k_block))
+
+    @property
+    def around(self) -> tuple[int, ...]:
+        """All dimensions around the tiles."""
+        return (*self.outer, *self.across)
+
+    def across_size(self, extents: Sequence[int]) -> int:
+        """How many times the tiles of a panel are gone through."""
+        return prod(extents[d] for d in self.across)
+
+    @property
+    def lead(self) -> int | None:
+        """The dimension of M that tiles cut."""
+        return self.m.lead if isinstance(self.m, Box) else self.m
+
+    @property
+    def row_size(self) -> int:
+        """Rows by step of that dimension."""
+        return self.m.size if isinstance(self.m, Box) else 1
+
+    @property
+    def square(self) -> int:
+        """Steps of that dimension that are turned around together."""
+        return self.m_tiles.step if isinstance(self.m, Box) else self.lanes
 
 
 def make_plan(contraction: Contraction, epilogue: Epilogue, target: Target) -> Plan:
@@ -146,50 +143,138 @@ def _plan(
     extents = contraction.extents
     size = element_size(contraction)
     lanes = max(1, target.vector_bits // 8 // size)
-    m = _inner(m_dims, extents, rows, contraction.out)
     n = _inner(n_dims, extents, columns, contraction.out)
     k = _inner(contraction.k, extents, columns, rows)
-    outer = tuple(d for d in (*contraction.batch, *m_dims, *n_dims) if d not in (m, n))
     reduced = tuple(d for d in contraction.k if d != k)
-    m_size, n_size, k_size = (extents[d] if d is not None else 1 for d in (m, n, k))
+    n_size, k_size = (extents[d] if d is not None else 1 for d in (n, k))
     depth = k_size * prod(extents[d] for d in reduced)
-    repeats = prod(extents[d] for d in outer)
-
-    outputs = [a for a in (contraction.out, *epilogue.accesses()) if a.buffer in epilogue.stored or a.dims]
-    turned = m is not None and sum(a.contiguous(m) - a.contiguous(n) for a in outputs) > 0
-    best: tuple[float, int, Tiles] | None = None
-    for vectors in range(1, 5):
-        most = min((target.registers - vectors - 1) // vectors, lanes)
-        if most < 1 or (vectors > 1 and (vectors - 1) * lanes >= n_size):
-            break
-        tiles = uniform(m_size, 1 << (most.bit_length() - 1)) if turned else balanced(m_size, most)
-        micro = repeats * _tiles_cost(tiles, n_size, lanes, vectors, depth)
-        if best is None or micro < 0.99 * best[0]:
-            best = (micro, vectors, tiles)
-    assert best is not None
-    micro, vectors, tiles = best
+    tiling = _tiling(contraction, epilogue, target, rows, m_dims, n_dims, n, lanes)
+    m, vectors, tiles = tiling.m, tiling.vectors, tiling.tiles
+    row_size, lead, inner = (m.size, m.lead, m.inner) if isinstance(m, Box) else (1, m, ())
+    outer = tuple(d for d in (*contraction.batch, *n_dims) if d != n)
+    across = tuple(d for d in m_dims if d != lead and d not in inner)
     panels = uniform(n_size, vectors * lanes)
-    row_mode = _row_mode(rows, m, k, tiles, panels.count, k_size, size)
+    times = prod(extents[d] for d in across)
+    row_mode = "direct" if inner else _row_mode(rows, lead, k, tiles, panels.count, k_size, size)
     column_mode = _column_mode(columns, n, k, tiles.count, panels, k_size, size, target)
-    work = 2.0 * repeats * m_size * n_size * depth
+    work = 2.0 * contraction.points
     packed = 0.0
     for factor, mode in ((rows, row_mode), (columns, column_mode)):
         packed += PACK[mode] * prod(extents[d] for d in factor.dims)
-    cost = micro + packed + repeats * m_size * ceil(n_size / lanes) * (TURN if turned else FINISH)
+    cost = tiling.cost + packed
     parallel = work > (PARALLEL_PACKED_FLOPS if packed else PARALLEL_FLOPS)
     if parallel:
         cost = cost / target.cores + (BARRIER if packed else 0.0)
-    k_block = _k_block(k_size, row_mode, column_mode, tiles, n_size, size, target)
+    blocked = reduced[0] if reduced else k
+    blocked_size = extents[blocked] if blocked is not None else 1
+    k_block = blocked_size
+    if reduced:
+        if column_mode != "direct":
+            k_block = _first_block(blocked_size, depth // blocked_size, panels.step * size, target)
+    else:
+        k_block = _k_block(k_size, row_mode, column_mode, tiles, row_size, n_size, size, target)
+    repeats = prod(extents[d] for d in outer)
     m_units, n_units = 1, 1
-    split = parallel and repeats * tiles.count * panels.count < 2 * target.cores and k_size >= SPLIT
+    least = max(1, SPLIT // 4 * blocked_size // depth)
+    split = (
+        parallel
+        and repeats * times * tiles.count * panels.count < 2 * target.cores
+        and depth >= SPLIT
+        and blocked_size >= 2 * least
+    )
     if split:
-        k_block = max(SPLIT // 4, ceil(ceil(k_size / MOST_PARTS) / 8) * 8)
+        k_block = max(least, ceil(blocked_size / MOST_PARTS))
+        if not reduced:
+            k_block = max(least, ceil(k_block / 8) * 8)
     elif parallel:
-        m_units, n_units = _units(tiles.count, panels.count, repeats, tiles.step * k_block * size, target)
+        unit_bytes = size * _unit_elements(rows, extents, lead, inner, contraction.k, 1 if across else tiles.step)
+        unit_bytes = unit_bytes * k_block // blocked_size
+        count = times if across else tiles.count
+        m_units, n_units = _units(count, panels.count, repeats, unit_bytes, target)
     return Plan(
-        rows, columns, m, n, k, outer, reduced, lanes, vectors, tiles, panels, turned, k_size, k_block,
-        row_mode, column_mode, split, m_units, n_units, cost,
+        rows, columns, m, n, k, outer, across, reduced, lanes, vectors, tiles, panels, tiling.turned, k_size,
+        blocked, blocked_size, k_block, row_mode, column_mode, split, m_units, n_units, cost,
     )  # fmt: skip
+
+
+class Tiling(NamedTuple):
+    """A shape of the register tile, and what it costs."""
+
+    cost: float
+    m: Dim
+    vectors: int
+    tiles: Tiles
+    turned: bool
+
+
+def _tiling(
+    contraction: Contraction,
+    epilogue: Epilogue,
+    target: Target,
+    rows: Factor,
+    m_dims: tuple[int, ...],
+    n_dims: tuple[int, ...],
+    n: int | None,
+    lanes: int,
+) -> Tiling:
+    """The cheapest register tile."""
+    extents = contraction.extents
+    n_size = extents[n] if n is not None else 1
+    n_vectors = ceil(n_size / lanes)
+    depth = prod(extents[d] for d in contraction.k)
+    outputs = [a for a in (contraction.out, *epilogue.accesses()) if a.buffer in epilogue.stored or a.dims]
+    best: Tiling | None = None
+    for vectors in range(1, 5):
+        most = min((target.registers - vectors - 1) // vectors, lanes)
+        if most < 1 or (vectors > 1 and vectors > n_vectors):
+            break
+        for m, cut in _row_dims(contraction, rows, m_dims, most):
+            turned = m is not None and sum(a.contiguous(m) - a.contiguous(n) for a in outputs) > 0
+            tiles = cut(turned)
+            row_size, lead = (m.size, m.lead) if isinstance(m, Box) else (1, m)
+            repeats = prod(extents[d] for d in (*contraction.batch, *m_dims, *n_dims) if d not in (lead, n)) // row_size
+            finish = FINISH * tiles.size * row_size
+            if turned:
+                square = tiles.step if isinstance(m, Box) else lanes
+                finish = TURN * lanes * ceil(tiles.size / square)
+            cost = repeats * (_tiles_cost(tiles, row_size, n_size, lanes, vectors, depth) + finish * n_vectors)
+            if best is None or cost < 0.99 * best.cost:
+                best = Tiling(cost, m, vectors, tiles, turned)
+    assert best is not None
+    return best
+
+
+def _row_dims(
+    contraction: Contraction, rows: Factor, m_dims: tuple[int, ...], most: int
+) -> Iterator[tuple[Dim, Callable[[bool], Tiles]]]:
+    """What the rows of a tile may run along, and how it is cut if tiles are turned or not."""
+    extents = contraction.extents
+    m = _inner(m_dims, extents, rows, contraction.out)
+    size = extents[m] if m is not None else 1
+    power = 1 << (most.bit_length() - 1)
+    yield m, lambda turned: uniform(size, power) if turned else balanced(size, most)
+    if rows.plain is None:
+        return
+    places = {dim: i for i, (_, terms) in enumerate(contraction.out.forms) for dim, _ in terms}
+    ordered = sorted(m_dims, key=lambda dim: places[dim])
+    for first in range(len(ordered) - 1, 0, -1):
+        lead, inner = ordered[first - 1], tuple(ordered[first:])
+        inside = tuple(extents[d] for d in inner)
+        if prod(inside) > most:
+            return
+        count = ceil(extents[lead] / (most // prod(inside)))
+        tiles = uniform(extents[lead], ceil(extents[lead] / count))
+        yield Box(lead, inner, inside, tiles.step), lambda _, tiles=tiles: tiles
+
+
+def _unit_elements(
+    rows: Factor, extents: Sequence[int], lead: int | None, inner: Sequence[int], k: Sequence[int], steps: int
+) -> int:
+    """How many elements the rows of one unit of work lie among."""
+    reach = {d: extents[d] for d in (*inner, *k)}
+    if lead is not None:
+        reach[lead] = extents[lead] if steps == 1 else steps
+    return sum(access.footprint(reach) for _, access in rows.inputs)
 
 
 def element_size(contraction: Contraction) -> int:
@@ -203,11 +288,12 @@ def _inner(dims: tuple[int, ...], extents: tuple[int, ...], *by: Factor | Access
     return max(dims, key=lambda d: (sum(a.contiguous(d) for a in by), extents[d]), default=None)
 
 
-def _tiles_cost(tiles: Tiles, n_size: int, lanes: int, vectors: int, depth: int) -> float:
+def _tiles_cost(tiles: Tiles, row_size: int, n_size: int, lanes: int, vectors: int, depth: int) -> float:
     full, rest = divmod(n_size, lanes * vectors)
     widths = [(full, vectors), (1 if rest else 0, ceil(rest / lanes))]
     total = 0.0
-    for first, end, rows in tiles.kinds():
+    for first, end, steps in tiles.kinds():
+        rows = steps * row_size
         for count, width in widths:
             if count:
                 loads = (rows + width) / LOADS_PER_CYCLE + (1 if rows < 6 else 0)
@@ -250,15 +336,24 @@ def _column_mode(
     return "turn" if columns.contiguous(k) else "gather"
 
 
+def _first_block(extent: int, rest: int, step_bytes: int, target: Target) -> int:
+    """How much of the first of several K dimensions to take at once: a block of a panel fits the second cache."""
+    limit = max(1, target.l2 // 4 // step_bytes // rest)
+    if extent <= limit * 5 // 4 or rest * limit < LEAST_BLOCK:
+        return extent
+    return ceil(extent / ceil(extent / limit))
+
+
 def _k_block(
-    k_size: int, row_mode: Mode, column_mode: Mode, tiles: Tiles, n_size: int, size: int, target: Target
+    k_size: int, row_mode: Mode, column_mode: Mode, tiles: Tiles, row_size: int, n_size: int, size: int, target: Target
 ) -> int:
     """How many steps of K to take at once, in equal blocks."""
-    if tiles.size <= 4 and column_mode == "direct" and n_size * size > target.l1 // 8:
+    if tiles.size * row_size <= 4 and column_mode == "direct" and n_size * size > target.l1 // 8:
         # Too little work for each element: memory decides, and wants few rows read side by side.
         limit = 16
     elif row_mode == "direct":
-        limit = max(256, target.l1 * 6 // 10 // (tiles.widest * size))  # the rows of a tile stay in the first cache
+        # The rows of a tile stay in the first cache.
+        limit = max(256, target.l1 * 6 // 10 // (tiles.widest * row_size * size))
     else:
         limit = 1024
     blocks = ceil(k_size / limit)

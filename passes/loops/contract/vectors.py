@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import DenseArrayBase, VectorType, i1, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ....dialects import vectorx
-from .classify import Access, Factor
+from .classify import Access, Box, Dim, Factor
 from .emit import Emitter, Index, Lin, vector_type
 
 VECTOR_FORMS: dict[type[Operation], type[Operation]] = {
@@ -32,33 +32,53 @@ def shifted(point: Point, dim: int | None, by: Index) -> Point:
     return point if dim is None else {**point, dim: Lin.of(point.get(dim, 0)) + by}
 
 
-def read(e: Emitter, access: Access, point: Point, dim: int | None, lanes: int, count: int | None = None) -> SSAValue:
+def along(e: Emitter, point: Point, dim: Dim, by: Index) -> Point:
+    """The same for a box as well, from its first point on."""
+    if not isinstance(dim, Box):
+        return shifted(point, dim, by)
+    first, *inner = e.delinearize(by, (dim.chunk, *dim.extents))
+    return {**shifted(point, dim.lead, first), **dict(zip(dim.inner, inner, strict=True))}
+
+
+def place(e: Emitter, access: Access, point: Point, dim: Dim) -> tuple[SSAValue, list[Lin]]:
+    """A buffer and the indices of a point in it, where vectors along a box run on in the last dimension."""
+    indices = access.at(point)
+    if not isinstance(dim, Box):
+        return access.buffer, indices
+    kept = len(access.forms) - len(dim.dims)
+    flat = Lin()
+    for index, extent in zip(indices[kept:], access.shape[kept:], strict=True):
+        flat = flat * extent + index
+    return e.flat(access.buffer, kept), [*indices[:kept], flat]
+
+
+def read(e: Emitter, access: Access, point: Point, dim: Dim, lanes: int, count: int | None = None) -> SSAValue:
     """A vector of the elements that follow a point along a dimension; lanes from `count` on are zero or repeated."""
     used = lanes if count is None else min(count, lanes)
     if access.contiguous(dim) and (used == lanes or access.element != i1):
-        return e.load_vector(access.buffer, access.at(point), lanes, used)
-    if dim is None or access.stride(dim) == 0:
+        return e.load_vector(*place(e, access, point, dim), lanes, used)
+    if access.constant(dim):
         return e.broadcast(e.load(access.buffer, access.at(point)), lanes)
     row = e.private(access.element, lanes)
     if used < lanes:
         e.store_vector(e.broadcast(e.zero(access.element), lanes), row, [0], lanes)
     with e.loop(0, used) as lane:
-        e.store(e.load(access.buffer, access.at(shifted(point, dim, lane))), row, [lane])
+        e.store(e.load(access.buffer, access.at(along(e, point, dim, lane))), row, [lane])
     return e.load_vector(row, [0], lanes)
 
 
 def write(
-    e: Emitter, value: SSAValue, access: Access, point: Point, dim: int | None, lanes: int, count: int | None = None
+    e: Emitter, value: SSAValue, access: Access, point: Point, dim: Dim, lanes: int, count: int | None = None
 ) -> None:
     """Stores a vector at the elements that follow a point along a dimension; lanes from `count` on are dropped."""
     used = 1 if dim is None else lanes if count is None else min(count, lanes)
     if access.contiguous(dim) and (used == lanes or access.element != i1):
-        e.store_vector(value, access.buffer, access.at(point), lanes, used)
+        e.store_vector(value, *place(e, access, point, dim), lanes, used)
         return
     row = e.private(access.element, lanes)
     e.store_vector(value, row, [0], lanes)
     with e.loop(0, used) as lane:
-        e.store(e.load(row, [lane]), access.buffer, access.at(shifted(point, dim, lane)))
+        e.store(e.load(row, [lane]), access.buffer, access.at(along(e, point, dim, lane)))
 
 
 def evaluate(e: Emitter, ops: Iterable[Operation], values: dict[SSAValue, SSAValue], lanes: int | None) -> None:
