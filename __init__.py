@@ -34,6 +34,7 @@ from .frontend.random import Generator, default_generator
 from .frontend.size import Size
 from .frontend.surface import FUNCTIONS as _FUNCTIONS
 from .frontend.surface import Tensor, result_type
+from .frontend.unsupported import module_getattr as _module_getattr
 from .frontend.utils import data as _data
 
 globals().update(_FUNCTIONS)
@@ -95,10 +96,10 @@ def __getattr__(name: str) -> Any:
         from types import SimpleNamespace
 
         return SimpleNamespace(**_RETURN_TYPES)
-    raise AttributeError(
-        f"module '{__name__}' has no attribute '{name}'; if PyTorch has it, irtool does not support it (yet)"
-    )
+    return _missing(name)
 
+
+_missing = _module_getattr(__name__, lambda: __all__)
 
 __all__ = [
     *_FUNCTIONS,

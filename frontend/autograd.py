@@ -19,6 +19,7 @@ from .errors import TYPE_NAMES, runtime_error
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from .tape import CustomNode, Edge, Node, OpNode
 from .tensor import Tensor, alias, wrap
+from .unsupported import module_getattr
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
@@ -381,3 +382,5 @@ __all__ = [
     "once_differentiable",
     "set_grad_enabled",
 ]
+
+__getattr__ = module_getattr("irtool.autograd", lambda: __all__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .random import manual_seed
+from .unsupported import module_getattr
 
 
 def is_available() -> bool:
@@ -26,3 +27,5 @@ def empty_cache() -> None:
 manual_seed_all = manual_seed
 
 __all__ = ["device_count", "empty_cache", "is_available", "manual_seed", "manual_seed_all", "synchronize"]
+
+__getattr__ = module_getattr("irtool.cuda", lambda: __all__)

@@ -9,6 +9,7 @@ from typing import Any, cast
 from . import autograd, grad_mode, tree
 from .errors import runtime_error
 from .tensor import Tensor
+from .unsupported import module_getattr
 
 
 def grad_and_value(
@@ -189,3 +190,5 @@ def functional_call(
 
 
 __all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacrev", "value_and_grad", "vmap"]
+
+__getattr__ = module_getattr("irtool.func", lambda: __all__)

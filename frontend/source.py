@@ -6,7 +6,10 @@ import os
 import sys
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-OURS = tuple(PACKAGE + part + os.sep for part in ("frontend", "dialects", "passes", "codegen", "runtime", "tools"))
+OURS = (
+    PACKAGE + "__init__.py",
+    *(PACKAGE + part + os.sep for part in ("frontend", "dialects", "passes", "codegen", "runtime", "tools")),
+)
 _ours: dict[str, bool] = {}
 
 

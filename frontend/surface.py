@@ -10,6 +10,7 @@ from . import creation, printing, random
 from .ops import conversion, elementwise, gathering, in_place, indexing, joining, matmul, ordering, reductions, shape
 from .ops.operands import common_dtype
 from .tensor import Tensor
+from .unsupported import tensor_getattr
 
 FAMILIES = (
     *(elementwise, reductions, ordering, shape, joining, indexing, gathering),
@@ -113,6 +114,7 @@ def install() -> None:
     for family in (shape, conversion):
         for name, getter in family.PROPERTIES.items():
             setattr(Tensor, name, property(getter))
+    setattr(Tensor, "__getattr__", tensor_getattr)  # noqa: B010
     Tensor.__array_priority__ = 1000  # pyright: ignore[reportAttributeAccessIssue]
 
 

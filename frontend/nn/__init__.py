@@ -1,5 +1,6 @@
 """Layers, losses and containers: torch.nn."""
 
+from ..unsupported import module_getattr
 from . import functional, init, utils
 from .activation import (
     CELU,
@@ -225,3 +226,5 @@ __all__ = [
     "init",
     "utils",
 ]
+
+__getattr__ = module_getattr("irtool.nn", lambda: __all__)

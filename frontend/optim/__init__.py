@@ -1,5 +1,6 @@
 """Optimizers: torch.optim."""
 
+from ..unsupported import module_getattr
 from . import lr_scheduler
 from .adam import Adam, AdamW
 from .adaptive import Adadelta, Adagrad, Adamax, RMSprop
@@ -20,3 +21,5 @@ __all__ = [
     "RMSprop",
     "lr_scheduler",
 ]
+
+__getattr__ = module_getattr("irtool.optim", lambda: __all__)

@@ -1,5 +1,6 @@
 """Learning rates that change with time, by PyTorch's formulas: torch.optim.lr_scheduler."""
 
+from ..unsupported import module_getattr
 from .lr_base import LRScheduler
 from .lr_factors import (
     ConstantLR,
@@ -34,3 +35,5 @@ __all__ = [
     "SequentialLR",
     "StepLR",
 ]
+
+__getattr__ = module_getattr("irtool.optim.lr_scheduler", lambda: __all__)

@@ -1,5 +1,8 @@
 """Helpers around training: torch.utils."""
 
+from ..unsupported import module_getattr
 from . import checkpoint, data
 
 __all__ = ["checkpoint", "data"]
+
+__getattr__ = module_getattr("irtool.utils", lambda: __all__)

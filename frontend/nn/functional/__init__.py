@@ -1,6 +1,7 @@
 """Functions behind the layers: torch.nn.functional."""
 
 from ...ops.gathering import one_hot
+from ...unsupported import module_getattr
 from .activation import (
     celu,
     elu,
@@ -173,3 +174,5 @@ __all__ = [
     "unfold",
     "upsample",
 ]
+
+__getattr__ = module_getattr("irtool.nn.functional", lambda: __all__)

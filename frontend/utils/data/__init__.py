@@ -1,5 +1,6 @@
 """Datasets, samplers and loaders: torch.utils.data."""
 
+from ...unsupported import module_getattr
 from . import datasets
 from .collate import default_collate, default_convert
 from .dataloader import DataLoader
@@ -44,3 +45,5 @@ __all__ = [
     "get_worker_info",
     "random_split",
 ]
+
+__getattr__ = module_getattr("irtool.utils.data", lambda: __all__)
