@@ -23,6 +23,8 @@ class Work(NamedTuple):
     loss: Callable[[Torch, Any, Any], Any]
     optimizer: tuple[str, float]
     batch: Callable[[np.random.Generator], tuple[Array, Array]]
+    tolerance: float = 1e-3
+    """Of losses and gradients, relative."""
 
 
 def cross_entropy(torch: Torch, output: Any, y: Any) -> Any:
@@ -197,7 +199,8 @@ WORKLOADS: dict[str, Work] = {
         ("Adam", 1e-3),
         lambda rng: (rng.integers(0, 10000, (32, 200)), rng.integers(0, 2, 32).astype(np.float32)),
     ),
-    "resnet18": Work(resnet18, cross_entropy, ("SGD", 0.01), samples(10, 16, 3, 32, 32)),
+    # In float32 a ReLU's input near 0 falls on either side; PyTorch is as far from its own float64 gradients.
+    "resnet18": Work(resnet18, cross_entropy, ("SGD", 0.01), samples(10, 16, 3, 32, 32), 4e-3),
     "gpt-nano": Work(lambda t: gpt(t, 65, 128, 4, 128, 4), language, ("AdamW", 3e-4), tokens(65, 8, 128)),
     "gpt2-124m": Work(lambda t: gpt(t, 50257, 1024, 12, 768, 12), language, ("AdamW", 3e-4), tokens(50257, 4, 64)),
 }

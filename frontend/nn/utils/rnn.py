@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...creation import tensor
+from ...creation import from_numpy, tensor
+from ...dispatch import array_of
 from ...errors import located, runtime_error
 from ...ops.joining import cat, stack
 from ...tensor import Tensor
@@ -27,7 +28,7 @@ class PackedSequence(NamedTuple):
 
     def mask(self) -> np.ndarray[Any, Any]:
         """[step, sequence]: whether the sequence is that long."""
-        sizes = self.batch_sizes.numpy()
+        sizes = array_of(self.batch_sizes)
         return np.arange(sizes[0])[None, :] < sizes[:, None]
 
 
@@ -79,7 +80,7 @@ def pad_packed_sequence(
         x = cat([x, more], 0) if more.shape[0] else x
     if sequence.unsorted_indices is not None:
         x = x.index_select(1, sequence.unsorted_indices)
-        lengths = lengths[sequence.unsorted_indices.numpy()]
+        lengths = lengths[array_of(sequence.unsorted_indices)]
     return (x.transpose(0, 1) if batch_first else x), tensor(lengths.astype(np.int64))
 
 
@@ -134,12 +135,17 @@ def _packed(x: Tensor, sizes: np.ndarray[Any, Any], order: np.ndarray[Any, Any] 
     mask = np.arange(x.shape[1])[None, :] < sizes[:, None]
     data = _rows(x, mask)
     if order is None:
-        return PackedSequence(data, tensor(sizes))
-    return PackedSequence(data, tensor(sizes), tensor(order), tensor(np.argsort(order, kind="stable")))
+        return PackedSequence(data, _known(sizes))
+    return PackedSequence(data, _known(sizes), _known(order), _known(np.argsort(order, kind="stable")))
 
 
 def _rows(x: Tensor, mask: np.ndarray[Any, Any]) -> Tensor:
     return x.reshape(-1, *x.shape[2:]).index_select(0, tensor(np.flatnonzero(mask.reshape(-1))))
+
+
+def _known(values: np.ndarray[Any, Any]) -> Tensor:
+    """Numbers that stay known while a function is traced."""
+    return from_numpy(values.astype(np.int64))
 
 
 __all__ = [
