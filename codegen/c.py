@@ -153,7 +153,7 @@ def print_host(
 ) -> Unit:
     """The host function: takes all buffers as one array of pointers."""
     name = callees[function.sym_name.data]
-    p = Printer(rules, Names((*callees.values(), "buffers", "thread", "threads", "team")))
+    p = Printer(rules, Names((*callees.values(), "buffers", "arena", "workspace", "thread", "threads", "team")))
     p.callees = callees
     p.thread, p.threads = "0", "1"
     block = _only_block(function)
@@ -179,13 +179,11 @@ def print_host(
 
 
 def buffer_roles(function: func.FuncOp) -> dict[int, str]:
-    """Which arguments of the host function are the arena and the workspace: marked, or byte buffers of that name."""
-    roles = {}
-    attributes = function.arg_attrs.data if function.arg_attrs is not None else ()
-    for position, argument in enumerate(function.body.block.args):
-        marks = attributes[position].data if position < len(attributes) else {}
+    """Which arguments of the host function are the arena and the workspace: those marked so, whatever their names."""
+    roles: dict[int, str] = {}
+    for position, marks in enumerate(function.arg_attrs or ()):
         for mark, role in ((ARENA, "arena"), (WORKSPACE, "workspace")):
-            if mark in marks or (argument.name_hint == role and is_bytes(argument)):
+            if mark in marks.data:
                 roles[position] = role
     return roles
 

@@ -7,14 +7,17 @@ from math import prod
 from typing import Any
 
 from xdsl.dialects import func, memref, vector
-from xdsl.dialects.builtin import DYNAMIC_INDEX, BoolAttr, MemRefType, i8
+from xdsl.dialects.builtin import DYNAMIC_INDEX, BoolAttr, FixedBitwidthType, MemRefType, VectorType, i8
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import spmd
 from .control import assignment
 from .expr import MULTIPLY, Expr, call
 from .printer import Printer, Rule
-from .types import CodegenError, c_type, is_mask, strides_of
+from .types import CodegenError, c_type, element, is_mask, strides_of
+
+LARGEST_LOCAL = 1 << 20
+"""Bytes; stacks of threads are small."""
 
 
 def _indices(p: Printer, op: Any) -> list[Expr]:
@@ -89,11 +92,20 @@ def print_alloca(p: Printer, op: memref.AllocaOp) -> None:
     shape = type_.get_shape()
     if DYNAMIC_INDEX in shape:
         raise CodegenError(f"no C for memref.alloca of {type_}: local arrays have a fixed size")
+    if prod(shape) * element_bytes(type_.element_type) > LARGEST_LOCAL:
+        raise CodegenError(f"no C for memref.alloca of {type_}: local arrays have at most {LARGEST_LOCAL} bytes")
     if op.memref.first_use is None:
         return
     made = p.add_array(op.memref, variable=not shape)
     align = f" __attribute__((aligned({op.alignment.value.data})))" if op.alignment is not None else ""
     p.line(f"{made.element} {made.name}{''.join(f'[{n}]' for n in shape)}{align};")
+
+
+def element_bytes(type_: Attribute) -> int:
+    """Bytes of an element of a buffer: a number, or a vector of them."""
+    scalar = element(type_)
+    bits = scalar.bitwidth if isinstance(scalar, FixedBitwidthType) else 64
+    return -(-bits // 8) * (prod(type_.get_shape()) if isinstance(type_, VectorType) else 1)
 
 
 def _alias(p: Printer, result: SSAValue, pointer: str) -> None:

@@ -23,8 +23,9 @@ MATH = frozenset(_MATH.split())
 """Functions of <math.h>; each also exists with the suffix f (float) and l (long double)."""
 
 RESERVED = KEYWORDS | MATH | {n + "f" for n in MATH} | {n + "l" for n in MATH}
-# `v16f`, `load_v16f`, `min_f32`, `int_as_float`: what the primitives are called.
-_PRIMITIVE = re.compile(r"(.*_)?v\d+[a-z]\w*$|(min|max)(num)?_[a-z]\d+$|\w+_as_\w+$|GOMP\w*$|omp_\w*$")
+# `v16f`, `v16f_u`, `load_v16f`, `min_f32`, `int_as_float`: what the primitives are called.
+_NUMBERS = "(float|double|int|long)"
+_PRIMITIVE = re.compile(rf"(.*_)?v\d+[a-z](_u)?|(min|max)(num)?_[a-z]\d+|{_NUMBERS}_as_{_NUMBERS}")
 _INVALID = re.compile(r"[^A-Za-z0-9_]+")
 
 LOOP_NAMES = "ijklmnpqrs"
@@ -35,11 +36,14 @@ def identifier(hint: str) -> str:
     name = _INVALID.sub("_", hint).strip("_")
     if not name:
         return "value"
-    if name[0].isdigit():
+    if name[0].isdigit() or name.startswith(("omp_", "GOMP_")):
         name = "x" + name
-    if name in RESERVED or _PRIMITIVE.match(name):
-        name += "_"
-    return name[:60]
+    name = name[:60]
+    return f"{name}_" if _is_reserved(name) else name
+
+
+def _is_reserved(name: str) -> bool:
+    return name in RESERVED or _PRIMITIVE.fullmatch(name) is not None
 
 
 class Names:
@@ -65,9 +69,9 @@ class Names:
         """A new name in the innermost scope: the hint itself, or the hint and a number."""
         base = name = identifier(hint)
         if name in self._visible:
-            separator = "_" if base[-1].isdigit() else ""
+            separator = "_" if base[-1].isdigit() or _is_reserved(f"{base}1") else ""
             number = self._next.get(base, 1)
-            while (name := f"{base}{separator}{number}") in self._visible or identifier(name) != name:
+            while (name := f"{base}{separator}{number}") in self._visible:
                 number += 1
             self._next[base] = number + 1
         return self._take(name)

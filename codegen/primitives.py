@@ -78,10 +78,6 @@ void barrier(long threads)
 """The definition of `barrier`, once in a program: beside the host function."""
 
 
-def _number(name: str, type_: str, suffix: str, result: str, comment: str) -> str:
-    return f"static inline {type_} {name}_{suffix}({type_} x, {type_} y)  // {comment}\n{{\n    return {result};\n}}"
-
-
 def _extremum(name: str, type_: str, suffix: str, sign: str, nan: str, comment: str) -> str:
     # In two steps: as one condition the C compiler makes jumps of it, which nothing predicts, and no vectors.
     return (
@@ -281,6 +277,7 @@ def _lanewise_math(function: str, v: Vector) -> str:
 
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_COMMENT = re.compile(r"//.*")  # holds names of files, which may look like anything
 _VECTOR_NAME = re.compile(r"(?:(\w+)_)?(v\d+[a-z])(_u)?")
 
 
@@ -307,7 +304,7 @@ def primitives_for(text: str) -> list[str]:
     found: dict[str, str] = {}
 
     def visit(source: str) -> None:
-        for word in dict.fromkeys(_WORD.findall(source)):
+        for word in dict.fromkeys(_WORD.findall(_COMMENT.sub("", source))):
             if word in found:
                 continue
             if word not in _cache:

@@ -183,5 +183,8 @@ def is_cheap_index(expr: Expr, result: SSAValue) -> bool:
 
 
 def comment_text(text: str) -> str:
-    """Text that is safe in a `//` comment: file names are untrusted."""
-    return "".join(c if c.isprintable() else "?" for c in text).rstrip("\\ ")
+    """Text that is safe in a `//` comment, which file names are part of: it ends with its line, and no sooner.
+
+    A backslash at the end continues the comment, and so does `??/`, its trigraph.
+    """
+    return "".join(c if c.isprintable() else "?" for c in text).replace("??/", "???").rstrip("\\ ")

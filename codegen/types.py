@@ -43,6 +43,9 @@ SIGNED = {"u8": "i8"}
 VECTOR_LETTERS = {"float": "f", "double": "d", "bool": "i", "u8": "b", "short": "s", "int": "i", "long": "l"}
 """`v16f` is 16 floats. Masks (lanes of i1) are ints, 0 or -1."""
 
+MOST_LANES = 1024
+"""Longer vectors are no machine's; functions on them would be as long as they are."""
+
 
 def scalar_type(type_: Attribute) -> str:
     """The C type of a number."""
@@ -64,6 +67,8 @@ def c_type(type_: Attribute) -> str:
         shape = type_.get_shape()
         if len(shape) != 1:
             raise CodegenError(f"no C type for {type_}: vectors are 1-D")
+        if not 0 < shape[0] <= MOST_LANES or shape[0] & (shape[0] - 1):
+            raise CodegenError(f"no C type for {type_}: expected a power of two of lanes, at most {MOST_LANES}")
         return f"v{shape[0]}{VECTOR_LETTERS[scalar_type(type_.element_type)]}"
     return scalar_type(type_)
 

@@ -7,18 +7,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from irtool.codegen import CodegenError, print_c
+from irtool.codegen.printer import comment_text
 from irtool.dialects.locations import at_line
 from irtool.dialects.text import parse_module
 from irtool.runtime.cache import content_key
 from irtool.runtime.program import Program
 from irtool.runtime.threads import get_num_threads, set_num_threads
-from irtool.runtime.toolchain import build_program, find_compiler
-from xdsl.dialects.builtin import UNKNOWN_LOC
+from irtool.runtime.toolchain import build_program, find_compiler, without_comments
+from xdsl.dialects.builtin import UNKNOWN_LOC, ModuleOp, NameLoc, StringAttr
 
 
 def run(text: str, *arrays: np.ndarray, threads: int = 1) -> None:
     """Compiles the module's C and calls its host function on the arrays."""
-    program = print_c(parse_module(text))
+    run_module(parse_module(text), *arrays, threads=threads)
+
+
+def run_module(module: ModuleOp, *arrays: np.ndarray, threads: int = 1) -> None:
+    """Compiles the module's C and calls its host function on the arrays."""
+    program = print_c(module)
     sources = {f"{name}.c": source for name, source in program.units.items()} | {"step.c": program.host}
     plan = {"entry": program.entry, "buffers": len(arrays), "arena": 1 << 16, "workspace": 1 << 16}
     entry = build_program(content_key(*sources.values()), sources, plan)
@@ -41,7 +47,7 @@ func.func private @k({arguments}) attributes {{irtool.kernel}} {{
 {body}
   func.return
 }}
-func.func @step({arguments}) {{
+func.func @step({arguments.replace("memref<?xi8>", "memref<?xi8> {irtool.workspace}")}) {{
   spmd.parallel {{
     func.call @k({names}) : ({types}) -> ()
   }}
@@ -327,6 +333,10 @@ def test_an_op_without_a_c_form_is_named_with_its_line():
     [
         ("%v = arith.constant 1.0 : f16", "no C type for f16"),
         ("%a = memref.alloca(%c4) : memref<?xf32>", "local arrays have a fixed size"),
+        ("%a = memref.alloca() : memref<1000000x1000000xf32>", "local arrays have at most 1048576 bytes"),
+        ("%a = memref.alloca() : memref<1024x1024xvector<16xi1>>", "local arrays have at most 1048576 bytes"),
+        ("%v = arith.constant dense<0.0> : vector<12xf32>\n  %w = arith.addf %v, %v : vector<12xf32>", "power of two"),
+        ("%v = vector.create_mask %c4 : vector<1073741824xi1>", "power of two of lanes, at most 1024"),
         ("%v = arith.constant dense<0.0> : vector<2x2xf32>\n  %w = arith.addf %v, %v : vector<2x2xf32>", "1-D"),
     ],
 )
@@ -345,6 +355,50 @@ def test_hostile_names_and_file_names_stay_harmless():
     function.location = at_line("evil\nsystem(0);\\", 1)
     source = print_c(module).units["k"]
     assert "\nsystem" not in source and "float exp_[restrict 8]" in source
+
+
+@pytest.mark.parametrize(
+    "name", ["a\\", "a??/", "a\\ ", "a\r\\\n", "a\u2028b\\", "*/ b /*", "\u202eb", "splat_v1073741824f"]
+)
+def test_nothing_in_a_comment_reaches_the_compiler(name: str):
+    """Whatever a file is called: the comments end with their lines, and call for no definitions."""
+    assert comment_text(name).isprintable() and not comment_text(name).endswith(("\\", "??/"))
+    module = parse_module(kernel("", "%x: memref<8xf32>"))
+    plain = without_comments(print_c(module).one_file())
+    for op in module.walk():
+        op.location = NameLoc(StringAttr(name), UNKNOWN_LOC)
+    source = print_c(module).one_file()
+    assert without_comments(source) == plain
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["int", "größe", "名前", "9lives", "", "a b;c", "__builtin_trap", "_start", "v16f", "load_v16f", "NAN", "I",
+     "errno", "omp_get_num_threads", "x" * 500, "main", "barrier", "thread", "threads", "workspace", "arena", "buffers",
+     "team", "step", "min_f32", "class", "asm", "_Bool", "GOMP_parallel", "__func__", "sinf", "j", "linux", "exit",
+     "min_f", "same_as_before", "float_as_int", "v16f_u", "omp_x"],
+)  # fmt: skip
+def test_any_name_becomes_one_of_c(name: str):
+    """For a kernel, for buffers of it and of the host, for values; next to the buffers that every program has."""
+    text = kernel(
+        """  %p = memref.view %w[%c0][] : memref<?xi8> to memref<8xf32>
+  %v = memref.load %x[%c1] : memref<8xf32>
+  memref.store %v, %p[%c2] : memref<8xf32>
+  %u = memref.load %p[%c2] : memref<8xf32>
+  %y = arith.addf %u, %v : f32
+  memref.store %y, %x[%c2] : memref<8xf32>
+  memref.store %y, %x[%c3] : memref<8xf32>""",
+        "%x: memref<8xf32>, %w: memref<?xi8>",
+    )
+    module = parse_module(text)
+    (function, host) = module.body.block.ops
+    host.sym_name = StringAttr(name or "step")
+    hints = [*host.body.block.args, *(r for op in function.walk() for r in op.results), *function.body.block.args]
+    for value in hints:
+        value._name = name  # as from a program: the setter would refuse some
+    x = np.arange(8, dtype=np.float32)
+    run_module(module, x)
+    assert x.tolist() == [0, 1, 2, 2, 4, 5, 6, 7]
 
 
 def test_a_kernel_called_like_a_function_of_c_gets_another_name():
