@@ -13,10 +13,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..runtime.storage import Storage
-from . import dispatch, grad_mode, tape
+from . import grad_mode, tape
 from .dispatch import array_of, builder, scalar
 from .errors import TYPE_NAMES, runtime_error
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from .modes import modes
 from .tape import CustomNode, Edge, Node, OpNode
 from .tensor import Tensor, alias, wrap
 from .unsupported import module_getattr
@@ -243,7 +244,7 @@ def _seeds(outputs: Sequence[Tensor], given: Sequence[Tensor | None]) -> list[Te
         if seed is None:
             if y.numel() != 1:
                 raise runtime_error("grad can be implicitly created only for scalar outputs")
-            seed = None if dispatch.current_trace is not None else scalar(1.0, spec.shape, spec.dtype)
+            seed = None if modes.trace is not None else scalar(1.0, spec.shape, spec.dtype)
         elif seed._spec.shape != spec.shape:
             raise runtime_error(
                 f"Mismatch in shape: grad_output[0] has a shape of {seed.shape} and output[0] has a shape of {y.shape}."
@@ -272,7 +273,7 @@ def backward(
     seeds = _seeds(outputs, _many(grad_tensors, len(outputs)))
     retain = create_graph if retain_graph is None else retain_graph
     only = None if inputs is None else _many(inputs)
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         from .autograd_traced import backward_traced
 
         backward_traced(outputs, seeds, retain, create_graph, only)
@@ -335,7 +336,7 @@ def grad(
     for x in xs:
         if not x.requires_grad:
             raise runtime_error("One of the differentiated Tensors does not require grad")
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         from .autograd_traced import gradients_traced
 
         found: list[Tensor | None] = gradients_traced(ys, seeds, xs, retain, create_graph)

@@ -9,11 +9,12 @@ from xdsl.ir import BlockArgument, OpResult, SSAValue
 
 from ..dialects.hl.regions import CustomGradientOp
 from ..dialects.types import spec_of
-from . import dispatch, grad_mode, tape
+from . import grad_mode, tape
 from .autograd import FREED, hooked
 from .dispatch import builder, value_of
 from .errors import runtime_error
 from .marks import mark, rename
+from .modes import modes
 from .regions import trace_body
 from .tensor import Tensor
 
@@ -30,7 +31,7 @@ def _differentiate(
     retained: Sequence[Tensor] = (),
 ) -> list[tuple[Tensor, Tensor]]:
     """(leaf, gradient) for every leaf that the outputs depend on; a leaf may come more than once."""
-    trace = dispatch.current_trace
+    trace = modes.trace
     found: list[tuple[Tensor, Tensor]] = []
     for y, seed in zip(outputs, seeds):
         _run_hooks(y, seed)
@@ -61,7 +62,7 @@ def _run_hooks(y: Tensor, seed: Tensor | None) -> None:
 
     Where one returns another gradient, the tensor becomes one with that gradient.
     """
-    trace = dispatch.current_trace
+    trace = modes.trace
     for t, hook in reversed(trace.__dict__.get("hooks", [])):
         value = mark(trace, value_of(trace, t))
         root = value_of(trace, y)
@@ -108,7 +109,7 @@ def backward_traced(
     """Accumulates into `grad` of the leaves, or of `inputs`."""
     from .views import write
 
-    retained: list[Tensor] = dispatch.current_trace.__dict__.get("retained", [])
+    retained: list[Tensor] = modes.trace.__dict__.get("retained", [])
     for leaf, gradient in _differentiate(outputs, seeds, retain_graph, create_graph, inputs, retained):
         for hook in leaf.__dict__.get("_hooks", ()):
             gradient = hooked(hook, gradient)

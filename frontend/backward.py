@@ -14,9 +14,10 @@ import numpy as np
 
 from ..dialects.types import TensorSpec, spec_of
 from ..runtime.storage import Storage, aligned_empty
-from . import dispatch, grad_mode, tape
+from . import dispatch, tape
 from .errors import runtime_error
 from .launch import Bound, Launchable, address_of
+from .modes import modes
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -116,7 +117,7 @@ class Backward:
     def _run(self, residuals: Sequence[Storage], gradients: Sequence[Tensor | None]) -> list[Tensor]:
         from .tensor import wrap
 
-        if grad_mode.enabled:
+        if modes.grad:
             raise runtime_error(
                 "gradients of gradients do not flow through a compiled function; take both inside it, or run it eagerly"
             )

@@ -15,6 +15,7 @@ from . import dispatch, grad_mode, tree
 from .errors import runtime_error
 from .guards import Cell, Contents, Entry, Guards, bump
 from .launch import ELSEWHERE
+from .modes import modes
 from .reach import Reach
 from .scalars import SPEC as NUMBER
 from .scalars import number
@@ -63,7 +64,7 @@ class CallTrace:
     def _run(self, function: Callable[..., Any], call: Call, keep_gradients: bool) -> None:
         trace = self._trace
         given, stand_ins = self._arguments(trace, call)
-        mode = grad_mode.enabled
+        mode = modes.grad
         try:
             with tracing(trace):
                 args, kwargs = tree.rebuild(call.structure, iter(given))

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 
 from ..dialects.types import DType
-from . import dispatch, grad_mode, tree
+from . import tree
 from .call_trace import Call, is_float
 from .devices import device
 from .guards import PLAIN
 from .inspection import Inspection
+from .modes import modes
 from .promotion import get_default_dtype
 from .reach import is_module
 from .reference import REFERENCE
@@ -56,7 +57,7 @@ class Compiled(Inspection):
         self._compilations = 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if dispatch.current_trace is not None:
+        if modes.trace is not None:
             return self._function(*args, **kwargs)
         program, leaves = self._program_for(args, kwargs)
         return program.run(leaves)
@@ -107,7 +108,7 @@ class Compiled(Inspection):
     # Keys
 
     def _key(self, structure: Any, leaves: Sequence[Any]) -> Any:
-        key: list[Any] = [structure, grad_mode.enabled, get_default_dtype()]
+        key: list[Any] = [structure, modes.grad, get_default_dtype()]
         storages: list[Any] = []
         for value in leaves:
             if isinstance(value, Tensor):

@@ -16,6 +16,7 @@ from . import dispatch
 from .devices import check_device
 from .dispatch import apply, array_of, exact
 from .errors import runtime_error, type_error, untraceable
+from .modes import modes
 from .promotion import PYTHON, get_default_dtype, python_dtype
 from .tensor import Tensor, alias, wrap
 
@@ -30,7 +31,7 @@ def _finished(x: Tensor, requires_grad: bool) -> Tensor:
 
 def full_of(shape: tuple[int, ...], value: Any, dtype: DType) -> Tensor:
     """A new tensor with one number everywhere."""
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         return apply(s.ConstantOp, (), {"value": exact(value, dtype), "shape": shape, "dtype": dtype})[0]
     spec = TensorSpec(shape, dtype)
     array = aligned_empty(spec)
@@ -42,7 +43,7 @@ def full_of(shape: tuple[int, ...], value: Any, dtype: DType) -> Tensor:
 def from_array(array: np.ndarray[Any, Any]) -> Tensor:
     """A new tensor that owns the array, or copies it where it is not row-major. A constant in a trace."""
     spec = TensorSpec(array.shape, dtype_of_numpy(array.dtype))
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         return apply(s.ConstantOp, (), {"value": np.array(array), "shape": spec.shape, "dtype": spec.dtype})[0]
     target = aligned_empty(spec)
     np.copyto(target, array)
@@ -113,7 +114,7 @@ def _holds_tensor(data: Any) -> bool:
 
 def _without_tensors(data: Any) -> Any:
     if isinstance(data, Tensor):
-        if dispatch.current_trace is not None:
+        if modes.trace is not None:
             raise untraceable("torch.tensor() of a list of tensors", "use torch.stack instead")
         return array_of(data)
     return [_without_tensors(x) for x in cast(Any, data)] if isinstance(data, (list, tuple)) else data
@@ -209,7 +210,7 @@ def full(
     check_device(device)
     shape = sizes("full", (size,))
     if isinstance(fill_value, Tensor):
-        if dispatch.current_trace is not None and not fill_value._spec.shape:
+        if modes.trace is not None and not fill_value._spec.shape:
             kind = fill_value._spec.dtype
             cast_to = dtype or (get_default_dtype() if kind.kind == "float" else kind)
             value = dispatch.builder.broadcast(fill_value.detach().to(cast_to), shape, ())
@@ -286,7 +287,7 @@ def arange(
         dtype = i64 if all(python_dtype(v) is i64 for v in (start, end, step)) else get_default_dtype()
     count = _length(start, end, step)
     wide = f64 if dtype.kind == "float" else i64
-    if dispatch.current_trace is None:
+    if modes.trace is None:
         with np.errstate(all="ignore"):
             values = np.arange(count, dtype=wide.numpy) * np.asarray(step, wide.numpy) + np.asarray(start, wide.numpy)
         return _finished(from_array(values.astype(dtype.numpy)), requires_grad)
@@ -320,7 +321,7 @@ def eye(
     check_device(device)
     dtype = dtype or get_default_dtype()
     shape = (n, n if m is None else m)
-    if dispatch.current_trace is None:
+    if modes.trace is None:
         return _finished(from_array(np.eye(*shape, dtype=dtype.numpy)), requires_grad)
     rows, columns = (
         apply(s.IotaOp, (), {"shape": shape, "dtype": i64, "dimension": dimension})[0] for dimension in (0, 1)

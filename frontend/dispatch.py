@@ -25,18 +25,15 @@ from ..dialects.hl.builder import OpBuilder
 from ..dialects.reference import REFERENCE
 from ..dialects.types import DType, TensorSpec
 from ..runtime.storage import Storage, aligned_empty
-from . import grad_mode, tape
+from . import tape
 from .errors import TYPE_NAMES, located, runtime_error
+from .modes import modes
 
 if TYPE_CHECKING:
     from .tensor import Tensor
     from .views import View
 
 NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
-
-
-current_trace: Any = None
-"""The `tracing.Trace` in progress, or None; set by `tracing`."""
 
 
 # Reading
@@ -55,12 +52,12 @@ def value_of(trace: Any, t: Tensor) -> SSAValue:
     if t._base is not None:
         tape.sync(t)
         return _replay(trace, value_of(trace, t._base), t._base._view, t._view)
-    if t._requires_grad and t._node is not tape.TRACED and grad_mode.enabled:  # made outside: a leaf here
+    if t._requires_grad and t._node is not tape.TRACED and modes.grad:  # made outside: a leaf here
         if t._view is None:
             return trace.read(t._storage, t)
         return trace.leaf_value(t._storage, t, _replay(trace, trace.read(t._storage), None, t._view))
     value = _replay(trace, trace.read(t._storage), None, t._view)
-    return trace.detached(value) if t._detached or (t._requires_grad and not grad_mode.enabled) else value
+    return trace.detached(value) if t._detached or (t._requires_grad and not modes.grad) else value
 
 
 def _replay(trace: Any, value: SSAValue, origin: View | None, view: View | None) -> SSAValue:
@@ -141,7 +138,7 @@ def apply(
         found = _apply_view(op, tensors[0], attributes)
         if found is not None:
             return (found,)
-    if current_trace is not None:
+    if modes.trace is not None:
         return _apply_traced(op, tensors, attributes)
     specs = infer(op, tensors, attributes)
     arrays = [t._storage.array if t._view is None else array_of(t) for t in tensors]
@@ -161,7 +158,7 @@ def apply(
                     out = out.copy()
                     break
         results = (wrap(Storage(out, spec), spec),)
-    if grad_mode.enabled:
+    if modes.grad:
         tape.record(op, attributes, tensors, results)
     return results
 
@@ -182,30 +179,30 @@ def _apply_view(op: type[HLOp], x: Tensor, attributes: Mapping[str, Any]) -> Ten
     if view is None:
         return None
     result = wrap(x._storage, view.spec, view)
-    if grad_mode.enabled:
+    if modes.grad:
         base = result._base = x if x._base is None else x._base
         result._detached = x._detached
         if x._base is not None:
             tape.sync(x)
         result._history = base._history
         if x._requires_grad:
-            if current_trace is None:
+            if modes.trace is None:
                 tape.attach(tape.OpNode(op, attributes, (x,), (result,), (tape.edge_of(x),)), (result,))
             else:
                 tape.attach(tape.TRACED, (result,))
     else:
         result._detached = x._detached or x.requires_grad
-    if current_trace is not None:
-        value_of(current_trace, result)  # now, so that the op gets this line
+    if modes.trace is not None:
+        value_of(modes.trace, result)  # now, so that the op gets this line
     return result
 
 
 def _apply_traced(op: type[HLOp], tensors: Sequence[Tensor], attributes: Mapping[str, Any]) -> tuple[Tensor, ...]:
-    trace = current_trace
+    trace = modes.trace
     specs = infer(op, tensors, attributes)
     values = trace.emit(op, [value_of(trace, t) for t in tensors], attributes, specs)
     results = tuple([traced(value, spec) for value, spec in zip(values, specs)])
-    if grad_mode.enabled and any(t.requires_grad for t in tensors) and op is not a.StopGradientOp:
+    if modes.grad and any(t.requires_grad for t in tensors) and op is not a.StopGradientOp:
         tape.attach(tape.TRACED, results)
     return results
 
@@ -213,7 +210,7 @@ def _apply_traced(op: type[HLOp], tensors: Sequence[Tensor], attributes: Mapping
 def traced(value: SSAValue, spec: TensorSpec) -> Tensor:
     """A new tensor of the current trace."""
     storage = Storage(None, spec)
-    current_trace.write(storage, value)
+    modes.trace.write(storage, value)
     return wrap(storage, spec)
 
 
@@ -224,7 +221,7 @@ _constants: dict[Any, tuple[Storage, TensorSpec, View | None]] = {}
 
 def scalar(value: float, shape: tuple[int, ...], dtype: DType) -> Tensor:
     """A Python number as an operand: every element is that number. Not to be written to."""
-    if current_trace is not None:
+    if modes.trace is not None:
         value = exact(value, dtype)
         return _apply_traced(s.ConstantOp, (), {"value": value, "shape": shape, "dtype": dtype})[0]
     # 0.0 and -0.0 are equal, but not the same.
@@ -267,7 +264,7 @@ class TensorBuilder(OpBuilder["Tensor"]):
 
     def emit(self, op: type[HLOp], operands: Sequence[Tensor], attributes: Mapping[str, Any]) -> tuple[Tensor, ...]:
         special = ALIASES.get(op)
-        if special is not None and current_trace is None:
+        if special is not None and modes.trace is None:
             return tuple([alias(x) for x in operands])
         if op is s.ConstantOp and not isinstance(attributes["value"], np.ndarray):
             return (scalar(attributes["value"], attributes["shape"], attributes["dtype"]),)

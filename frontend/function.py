@@ -11,6 +11,7 @@ import numpy as np
 from . import dispatch, grad_mode
 from .dispatch import array_of
 from .errors import located, runtime_error
+from .modes import modes
 from .tape import CustomNode
 from .tensor import Tensor
 from .views import identity
@@ -89,7 +90,7 @@ class Function:
     def apply(cls, *args: Any) -> Any:
         """Runs forward, and backward when gradients come."""
         inputs = [x for x in args if isinstance(x, Tensor)]
-        recorded = grad_mode.enabled and any(x.requires_grad for x in inputs)
+        recorded = modes.grad and any(x.requires_grad for x in inputs)
         ctx = FunctionCtx(tuple(isinstance(x, Tensor) and x.requires_grad for x in args))
         before = grad_mode.switch(False)
         try:
@@ -104,7 +105,7 @@ class Function:
             return output
         several = isinstance(output, tuple)
         outputs: list[Any] = list(cast("tuple[Any, ...]", output) if several else (output,))
-        if dispatch.current_trace is not None:
+        if modes.trace is not None:
             from .function_traced import attach
 
             made = attach(ctx, args, outputs, cls._backward, cls.__name__)

@@ -11,6 +11,7 @@ from ..dialects.hl.regions import CustomGradientOp
 from . import dispatch, grad_mode, tape
 from .dispatch import traced, value_of
 from .errors import runtime_error
+from .modes import modes
 from .regions import trace_body
 from .tensor import Tensor
 
@@ -24,7 +25,7 @@ def attach(
     ctx: FunctionCtx, args: tuple[Any, ...], outputs: Sequence[Any], gradients: Gradients, name: str
 ) -> list[Any]:
     """The outputs of a forward, such that their gradients are what the user's backward makes of them."""
-    trace = dispatch.current_trace
+    trace = modes.trace
     places = [k for k, y in enumerate(outputs) if ctx.is_differentiable(y)]
     ys: list[Tensor] = [outputs[k] for k in places]
     with grad_mode.no_grad():

@@ -1,4 +1,6 @@
-"""Whether operations are recorded for gradients: no_grad and its kin, as context managers and as decorators."""
+"""Whether operations are recorded for gradients: no_grad and its kin, as context managers and as decorators.
+
+The mode is each thread's own, as in PyTorch."""
 
 from __future__ import annotations
 
@@ -8,21 +10,20 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-F = TypeVar("F", bound=Callable[..., Any])
+from .modes import modes
 
-enabled: bool = True
-"""Read on every operation; only this module writes it."""
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def is_grad_enabled() -> bool:
     """Whether operations are being recorded."""
-    return enabled
+    return modes.grad
 
 
 def switch(mode: bool) -> bool:
     """Sets the mode and returns the one before."""
-    global enabled
-    before, enabled = enabled, mode
+    before = modes.grad
+    modes.grad = mode
     return before
 
 
@@ -132,7 +133,7 @@ class inference_mode(_Mode):
 
 def is_inference_mode_enabled() -> bool:
     """Whether nothing is being recorded; there is no separate inference mode."""
-    return not enabled
+    return not modes.grad
 
 
 __all__ = [

@@ -6,8 +6,9 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from . import dispatch, tape
+from . import tape
 from .errors import runtime_error
+from .modes import modes
 from .tensor import Tensor
 
 
@@ -19,7 +20,7 @@ def retain_grad(t: Tensor) -> None:
     if node is None:
         return
     if node is tape.TRACED:
-        dispatch.current_trace.__dict__.setdefault("retained", []).append(t)
+        modes.trace.__dict__.setdefault("retained", []).append(t)
         return
     if node.retained is None:
         node.retained = {}
@@ -49,12 +50,12 @@ def register_hook(t: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Removab
     if not t.requires_grad:
         raise runtime_error("cannot register a hook on a tensor that doesn't require gradient")
     node = t.grad_fn
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         if node is not tape.TRACED:
             raise runtime_error(
                 "register_hook() of a leaf is not supported inside a compiled function; call it once, outside"
             )
-        traced = dispatch.current_trace.__dict__.setdefault("hooks", [])
+        traced = modes.trace.__dict__.setdefault("hooks", [])
         entry: Any = (t, hook)
         traced.append(entry)
         return RemovableHandle(traced, entry)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import grad_mode
 from .call_trace import Call, is_float
 from .guards import show
+from .modes import modes
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Inspection:
 
 def describe_call(call: Call) -> list[tuple[str, Any]]:
     """What a program is chosen by, argument by argument, in words."""
-    found: list[tuple[str, Any]] = [("grad mode", grad_mode.enabled)]
+    found: list[tuple[str, Any]] = [("grad mode", modes.grad)]
     for name, value in zip(call.names, call.leaves, strict=True):
         if isinstance(value, Tensor):
             gradient = ", requires_grad" if value.requires_grad else ""

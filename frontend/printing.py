@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..dialects.types import i64
-from . import dispatch
 from .dispatch import array_of
+from .modes import modes
 from .promotion import get_default_dtype
 from .tensor import Tensor
 
@@ -133,7 +133,7 @@ def tensor_text(x: Tensor, *, tensor_contents: Any = None) -> str:
     indent = len(prefix)
     shape, dtype = x._spec.shape, x._spec.dtype
     suffixes: list[str] = []
-    if x._storage.array is None or dispatch.current_trace is not None:
+    if x._storage.array is None or modes.trace is not None:
         return f"{prefix}<value of a compiled function>, size={list(shape)}, dtype={dtype})"
     array = array_of(x)
     shown_dtype = dtype in (get_default_dtype(), i64) or dtype.kind == "bool"

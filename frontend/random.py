@@ -17,11 +17,12 @@ import numpy as np
 from ..dialects.hl import random as r
 from ..dialects.types import DType, TensorSpec, f32, i1, i64
 from ..runtime.storage import Storage, aligned_empty
-from . import dispatch, grad_mode
+from . import grad_mode
 from .creation import from_array, full_of, sizes
 from .devices import check_device
 from .dispatch import apply, array_of, builder, scalar
 from .errors import runtime_error, type_error, untraceable
+from .modes import modes
 from .ops.arithmetic import add, mul
 from .ops.elementwise import FUNCTIONS as ELEMENTWISE
 from .ops.in_place import copy_
@@ -80,7 +81,7 @@ class Generator:
         before = grad_mode.switch(False)
         try:
             state = self.state.clone()
-            if dispatch.current_trace is None:
+            if modes.trace is None:
                 array_of(self.state)[1] += count
                 self.state._storage.version += 1
             else:
@@ -209,7 +210,7 @@ def randperm(
 ) -> Tensor:
     """The numbers from 0 to n - 1 in random order."""
     check_device(device)
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         raise untraceable("randperm()", "draw the permutation outside the compiled function and pass it in")
     keys = array_of(bits((2, n), generator))
     order = np.lexsort((keys[0], keys[1]))
@@ -249,7 +250,7 @@ def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:
     """Positions drawn by their weights."""
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         raise untraceable("multinomial()", "draw outside the compiled function and pass the result in")
     weights = array_of(input.detach()).astype(np.float64)
     rows = weights.reshape(-1, weights.shape[-1])

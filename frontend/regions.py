@@ -20,7 +20,7 @@ from ..dialects.hl.builder import IRBuilder
 from ..dialects.hl.control import YieldOp
 from ..dialects.types import TensorSpec, tensor_type
 from ..runtime.storage import Storage
-from . import dispatch
+from .modes import modes
 
 
 @dataclass
@@ -38,7 +38,7 @@ def trace_body(arguments: Sequence[TensorSpec], run: Callable[[Sequence[BlockArg
 
     Tensors that are made meanwhile cannot be used afterwards.
     """
-    trace = dispatch.current_trace
+    trace = modes.trace
     outside: IRBuilder = trace.builder
     block = Block(arg_types=[tensor_type(spec) for spec in arguments])
     before = dict(trace.values)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..dialects.types import DType, TensorSpec
 from ..runtime.storage import Storage
-from . import dispatch, guards, tape
+from . import guards, tape
 from .devices import CPU, device
 from .errors import runtime_error
+from .modes import modes
 from .size import Size
 
 if TYPE_CHECKING:
@@ -147,13 +148,13 @@ class Tensor:
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward` accumulated here."""
-        trace = dispatch.current_trace
+        trace = modes.trace
         return self._grad if trace is None else trace.get_grad(self)
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         tape.check_grad(self, value)
-        trace = dispatch.current_trace
+        trace = modes.trace
         if trace is None:
             self._grad = value
         else:
@@ -170,7 +171,7 @@ class Tensor:
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        if dispatch.current_trace is not None:
+        if modes.trace is not None:
             self._assign_traced(value)
             return
         self._storage, self._spec, self._view = value._storage, value._spec, value._view

@@ -14,7 +14,8 @@ from xdsl.ir import Block, BlockArgument, Region, SSAValue
 from ..dialects.hl.autodiff import GradientOp, StopGradientOp, VariableOp
 from ..dialects.types import TensorSpec, spec_of
 from ..runtime.storage import Storage
-from . import dispatch, grad_mode, tree
+from . import dispatch, tree
+from .modes import modes
 from .tracing import Input, Trace
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ class Finisher:
         return len(self.fresh) - 1
 
     def _is_differentiable(self, value: Tensor) -> bool:
-        if not value.requires_grad or not grad_mode.enabled:
+        if not value.requires_grad or not modes.grad:
             return False
         ir_value = dispatch.value_of(self.trace, value)
         return bool(self.trace.leaves_of(ir_value, free=False)) and not self.trace.is_freed(ir_value)

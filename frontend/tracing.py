@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
@@ -20,8 +19,8 @@ from ..dialects.hl.base import Attributes, HLOp
 from ..dialects.types import DType, TensorSpec, spec_of, tensor_type
 from ..runtime.storage import Storage, origins
 from . import dispatch
-from .errors import runtime_error
 from .flow import Flow
+from .modes import modes
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -70,7 +69,6 @@ class Trace(Flow):
         self._numbers: set[Storage] = set()
         self._whole: set[Storage] = set()
         self._gradients: dict[Storage, Tensor] = {}
-        self._thread = get_ident()
         self._undo: list[Callable[[], None]] = []
         self._restore: list[Callable[[], None]] = []
 
@@ -153,10 +151,6 @@ class Trace(Flow):
 
         Raises ShapeError where the op's rule is broken.
         """
-        if get_ident() != self._thread:
-            raise runtime_error(
-                "tensors were used in another thread while a function was being traced for irtool.compile"
-            )
         self._locate()
         new = op.build_op(values, attributes, specs)
         self.builder.insert(new)
@@ -248,26 +242,26 @@ class Trace(Flow):
 @contextmanager
 def tracing(trace: Trace) -> Generator[Trace]:
     """Makes a trace the current one. Traces do not nest: a compiled function inside another is traced into it."""
-    before = dispatch.current_trace
-    dispatch.current_trace = trace
+    before = modes.trace
+    modes.trace = trace
     try:
         yield trace
     finally:
-        dispatch.current_trace = before
+        modes.trace = before
 
 
 @contextmanager
 def paused() -> Generator[None]:
     """Code in here runs eagerly: optimizers make their state tensors so."""
-    before = dispatch.current_trace
-    dispatch.current_trace = None
+    before = modes.trace
+    modes.trace = None
     try:
         yield
     finally:
-        dispatch.current_trace = before
+        modes.trace = before
 
 
 def current() -> Trace | None:
     """The trace that is going on, if any."""
-    found: Any = dispatch.current_trace
+    found: Any = modes.trace
     return found

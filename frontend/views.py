@@ -20,8 +20,9 @@ import numpy as np
 from ..dialects.hl import HLOp
 from ..dialects.hl import shape as s
 from ..dialects.types import TensorSpec, i1
-from . import dispatch, grad_mode, tape
+from . import dispatch, tape
 from .errors import runtime_error
+from .modes import modes
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -212,7 +213,7 @@ def written(base: Tensor, origin: View | None, view: View | None, new: Tensor) -
 
 def check_in_place(t: Tensor) -> None:
     """Raises where a tensor may not be written to: a leaf that gradients are taken of, while recording."""
-    if not grad_mode.enabled:
+    if not modes.grad:
         return
     if t._base is not None:
         tape.sync(t)
@@ -225,7 +226,7 @@ def check_in_place(t: Tensor) -> None:
 def write(t: Tensor, new: Tensor) -> Tensor:
     """Replaces the values of a tensor, of its base and so of all other views. Shape and dtype are equal already."""
     check_in_place(t)
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         _write_traced(t, new)
     else:
         _write_eager(t, new)
@@ -235,16 +236,16 @@ def write(t: Tensor, new: Tensor) -> Tensor:
 def _write_traced(t: Tensor, new: Tensor) -> None:
     from .tensor import wrap
 
-    trace = dispatch.current_trace
+    trace = modes.trace
     assert trace is not None
     storage = t._storage
     whole = written(wrap(storage, storage.spec), None, t._view, new)
     value = dispatch.value_of(trace, whole)
     root = t if t._base is None else t._base
-    if not (grad_mode.enabled and (new._requires_grad or root._requires_grad)):
+    if not (modes.grad and (new._requires_grad or root._requires_grad)):
         value = trace.unrecorded(storage, value)
     trace.write(storage, value)
-    if grad_mode.enabled and new._requires_grad and not root._requires_grad:
+    if modes.grad and new._requires_grad and not root._requires_grad:
         if root._storage.array is not None:
             history = (root._node, root._index, root._requires_grad)
             trace.on_end(lambda: _rebase(root, *history))
@@ -256,7 +257,7 @@ def _write_eager(t: Tensor, new: Tensor) -> None:
     target = dispatch.array_of(t)
     if t._view is not None and 0 in t._view.layout[0]:
         _check_overlap(t)
-    recorded = grad_mode.enabled and (new.requires_grad or t.requires_grad)
+    recorded = modes.grad and (new.requires_grad or t.requires_grad)
     np.copyto(target, dispatch.array_of(new))
     storage.version += 1
     if not recorded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import threading
 
 import irtool
 import pytest
@@ -216,25 +217,55 @@ def test_what_cannot_be_compiled():
         irtool.compile(lambda x: x, target="tpu")
 
 
-def test_other_threads_cannot_join_a_trace():
-    import threading
+def in_a_thread(work):
+    """What `work()` returns in another thread, or the error that it raises."""
+    found = []
 
-    errors = []
-
-    def use():
+    def run():
         try:
-            irtool.ones(1) * 2
-        except RuntimeError as error:
-            errors.append(str(error))
+            found.append(work())
+        except Exception as error:
+            found.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_other_threads_compute_while_a_function_is_traced():
+    found = []
 
     def f(x):
-        thread = threading.Thread(target=use)
-        thread.start()
-        thread.join()
-        return x * 2
+        found.append(in_a_thread(lambda: (irtool.ones(2) * 2).tolist()))
+        y = x * 2
+        found.append(str(in_a_thread(lambda: y * 2)))
+        return y
 
     assert compiled(f)(irtool.ones(1)).item() == 2.0
-    assert "another thread" in errors[0]
+    assert found[0] == [2.0, 2.0]
+    assert "traced" in found[1]
+
+
+def test_threads_compile_at_once():
+    functions = [compiled(lambda x, k=k: (x * k).sum()) for k in range(4)]
+    results = [None] * 4
+
+    def work(k):
+        results[k] = [functions[j](irtool.ones(3)).item() for j in (k, 3 - k)]
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [[3.0 * k, 3.0 * (3 - k)] for k in range(4)]
+
+
+def test_grad_mode_belongs_to_a_thread():
+    with irtool.no_grad():
+        assert in_a_thread(irtool.is_grad_enabled)
+        assert not irtool.is_grad_enabled()
 
 
 # IR

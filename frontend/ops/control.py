@@ -9,8 +9,9 @@ from xdsl.ir import Block, SSAValue
 from ...dialects.hl.builder import IRBuilder
 from ...dialects.hl.control import ScanOp, YieldOp
 from ...dialects.types import TensorSpec, spec_of, tensor_type
-from .. import dispatch, grad_mode, tape
+from .. import dispatch, tape
 from ..errors import runtime_error
+from ..modes import modes
 from ..tensor import Tensor
 from .joining import stack
 
@@ -24,10 +25,10 @@ def scan(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Runs `body` once for each index of the first dimension of `xs`, which all agree in it and is not 0.
 
-    Returns the last carried values, of the shapes and dtypes of the first ones, and what every round gave to stack, along
-    a new first dimension. In compiled code the body may compute with its arguments and with Python numbers only.
+    Returns the last carried values, of the shapes and dtypes of the first ones, and what every round gave to stack,
+    along a new first dimension. In compiled code the body may compute with its arguments and with Python numbers only.
     """
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         return _traced(body, carried, xs, constants, reverse)
     length = xs[0].shape[0]
     rounds: list[Tensors] = []
@@ -42,14 +43,14 @@ def scan(
 def _traced(
     body: Body, carried: Tensors, xs: Tensors, constants: Tensors, reverse: bool
 ) -> tuple[list[Tensor], list[Tensor]]:
-    trace = dispatch.current_trace
+    trace = modes.trace
     operands = (*carried, *xs, *constants)
     values: list[SSAValue] = [dispatch.value_of(trace, t) for t in operands]
     slices = [TensorSpec(x._spec.shape[1:], x._spec.dtype) for x in xs]
     specs = [*(t._spec for t in carried), *slices, *(t._spec for t in constants)]
     block = Block(arg_types=[tensor_type(spec) for spec in specs])
     count, scanned = len(carried), len(xs)
-    flows = grad_mode.enabled and any(t.requires_grad for t in operands)
+    flows = modes.grad and any(t.requires_grad for t in operands)
 
     outside = trace.builder
     trace.builder = IRBuilder(block, location=outside.location)
@@ -57,7 +58,7 @@ def _traced(
         inner = [dispatch.traced(argument, spec) for argument, spec in zip(block.args, specs)]
         for tensor, argument, outer, value in zip(inner, block.args, operands, values):
             argument.name_hint = value.name_hint
-            if grad_mode.enabled and outer.requires_grad:
+            if modes.grad and outer.requires_grad:
                 tape.attach(tape.TRACED, (tensor,))
         if flows:  # what is carried depends on what gradients are taken by, from the second round on
             floats = [t for t in inner[:count] if t._spec.dtype.kind == "float"]
@@ -73,7 +74,9 @@ def _traced(
         raise runtime_error(f"scan: the body must carry on what it was given: expected {expected}, got {got}")
     end = YieldOp.create(operands=yielded, location=outside.location)
     block.add_op(end)
-    op = ScanOp.make(values[:count], values[count : count + scanned], values[count + scanned :], xs[0].shape[0], block, reverse)
+    op = ScanOp.make(
+        values[:count], values[count : count + scanned], values[count + scanned :], xs[0].shape[0], block, reverse
+    )
     trace.insert(op)
     results = [dispatch.traced(result, spec_of(result.type)) for result in op.outputs]
     if flows:

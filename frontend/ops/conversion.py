@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from ...dialects.types import DType, f32, f64, i1, i32, i64, u8
-from .. import dispatch, grad_mode, tape
+from .. import dispatch, tape
 from ..autograd import backward
 from ..devices import CPU, check_device
 from ..devices import device as device_type
 from ..dispatch import array_of
 from ..errors import TYPE_NAMES, runtime_error, type_error, untraceable
 from ..hooks import register_hook, retain_grad
+from ..modes import modes
 from ..size import Size
 from ..tensor import Tensor, alias, wrap
 from ..views import row_major
@@ -24,7 +25,7 @@ from .operands import cast
 # Values
 def item(self: Tensor) -> Any:
     """The only element, as a Python number."""
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         raise untraceable(
             ".item()",
             "keep the tensor and compute with it, or return it from the compiled function and call .item() outside",
@@ -37,14 +38,14 @@ def item(self: Tensor) -> Any:
 
 def tolist(self: Tensor) -> Any:
     """The elements as nested lists, or one number."""
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         raise untraceable(".tolist()", "return the tensor from the compiled function and call .tolist() outside")
     return array_of(self).tolist()
 
 
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
     """The values as an array over the same memory."""
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         raise untraceable(".numpy()", "return the tensor from the compiled function and call .numpy() outside")
     if self.requires_grad and not force:
         raise runtime_error("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
@@ -70,7 +71,7 @@ def array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: boo
 
 def truth(self: Tensor) -> bool:
     """The truth of the only element."""
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         raise untraceable(
             "a Python branch (if, while, and, or, not, bool())",
             "use torch.where to choose between values, or take the decision outside the compiled function",
@@ -170,14 +171,14 @@ def detach_(self: Tensor) -> Tensor:
 
 def clone(self: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy that passes gradients on."""
-    trace = dispatch.current_trace
+    trace = modes.trace
     if trace is not None:
         copy = dispatch.traced(dispatch.value_of(trace, self), self._spec)
-        if grad_mode.enabled and self.requires_grad:
+        if modes.grad and self.requires_grad:
             tape.attach(tape.TRACED, (copy,))
         return copy
     copy = copied(self)
-    if grad_mode.enabled and self.requires_grad:
+    if modes.grad and self.requires_grad:
         tape.CustomNode("CloneBackward0", (self,), (copy,), tuple)
     return copy
 

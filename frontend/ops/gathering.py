@@ -12,6 +12,7 @@ from ...dialects.types import TensorSpec, i1, i32, i64
 from .. import dispatch
 from ..dispatch import apply, builder, scalar
 from ..errors import runtime_error
+from ..modes import modes
 from ..tensor import Tensor
 from .in_place import copy_
 from .indexing import basic, check_range, getitem, parts_of, put, scattered, setitem, without_masks, wrapped
@@ -214,7 +215,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise runtime_error("one_hot is only applicable to index tensor of type LongTensor.")
     if num_classes < 0:
         num_classes = int(tensor.max().item()) + 1 if tensor.numel() else 0
-    elif dispatch.current_trace is None and tensor.numel() and int(tensor.max().item()) >= num_classes:
+    elif modes.trace is None and tensor.numel() and int(tensor.max().item()) >= num_classes:
         raise runtime_error("Class values must be smaller than num_classes.")
     shape = (*tensor._spec.shape, num_classes)
     x = builder.broadcast(cast(tensor, i64), shape, tuple(range(len(shape) - 1)))

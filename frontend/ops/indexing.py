@@ -19,10 +19,10 @@ from ...dialects.hl import elementwise as e
 from ...dialects.hl import indexing as i
 from ...dialects.hl import shape as s
 from ...dialects.types import i1, i32, i64
-from .. import dispatch
 from ..creation import as_tensor
 from ..dispatch import apply, array_of, builder, scalar
 from ..errors import index_error, type_error, untraceable
+from ..modes import modes
 from ..tensor import Tensor
 from .in_place import copy_, expanded
 from .operands import cast, common_shape, expand_to
@@ -54,7 +54,7 @@ def _part(part: Any) -> Any:
         if part._spec.dtype.kind == "float":
             raise index_error("tensors used as indices must be long, int, byte or bool tensors")
         # A number in a 0-d tensor is an integer index, unless its value is not known.
-        if not part._spec.shape and part._spec.dtype.kind == "int" and dispatch.current_trace is None:
+        if not part._spec.shape and part._spec.dtype.kind == "int" and modes.trace is None:
             return int(array_of(part))
         return part
     if kind is list or kind is range or isinstance(part, np.ndarray):
@@ -220,7 +220,7 @@ def _plan(x: Tensor, left: list[Any]) -> tuple[Tensor, list[int], Tensor, bool, 
 
 def check_range(index: Tensor, n: int, d: int) -> None:
     """Raises IndexError for an index out of range, where values are known; compiled code clamps."""
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         return
     array = array_of(index)
     if array.size and (array.min() < -n or array.max() >= n):
@@ -249,7 +249,7 @@ def wrapped(index: Tensor, n: int) -> Tensor:
     """Negative indices counted from the end."""
     index = index if index._spec.dtype in (i64, i32) else cast(index, i64)
     spec = index._spec
-    if dispatch.current_trace is None and not (array_of(index) < 0).any():
+    if modes.trace is None and not (array_of(index) < 0).any():
         return index
     return builder.select(
         builder.compare("lt", index, scalar(0, spec.shape, spec.dtype)),
@@ -342,7 +342,7 @@ def put(base: Tensor, position: Tensor, value: Tensor) -> Tensor:
 
 
 def _last_writes(position: Tensor, rows: int, m: int) -> tuple[Tensor, Tensor]:
-    if dispatch.current_trace is None:
+    if modes.trace is None:
         from ..creation import from_array
 
         last = np.full(rows, -1, np.int64)
@@ -361,7 +361,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """The indices of elements that are not zero."""
     from ..creation import from_array
 
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         raise untraceable(
             "a boolean mask as an index (or nonzero())",
             "its result has a shape that depends on values; use torch.where(mask, x, y), masked_fill or a product with "

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ...dialects.types import DType, i64
-from .. import dispatch
 from ..dispatch import array_of, builder
 from ..errors import runtime_error, untraceable
+from ..modes import modes
 from ..tensor import Tensor
 from .arithmetic import mul
 from .elementwise import FUNCTIONS as ELEMENTWISE
@@ -51,7 +51,7 @@ def _running(input: Tensor, dim: int, combine: Callable[[Tensor, Tensor], Tensor
 
 # Orders: computed eagerly only
 def _eager(name: str, x: Tensor) -> np.ndarray[Any, Any]:
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         raise untraceable(f"{name}()", "call it outside the compiled function and pass in the result")
     return array_of(x)
 

@@ -16,7 +16,7 @@ from inspect import signature
 from typing import Any
 
 from ...dialects.types import DType
-from .. import dispatch
+from ..modes import modes
 from ..tensor import Tensor
 
 Number = Callable[..., float]
@@ -62,7 +62,7 @@ class Numbers:
         def value() -> float:
             return float(number(*(step() if key == STEP else plain(group[key]) for key in names)))
 
-        trace = dispatch.current_trace
+        trace = modes.trace
         if trace is None or not any(key == STEP or key in self._runtime for key in names):
             return value()
         return trace.runtime_scalar(value, self._dtype, name)

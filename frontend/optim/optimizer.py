@@ -12,8 +12,9 @@ from copy import deepcopy
 from typing import Any, ClassVar
 
 from ...dialects.types import DType
-from .. import dispatch, guards
+from .. import guards
 from ..grad_mode import enable_grad, no_grad
+from ..modes import modes
 from ..nn.hooks import RemovableHandle
 from ..tensor import Tensor
 from ..tracing import paused
@@ -142,7 +143,7 @@ class Optimizer:
         return loss
 
     def _step_group(self, group: Group) -> None:
-        trace = dispatch.current_trace
+        trace = modes.trace
         batch: list[tuple[Tensor, Tensor, State]] = []
         for p in group["params"]:
             grad = p.grad if trace is None else trace.use_grad(p)
@@ -172,7 +173,7 @@ class Optimizer:
             made = self.init_state(p, group)
         if self.counts(group):
             made[steps.KEY] = self._shared_step(group)
-        trace = dispatch.current_trace
+        trace = modes.trace
         if made and trace is not None:
             trace.on_failure(lambda: self.state.pop(p, None))
         if made:

@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import dispatch
 from ..creation import tensor
+from ..modes import modes
 from ..tensor import Tensor
 from ..tracing import paused
 
@@ -26,7 +27,7 @@ def new_step(value: float = 0.0) -> Tensor:
 
 def started(step: Tensor) -> bool:
     """Whether anything was counted."""
-    return _count(step) > 0 or id(step) in _ahead(dispatch.current_trace)
+    return _count(step) > 0 or id(step) in _ahead(modes.trace)
 
 
 def separate(stepping: Iterable[dict[str, Any]], states: Iterable[Mapping[str, Any]]) -> None:
@@ -55,7 +56,7 @@ def share(states: Iterable[dict[str, Any]]) -> None:
 
 def advance(step: Tensor) -> Callable[[], int]:
     """Counts one more, at once or after each call of the program being traced; returns what gives the new count."""
-    trace = dispatch.current_trace
+    trace = modes.trace
     if trace is None:
         _increment(step)
         count = _count(step)
@@ -83,7 +84,7 @@ def _increment(step: Tensor) -> None:
 
 def _split(step: Tensor) -> Tensor:
     fresh = new_step(_count(step))
-    trace = dispatch.current_trace
+    trace = modes.trace
     if id(step) in (ahead := _ahead(trace)):
         ahead[id(fresh)] = ahead[id(step)]
     return fresh
@@ -92,6 +93,6 @@ def _split(step: Tensor) -> Tensor:
 def _assign(state: dict[str, Any], step: Tensor) -> None:
     before = state[KEY]
     state[KEY] = step
-    trace = dispatch.current_trace
+    trace = modes.trace
     if trace is not None:
         trace.on_failure(lambda: state.__setitem__(KEY, before))

@@ -13,10 +13,11 @@ from typing import Any
 from xdsl.ir import BlockArgument, SSAValue
 
 from ...dialects.hl.regions import CheckpointOp
-from .. import dispatch, grad_mode, tape, tree
+from .. import grad_mode, tape, tree
 from ..autograd import Walk
 from ..dispatch import traced, value_of
 from ..errors import runtime_error
+from ..modes import modes
 from ..random import default_generator
 from ..tensor import Tensor, alias
 
@@ -37,9 +38,9 @@ def checkpoint(
     """
     if context_fn is not None:
         raise runtime_error("checkpoint: context_fn is not supported; enter the contexts inside the function")
-    if not grad_mode.enabled:
+    if not modes.grad:
         return function(*args, **kwargs)
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         return _traced(lambda: function(*args, **kwargs))
     return _eager(lambda: function(*args, **kwargs), (args, kwargs), preserve_rng_state)
 
@@ -87,7 +88,7 @@ def _eager(run: Callable[[], Any], arguments: Any, preserve_random: bool) -> Any
                 "checkpoint: an argument of the checkpointed function has been modified by an inplace operation, so it "
                 "cannot be computed again"
             )
-        create_graph = grad_mode.enabled
+        create_graph = modes.grad
         again: list[Any] = []
         floor = _now()
         with grad_mode.enable_grad(), _random_from(state if preserve_random else None):
@@ -158,7 +159,7 @@ def _random_from(state: Tensor | None) -> Iterator[None]:
 def _traced(run: Callable[[], Any]) -> Any:
     from ..regions import trace_body
 
-    trace = dispatch.current_trace
+    trace = modes.trace
     leaves: list[Any] = []
     structure: Any = None
     places: list[int] = []

@@ -18,6 +18,7 @@ from .activation import (
     prelu,
     relu,
     relu6,
+    relu_,
     selu,
     sigmoid,
     silu,
@@ -52,6 +53,7 @@ from .loss import (
     soft_margin_loss,
     triplet_margin_loss,
 )
+from .margins import multi_margin_loss, multilabel_soft_margin_loss, triplet_margin_with_distance_loss
 from .normalization import (
     batch_norm,
     group_norm,
@@ -82,6 +84,7 @@ from .resize import (
     pixel_unshuffle,
     upsample,
 )
+from .sampling import gumbel_softmax, rrelu
 from .sparse import embedding
 from .windows import fold, unfold
 
@@ -118,6 +121,7 @@ __all__ = [
     "gelu",
     "glu",
     "group_norm",
+    "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
@@ -142,8 +146,11 @@ __all__ = [
     "max_unpool1d",
     "max_unpool2d",
     "mish",
+    "module_getattr",
     "mse_loss",
     "multi_head_attention_forward",
+    "multi_margin_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
     "normalize",
     "one_hot",
@@ -155,7 +162,9 @@ __all__ = [
     "prelu",
     "relu",
     "relu6",
+    "relu_",
     "rms_norm",
+    "rrelu",
     "scaled_dot_product_attention",
     "selu",
     "sigmoid",
@@ -171,6 +180,7 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
     "unfold",
     "upsample",
 ]

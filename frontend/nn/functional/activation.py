@@ -21,6 +21,11 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     return input.relu()
 
 
+def relu_(input: Tensor) -> Tensor:
+    """max(x, 0), written into x."""
+    return relu(input, inplace=True)
+
+
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6)."""
     return hardtanh(input, 0.0, 6.0, inplace)

@@ -7,6 +7,7 @@ from typing import cast
 from ....dialects.hl.composite import CrossEntropyOp
 from ... import dispatch
 from ...errors import TYPE_NAMES, located
+from ...modes import modes
 from ...tensor import Tensor
 from .loss import reduce
 
@@ -131,7 +132,7 @@ def _check(input: Tensor, target: Tensor) -> None:
 
 def _check_bounds(labels: Tensor, classes: int, ignore_index: int) -> None:
     """Where values are at hand, names a label that is no class; compiled programs cannot look."""
-    if dispatch.current_trace is not None:
+    if modes.trace is not None:
         return
     values = labels.detach().numpy()
     wrong = values[((values < 0) | (values >= classes)) & (values != ignore_index)]

@@ -1,0 +1,20 @@
+"""What each Python thread is at: whether it records operations for gradients, and which function it is tracing."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+
+class Modes(threading.local):
+    """Read on every operation. A new thread records, and traces nothing."""
+
+    grad: bool = True
+    """Whether operations are recorded; only `grad_mode` writes it."""
+    trace: Any = None
+    """The `tracing.Trace` in progress, or None; only `tracing` writes it."""
+
+
+modes = Modes()
+
+__all__ = ["modes"]
