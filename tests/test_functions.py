@@ -28,9 +28,11 @@ def test_values_and_gradients_are_those_of_pytorch(name: str) -> None:
 
 def test_every_function_has_golden_numbers() -> None:
     tested = {constant for call in cases.FUNCTIONS.values() for constant in call.__code__.co_names}
-    random = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"}
-    elsewhere = {"sigmoid", "tanh", "bilinear", "one_hot"}
-    assert set(F.__all__) - tested <= random | elsewhere
+    random = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "gumbel_softmax"}
+    elsewhere = {"sigmoid", "tanh", "bilinear", "one_hot", "relu_"}
+    layers = ("attention", "convolution", "normalization", "padding", "pooling", "resize", "sparse", "windows")
+    in_layers = {n for n in F.__all__ if getattr(F, n).__module__.rpartition(".")[2] in layers}
+    assert set(F.__all__) - tested <= random | elsewhere | in_layers
 
 
 @pytest.mark.parametrize("name", ["relu", "elu", "hardtanh", "silu", "leaky_relu"])
@@ -88,3 +90,14 @@ def test_alpha_dropout_keeps_mean_and_deviation() -> None:
     y = F.alpha_dropout(irtool.randn(400, 100), 0.3, training=True).numpy()
     assert abs(y.mean()) < 0.03
     assert abs(y.std() - 1) < 0.03
+
+
+def test_gumbel_softmax_samples_the_distribution() -> None:
+    irtool.manual_seed(0)
+    logits = irtool.tensor([0.1, 0.2, 0.7]).log().repeat(4000, 1).requires_grad_()
+    hard = F.gumbel_softmax(logits, hard=True)
+    np.testing.assert_allclose(hard.detach().numpy().mean(0), [0.1, 0.2, 0.7], atol=0.03)
+    np.testing.assert_allclose(hard.detach().numpy().max(1), 1.0, atol=1e-6)
+    hard[:, 0].sum().backward()
+    assert np.isfinite(logits.grad.numpy()).all()
+    assert logits.grad.abs().sum().item() > 0

@@ -234,7 +234,6 @@ __all__ = [
     "ZeroPad2d",
     "functional",
     "init",
-    "module_getattr",
     "utils",
 ]
 

@@ -202,6 +202,13 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "margin_ranking_loss": lambda F, x, z, t: F.margin_ranking_loss(x, z, t * 2 - 1, margin=0.3),
     "cosine_embedding_loss": lambda F, x, z, s: F.cosine_embedding_loss(x, z, s, margin=0.1),
     "triplet_margin_loss": lambda F, x, z, u: F.triplet_margin_loss(x, z, u),
+    "triplet_margin_with_distance": lambda F, x, z, u: F.triplet_margin_with_distance_loss(
+        x, z, u, distance_function=lambda a, b: (a - b).abs().sum(-1), margin=3.0
+    ),
+    "multi_margin_loss": lambda F, x, y: F.multi_margin_loss(x, y, p=2),
+    "multi_margin_loss_weighted": lambda F, x, y, w: F.multi_margin_loss(x, y, margin=0.5, weight=w, reduction="sum"),
+    "multilabel_soft_margin_loss": lambda F, x, t, w: F.multilabel_soft_margin_loss(x, t, w),
+    "rrelu": lambda F, e: F.rrelu(e, 0.1, 0.3),
     "triplet_margin_loss_swap": lambda F, x, z, u: F.triplet_margin_loss(x, z, u, p=1.0, swap=True, reduction="none"),
     "cross_entropy": lambda F, x, y: F.cross_entropy(x, y),
     "cross_entropy_extreme": lambda F, e, y: F.cross_entropy(e, y, reduction="none"),

@@ -146,7 +146,6 @@ __all__ = [
     "max_unpool1d",
     "max_unpool2d",
     "mish",
-    "module_getattr",
     "mse_loss",
     "multi_head_attention_forward",
     "multi_margin_loss",

@@ -70,8 +70,8 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     """x kept between two bounds; the gradient is 0 at the bounds, unlike clamp's."""
     if inplace:
         return in_place(hardtanh, input, min_val, max_val)
-    inside = (input > min_val) & (input < max_val)
-    return input.where(inside, input.detach().clamp(min_val, max_val))
+    outside = (input <= min_val) | (input >= max_val)
+    return input.where(~outside, input.detach().clamp(min_val, max_val))
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
@@ -90,18 +90,18 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where above the threshold, `value` elsewhere."""
-    result = input.where(input > threshold, value)
+    result = input.masked_fill(input <= threshold, value)
     return input.copy_(result) if inplace else result
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x where |x| > lambd, 0 elsewhere."""
-    return input.where(input.abs() > lambd, 0.0)
+    return input.masked_fill(input.abs() <= lambd, 0.0)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards 0 by lambd, and 0 where it would cross."""
-    return (input - lambd).where(input > lambd, (input + lambd).where(input < -lambd, 0.0))
+    return (input - lambd).where(input > lambd, (input + lambd).where(input < -lambd, input * 0.0))
 
 
 def tanhshrink(input: Tensor) -> Tensor:

@@ -1,0 +1,59 @@
+"""Losses with margins between classes, for one label or several, and triplets under any distance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...errors import located
+from ...tensor import Tensor
+from .activation import logsigmoid
+from .distance import pairwise_distance
+from .loss import reduce
+
+
+def multi_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The mean of max(0, margin - x[target] + x[i]) ** p over the other classes i."""
+    if p not in (1, 2):
+        raise located(ValueError, "only p == 1 and p == 2 supported")
+    x = input if input.ndim == 2 else input.unsqueeze(0)
+    labels = target.reshape(-1, 1)
+    lost = (margin - x.gather(1, labels) + x).clamp(min=0.0)
+    lost = lost if p == 1 else lost * lost
+    if weight is not None:
+        lost = lost * weight.index_select(0, labels.reshape(-1)).unsqueeze(1)
+    own = x.new_zeros(x.shape).scatter(1, labels, 1.0) > 0
+    loss = lost.masked_fill(own, 0.0).sum(1) / float(x.shape[1])
+    return reduce(loss if input.ndim == 2 else loss.squeeze(0), reduction)
+
+
+def multilabel_soft_margin_loss(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+) -> Tensor:
+    """The mean over classes of binary cross-entropy with logits."""
+    loss = -(target * logsigmoid(input) + (1.0 - target) * logsigmoid(-input))
+    return reduce((loss if weight is None else loss * weight).mean(-1), reduction)
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin) for any distance d."""
+    distance = pairwise_distance if distance_function is None else distance_function
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = far.minimum(distance(positive, negative))
+    return reduce((near - far + margin).clamp(min=0.0), reduction)
