@@ -10,10 +10,12 @@ from ...dialects.hl.builder import IRBuilder
 from ...dialects.hl.control import ScanOp, YieldOp
 from ...dialects.types import TensorSpec, spec_of, tensor_type
 from .. import dispatch, tape
+from ..creation import zeros_like
 from ..errors import runtime_error
+from ..grad_mode import no_grad
 from ..modes import modes
 from ..tensor import Tensor
-from .joining import stack
+from .joining import stack, unbind
 
 Tensors = Sequence[Tensor]
 Body = Callable[[Tensors, Tensors, Tensors], tuple[Tensors, Tensors]]
@@ -32,12 +34,26 @@ def scan(
         return _traced(body, carried, xs, constants, reverse)
     length = xs[0].shape[0]
     rounds: list[Tensors] = []
+    slices = [_slices(x) for x in xs]
     for t in reversed(range(length)) if reverse else range(length):
-        carried, given = body(carried, [x[t] for x in xs], constants)
+        carried, given = body(carried, [parts[t] for parts in slices], constants)
         rounds.append(given)
     if reverse:
         rounds.reverse()
     return list(carried), [stack(values) for values in zip(*rounds, strict=True)]
+
+
+def _slices(x: Tensor) -> list[Tensor]:
+    """The slices along the first dimension; their gradients are stacked once instead of added up one by one."""
+    with no_grad():
+        parts = [part.clone() for part in unbind(x)]
+    if modes.grad and x.requires_grad:
+
+        def backward(gradients: Sequence[Tensor | None]) -> list[Tensor]:
+            return [stack([zeros_like(part) if g is None else g for g, part in zip(gradients, parts)])]
+
+        tape.CustomNode("UnbindBackward0", (x,), parts, backward)
+    return parts
 
 
 def _traced(
