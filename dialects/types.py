@@ -25,6 +25,9 @@ Kind = Literal["float", "int", "bool"]
 DYNAMIC: int = DYNAMIC_INDEX
 """An extent that is not known yet, `?` in the text form."""
 
+MOST_BYTES = 1 << 47
+"""Of one tensor: addresses reach no further. Sizes in bytes and sums of them fit into 64 bits."""
+
 
 @dataclass(frozen=True, eq=False)
 class DType:
@@ -120,11 +123,17 @@ def _spec_of(type_: Attribute) -> TensorSpec | None:
     dtype = dtype_of_ir(type_.element_type)  # pyright: ignore[reportUnknownMemberType,reportUnknownArgumentType]
     if dtype is None:
         return None
+    _check_size(type_, type_.get_shape(), dtype.itemsize)
     return TensorSpec(type_.get_shape(), dtype)
 
 
+def _check_size(type_: Attribute, shape: tuple[int, ...], itemsize: int) -> None:
+    if math.prod(n for n in shape if n != DYNAMIC) * itemsize > MOST_BYTES:
+        raise ValueError(f"expected at most 2^47 bytes, got {type_}")
+
+
 def spec_of(type_: Attribute) -> TensorSpec:
-    """The spec of a ranked tensor type. Raises ValueError for anything else."""
+    """The spec of a ranked tensor type. Raises ValueError for anything else, and for one too large for any memory."""
     spec = _spec_of(type_)
     if spec is None:
         names = ", ".join(str(d.ir) for d in DTYPES)
@@ -141,4 +150,5 @@ def bytes_of(type_: Attribute) -> int:
     shape = type_.get_shape()
     if DYNAMIC in shape:
         raise ValueError(f"expected a buffer of static shape, got {type_}")
+    _check_size(type_, shape, size)
     return math.prod(shape) * size

@@ -7,22 +7,36 @@ Result 1 is the new value of %w: it has the same type, and is no other argument'
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import IntegerAttr
+from collections.abc import Mapping
+
+from xdsl.dialects.builtin import IntegerAttr, MemRefType, NoneAttr, i8
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute
 
-from ..dialects.types import DYNAMIC, spec_of
+from ..dialects.types import DTYPES, DYNAMIC, bytes_of, spec_of
 from .pass_base import PassError, fail
 
 RESULT_ATTRIBUTE = "irtool.result"
+OUT_ATTRIBUTE = "irtool.out"
+SCRATCH_ATTRIBUTES = ("irtool.arena", "irtool.workspace")
+
+ELEMENTS = tuple(dtype.lowered for dtype in DTYPES)
+"""What buffers hold."""
+
+
+def argument_marks(function: FuncOp) -> list[Mapping[str, Attribute]]:
+    """The attributes of each argument of a function."""
+    if function.arg_attrs is None:
+        return [{} for _ in function.function_type.inputs]
+    return [attributes.data for attributes in function.arg_attrs]
 
 
 def check_marks(function: FuncOp) -> None:
     """Raises PassError where a mark of state does not fit; functions on buffers, which return nothing, pass."""
     types = function.function_type
     taken: set[int] = set()
-    for position, attributes in enumerate(function.arg_attrs or ()):
-        mark = attributes.data.get(RESULT_ATTRIBUTE)
+    for position, marks in enumerate(argument_marks(function)):
+        mark = marks.get(RESULT_ATTRIBUTE)
         if mark is None:
             continue
         what = f"argument {position}: {RESULT_ATTRIBUTE}"
@@ -56,3 +70,37 @@ def check_tensor(type_: Attribute, static: bool, what: str, location: Attribute)
         raise PassError(f"{what}: {error}", location) from None
     if static and DYNAMIC in shape:
         raise PassError(f"{what}: expected a static shape, got {type_}", location)
+
+
+def check_buffers(function: FuncOp) -> None:
+    """Raises PassError where a host function on buffers cannot be called with pointers alone.
+
+        func.func @step(%w: memref<4xf32> {irtool.result = 1 : i64}, %out: memref<f32> {irtool.out = 0 : i64},
+                        %arena: memref<1024xi8> {irtool.arena}, %workspace: memref<64xi8> {irtool.workspace})
+
+    Every buffer is a static, row-major one of our element types; results 0, 1 … each have one place; scratch is bytes.
+    """
+    places: list[int] = []
+    for position, (type_, marks) in enumerate(
+        zip(function.function_type.inputs, argument_marks(function), strict=True)
+    ):
+        what = f"argument {position} of @{function.sym_name.data}"
+        plain = isinstance(type_, MemRefType) and isinstance(type_.layout, NoneAttr)
+        if not plain or type_.element_type not in ELEMENTS:
+            fail(function, f"{what}: expected a row-major buffer of {', '.join(map(str, ELEMENTS))}, got {type_}")
+        try:
+            bytes_of(type_)
+        except ValueError as error:
+            fail(function, f"{what}: {error}")
+        if any(mark in marks for mark in SCRATCH_ATTRIBUTES):
+            if type_.element_type != i8 or len(type_.get_shape()) != 1:
+                fail(function, f"{what}: expected scratch memory as a buffer of bytes, got {type_}")
+            continue
+        for name in (OUT_ATTRIBUTE, RESULT_ATTRIBUTE):
+            if name in marks:
+                mark = marks[name]
+                if not isinstance(mark, IntegerAttr):
+                    fail(function, f"{what}: {name}: expected the number of a result, got {mark}")
+                places.append(mark.value.data)
+    if sorted(places) != list(range(len(places))):
+        fail(function, f"@{function.sym_name.data}: expected one place for each result from 0 on, got {sorted(places)}")

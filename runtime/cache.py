@@ -14,6 +14,7 @@ from __future__ import annotations
 import atexit
 import hashlib
 import json
+import math
 import os
 import shutil
 import stat
@@ -27,6 +28,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from ..dialects.types import dtype_by_name
+
 VERSION = "v1"
 VARIABLE = "IRTOOL_CACHE_DIR"
 TEMPORARY = ".tmp-"
@@ -35,6 +38,8 @@ LIMIT = 1 << 30
 """Bytes; beyond it, what has not been used for longest goes."""
 GRACE_SECONDS = 3600
 """What was used so recently stays in any case: some process may be about to load it."""
+MOST = 1 << 47
+"""Of bytes that a plan may ask for."""
 
 
 def content_key(*parts: str | bytes) -> str:
@@ -71,6 +76,39 @@ class Entry:
     folder: Path
     library: Path
     plan: dict[str, Any]
+
+
+def check_plan(plan: Any) -> None:
+    """Raises ValueError, KeyError or TypeError for a plan that pointers and sizes must not be taken from."""
+
+    def number(value: Any, most: int = MOST) -> int:
+        if type(value) is not int or not 0 <= value <= most:
+            raise ValueError(f"expected a number from 0 to {most}, got {value!r}")
+        return value
+
+    def check_array(array: dict[str, Any]) -> None:
+        count = math.prod(number(n) for n in array["shape"])
+        number(count * dtype_by_name(array["dtype"]).itemsize)
+
+    if not isinstance(plan, dict):
+        raise TypeError(f"expected an object, got {plan!r}")
+    plan = cast("dict[str, Any]", plan)
+    entry, buffers = plan.get("entry", "step"), number(plan["buffers"], 1 << 20)
+    if not isinstance(entry, str) or not entry.isidentifier():
+        raise ValueError(f"expected the name of a function, got {entry!r}")
+    for scratch in ("arena", "workspace"):
+        number(plan.get(scratch, 0))
+    arguments = plan.get("arguments", [])
+    if len(arguments) > buffers:
+        raise ValueError(f"expected at most {buffers} arguments, got {len(arguments)}")
+    for array in arguments:
+        check_array(array)
+    for array in plan.get("results", []):
+        check_array(array)
+        if "buffer" in array:
+            number(array["buffer"], buffers - 1)
+        else:
+            number(array["argument"], len(arguments) - 1)
 
 
 class Cache:
@@ -129,14 +167,15 @@ class Cache:
     # Programs
 
     def program(self, key: str) -> Entry | None:
-        """The program with this key, if it is there and undamaged."""
+        """The program with this key, if it is there, undamaged and makes sense."""
         folder = self.root / "programs" / key
         try:
             manifest = json.loads((folder / "manifest.json").read_bytes())
             for name in ("program.so", "plan.json"):
                 if manifest[name] != checksum(folder / name):
                     return None
-            plan = cast("dict[str, Any]", json.loads((folder / "plan.json").read_bytes()))
+            plan = json.loads((folder / "plan.json").read_bytes())
+            check_plan(plan)
             os.utime(folder)  # the last use
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -240,6 +279,9 @@ class UnusableFolder(OSError):
 def make_private(base: Path, root: Path) -> None:
     """Makes `root` a folder that only this user can enter; code is loaded from it."""
     base.mkdir(parents=True, exist_ok=True, mode=0o700)
+    around = base.stat().st_mode
+    if around & stat.S_IWOTH and not around & stat.S_ISVTX:
+        raise UnusableFolder(f"anybody may rename what is in {base}")
     root.mkdir(exist_ok=True, mode=0o700)
     status = root.lstat()
     if not stat.S_ISDIR(status.st_mode):

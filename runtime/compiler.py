@@ -21,7 +21,7 @@ from .program import Program
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
     from xdsl.dialects.func import FuncOp
-    from xdsl.ir import SSAValue
+    from xdsl.ir import Operation, SSAValue
 
     from ..codegen import CProgram
     from ..passes.target import Target
@@ -91,7 +91,9 @@ def level_of(module: ModuleOp) -> str | None:
 
 
 def _has_argument(hosts: list[FuncOp], mark: str) -> bool:
-    return any(mark in attributes.data for host in hosts for attributes in host.arg_attrs or ())
+    from ..passes.interface import argument_marks
+
+    return any(mark in marks for host in hosts for marks in argument_marks(host))
 
 
 def lower(
@@ -258,7 +260,8 @@ def _interface(host: FuncOp, level: str | None) -> dict[str, Any] | None:
         return None
     check_tensors(host, static=True)
     arguments = [_spec(spec_of(a.type)) for a in host.body.block.args]
-    states = {index: argument.index for index, argument in state_arguments(host).items()}
+    position = {argument: i for i, argument in enumerate(host.body.block.args)}
+    states = {index: position[argument] for index, argument in state_arguments(host).items()}
     results: list[dict[str, Any]] = []
     buffers = len(arguments)
     for index, type_ in enumerate(host.function_type.outputs):
@@ -272,21 +275,23 @@ def _interface(host: FuncOp, level: str | None) -> dict[str, Any] | None:
 
 def _buffer_interface(host: FuncOp) -> dict[str, Any]:
     """The same, read off the marks that arguments carry on buffers. Integers of 8 bits count as u8."""
+    from ..passes.interface import argument_marks, check_buffers
+
+    check_buffers(host)
     arguments: list[dict[str, Any]] = []
     results: dict[int, dict[str, Any]] = {}
     buffers = 0
-    for argument, attributes in zip(host.body.block.args, host.arg_attrs or ()):
-        marks = attributes.data
+    for argument, marks in zip(host.body.block.args, argument_marks(host)):
         if "irtool.arena" in marks or "irtool.workspace" in marks:
             continue
         spec = _buffer_spec(argument.type)
         if "irtool.out" in marks:
-            results[marks["irtool.out"].value.data] = {"buffer": buffers, **spec}
+            results[_number(marks["irtool.out"])] = {"buffer": buffers, **spec}
         elif buffers > len(arguments):
             raise ValueError(f"@{host.sym_name.data}: the buffers for results come last among the arguments")
         else:
             if "irtool.result" in marks:
-                results[marks["irtool.result"].value.data] = {"argument": buffers, **spec}
+                results[_number(marks["irtool.result"])] = {"argument": buffers, **spec}
             arguments.append(spec)
         buffers += 1
     return {"arguments": arguments, "results": [results[k] for k in sorted(results)], "buffers": buffers}
@@ -294,6 +299,10 @@ def _buffer_interface(host: FuncOp) -> dict[str, Any]:
 
 def _spec(spec: Any) -> dict[str, Any]:
     return {"shape": list(spec.shape), "dtype": spec.dtype.name}
+
+
+def _number(mark: Any) -> int:
+    return mark.value.data
 
 
 def _buffer_spec(type_: Any) -> dict[str, Any]:
@@ -305,11 +314,10 @@ def _buffer_spec(type_: Any) -> dict[str, Any]:
 
 def _bytes_marked(host: FuncOp, mark: str) -> int:
     from ..dialects.types import bytes_of
+    from ..passes.interface import argument_marks
 
-    for argument, attributes in zip(host.body.block.args, host.arg_attrs or ()):
-        if mark in attributes.data:
-            return bytes_of(argument.type)
-    return 0
+    marked = (a.type for a, marks in zip(host.body.block.args, argument_marks(host)) if mark in marks)
+    return next((bytes_of(type_) for type_ in marked), 0)
 
 
 def memory_report(host: FuncOp) -> list[dict[str, Any]]:
@@ -321,7 +329,7 @@ def memory_report(host: FuncOp) -> list[dict[str, Any]]:
     from ..passes.memref.plan_memory import aliases, buffers_of
 
     calls = [op for op in host.walk() if isinstance(op, CallOp)]
-    position = {call: i for i, call in enumerate(calls)}
+    position: dict[Operation, int] = {call: i for i, call in enumerate(calls)}
 
     def name(buffer: SSAValue) -> str:
         uses = [position[use.operation] for alias in aliases(buffer) for use in alias.uses if use.operation in position]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,7 +12,15 @@ from pathlib import Path
 
 import pytest
 from irtool.runtime import cache as cache_module
-from irtool.runtime.cache import Cache, UnusableFolder, content_key, get_cache, make_private, write_atomically
+from irtool.runtime.cache import (
+    Cache,
+    UnusableFolder,
+    checksum,
+    content_key,
+    get_cache,
+    make_private,
+    write_atomically,
+)
 from irtool.runtime.toolchain import build_program
 
 SOURCES = {"step.c": '__attribute__((visibility("default"))) void step(void **b, char *a, char *w, int t) {}\n'}
@@ -49,6 +58,44 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(os, "getuid", lambda: (tmp_path / "v1").stat().st_uid + 1)
     with pytest.raises(UnusableFolder, match="another user"):
         make_private(tmp_path, tmp_path / "v1")
+
+
+def test_a_folder_in_which_anybody_may_rename_is_refused(tmp_path: Path):
+    tmp_path.chmod(0o777)
+    with pytest.raises(UnusableFolder, match="anybody may rename"):
+        make_private(tmp_path, tmp_path / "v1")
+    tmp_path.chmod(0o1777)  # as /tmp
+    make_private(tmp_path, tmp_path / "v1")
+
+
+ARRAY = {"shape": [2, 3], "dtype": "f32"}
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        [], {}, 3, None, {"buffers": -1}, {"buffers": "2"}, {"buffers": 1.5}, {"buffers": True}, {"buffers": 1 << 40},
+        PLAN | {"arena": -64}, PLAN | {"workspace": 1 << 60}, PLAN | {"entry": "a b"}, PLAN | {"entry": 3},
+        PLAN | {"arguments": [ARRAY]}, PLAN | {"arguments": 3}, PLAN | {"results": [ARRAY | {"buffer": 0}]},
+        {"buffers": 1, "arguments": [ARRAY], "results": [ARRAY | {"argument": 1}]},
+        {"buffers": 1, "arguments": [ARRAY], "results": [ARRAY | {"argument": -1}]},
+        {"buffers": 1, "arguments": [ARRAY], "results": [ARRAY]},
+        {"buffers": 1, "arguments": [{"shape": [-1], "dtype": "f32"}]},
+        {"buffers": 1, "arguments": [{"shape": [1 << 30, 1 << 30], "dtype": "f32"}]},
+        {"buffers": 1, "arguments": [{"shape": [1], "dtype": "f16"}]},
+        {"buffers": 1, "arguments": [{"shape": 1, "dtype": "f32"}]},
+    ],
+)  # fmt: skip
+def test_a_plan_that_makes_no_sense_counts_as_missing(cache: Cache, plan: object):
+    """Also where its checksum is right: sizes and places in memory come from it."""
+    entry = build_program("key", SOURCES, PLAN, cache)
+    (entry.folder / "plan.json").write_text(json.dumps(plan))
+    manifest = {name: checksum(entry.folder / name) for name in ("program.so", "plan.json")}
+    (entry.folder / "manifest.json").write_text(json.dumps(manifest))
+    assert cache.program("key") is None
+    build_program("key", SOURCES, PLAN, cache)
+    found = cache.program("key")
+    assert found is not None and found.plan == PLAN
 
 
 def test_a_link_is_refused(tmp_path: Path):

@@ -125,6 +125,91 @@ def test_what_cannot_be_lowered(name: str, command: list[str], tmp_path: Path) -
     check(irtool(*command, path), path, UNLOWERABLE[name])
 
 
+BUFFERS = """\
+func.func private @k(%x: memref<4xf32>, %o: memref<4xf32> {irtool.out = 0 : i64}) attributes {irtool.kernel} {
+  linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+      ins(%x : memref<4xf32>) outs(%o : memref<4xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    linalg.yield %a : f32
+  }
+  func.return
+}
+func.func @f(%x: memref<4xf32>, %o: memref<4xf32> {irtool.out = 0 : i64}) {
+  func.call @k(%x, %o) : (memref<4xf32>, memref<4xf32>) -> ()
+  func.return
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("4xf32", "?xf32", "argument 0 of @f: expected a buffer of static shape, got memref<?xf32>"),
+        (
+            "f32",
+            "f16",
+            "argument 0 of @f: expected a row-major buffer of f32, f64, i64, i32, i8, i1, got memref<4xf16>",
+        ),
+        ("memref<4xf32>", "memref<4xf32, strided<[2], offset: 4>>", "expected a row-major buffer of"),
+        ("4xf32", "400000000000000xf32", "expected at most 2^47 bytes, got memref<400000000000000xf32>"),
+        ("= 0 : i64}) {", '= "a"}) {', 'argument 1 of @f: irtool.out: expected the number of a result, got "a"'),
+        ("= 0 : i64}) {", "= 1 : i64}) {", "expected one place for each result from 0 on, got [1]"),
+        ("@f(%x: memref<4xf32>", "@f(%x: memref<4xf32> {irtool.arena}", "expected scratch memory as a buffer of bytes"),
+    ],
+)
+def test_buffers_that_pointers_cannot_stand_for(old: str, new: str, message: str, tmp_path: Path) -> None:
+    path = write(tmp_path, BUFFERS.replace(old, new))
+    result = irtool("run", path)
+    assert result.exit_code == 1 and re.match(re.escape(str(path)) + r":9:1: error: ", result.stderr), result.stderr
+    assert message in result.stderr
+
+
+def test_a_program_on_buffers_runs(tmp_path: Path) -> None:
+    assert irtool("run", write(tmp_path, BUFFERS)).stdout.startswith("result0: float32[4]\n")
+    without_marks = write(
+        tmp_path,
+        BUFFERS.replace(
+            "@f(%x: memref<4xf32>, %o: memref<4xf32> {irtool.out = 0 : i64})",
+            "@f(%x: memref<4xf32>, %o: memref<4xf32>)",
+        ),
+    )
+    assert irtool("run", without_marks).exit_code == 0, "two arguments that are read and written, no result"
+
+
+HUGE = """\
+func.func @f(%x: tensor<Nxf32>) -> tensor<Nxf32> {
+  %0 = hl.exp %x : tensor<Nxf32>
+  func.return %0 : tensor<Nxf32>
+}
+"""
+
+
+def test_absurd_sizes(tmp_path: Path) -> None:
+    """More than this machine has: the lowering goes through, running says what is missing. More than any: an error."""
+    path = write(tmp_path, HUGE.replace("N", str(1 << 44)))
+    assert irtool("translate", path).exit_code == 0
+    for options in ([], ["--compiled"]):
+        result = irtool("run", path, *options)
+        assert result.exit_code == 1 and f"{path}: error: Unable to allocate" in result.stderr
+    for size in (str(1 << 46), "9" * 20 + "x" + "9" * 20, "9" * 400):
+        path = write(tmp_path, HUGE.replace("N", size))
+        for command in (["opt"], ["translate"], ["run"], ["run", "--compiled"]):
+            result = irtool(*command, path)
+            assert result.exit_code == 1 and f"{path}:2:3: error: hl.exp: expected at most 2^47 bytes" in result.stderr
+
+
+def test_locations_show_lines_of_sources_only(tmp_path: Path) -> None:
+    """A location is part of the input: an error at one must not print any file that it names."""
+    (tmp_path / "secret.txt").write_text("the password\n")
+    (tmp_path / "model.py").write_text("y = x.exp()\n")
+    for name, shown in (("secret.txt", "the password"), ("model.py", "y = x.exp()")):
+        bad = f'  %bad = hl.exp %0 : tensor<4x3xf32> -> tensor<3x4xf32> loc("{tmp_path / name}":1:1)\n'
+        text = GOOD.replace("  func.return", bad + "  func.return")
+        result = irtool("opt", write(tmp_path, text))
+        assert result.exit_code == 1 and f"{tmp_path / name}:1:1: error: hl.exp" in result.stderr
+        assert (shown in result.stderr) == name.endswith(".py")
+
+
 def test_any_cut_of_a_good_file_is_an_error(tmp_path: Path) -> None:
     for length in range(0, len(GOOD) - 2, 23):
         path = write(tmp_path, GOOD[:length])

@@ -15,8 +15,21 @@ from xdsl.dialects.builtin import FileLineColLoc, FusedLoc, NameLoc
 from xdsl.ir import Attribute
 from xdsl.utils.exceptions import DiagnosticException, ParseError
 
-EXPECTED = (DiagnosticException, ParseError, OSError, ValueError, RuntimeError, TypeError, KeyError, IndexError)
+EXPECTED = (
+    DiagnosticException,
+    ParseError,
+    OSError,
+    ValueError,
+    RuntimeError,
+    TypeError,
+    KeyError,
+    IndexError,
+    MemoryError,
+)
 """What bad input may raise; anything else is a fault of irtool's own."""
+
+SOURCES = (".mlir", ".py")
+"""Files whose lines errors show. Locations are part of the input, and may name any file."""
 
 
 def place(location: Attribute) -> tuple[str, int, int] | None:
@@ -46,7 +59,7 @@ def report(message: str, filename: str = "", line: int = 0, column: int = 0, tex
     """Writes one error to stderr."""
     where = ":".join(str(part) for part in (filename, line, column) if part)
     click.echo(f"{where + ': ' if where else ''}error: {message}", err=True)
-    if text is None and line and os.path.isfile(filename):
+    if text is None and line and filename.endswith(SOURCES) and os.path.isfile(filename):
         lines = _lines(filename)
         text = lines[line - 1] if line <= len(lines) else None
     if text is not None and len(text) < 400 and text.replace("\t", " ").isprintable():

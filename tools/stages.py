@@ -17,7 +17,8 @@ PAGE = """<!doctype html>
  body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }}
  pre {{ font: 13px/1.45 ui-monospace, monospace; overflow-x: auto; background: #f6f6f4; padding: 1rem; }}
  summary {{ cursor: pointer; padding: .2rem 0; }} summary b {{ display: inline-block; min-width: 16rem; }}
- .same {{ color: #888; }} del {{ background: #fdd; text-decoration: none; }} ins {{ background: #dfd; text-decoration: none; }}
+ .same {{ color: #888; }}
+ del {{ background: #fdd; text-decoration: none; }} ins {{ background: #dfd; text-decoration: none; }}
 </style></head><body>
 <h1>{title}</h1>
 <p>The program after each pass that changed it; lines that a pass removed or added are marked.</p>
