@@ -2,6 +2,7 @@
 # make test    an environment, the package, all tests that need no GPU
 # make check   format, lint, strict types
 # make bench   training-step times; BENCH=path/to/compare.py PEERS="torch=python ..." puts other frameworks beside
+# make coverage  the surface, expression by expression, against PyTorch; TORCH_PYTHON must have torch
 # make golden  the numbers that tests compare with; GOLDEN_PYTHON must have torch
 
 PYTHON ?= python3
@@ -13,8 +14,9 @@ PACKAGES := codegen dialects frontend passes runtime tools
 BENCH ?=
 PEERS ?=
 GOLDEN_PYTHON ?= $(PYTHON)
+TORCH_PYTHON ?= $(GOLDEN_PYTHON)
 
-.PHONY: demo test check format bench golden clean
+.PHONY: demo test check format bench coverage golden clean
 
 demo: $(STAMP)
 	$(BIN)/python examples/digits.py
@@ -38,6 +40,9 @@ ifeq ($(BENCH),)
 else
 	$(BIN)/python $(BENCH) irtool=$(abspath $(BIN)/python) $(PEERS)
 endif
+
+coverage: $(STAMP)
+	$(BIN)/python tests/coverage/compare.py $(TORCH_PYTHON)
 
 golden:
 	$(GOLDEN_PYTHON) tests/golden/make_golden.py

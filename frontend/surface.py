@@ -7,14 +7,26 @@ from typing import Any, cast
 
 from ..dialects.types import DType
 from . import creation, printing, random
-from .ops import conversion, elementwise, gathering, in_place, indexing, joining, matmul, ordering, reductions, shape
+from .ops import (
+    combined,
+    conversion,
+    elementwise,
+    gathering,
+    in_place,
+    indexing,
+    joining,
+    matmul,
+    ordering,
+    reductions,
+    shape,
+)
 from .ops.operands import common_dtype
 from .tensor import Tensor
 from .unsupported import tensor_getattr
 
 FAMILIES = (
     *(elementwise, reductions, ordering, shape, joining, indexing, gathering),
-    *(matmul, conversion, creation, random),
+    *(matmul, conversion, creation, random, combined),
 )
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -15,7 +15,7 @@ from ..promotion import finfo, float_dtype
 from ..tape import named
 from ..tensor import Tensor
 from .families import GENERATED
-from .logic import isfinite, isnan, logical
+from .logic import isfinite, isinf, isnan, logical
 from .operands import as_operand, cast, common_dtype, common_shape, fitted, operands_of
 
 _true_div = GENERATED["true_div"]
@@ -67,7 +67,10 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
 def fmod(input: Any, other: Any) -> Tensor:
     """The remainder of input / other with the sign of input."""
     x, y = operands_of("fmod", input, other)
-    return sub(x, mul(div(x, y, rounding_mode="trunc"), y))
+    rest = sub(x, mul(div(x, y, rounding_mode="trunc"), y))
+    if x._spec.dtype.kind != "float":
+        return rest
+    return where(apply(e.BitwiseAndOp, (isinf(y), isfinite(x)))[0], x, rest)
 
 
 def pow_(input: Any, exponent: Any) -> Tensor:

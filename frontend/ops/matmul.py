@@ -225,7 +225,7 @@ def _contract(a: str, x: Tensor, b: str, y: Tensor, later: str) -> tuple[str, Te
                     f"einsum(): operands do not broadcast with remapped shapes: subscript {c} has size {n} but was "
                     f"{size[c]}"
                 )
-            size[c] = max(size.get(c, 1), n)
+            size[c] = n if size.get(c, 1) == 1 else size[c]
     batch = [c for c in a if c in b and c in later]
     inner = [c for c in a if c in b and c not in later]
     x, a = _summed(x, a, [c for c in a if c not in b and c not in later])
