@@ -10,23 +10,24 @@ import math
 import time
 from collections.abc import Callable
 from typing import Any
-from typing import cast as typed
 
 import numpy as np
 
+from ..dialects.hl import indexing as i
 from ..dialects.hl import random as r
-from ..dialects.types import DType, TensorSpec, f32, i1, i64
+from ..dialects.types import DType, TensorSpec, f32, f64, i1, i64
 from ..runtime.storage import Storage, aligned_empty
 from . import grad_mode
 from .creation import from_array, full_of, sizes
 from .devices import check_device
 from .dispatch import apply, array_of, builder, scalar
-from .errors import runtime_error, type_error, untraceable
+from .errors import runtime_error, type_error
 from .modes import modes
 from .ops.arithmetic import add, mul
 from .ops.elementwise import FUNCTIONS as ELEMENTWISE
 from .ops.in_place import copy_
 from .ops.operands import cast, expand_to
+from .ops.ordering import searchsorted
 from .ops.shape import reshaped, select
 from .promotion import get_default_dtype
 from .tensor import Tensor, wrap
@@ -210,11 +211,11 @@ def randperm(
 ) -> Tensor:
     """The numbers from 0 to n - 1 in random order."""
     check_device(device)
-    if modes.trace is not None:
-        raise untraceable("randperm()", "draw the permutation outside the compiled function and pass it in")
-    keys = array_of(bits((2, n), generator))
-    order = np.lexsort((keys[0], keys[1]))
-    return from_array(order.astype((dtype or i64).numpy))
+    # In the order of random numbers: of two keys, since one of 32 bits may come twice.
+    keys = bits((2, n), generator)
+    second = builder.sort(select(keys, 0, 0), 0)[1]
+    first = builder.sort(apply(i.GatherOp, (select(keys, 0, 1), second), {"axis": 0, "batch_dims": 0})[0], 0)[1]
+    return cast(apply(i.GatherOp, (second, first), {"axis": 0, "batch_dims": 0})[0], dtype or i64)
 
 
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
@@ -250,24 +251,25 @@ def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:
     """Positions drawn by their weights."""
-    if modes.trace is not None:
-        raise untraceable("multinomial()", "draw outside the compiled function and pass the result in")
-    weights = array_of(input.detach()).astype(np.float64)
-    rows = weights.reshape(-1, weights.shape[-1])
-    if num_samples > rows.shape[1] and not replacement:
+    weights = cast(input.detach(), f64)
+    shape = weights._spec.shape
+    n = shape[-1]
+    rows = weights.reshape(-1, n)
+    count = rows._spec.shape[0]
+    if num_samples > n and not replacement:
         raise runtime_error("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
     if replacement:
-        drawn: Any = array_of(uniform((rows.shape[0], num_samples), get_default_dtype(), generator)).astype(np.float64)
-        edges = np.cumsum(rows, 1)
-        picked = [typed(Any, np.searchsorted(e, u * e[-1], side="right")) for e, u in zip(edges, drawn)]
-        found: Any = np.minimum(np.stack(picked), rows.shape[1] - 1)
+        drawn = cast(uniform((count, num_samples), get_default_dtype(), generator), f64)
+        edges = builder.cumsum(rows, 1)
+        found = searchsorted(edges, mul(drawn, edges[:, -1:]), right=True).clamp(max=n - 1)
     else:
         # The largest of exponential races win in proportion to their weights.
-        drawn = array_of(uniform(rows.shape, get_default_dtype(), generator)).astype(np.float64)
-        with np.errstate(all="ignore"):
-            race = np.log1p(-drawn) / rows
-        found: Any = np.argsort(-race, axis=1, kind="stable")[:, :num_samples]
-    return from_array(found.astype(np.int64).reshape((*weights.shape[:-1], num_samples)))
+        drawn = cast(uniform((count, n), get_default_dtype(), generator), f64)
+        race = builder.div(builder.log1p(builder.neg(drawn)), rows)
+        never = builder.compare("eq", rows, scalar(0.0, rows._spec.shape, f64))
+        race = builder.select(never, scalar(-math.inf, rows._spec.shape, f64), race)
+        found = builder.sort(race, 1, True)[1][:, :num_samples]
+    return found.reshape(*shape[:-1], num_samples)
 
 
 # In place

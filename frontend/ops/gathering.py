@@ -15,7 +15,7 @@ from ..errors import runtime_error
 from ..modes import modes
 from ..tensor import Tensor
 from .in_place import copy_
-from .indexing import basic, check_range, getitem, parts_of, put, scattered, setitem, without_masks, wrapped
+from .indexing import basic, check_range, getitem, parts_of, scattered, setitem, successive, without_masks, wrapped
 from .operands import cast, common_shape, expand_to
 from .shape import axis, reshaped, transpose
 
@@ -144,6 +144,8 @@ def scatter(
     input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
 ) -> Tensor:
     """input with src[i][j][k] written at [index[i][j][k]][j][k], for dim 0"""
+    if not input._spec.shape:
+        return reshaped(scatter(reshaped(input, (1,)), 0, reshaped(index, (1,)), src, value=value, reduce=reduce), ())
     d = axis(dim, len(input._spec.shape))
     _check_index("scatter", input, d, index)
     check_range(index, input._spec.shape[d], d)
@@ -157,16 +159,29 @@ def scatter(
     if reduce is not None:
         raise runtime_error(f"scatter with reduce='{reduce}' is not supported; use scatter_reduce's 'add' or a loop")
     part = _cropped(input, shape, d)
-    rows, positions = _rows(part, d), _rows(cast(index, i64), d)
     updates = _rows(_cropped(expand_to(source, shape) if not source._spec.shape else source, shape, -1), d)
-    count, n = rows._spec.shape
-    offsets = builder.mul(builder.iota(positions._spec.shape, i64, 0), scalar(n, positions._spec.shape, i64))
-    flat = put(
-        reshaped(rows, (count * n,)),
-        reshaped(builder.add(positions, offsets), (-1,)),
-        reshaped(updates, (-1,)),
-    )
-    return _replaced(input, _unrows(reshaped(flat, (count, n)), part._spec.shape, d))
+    written = builder.scatter(_rows(part, d), _rows(index, d), updates, 1, 1)
+    return _replaced(input, _unrows(written, part._spec.shape, d))
+
+
+def scatter_reduce(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """input with src[i][j][k] reduced into [index[i][j][k]][j][k], for dim 0: their sum or mean"""
+    if reduce not in ("sum", "mean"):
+        raise runtime_error(f"scatter_reduce with reduce='{reduce}' is not supported; 'sum' and 'mean' are")
+    base = input if include_self else scatter(input, dim, index, value=0)
+    total = scatter_add(base, dim, index, src)
+    if reduce == "sum":
+        return total
+    one = input._spec.dtype
+    first = expand_to(scalar(1, (), one), input._spec.shape)
+    if not include_self:
+        first = scatter(first, dim, index, value=0)
+    count = scatter_add(first, dim, index, expand_to(scalar(1, (), one), src._spec.shape))
+    none = builder.compare("eq", count, scalar(0, count._spec.shape, one))
+    count = builder.select(none, expand_to(scalar(1, (), one), count._spec.shape), count)
+    return builder.div(total, count) if one.kind == "float" else builder.floor_div(total, count)
 
 
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
@@ -202,11 +217,8 @@ def index_put(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumula
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """input with successive elements of `source` where the mask holds"""
     shape = common_shape(input, mask)
-    result = expand_to(input, shape).clone()
-    held = expand_to(mask, shape)
-    count = int(held.sum().item())
-    setitem(result, held, reshaped(source, (-1,))[:count])
-    return result
+    rows = successive(reshaped(source, (-1,)), expand_to(mask, shape))
+    return builder.select(expand_to(mask, shape), rows, expand_to(input, shape))
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
@@ -232,10 +244,19 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     f.__name__: f
     for f in (
         *(gather, index_add, index_copy, index_fill, index_put, index_select, masked_scatter, masked_select, scatter),
-        *(scatter_add, take, take_along_dim),
+        *(scatter_add, scatter_reduce, take, take_along_dim),
     )
 }
 METHODS = FUNCTIONS
-IN_PLACE = ("index_add", "index_copy", "index_fill", "index_put", "masked_scatter", "scatter", "scatter_add")
+IN_PLACE = (
+    "index_add",
+    "index_copy",
+    "index_fill",
+    "index_put",
+    "masked_scatter",
+    "scatter",
+    "scatter_add",
+    "scatter_reduce",
+)
 
 __all__ = ["FUNCTIONS", "IN_PLACE", "METHODS", "embedding_rows", "one_hot"]

@@ -263,14 +263,14 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     """self[index] = value"""
     if not isinstance(value, Tensor):
         value = _value(self, value)
-    if isinstance(index, Tensor) and index._spec.dtype is i1 and _fits(self, index, value):
-        mask = reshaped(index, index._spec.shape + (1,) * (len(self._spec.shape) - len(index._spec.shape)))
-        copy_(self, _masked(self, mask, value))
-        return
     parts = parts_of(self, index)
     x, left = basic(self, parts)
     if all(part is None for part in left):
         copy_(x, _trimmed(value, x._spec.shape))
+        return
+    written = _masked(x, left, value)
+    if written is not None:
+        copy_(x, written)
         return
     wide, left = without_masks(x, left)
     copy_(wide, scattered(wide, left, value, accumulate=False))
@@ -282,15 +282,41 @@ def _value(self: Tensor, value: Any) -> Tensor:
     return as_tensor(value)
 
 
-def _fits(self: Tensor, mask: Tensor, value: Tensor) -> bool:
-    """Whether a masked write needs no count of where the mask holds: one number for all."""
-    return value.numel() == 1 and mask._spec.shape == self._spec.shape[: len(mask._spec.shape)]
+def _masked(x: Tensor, left: list[Any], value: Tensor) -> Tensor | None:
+    """x with `value` where the one mask in its index holds: a select, whose shapes do not depend on values.
+
+    Where `value` has a row for every place, its rows are counted along the mask. None where another way is needed.
+    """
+    places = [k for k, part in enumerate(left) if part is not None]
+    if len(places) != 1 or not isinstance(left[places[0]], Tensor) or left[places[0]]._spec.dtype is not i1:
+        return None
+    (d,) = places
+    mask: Tensor = left[d]
+    shape, count = x._spec.shape, len(mask._spec.shape)
+    if mask._spec.shape != shape[d : d + count]:
+        return None
+    behind = shape[d + count :]
+    value = cast(_trimmed(value, (*shape[:d], 0, *behind)), x._spec.dtype)
+    given = value._spec.shape
+    at = len(given) - len(behind) - 1
+    """Where value has the dimension of places that hold."""
+    if at < 0 or given[at] == 1:
+        wide = reshaped(value, (*given[:at], *((1,) * count), *given[at + 1 :])) if at >= 0 else value
+        new = expand_to(wide, expanded(wide, shape))
+    elif modes.trace is not None:
+        rows = expand_to(value, (*shape[:d], given[at], *behind))
+        new = successive(rows, mask, d)
+    else:
+        return None  # eager: positions, which also tell whether there are as many as places
+    mask = reshaped(mask, (1,) * d + mask._spec.shape + (1,) * len(behind))
+    return apply(e.SelectOp, (expand_to(mask, shape), new, x))[0]
 
 
-def _masked(self: Tensor, mask: Tensor, value: Tensor) -> Tensor:
-    shape = self._spec.shape
-    new = expand_to(cast(reshaped(value, ()), self._spec.dtype), shape)
-    return apply(e.SelectOp, (expand_to(mask, shape), new, self))[0]
+def successive(rows: Tensor, mask: Tensor, d: int = 0) -> Tensor:
+    """Along d, for every place of the mask the row whose number is how many places before it hold."""
+    held = builder.cumsum(reshaped(cast(mask, i64), (-1,)), 0)
+    number = reshaped(builder.sub(held, scalar(1, held._spec.shape, i64)), mask._spec.shape)
+    return apply(i.GatherOp, (rows, number), {"axis": d, "batch_dims": 0})[0]
 
 
 def _trimmed(value: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -317,43 +343,10 @@ def scattered(x: Tensor, left: list[Any], value: Tensor, accumulate: bool) -> Te
     if accumulate:
         result = builder.scatter_add(flat, position, value, 0, 0)
     else:
-        result = put(flat, position, value)
+        result = builder.scatter(flat, position, value, 0, 0)
     moved = reshaped(result, tuple(x._spec.shape[d] for d in order))
     inverse = tuple(sorted(range(len(order)), key=order.__getitem__))
     return builder.transpose(moved, inverse) if order != sorted(order) else moved
-
-
-def put(base: Tensor, position: Tensor, value: Tensor) -> Tensor:
-    """base with rows replaced. Of several writes to one row the last wins.
-
-    Row r of the result is value[last[r]] where some position is r, and base[r] elsewhere; `last` is found by comparing
-    every position with every row when traced, and directly when eager.
-    """
-    rows = base._spec.shape[0]
-    flat = reshaped(position, (-1,))
-    m = flat._spec.shape[0]
-    if m == 0 or rows == 0:
-        return base
-    updates = reshaped(value, (m, *base._spec.shape[1:]))
-    last, written = _last_writes(flat, rows, m)
-    chosen = apply(i.GatherOp, (updates, last), {"axis": 0, "batch_dims": 0})[0]
-    written = reshaped(written, (rows,) + (1,) * (len(base._spec.shape) - 1))
-    return builder.select(expand_to(written, base._spec.shape), chosen, base)
-
-
-def _last_writes(position: Tensor, rows: int, m: int) -> tuple[Tensor, Tensor]:
-    if modes.trace is None:
-        from ..creation import from_array
-
-        last = np.full(rows, -1, np.int64)
-        last[array_of(position)] = np.arange(m)
-        return from_array(np.maximum(last, 0)), from_array(last >= 0)
-    shape = (rows, m)
-    hits = builder.compare("eq", builder.broadcast(position, shape, (1,)), builder.iota(shape, i64, 0))
-    numbered = builder.select(hits, builder.iota(shape, i64, 1), builder.constant(-1, shape, i64))
-    last = builder.reduce_max(numbered, (1,))
-    zero = builder.constant(0, (rows,), i64)
-    return builder.maximum(last, zero), builder.compare("ge", last, zero)
 
 
 # Functions

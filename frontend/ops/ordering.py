@@ -3,111 +3,213 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from ...dialects.types import DType, i64
-from ..dispatch import array_of, builder
+from ...dialects.hl import indexing as i
+from ...dialects.hl import sequence as s
+from ...dialects.hl.base import HLOp
+from ...dialects.types import DType, i1, i32, i64
+from ..creation import full_of
+from ..dispatch import apply, array_of, builder, scalar
 from ..errors import runtime_error, untraceable
 from ..modes import modes
 from ..tensor import Tensor
 from .arithmetic import mul
 from .elementwise import FUNCTIONS as ELEMENTWISE
-from .operands import cast
+from .gathering import gather
+from .operands import cast, expand_to
 from .reductions import GENERATED, RETURN_TYPES, kept
-from .shape import axis, reshaped
+from .shape import axis, movedim, narrow, reshaped, select
 
 
-# Along one dimension, keeping it: matrix products with a triangle of ones, so that every level knows them
+# Along one dimension, keeping it
 def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
     """Running sums."""
-    x = cast(input, dtype) if dtype is not None else cast(input, i64) if input._spec.dtype.kind != "float" else input
-    return _running(x, dim, builder.add, 0)
+    return _running(s.CumsumOp, input, dim, dtype)
 
 
 def cumprod(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
     """Running products."""
-    x = cast(input, dtype) if dtype is not None else cast(input, i64) if input._spec.dtype.kind != "float" else input
-    return _running(x, dim, builder.mul, 1)
+    return _running(s.CumprodOp, input, dim, dtype)
 
 
-def _running(input: Tensor, dim: int, combine: Callable[[Tensor, Tensor], Tensor], neutral: int) -> Tensor:
-    """result[i] = x[0] combined with ... x[i], in log2(n) steps of shifting by 1, 2, 4, ..."""
-    x, shape = input, input._spec.shape
-    d = axis(dim, len(shape))
-    if not shape:
-        return input.clone()
-    zeros = (0,) * len(shape)
-    value: Any = float(neutral) if x._spec.dtype.kind == "float" else neutral
+def _running(op: type[HLOp], input: Tensor, dim: int, dtype: DType | None) -> Tensor:
+    d = axis(dim, len(input._spec.shape))
+    x = cast(input, dtype or (input._spec.dtype if input._spec.dtype.kind == "float" else i64))
+    if not x._spec.shape:
+        return x.clone()
+    return apply(op, (x,), {"dimension": d, "reverse": False})[0]
+
+
+def _running_extreme(
+    name: str, better: Literal["ge", "le"], combine: Callable[[Tensor, Tensor], Tensor]
+) -> Callable[..., Any]:
+    def function(input: Tensor, dim: int) -> Any:
+        d = axis(dim, len(input._spec.shape))
+        x = cast(input, i64) if input._spec.dtype is i1 else input
+        if not x._spec.shape or not x.numel():
+            return RETURN_TYPES[name](input.clone(), cast(mul(input.detach(), 0), i64))
+        seen = x.detach()
+        best = _doubling(seen, d, combine)
+        # The extreme so far is where an element last equalled it; a NaN stays the extreme.
+        found = builder.compare(better, seen, best)
+        if x._spec.dtype.kind == "float":
+            found = builder.bitwise_or(found, builder.is_nan(seen))
+        shape = x._spec.shape
+        places = builder.select(found, builder.iota(shape, i64, d), builder.constant(0, shape, i64))
+        indices = _doubling(places, d, builder.maximum)
+        return RETURN_TYPES[name](gather(input, d, indices), indices)
+
+    function.__name__ = name
+    function.__doc__ = "(values, indices) of the extreme element so far, the last of equal ones."
+    return function
+
+
+def _doubling(x: Tensor, d: int, combine: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """result[i] = x[0] combined with ... x[i], in log2(n) steps of shifting by 1, 2, 4, ...; x's own edge fills in,
+    which a combination like `maximum` does not notice."""
+    shape = x._spec.shape
     step = 1
     while step < shape[d]:
-        low = tuple(step if k == d else 0 for k in range(len(shape)))
-        shifted = builder.pad(x, low, tuple(-n for n in low), zeros, value)
-        x = combine(x, shifted)
+        edge = expand_to(narrow(x, d, 0, 1), tuple(step if k == d else n for k, n in enumerate(shape)))
+        x = combine(x, builder.concat((edge, narrow(x, d, 0, shape[d] - step)), d))
         step *= 2
-    return x.clone() if x is input else x
+    return x
 
 
-# Orders: computed eagerly only
-def _eager(name: str, x: Tensor) -> np.ndarray[Any, Any]:
-    if modes.trace is not None:
-        raise untraceable(f"{name}()", "call it outside the compiled function and pass in the result")
-    return array_of(x)
+# Orders
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
+    """(values, indices), sorted."""
+    return RETURN_TYPES["sort"](*_sorted(input, dim, descending))
+
+
+def _sorted(input: Tensor, dim: int, descending: bool) -> tuple[Tensor, Tensor]:
+    d = axis(dim, len(input._spec.shape))
+    if not input._spec.shape:
+        return input.clone(), cast(mul(input.detach(), 0), i64)
+    values, indices = apply(s.SortOp, (input,), {"dimension": d, "descending": descending})
+    return values, indices
 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The positions that sort the tensor."""
-    from ..creation import from_array
-
-    d = axis(dim, len(input._spec.shape))
-    if not input._spec.shape:
-        return cast(mul(input.detach(), 0), i64)
-    array = _eager("sort", input)
-    if descending:
-        # Reversed twice, so that equal elements keep their order.
-        flipped = np.flip(array, d)
-        order = array.shape[d] - 1 - np.flip(np.argsort(flipped, axis=d, kind="stable"), d)
-    else:
-        order = np.argsort(array, axis=d, kind="stable")
-    return from_array(order.astype(np.int64))
+    return _sorted(input.detach(), dim, descending)[1]
 
 
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
-    """(values, indices), sorted."""
-    from .gathering import take_along_dim
-
-    indices = argsort(input, dim, descending, stable)
-    return RETURN_TYPES["sort"](take_along_dim(input, indices, dim) if input._spec.shape else input.clone(), indices)
+def msort(input: Tensor) -> Tensor:
+    """Sorted along the first dimension."""
+    return _sorted(input, 0, False)[0]
 
 
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """(values, indices) of the k largest or smallest."""
-    from .gathering import take_along_dim
-
     d = axis(dim, len(input._spec.shape))
-    if not 0 <= k <= input._spec.shape[d]:
+    if not 0 <= k <= (input._spec.shape or (1,))[d]:
         raise runtime_error("selected index k out of range")
-    from .shape import narrow
+    values, indices = _sorted(input, d, largest)
+    if input._spec.shape and k < input._spec.shape[d]:
+        values, indices = narrow(values, d, 0, k).clone(), narrow(indices, d, 0, k).clone()
+    return RETURN_TYPES["topk"](values, indices)
 
-    indices = narrow(argsort(input, d, descending=largest), d, 0, k).clone()
-    return RETURN_TYPES["topk"](take_along_dim(input, indices, d), indices)
+
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+    """(values, indices) of the k-th smallest elements."""
+    d = axis(dim, len(input._spec.shape))
+    if not 1 <= k <= (input._spec.shape or (1,))[d]:
+        raise runtime_error("selected index k out of range")
+    return RETURN_TYPES["kthvalue"](*_kth(input, k - 1, d, keepdim))
+
+
+def _kth(input: Tensor, k: int, d: int, keepdim: bool) -> tuple[Tensor, Tensor]:
+    shape = input._spec.shape
+    values, indices = _sorted(input, d, False)
+    if not shape:
+        return values, indices
+    values, indices = select(values, d, k).clone(), select(indices, d, k).clone()
+    return (kept(values, shape, (d,)), kept(indices, shape, (d,))) if keepdim else (values, indices)
 
 
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """The element in the middle of the sorted ones, the lower of two."""
     x = reshaped(input, (-1,)) if dim is None else input
     d = axis(-1 if dim is None else dim, len(x._spec.shape))
-    found = sort(x, d)
-    middle = (x._spec.shape[d] - 1) // 2
-    from .shape import select
+    n = (x._spec.shape or (1,))[d]
+    if not n and dim is None and x._spec.dtype.kind == "float":
+        return full_of((), np.nan, x._spec.dtype)
+    if not n:
+        raise runtime_error("median() operation does not have an identity for empty input.")
+    values, indices = _kth(x, (n - 1) // 2, d, keepdim)
+    if x._spec.dtype.kind == "float" and x._spec.shape:
+        # One NaN makes the median NaN. It is sorted last.
+        last, place = _kth(x, n - 1, d, keepdim)
+        unknown = builder.is_nan(last.detach())
+        values, indices = builder.select(unknown, last, values), builder.select(unknown, place, indices)
+    return values if dim is None else RETURN_TYPES["median"](values, indices)
 
-    values, indices = select(found.values, d, middle), select(found.indices, d, middle)
-    if dim is None:
-        return values
+
+def quantile(
+    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Tensor:
+    """What so large a part of the elements is below: `q` is a number or a 1-d tensor, which gives a first dimension."""
+    if interpolation not in _BETWEEN:
+        raise runtime_error(f"quantile(): interpolation must be one of {', '.join(_BETWEEN)}, got {interpolation}")
+    if input._spec.dtype.kind != "float":
+        raise runtime_error("quantile() input tensor must be either float or double dtype")
+    x = reshaped(input, (-1,)) if dim is None else input
+    d = axis(-1 if dim is None else dim, len(x._spec.shape))
+    x = movedim(_sorted(x, d, False)[0], d, -1)
+    rank = len(x._spec.shape)
+    n = x._spec.shape[-1]
+    part = q if isinstance(q, Tensor) else scalar(q, (), x._spec.dtype)
+    place = mul(reshaped(cast(part, x._spec.dtype), (-1,)), n - 1)
+    low = _BETWEEN[interpolation][0](place)
+    high = _BETWEEN[interpolation][1](place)
+    below, above = (apply(i.GatherOp, (x, cast(k, i64)), {"axis": rank - 1, "batch_dims": 0})[0] for k in (low, high))
+    weight = ELEMENTWISE["sub"](place, low) if interpolation == "linear" else scalar(0.5, (), x._spec.dtype)
+    found = movedim(ELEMENTWISE["lerp"](below, above, weight), -1, 0)
+    nan = ELEMENTWISE["isnan"](select(x.detach(), rank - 1, n - 1))
+    found = found.masked_fill(nan, float("nan"))
     if keepdim:
-        values, indices = kept(values, x._spec.shape, (d,)), kept(indices, x._spec.shape, (d,))
-    return RETURN_TYPES["median"](values, indices)
+        shape = (1,) * len(input._spec.shape) if dim is None else input._spec.shape
+        found = reshaped(found, (-1, *(1 if dim is None or k == d else m for k, m in enumerate(shape))))
+    return found if part._spec.shape else select(found, 0, 0)
+
+
+_BETWEEN: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
+    "linear": (builder.floor, builder.ceil),
+    "lower": (builder.floor, builder.floor),
+    "higher": (builder.ceil, builder.ceil),
+    "nearest": (builder.round, builder.round),
+    "midpoint": (builder.floor, builder.ceil),
+}
+
+
+def searchsorted(
+    sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None
+) -> Tensor:
+    """Where each value would be inserted to keep the last dimension in order: how many elements are smaller."""
+    edges = sorted_sequence
+    x = input if isinstance(input, Tensor) else scalar(input, (), edges._spec.dtype)
+    if len(edges._spec.shape) == 1:
+        edges = reshaped(edges, (1,) * len(x._spec.shape) + edges._spec.shape)
+    else:
+        edges = edges.unsqueeze(-2)
+    before = ELEMENTWISE["le" if right or side == "right" else "lt"](edges.detach(), x.detach().unsqueeze(-1))
+    return cast(GENERATED["sum"](before, -1), i32 if out_int32 else i64)
+
+
+def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
+    """The number of the bucket, between boundaries, that each value is in."""
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+# Computed eagerly only: their shapes depend on values
+def _eager(name: str, x: Tensor) -> np.ndarray[Any, Any]:
+    if modes.trace is not None:
+        raise untraceable(f"{name}()", "call it outside the compiled function and pass in the result")
+    return array_of(x)
 
 
 def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
@@ -147,10 +249,17 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e
     return bool(GENERATED["all"](ELEMENTWISE["isclose"](input, other, rtol, atol, equal_nan)))
 
 
+cummax = _running_extreme("cummax", "ge", builder.maximum)
+cummin = _running_extreme("cummin", "le", builder.minimum)
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (allclose, argsort, bincount, cumprod, cumsum, equal, median, sort, topk, unique)
+    f.__name__: f
+    for f in (
+        *(allclose, argsort, bincount, bucketize, cummax, cummin, cumprod, cumsum, equal, kthvalue, median, msort),
+        *(quantile, searchsorted, sort, topk, unique),
+    )
 }
-METHODS = FUNCTIONS
+METHODS = {name: f for name, f in FUNCTIONS.items() if name not in ("bucketize", "searchsorted")}
 IN_PLACE = ("cumprod", "cumsum")
 
 __all__ = ["FUNCTIONS", "IN_PLACE", "METHODS"]
