@@ -152,7 +152,7 @@ def vmap(
             found: list[Any] = []
             shape = tree.flatten(func(*given, **keywords), found)
             outputs.append(found)
-        places = list(out_dims) if isinstance(out_dims, (tuple, list)) else [out_dims] * len(outputs[0])
+        places: list[int] = [out_dims] * len(outputs[0]) if isinstance(out_dims, int) else list(out_dims)
         return tree.rebuild(shape, iter([stack(list(ys), dim) for ys, dim in zip(zip(*outputs), places, strict=True)]))
 
     return wrapped

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from xdsl.ir import OpResult, SSAValue
 
@@ -35,13 +35,20 @@ def mark(trace: Flow, value: SSAValue) -> SSAValue:
 
 def rename(trace: Any, old: SSAValue, new: SSAValue) -> None:
     """Lets everything that a trace remembers speak of the new value."""
-    for table in (trace.values, trace._stopped, trace._leaf_values, trace.__dict__.get("derived_values", {})):
+    tables: tuple[dict[Any, Any], ...] = (
+        *(trace.values, trace._stopped, trace._leaf_values),
+        trace.__dict__.get("derived_values", {}),
+    )
+    for table in tables:
         for key, value in list(table.items()):
             if value is old:
                 table[key] = new
-            if key is old or (isinstance(key, tuple) and old in key[:2]):
-                renamed = tuple(new if part is old else part for part in key) if isinstance(key, tuple) else new
-                table[renamed] = table.pop(key)
+            if key is old:
+                table[new] = table.pop(key)
+            elif isinstance(key, tuple):
+                parts = cast("tuple[Any, ...]", key)
+                if any(part is old for part in parts[:2]):
+                    table[tuple(new if part is old else part for part in parts)] = table.pop(key)
     trace.track([new])
 
 

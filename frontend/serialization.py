@@ -90,7 +90,7 @@ def load(f: Any, map_location: Any = None, **ignored: Any) -> Any:
             raise type_error(f"load() got an unexpected keyword argument '{name}'")
     if map_location is not None and not callable(map_location):
         check_device(map_location)
-    name = os.fspath(getattr(f, "name", "the file")) if hasattr(f, "read") else os.fspath(f)
+    name = str(getattr(f, "name", "the file") if hasattr(f, "read") else f)
     data: bytes = f.read() if hasattr(f, "read") else Path(f).read_bytes()
     tensors, metadata = _read(name, data)
     if STRUCTURE not in metadata:
@@ -134,30 +134,31 @@ def _array(t: Tensor) -> np.ndarray[Any, Any]:
 
 def _encoded(value: Any, path: str, tensors: dict[str, np.ndarray[Any, Any]], known: dict[int, str]) -> Any:
     """A value as JSON; tensors join `tensors`, each once."""
-    if value is None or type(value) in (bool, int, str):
+    kind = cast(Any, type(value))
+    if value is None or kind in (bool, int, str):
         return value
     if isinstance(value, (float, np.floating)):
-        number = float(value)
+        number = float(cast(Any, value))
         return number if math.isfinite(number) else {"float": repr(number)}
     if isinstance(value, np.integer):
-        return int(value)
+        return int(cast(Any, value))
     if isinstance(value, (Tensor, np.ndarray)):
-        name = known.get(id(value))
+        name = known.get(id(cast(Any, value)))
         if name is None:
-            name = known[id(value)] = _free(path or "value", tensors)
-            tensors[name] = _array(value) if isinstance(value, Tensor) else np.ascontiguousarray(value)
+            name = known[id(cast(Any, value))] = _free(path or "value", tensors)
+            tensors[name] = _array(value) if isinstance(value, Tensor) else np.asarray(cast(Any, value), order="C")
         return {"tensor": name}
     if isinstance(value, dict):
-        kind = "ordered" if isinstance(value, OrderedDict) else "dict"
+        form = "ordered" if issubclass(kind, OrderedDict) else "dict"
         items = cast("dict[Any, Any]", value).items()
-        return {kind: [[_key(k, path), _encoded(v, _joined(path, k), tensors, known)] for k, v in items]}
+        return {form: [[_key(k, path), _encoded(v, _joined(path, k), tensors, known)] for k, v in items]}
     if isinstance(value, (list, tuple)):
-        kind = "list" if isinstance(value, list) else "tuple"
+        form = "list" if isinstance(value, list) else "tuple"
         members = cast("Sequence[Any]", value)
-        return {kind: [_encoded(v, _joined(path, i), tensors, known) for i, v in enumerate(members)]}
-    hint = "save its state_dict() instead" if hasattr(value, "state_dict") else "save plain values instead"
+        return {form: [_encoded(v, _joined(path, i), tensors, known) for i, v in enumerate(members)]}
+    hint = "save its state_dict() instead" if hasattr(kind, "state_dict") else "save plain values instead"
     raise type_error(
-        f"irtool.save: {path or 'the object'} is a {type(value).__name__}; only tensors, numbers, strings, None, and "
+        f"irtool.save: {path or 'the object'} is a {kind.__name__}; only tensors, numbers, strings, None, and "
         f"dictionaries, lists and tuples of these can be saved, since nothing is pickled; {hint}"
     )
 
@@ -191,7 +192,8 @@ def _read(name: str, data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
     import safetensors
 
     try:
-        entries: Any = safetensors.deserialize(data)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        deserialize: Callable[[bytes], list[tuple[str, dict[str, Any]]]] = cast(Any, safetensors).deserialize
+        entries = deserialize(data)
         size = int.from_bytes(data[:8], "little")
         metadata: dict[str, str] = json.loads(data[8 : 8 + size]).get("__metadata__", {})
     except Exception as error:

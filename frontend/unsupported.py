@@ -89,7 +89,8 @@ def tensor_getattr(self: Any, name: str) -> Any:
     """`Tensor.__getattr__`, which is asked for what a tensor does not have."""
     if name.startswith("_"):
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-    raise Unsupported(f"'{type(self).__name__}' object", name, lambda: dir(type(self)))
+    kind: type = self.__class__
+    raise Unsupported(f"'{kind.__name__}' object", name, lambda: dir(kind))
 
 
 __all__ = ["INSTEAD", "Unsupported", "module_getattr", "tensor_getattr"]

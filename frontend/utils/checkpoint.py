@@ -7,7 +7,7 @@ In compiled code it is one hl.checkpoint op.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from xdsl.ir import BlockArgument, SSAValue
@@ -140,7 +140,7 @@ def _frontier(results: Sequence[Tensor], first: int) -> list[tape.Edge]:
 
 
 @contextlib.contextmanager
-def _random_from(state: Tensor | None) -> Iterator[None]:
+def _random_from(state: Tensor | None) -> Generator[None]:
     """Draws random numbers from a state, and goes on from the present one afterwards."""
     if state is None:
         yield
