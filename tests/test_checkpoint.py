@@ -40,7 +40,7 @@ def test_the_same_numbers_as_without(mode):
         lambda model, x: checkpoint_sequential(model, 2, x),
     ):
         for a, b in zip(plain, gradients(mode, run), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 @MODES
