@@ -108,7 +108,7 @@ class ProfiledProgram:
 
 
 class TimedC:
-    """How calls and the parallel region are printed, clock included."""
+    """How calls, the parallel region and the end of the host function are printed, clock included."""
 
     def __init__(self) -> None:
         from xdsl.dialects import func
@@ -117,7 +117,12 @@ class TimedC:
         from ..dialects import spmd
 
         self.calls = 0
-        self.rules = {**C, func.CallOp: self._call, spmd.ParallelOp: self._parallel}
+        self.rules = {
+            **C,
+            func.CallOp: self._call,
+            spmd.ParallelOp: self._parallel,
+            func.ReturnOp: self._return,
+        }
 
     def _call(self, p: Any, op: Any) -> None:
         from ..codegen.control import print_call
@@ -132,4 +137,10 @@ class TimedC:
 
         p.line("tick(0);")
         print_parallel(p, op)
-        p.line("tick(0);")
+
+    def _return(self, p: Any, op: Any) -> None:
+        from ..codegen.control import print_return
+
+        if "irtool.kernel" not in op.parent_op().attributes:
+            p.line("tick(0);")
+        print_return(p, op)

@@ -9,7 +9,7 @@
 
 A kernel waits where it reads what an unfinished one writes, or writes what one reads or writes: arguments, bytes of
 the arena, the workspace. What only the first thread of the team touches on both sides is in order anyway. Around a
-loop, the end of one round meets the start of the next.
+loop, the end of one round meets the start of the next. Where all the work is the first thread's, there is no team.
 """
 
 # pyright: basic
@@ -72,6 +72,8 @@ class _Argument:
     reads: bool
     writes: bool
     first_only: bool
+    shared: bool = True
+    """Whether other threads than the first write to it."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,9 @@ class InsertBarriers(ModulePass):
         functions = [f for f in op.body.block.ops if isinstance(f, func.FuncOp) and f.body.blocks]
         kernels = {f.sym_name.data: _arguments(f) for f in functions if "irtool.kernel" in f.attributes}
         for host in functions:
-            if "irtool.kernel" not in host.attributes and not any(isinstance(o, ParallelOp) for o in host.walk()):
+            if "irtool.kernel" in host.attributes or any(isinstance(o, ParallelOp) for o in host.walk()):
+                continue
+            if any(_is_shared(o, kernels) for o in host.walk()):
                 body = _open_team(host)
                 if body is not None:
                     _Host(kernels).block(body, [])
@@ -93,13 +97,23 @@ class InsertBarriers(ModulePass):
 def _arguments(kernel: func.FuncOp) -> list[_Argument]:
     """What a kernel does to each of its arguments."""
     first = first_thread_sections(kernel.body.block.ops)
-    found = {argument: [False, False, True] for argument in kernel.body.block.args}
+    found = {argument: [False, False, True, False] for argument in kernel.body.block.args}
     for item in accesses(kernel.body.block.ops):
         flags = found.get(root(item.buffer))  # pyright: ignore[reportArgumentType]
         if flags is not None:
             flags[1 if item.writes else 0] = True
-            flags[2] &= inside_any(item.op, first)
+            alone = inside_any(item.op, first)
+            flags[2] &= alone
+            flags[3] |= item.writes and not alone
     return [_Argument(*flags) for flags in found.values()]
+
+
+def _is_shared(op: Operation, kernels: dict[str, list[_Argument]]) -> bool:
+    """Whether an operation of the host calls a kernel that more than one thread works on."""
+    if not isinstance(op, func.CallOp):
+        return False
+    arguments = kernels.get(op.callee.root_reference.data)
+    return arguments is None or any(a.shared for a in arguments)
 
 
 def _open_team(host: func.FuncOp) -> Block | None:

@@ -126,3 +126,28 @@ func.func private @copy(%x: memref<8xf32>, %y: memref<8xf32>) attributes {irtool
   memref.store %v, %y[%i] : memref<8xf32>
   func.return
 }
+
+// -----
+
+// No team where the first thread does all there is to do.
+
+// CHECK-LABEL: func.func @step
+// CHECK-NOT:     spmd
+// CHECK:         func.call @first(%x, %y)
+// CHECK-NEXT:    func.call @first(%y, %z)
+// CHECK-NEXT:    func.return
+func.func @step(%x: memref<8xf32>, %y: memref<8xf32>, %z: memref<8xf32>) {
+  func.call @first(%x, %y) : (memref<8xf32>, memref<8xf32>) -> ()
+  func.call @first(%y, %z) : (memref<8xf32>, memref<8xf32>) -> ()
+  func.return
+}
+func.func private @first(%x: memref<8xf32>, %y: memref<8xf32>) attributes {irtool.kernel} {
+  %c0 = arith.constant 0 : index
+  %i = spmd.thread_id : index
+  %first = arith.cmpi eq, %i, %c0 : index
+  scf.if %first {
+    %v = memref.load %x[%c0] : memref<8xf32>
+    memref.store %v, %y[%c0] : memref<8xf32>
+  }
+  func.return
+}
