@@ -298,11 +298,17 @@ class Emitter:
         self.add(spmd.BarrierOp())
 
     def share(self, count: int) -> tuple[Lin, Lin]:
-        """This thread's part of `count` pieces of work, rounded so that thread 0 has the only one of one."""
+        """This thread's part of `count` pieces of work."""
         me = self._thread(spmd.ThreadIdOp, "me")
         team = self._thread(spmd.ThreadCountOp, "team")
         round_up = Lin.of(team) + -1
         return tuple(self.divide(part * count + round_up, team) for part in (Lin.of(me), Lin.of(me) + 1))  # type: ignore[return-value]
+
+    def is_first(self) -> SSAValue:
+        """Whether this is the thread that does what is not shared."""
+        first = self.equal(self._thread(spmd.ThreadIdOp, "me"), 0)
+        first.name_hint = "first"
+        return first
 
     def _thread(self, kind: type[Operation], hint: str) -> SSAValue:
         value = self._constant(kind, lambda: kind.create(result_types=(INDEX,)))

@@ -6,6 +6,8 @@
 // CHECK-LABEL: func.func private @forward
 // CHECK-NOT:     memref.alloc(
 // CHECK-NOT:     spmd.barrier
+// CHECK:         %first = arith.cmpi eq, %me, %{{.*}} : index
+// CHECK:         scf.if %first {
 // CHECK:         %[[TILE:.*]] = memref.alloca() {{.*}}: memref<6x3xvector<16xf32>>
 // CHECK:         scf.for %k = %{{.*}} to %[[K:.*]] step
 // CHECK:           vector.load %w[%k, %{{.*}}] : memref<20x48xf32>, vector<16xf32>
