@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from .argument_names import numpy_names
+from .ops import reductions
 from .ops.matmul import matmul
-from .ops.reductions import norm, vector_norm
 from .unsupported import module_getattr
+
+norm = numpy_names(reductions.norm)
+vector_norm = numpy_names(reductions.vector_norm)
 
 __all__ = ["matmul", "norm", "vector_norm"]
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from ..dialects.types import DType
 from . import creation, printing, random
+from .argument_names import numpy_names
 from .ops import (
     combined,
     conversion,
@@ -30,11 +31,11 @@ FAMILIES = (
 )
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    name: function for family in FAMILIES for name, function in family.FUNCTIONS.items()
+    name: numpy_names(function) for family in FAMILIES for name, function in family.FUNCTIONS.items()
 }
 
 _METHODS: dict[str, Callable[..., Any]] = {
-    name: function for family in FAMILIES for name, function in family.METHODS.items()
+    name: numpy_names(function) for family in FAMILIES for name, function in family.METHODS.items()
 }
 
 _IN_PLACE = (*(*elementwise.IN_PLACE, *joining.IN_PLACE, *ordering.IN_PLACE, *gathering.IN_PLACE, *matmul.IN_PLACE),)

@@ -70,9 +70,8 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return tuple(select(input, d, k) for k in range(input._spec.shape[d]))
 
 
-def cat(tensors: Sequence[Tensor], dim: int = 0, **options: Any) -> Tensor:
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors one after the other along a dimension."""
-    dim = options.get("axis", dim)
     parts: list[Any] = list(tensors)
     if not parts:
         raise located(ValueError, "torch.cat(): expected a non-empty list of Tensors")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -139,6 +140,8 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     if not n and dim is None and x._spec.dtype.kind == "float":
         return full_of((), np.nan, x._spec.dtype)
     if not n:
+        if dim is None and x._spec.dtype.kind == "float":
+            return scalar(math.nan, (), x._spec.dtype).clone()
         raise runtime_error("median() operation does not have an identity for empty input.")
     values, indices = _kth(x, (n - 1) // 2, d, keepdim)
     if x._spec.dtype.kind == "float" and x._spec.shape:

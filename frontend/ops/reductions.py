@@ -82,14 +82,12 @@ REDUCTIONS: dict[str, Reduction] = {
 
 
 def _reduction(name: str, row: Reduction) -> Callable[..., Tensor]:
-    def function(
-        input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None, axis: Any = None
-    ) -> Tensor:
+    def function(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
         if row.dtype and dtype is not None:
             input = cast(input, dtype)
         elif row.widen and input._spec.dtype.kind != "float":
             input = cast(input, i64)
-        return reduce(row.op, input, dim if axis is None else axis, keepdim)
+        return reduce(row.op, input, dim, keepdim)
 
     function.__name__ = function.__qualname__ = name
     return function
