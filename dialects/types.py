@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, NoReturn
 
 import numpy as np
 from xdsl.dialects.builtin import (
@@ -22,7 +22,24 @@ from xdsl.ir import Attribute
 
 Kind = Literal["float", "int", "bool"]
 
-DYNAMIC: int = DYNAMIC_INDEX
+class UnknownExtent(ValueError):
+    """Something needs an extent that is not known yet."""
+
+
+class _Unknown(int):
+    """The number that stands for `?`. It compares as itself, but computing with it would give nonsense, and raises."""
+
+    def _refuse(self, *others: object) -> NoReturn:
+        raise UnknownExtent("expected a static shape: nothing can be computed from the extent `?`")
+
+
+for _operator in ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "lshift", "rshift"):
+    setattr(_Unknown, f"__{_operator}__", _Unknown._refuse)
+    setattr(_Unknown, f"__r{_operator}__", _Unknown._refuse)
+for _operator in ("neg", "abs", "int", "float"):
+    setattr(_Unknown, f"__{_operator}__", _Unknown._refuse)
+
+DYNAMIC: int = _Unknown(DYNAMIC_INDEX)
 """An extent that is not known yet, `?` in the text form."""
 
 MOST_BYTES = 1 << 47
@@ -124,7 +141,7 @@ def _spec_of(type_: Attribute) -> TensorSpec | None:
     if dtype is None:
         return None
     _check_size(type_, type_.get_shape(), dtype.itemsize)
-    return TensorSpec(type_.get_shape(), dtype)
+    return TensorSpec(tuple(DYNAMIC if n == DYNAMIC else n for n in type_.get_shape()), dtype)
 
 
 def _check_size(type_: Attribute, shape: tuple[int, ...], itemsize: int) -> None:

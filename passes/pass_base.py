@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import LocationAttr, ModuleOp
+from xdsl.dialects.builtin import LocationAttr, ModuleOp, TensorType
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
@@ -26,6 +26,7 @@ from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects.hl.builder import IRBuilder
 from ..dialects.locations import describe
+from ..dialects.types import DYNAMIC
 
 
 class PassError(PassFailedException):
@@ -84,11 +85,34 @@ Rule = Callable[[RecordingBuilder, Any], "Sequence[SSAValue] | None"]
 def apply_rule(rule: Rule, op: Operation) -> RecordingBuilder | None:
     """Replaces one op by what its rule makes, at the op's location. None where the rule declined."""
     builder = RecordingBuilder(op)
-    values = rule(builder, op)
+    try:
+        values = rule(builder, op)
+    except ValueError as error:
+        fail_if_dynamic(op, f"{op.name}: what replaces it", error)
     if values is None:
         return None
+    check_types(op, f"{op.name}: what replaces it", values)
     replace(op, values)
     return builder
+
+
+def is_dynamic(op: Operation) -> bool:
+    """Whether an op takes or makes a tensor with an extent that is not known."""
+    return any(isinstance(t, TensorType) and DYNAMIC in t.get_shape() for t in (*op.operand_types, *op.result_types))
+
+
+def fail_if_dynamic(op: Operation, what: str, error: ValueError) -> NoReturn:
+    """Raises what a rule for `op` raised, as a PassError if the reason is an extent that is not known."""
+    if not is_dynamic(op):
+        raise error
+    raise PassError(f"{what} needs static shapes, got {', '.join(map(str, op.operand_types))}", op.location) from error
+
+
+def check_types(op: Operation, what: str, values: Sequence[SSAValue | None]) -> None:
+    """Fails where a value that stands for a result of `op` knows more of its shape, or less."""
+    for result, value in zip(op.results, values):
+        if value is not None and value.type != result.type:
+            fail(op, f"{what} needs static shapes: expected {result.type}, got {value.type}")
 
 
 def replace(op: Operation, values: Sequence[SSAValue]) -> None:
@@ -150,8 +174,11 @@ __all__ = [
     "RecordingBuilder",
     "Rule",
     "apply_rule",
+    "check_types",
     "fail",
+    "fail_if_dynamic",
     "functions",
+    "is_dynamic",
     "parent_block",
     "post_condition",
     "remove",

@@ -90,8 +90,10 @@ def test_malformed_text_is_an_error_with_a_reason(body: str) -> None:
         assert "bad.mlir:" in str(caught.value)
 
 
-def test_huge_extents_are_only_numbers() -> None:
-    parse_body("%0 = hl.iota along 0 : tensor<9223372036854775807x9223372036854775807xf32>").verify()
+def test_extents_that_no_memory_holds() -> None:
+    parse_body("%0 = hl.iota along 0 : tensor<17179869184x2048xf32>").verify()
+    with pytest.raises(VerifyException, match="expected at most 2\\^47 bytes, got tensor<9223372036854775807x2xf32>"):
+        parse_body("%0 = hl.iota along 0 : tensor<9223372036854775807x2xf32>").verify()
 
 
 WORDS = st.sampled_from(

@@ -24,7 +24,7 @@ from xdsl.ir import Operation, OpResult, Region, SSAValue
 
 from ...dialects.hl.base import HLOp
 from ..effects import is_removable
-from ..pass_base import FunctionPass, RecordingBuilder, remove, replace, walk
+from ..pass_base import FunctionPass, RecordingBuilder, is_dynamic, remove, replace, walk
 from .fold import fold
 from .patterns import PATTERNS
 
@@ -50,8 +50,15 @@ def canonicalize(region: Region) -> int:
             work.add(v.op for v in operands if isinstance(v, OpResult))
             continue
         builder = RecordingBuilder(op)
-        value = _simplified(builder, op)
-        if value is None:
+        try:
+            value = _simplified(builder, op)
+        except ValueError:
+            if not is_dynamic(op):
+                raise
+            value = None
+        if value is None or value.type != op.results[0].type:  # the same but for what is known of its shape
+            for made in reversed(builder.made):
+                remove(made)
             continue
         rewrites += 1
         users = [use.operation for use in op.results[0].uses]

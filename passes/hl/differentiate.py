@@ -38,7 +38,7 @@ from ...dialects.hl.control import ScanOp
 from ...dialects.hl.regions import CheckpointOp, CustomGradientOp, copy_body
 from ...dialects.locations import gradient_of
 from ...dialects.types import DYNAMIC, TensorSpec, spec_of
-from ..pass_base import FunctionPass, fail, parent_block, replace, walk
+from ..pass_base import FunctionPass, check_types, fail, fail_if_dynamic, parent_block, replace, walk
 from .gradients import GRADIENTS, NO_GRADIENT, Call
 from .gradients.scan import scan_gradient
 
@@ -87,6 +87,7 @@ def expand_gradients(function: FuncOp) -> None:
             found if found is not None else builder.constant(0.0, *_static_spec(op, x))
             for x, found in zip(op.xs, cotangents, strict=True)
         ]
+        check_types(op, "hl.gradient: the derivative", gradients)
         replace(op, gradients)
 
 
@@ -112,7 +113,10 @@ def reverse(builder: IRBuilder, seeds: Mapping[SSAValue, SSAValue], wrt: Sequenc
         previous = op.prev_op
         if op in remaining:
             remaining.remove(op)
-            _visit(builder, op, active, cotangents)
+            try:
+                _visit(builder, op, active, cotangents)
+            except ValueError as error:
+                fail_if_dynamic(op, f"{op.name}: its gradient", error)
         op = previous
     return [cotangents.get(x) for x in wrt]
 
