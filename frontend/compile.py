@@ -184,9 +184,11 @@ class Compiled(Inspection):
             self._programs.setdefault(key, []).insert(0, made)
         if len(self._recent) > KEPT:
             oldest = self._recent.pop(0)
-            for programs in self._programs.values():
+            for known, programs in list(self._programs.items()):
                 if oldest in programs:
                     programs.remove(oldest)
+                if not programs:
+                    del self._programs[known]
 
     def _leaf_names(self, structure: Any, count: int) -> list[str]:
         """What the user calls each flattened argument."""

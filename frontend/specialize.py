@@ -190,6 +190,9 @@ class Specialization:
     ) -> Any:
         match plan:
             case Fresh():
+                if plan.number:
+                    array: Any = results[plan.result].array
+                    return float(array)
                 found = made.get(plan)
                 if found is None:
                     found = made[plan] = wrap(results[plan.result], plan.spec, plan.view)

@@ -60,6 +60,8 @@ class Fresh:
     spec: TensorSpec
     view: View | None
     differentiable: bool = False
+    number: bool = False
+    """Whether it is a Python float: arithmetic on float arguments."""
 
 
 Output = Given | Held | Alias | Fresh
@@ -183,7 +185,7 @@ class Finisher:
             if self.shared[storage] < 0:
                 self.shared[storage] = self._result(self.trace.read(storage))
             return Fresh(self.shared[storage], value._spec, value._view)
-        return Fresh(self._result(dispatch.value_of(self.trace, value)), value._spec, None)
+        return Fresh(self._result(dispatch.value_of(self.trace, value)), value._spec, None, number=value._is_number)
 
     def _differentiable_result(self, value: Tensor) -> int:
         number = self._numbers.get(value)

@@ -219,3 +219,12 @@ def test_a_mask_without_dimensions():
         return [f(irtool.tensor(0.5)), f(irtool.tensor(0.2)), f(normal(3))]
 
     both(make)
+
+
+def test_numbers_computed_from_floats_are_floats():
+    f = irtool.compile(lambda x, a: (x * a, a, {"twice": a * 2, "next": a + 1}), target="reference")
+    for number in (0.5, 1.5):
+        scaled, same, more = f(normal(2), number)
+        assert (same, more) == (number, {"twice": number * 2, "next": number + 1})
+        assert all(type(v) is float for v in (same, *more.values())) and scaled.shape == (2,)
+    assert len(f.programs()) == 1
