@@ -22,6 +22,7 @@ from xdsl.ir import Attribute
 
 Kind = Literal["float", "int", "bool"]
 
+
 class UnknownExtent(ValueError):
     """Something needs an extent that is not known yet."""
 

@@ -222,9 +222,7 @@ def outline_block(module: ModuleOp, block: Block, names: Names, states: dict[int
             continue
         result = host.available(value)
         home = settled.get(root)
-        direct = root not in claimed and (
-            home is target if home is not None else is_free(steps, root, target)
-        )
+        direct = root not in claimed and (home is target if home is not None else is_free(steps, root, target))
         if target is not None and home is None and root.type != target.type:
             direct = False  # the kernel would write the state in another shape
         from_loop = isinstance(root, OpResult) and isinstance(root.op, ScanOp)
