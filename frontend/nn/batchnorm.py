@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ...dialects.types import i64
@@ -61,13 +62,23 @@ class _NormBase(Module):
             expected = " or ".join(f"{n}D" for n in self.RANKS)
             raise ValueError(f"expected {expected} input (got {input.ndim}D input)")
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, metadata: Any, *rest: Any) -> None:
+    def _load_from_state_dict(
+        self,
+        state_dict: Mapping[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
         # Checkpoints from before version 2 do not count batches.
         key = prefix + "num_batches_tracked"
-        old = (metadata or {}).get("version") is None or metadata["version"] < 2
-        if self.track_running_stats and old and key not in state_dict:
-            state_dict[key] = self.num_batches_tracked.clone()
-        super()._load_from_state_dict(state_dict, prefix, metadata, *rest)
+        if self.track_running_stats and (local_metadata.get("version") or 0) < 2 and key not in state_dict:
+            state_dict = {**state_dict, key: self.num_batches_tracked.clone()}
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
 
     def extra_repr(self) -> str:
         return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from ..tensor import Tensor
 from . import functional as F
@@ -177,7 +177,8 @@ class _ConvTranspose(_ConvNd):
 
     def _extra(self, input: Tensor, output_size: Sequence[Any]) -> tuple[int, ...]:
         """The output padding that leads to an output size."""
-        spatial = input.shape[-self.RANK :]
+        spatial: tuple[int, ...] = tuple(input.shape)[-self.RANK :]
+        padding = cast(tuple[int, ...], self.padding)
         wanted = tuple(int(n) for n in output_size)[-self.RANK :]
         if len(output_size) not in (self.RANK, input.ndim):
             raise ValueError(
@@ -186,7 +187,7 @@ class _ConvTranspose(_ConvNd):
             )
         least = tuple(
             (n - 1) * s - 2 * p + d * (k - 1) + 1
-            for n, s, p, d, k in zip(spatial, self.stride, self.padding, self.dilation, self.kernel_size)
+            for n, s, p, d, k in zip(spatial, self.stride, padding, self.dilation, self.kernel_size)
         )
         most = tuple(n + s - 1 for n, s in zip(least, self.stride))
         if any(not a <= n <= b for a, n, b in zip(least, wanted, most)):

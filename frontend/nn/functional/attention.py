@@ -126,8 +126,8 @@ def multi_head_attention_forward(
         scores = (q * math.sqrt(1.0 / head)).matmul(k.transpose(-2, -1))
         weights = dropout((scores if mask is None else scores + mask).softmax(-1), rate)
         output = weights.matmul(v)
-        weights = weights.mean(1) if average_attn_weights else weights
-        weights = weights if is_batched else weights.squeeze(0)
+        kept = weights.mean(1) if average_attn_weights else weights
+        weights = kept if is_batched else kept.squeeze(0)
     else:
         output = scaled_dot_product_attention(q, k, v, mask, rate, causal_only)
     output = linear(output.permute(2, 0, 1, 3).reshape(length, batch, width), out_proj_weight, out_proj_bias)

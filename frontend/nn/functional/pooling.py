@@ -282,7 +282,8 @@ def _adaptive_max_pool(rank: int, input: Tensor, output_size: Sizes, return_indi
     if all(n % size == 0 for n, size in zip(extents, sizes)):
         window = [n // size for n, size in zip(extents, sizes)]
         return _max_pool(rank, input, window, None, 0, 1, False, return_indices)
-    values, places = [], []
+    values: list[Tensor] = []
+    places: list[Tensor] = []
     for cut in itertools.product(*(parts(n, size) for n, size in zip(extents, sizes))):
         part = input
         for d, (start, end) in zip(range(-rank, 0), cut):
@@ -299,10 +300,11 @@ def _adaptive_max_pool(rank: int, input: Tensor, output_size: Sizes, return_indi
 
 def _moved(index: Tensor, extents: Ints, window: Ints, start: Ints) -> Tensor:
     """An index into a window as one into the whole."""
+    number: Any = index
     total, stride = index * 0, 1
     for n, k, at in zip(reversed(extents), reversed(window), reversed(start)):
-        total = total + (index % k + at) * stride
-        index, stride = index // k, stride * n
+        total = total + (number % k + at) * stride
+        number, stride = number // k, stride * n
     return total
 
 

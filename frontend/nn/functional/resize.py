@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -116,7 +116,9 @@ def _sizes(
     given: Any = size if size is not None else scale_factor
     if given is None:
         raise located(ValueError, "either size or scale_factor should be defined")
-    values: tuple[Any, ...] = tuple(given) if isinstance(given, Sequence) else (given,) * len(extents)
+    values: tuple[Any, ...] = (
+        tuple(cast(Sequence[Any], given)) if isinstance(given, Sequence) else (given,) * len(extents)
+    )
     if len(values) != len(extents):
         raise located(
             ValueError,

@@ -28,8 +28,8 @@ class PackedSequence(NamedTuple):
 
     def mask(self) -> np.ndarray[Any, Any]:
         """[step, sequence]: whether the sequence is that long."""
-        sizes = array_of(self.batch_sizes)
-        return np.arange(sizes[0])[None, :] < sizes[:, None]
+        sizes: Any = array_of(self.batch_sizes)
+        return np.less(np.arange(sizes[0])[None, :], sizes[:, None])
 
 
 def pack_padded_sequence(
@@ -55,7 +55,7 @@ def pack_padded_sequence(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
             "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement"
         )
-    sizes = (np.arange(ends[0])[:, None] < ends[None, :]).sum(1)
+    sizes: Any = np.less(np.arange(ends[0])[:, None], ends[None, :]).astype(np.int64).sum(1)
     return _packed(x[: int(ends[0])], sizes, order)
 
 
