@@ -105,7 +105,7 @@ def test_traced_tensors_in_containers_are_refused_and_taken_out(kind: type):
 
     compiled = irtool.compile(f, target="reference")
     for _ in range(2):
-        with pytest.raises(RuntimeError, match="keeps a tensor in `.*kept`"):
+        with pytest.raises(RuntimeError, match=r"keeps a tensor in `.*kept`"):
             compiled(normal(2))
         assert not kept
 
