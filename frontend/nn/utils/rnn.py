@@ -29,8 +29,7 @@ class PackedSequence(NamedTuple):
     def mask(self) -> np.ndarray[Any, Any]:
         """[step, sequence]: whether the sequence is that long."""
         sizes: Any = array_of(self.batch_sizes)
-        places: Any = np.arange(sizes[0])
-        return np.less(places[None, :], sizes[:, None])
+        return np.less(np.arange(int(sizes[0]))[None, :], sizes[:, None])
 
 
 def pack_padded_sequence(
@@ -56,8 +55,7 @@ def pack_padded_sequence(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
             "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement"
         )
-    places: Any = np.arange(ends[0])
-    sizes: Any = np.less(places[:, None], ends[None, :]).astype(np.int64).sum(1)
+    sizes: Any = np.less(np.arange(int(ends[0]))[:, None], ends[None, :]).astype(np.int64).sum(1)
     return _packed(x[: int(ends[0])], sizes, order)
 
 
