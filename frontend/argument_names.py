@@ -9,7 +9,9 @@ from typing import Any
 
 def numpy_names(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, taking NumPy's names for its arguments too."""
-    code = function.__code__
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return function
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     dim = next((name for name in ("dim", "dims") if name in names), None)
     if dim is None:

@@ -172,11 +172,17 @@ def from_numpy(ndarray: Any) -> Tensor:
     return wrap(Storage(array, spec, shared=True), spec)
 
 
-def _typed_constructor(dtype: DType) -> Callable[..., Tensor]:
-    def construct(*data: Any) -> Tensor:
-        return _legacy(data, dtype)
+class TensorType:
+    """torch.FloatTensor and its like: a constructor, and what `type` converts to and isinstance asks for."""
 
-    return construct
+    def __init__(self, dtype: DType) -> None:
+        self.dtype = dtype
+
+    def __call__(self, *data: Any) -> Tensor:
+        return _legacy(data, self.dtype)
+
+    def __instancecheck__(self, instance: object) -> bool:
+        return isinstance(instance, Tensor) and instance._spec.dtype is self.dtype
 
 
 def _legacy(data: tuple[Any, ...], dtype: DType) -> Tensor:
@@ -366,12 +372,12 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     },
     "asarray": as_tensor,
     "scalar_tensor": tensor,
-    "FloatTensor": _typed_constructor(f32),
-    "DoubleTensor": _typed_constructor(f64),
-    "LongTensor": _typed_constructor(i64),
-    "IntTensor": _typed_constructor(i32),
-    "ByteTensor": _typed_constructor(u8),
-    "BoolTensor": _typed_constructor(i1),
+    "FloatTensor": TensorType(f32),
+    "DoubleTensor": TensorType(f64),
+    "LongTensor": TensorType(i64),
+    "IntTensor": TensorType(i32),
+    "ByteTensor": TensorType(u8),
+    "BoolTensor": TensorType(i1),
 }
 METHODS: dict[str, Callable[..., Any]] = {
     "new_zeros": _new(zeros),

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ...dialects.types import DType, i64
-from ..creation import from_array
+from ...dialects.types import DType, i1, i64
+from ..creation import arange, as_tensor, from_array, full, ones
 from ..errors import runtime_error
 from ..promotion import get_default_dtype
 from ..tensor import Tensor
-from .joining import cat, stack
+from .arithmetic import where
+from .joining import cat, pad_constant, stack
 
 
 def hypot(input: Tensor, other: Tensor) -> Tensor:
@@ -99,10 +100,120 @@ def hann_window(window_length: int, periodic: bool = True, *, dtype: DType | Non
     )
 
 
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """The cosine of the angle between x1 and x2 along `dim`."""
+    from ..nn.functional import cosine_similarity
+
+    return cosine_similarity(x1, x2, dim, eps)
+
+
+def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+    """Whether each element is among others."""
+    x, others = as_tensor(elements), as_tensor(test_elements)
+    found = x.unsqueeze(-1).eq(others.reshape(-1)).any(-1)
+    return found.logical_not() if invert else found
+
+
+def heaviside(input: Tensor, values: Tensor) -> Tensor:
+    """0 below 0, 1 above, and `values` at 0."""
+    return where(input.eq(0), values, where(input.isnan(), input, input.gt(0).to(input.dtype)))
+
+
+def sinc(input: Tensor) -> Tensor:
+    """sin(πx) / πx"""
+    x = where(input.eq(0), 1.0, input * math.pi)
+    return where(input.eq(0), 1.0, x.sin() / x)
+
+
+def xlogy(input: Any, other: Any) -> Tensor:
+    """x log y, and 0 where x is 0."""
+    x, y = (v if isinstance(v, Tensor) else full((), v) for v in (input, other))
+    nothing = x.eq(0).logical_and(y.isnan().logical_not())
+    return where(nothing, 0.0, x * where(nothing, 1.0, y).log())
+
+
+def logcumsumexp(input: Tensor, dim: int) -> Tensor:
+    """The logarithm of the running sum of exponentials."""
+    if not input.ndim:
+        return input.clone()
+    n = input.shape[dim]
+    earlier = ones((n, n), dtype=i1).tril()
+    return where(earlier, input.movedim(dim, -1).unsqueeze(-2), -math.inf).logsumexp(-1).movedim(-1, dim)
+
+
+def cov(input: Tensor, *, correction: int = 1) -> Tensor:
+    """Covariances of variables, which are rows."""
+    x = input if input.ndim > 1 else input.reshape(1, -1)
+    x = x - x.mean(1, keepdim=True)
+    found = x @ x.t() / max(x.shape[1] - correction, 0)
+    return found if input.ndim > 1 else found.reshape(())
+
+
+def corrcoef(input: Tensor) -> Tensor:
+    """Correlations of variables, which are rows."""
+    found = cov(input)
+    if not found.ndim:
+        return found / found
+    deviation = found.diagonal().sqrt()
+    return (found / deviation[:, None] / deviation[None, :]).clamp(-1, 1)
+
+
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Matrices with the last dimension on a diagonal."""
+    n = input.shape[-1] + abs(offset)
+    rows, columns = arange(n).reshape(-1, 1), arange(n).reshape(1, -1)
+    x = pad_constant(input, (max(offset, 0), max(-offset, 0)))
+    matrices = where(columns.eq(rows + offset), x.unsqueeze(-2), 0)
+    return matrices.movedim((-2, -1), (dim1, dim2))
+
+
+def fill_diagonal_(self: Tensor, fill_value: float) -> Tensor:
+    """Writes a number on the diagonal."""
+    if self.ndim < 2:
+        raise runtime_error("dimensions must larger than 1")
+    n = self.shape[0]
+    places = arange(min(self.shape))
+    if self.ndim == 2:
+        self[places, places] = fill_value
+    elif any(m != n for m in self.shape):
+        raise runtime_error("all dimensions of input must be of equal length")
+    else:
+        self[(places,) * self.ndim] = fill_value
+    return self
+
+
+def column_stack(tensors: Sequence[Tensor]) -> Tensor:
+    """Vectors as columns, and matrices, next to each other."""
+    return cat([x.reshape(-1, 1) if x.ndim < 2 else x for x in tensors], 1)
+
+
+def dstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Next to each other along the third dimension."""
+    flat = [x.reshape(1, -1) if x.ndim < 2 else x for x in tensors]
+    return cat([x.unsqueeze(-1) if x.ndim < 3 else x for x in flat], 2)
+
+
+def cross(input: Tensor, other: Tensor, dim: int = -1) -> Tensor:
+    """The vector product of vectors of three."""
+    if input.shape[dim] != 3 or other.shape[dim] != 3:
+        raise runtime_error(f"linalg.cross: inputs dimension {dim} must have length 3")
+    return input.roll(-1, dim) * other.roll(1, dim) - input.roll(1, dim) * other.roll(-1, dim)
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     f.__name__: f
-    for f in (hypot, diff, trace, kron, cdist, rot90, tril_indices, triu_indices, cartesian_prod, hann_window)
+    for f in (
+        *(cartesian_prod, cdist, column_stack, corrcoef, cosine_similarity, cov, cross, diag_embed, diff, dstack),
+        *(hann_window, heaviside, hypot, isin, kron, logcumsumexp, rot90, sinc, trace, tril_indices, triu_indices),
+        xlogy,
+    )
 }
-METHODS = {f.__name__: f for f in (hypot, diff, trace, kron, rot90)}
+METHODS: dict[str, Callable[..., Any]] = {
+    f.__name__: f
+    for f in (
+        *(corrcoef, cov, cross, diag_embed, diff, fill_diagonal_, heaviside, hypot, kron, logcumsumexp, rot90, sinc),
+        *(trace, xlogy),
+    )
+}
 
 __all__ = ["FUNCTIONS", "METHODS"]

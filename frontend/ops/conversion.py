@@ -10,6 +10,7 @@ import numpy as np
 from ...dialects.types import DType, f32, f64, i1, i32, i64, u8
 from .. import dispatch, tape
 from ..autograd import backward
+from ..creation import TensorType
 from ..devices import CPU, check_device
 from ..devices import device as device_type
 from ..dispatch import array_of
@@ -145,7 +146,7 @@ def type_(self: Tensor, dtype: Any = None, **_: Any) -> Any:
         if found is None:
             raise type_error(f"invalid type: '{dtype}'")
         dtype = found
-    return cast(self, dtype)
+    return cast(self, dtype.dtype if isinstance(dtype, TensorType) else dtype)
 
 
 def type_as(self: Tensor, other: Tensor) -> Tensor:
