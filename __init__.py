@@ -17,7 +17,7 @@ from .dialects.types import i1 as bool
 from .dialects.types import i32 as int32
 from .dialects.types import i64 as int64
 from .dialects.types import u8 as uint8
-from .frontend import autograd, cuda, func, linalg, nn, optim, random, utils
+from .frontend import autograd, cuda, distributions, func, linalg, nn, optim, random, utils
 from .frontend.devices import device
 from .frontend.grad_mode import (
     enable_grad,
@@ -67,6 +67,7 @@ _register(
     {
         "autograd": autograd,
         "cuda": cuda,
+        "distributions": distributions,
         "func": func,
         "linalg": linalg,
         "nn": nn,
@@ -113,6 +114,7 @@ __all__ = [
     "cuda",
     "default_generator",
     "device",
+    "distributions",
     "dtype",
     "enable_grad",
     "finfo",
