@@ -16,6 +16,7 @@ from xdsl.traits import is_side_effect_free
 
 from .build import constant_value, is_parallel, trip_count
 from .expand_math import EXPANSIONS, is_expandable
+from .strided import MOST_APART
 
 __all__ = ["COMBINERS", "WEIGHTS", "Plan", "Reduction", "growth", "neutral_element", "plan_loop"]
 
@@ -80,6 +81,8 @@ class Plan:
     linear: dict[SSAValue, int] = field(default_factory=dict)
     varying: set[SSAValue] = field(default_factory=set)
     contiguous: set[Operation] = field(default_factory=set)
+    strided: dict[Operation, int] = field(default_factory=dict)
+    """Accesses whose lanes lie so many elements apart, in memory if not in the last dimension."""
     scattered: set[Operation] = field(default_factory=set)
     """Accesses that go lane by lane."""
     reductions: list[Reduction] = field(default_factory=list)
@@ -105,7 +108,7 @@ def _plan_parallel(loop: scf.ForOp) -> Plan | None:
     plan.linear[loop.body.block.args[0]] = 1
     if not _Analysis(plan).block(loop.body.block):
         return None
-    if not plan.contiguous:
+    if not plan.contiguous and not plan.strided:
         return None
     if plan.scattered and (plan.nested or plan.work < 6 * len(plan.scattered)):
         return None
@@ -125,7 +128,7 @@ def _plan_reduction(loop: scf.ForOp) -> Plan | None:
     plan.varying.update(block.args[1:])
     if not _Analysis(plan).block(block) or plan.nested:
         return None
-    if not plan.contiguous or (plan.scattered and plan.work < 6 * len(plan.scattered)):
+    if not (plan.contiguous or plan.strided) or (plan.scattered and plan.work < 6 * len(plan.scattered)):
         return None
     if not plan.maskable and innermost is not loop:
         return None
@@ -286,10 +289,26 @@ class _Analysis:
         if all(self.uniform(index) for index in indices):
             # Iterations are independent, so none of them writes a place that all have in common.
             return isinstance(op, memref.LoadOp)
-        contiguous = plan.linear.get(indices[-1]) == 1 and all(self.uniform(index) for index in indices[:-1])
-        (plan.contiguous if contiguous else plan.scattered).add(op)
-        if type_.element_type == i1 or not contiguous:
+        apart = self.apart(indices, type_.get_shape())
+        if apart == 1 and indices[-1] in plan.linear:
+            plan.contiguous.add(op)
+        elif apart is not None and 1 <= apart <= MOST_APART and type_.element_type != i1:
+            plan.strided[op] = apart
+        else:
+            plan.scattered.add(op)
+            plan.maskable = False
+        if type_.element_type == i1:
             plan.maskable = False
         if isinstance(op, memref.LoadOp):
             plan.varying.add(op.res)
         return True
+
+    def apart(self, indices: list[SSAValue], shape: tuple[int, ...]) -> int | None:
+        """How many elements lie from one iteration's place to the next; None where that differs."""
+        total, step = 0, 1
+        for index, extent in zip(reversed(indices), reversed(shape), strict=True):
+            if index in self.plan.varying:
+                return None
+            total += step * self.plan.linear.get(index, 0)
+            step *= extent
+        return total

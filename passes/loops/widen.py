@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from xdsl.dialects import arith, math, memref, scf, vector
 from xdsl.dialects.builtin import (
@@ -22,6 +23,7 @@ from xdsl.irdl import IRDLOperation
 from ...dialects import vectorx
 from ...dialects.spmd import BarrierOp
 from .build import Emitter, constant_value, vector_type
+from .strided import flat_index, flatten, load_strided, store_strided
 from .vector_plan import Plan
 
 __all__ = ["Body", "Values"]
@@ -46,6 +48,7 @@ class Values:
         self.emitter = emitter.inside(emitter.block, self.marker)
         self.lanes = lanes
         self.broadcasts: dict[SSAValue, SSAValue] = {}
+        self.flattened: dict[tuple[SSAValue, int], SSAValue] = {}
 
     def close(self) -> None:
         """To be called when all is emitted."""
@@ -61,6 +64,12 @@ class Values:
             if value.name_hint and found.name_hint is None:
                 found.name_hint = value.name_hint
         return found
+
+    def flat(self, buffer: SSAValue, kept: int) -> SSAValue:
+        """A buffer whose dimensions from `kept` on are one."""
+        if (buffer, kept) not in self.flattened:
+            self.flattened[buffer, kept] = flatten(buffer, kept, self.emitter)
+        return self.flattened[buffer, kept]
 
 
 class Body:
@@ -166,10 +175,16 @@ class _Copy:
         match op:
             case memref.LoadOp() if op in self.plan.contiguous:
                 self.take(op.results, [self.load(op, emitter)])
+            case memref.LoadOp() if op in self.plan.strided:
+                place, apart = self.strided(op, emitter)
+                self.take(op.results, [load_strided(*place, apart, self.lanes, self.count, emitter)])
             case memref.LoadOp():
                 self.take(op.results, [self.gather(op, emitter)])
             case memref.StoreOp() if op in self.plan.contiguous:
                 self.store(op, emitter)
+            case memref.StoreOp() if op in self.plan.strided:
+                place, apart = self.strided(op, emitter)
+                store_strided(self.vector(op.value, emitter), *place, apart, self.lanes, self.count, emitter)
             case memref.StoreOp():
                 self.scatter(op, emitter)
             case _ if op.results[0] in self.plan.varying:
@@ -241,6 +256,23 @@ class _Copy:
             emitter.create(vector.StoreOp, [value, *place])
         else:
             emitter.create(vector.MaskedStoreOp, [*place, self.mask, value])
+
+    @property
+    def count(self) -> SSAValue | None:
+        """How many lanes count, if not all."""
+        return None if self.mask is None else cast(Operation, self.mask.owner).operands[0]
+
+    def strided(
+        self, op: memref.LoadOp | memref.StoreOp, emitter: Emitter
+    ) -> tuple[tuple[SSAValue, list[SSAValue]], int]:
+        """Buffer and indices of lane 0, such that further lanes lie along the last dimension; and how far apart."""
+        buffer, indices = self.scalar(op.memref), [self.scalar(index) for index in op.indices]
+        kept = next(d for d, index in enumerate(op.indices) if index in self.plan.linear)
+        if kept < len(indices) - 1:
+            assert isinstance(buffer.type, MemRefType)
+            inner = flat_index(indices[kept:], buffer.type.get_shape()[kept:], emitter)
+            buffer, indices = self.values.flat(buffer, kept), [*indices[:kept], inner]
+        return (buffer, indices), self.plan.strided[op]
 
     def lane_indices(self, op: memref.LoadOp | memref.StoreOp, lane: int, emitter: Emitter) -> list[SSAValue]:
         """Where one lane of an access that is not contiguous goes."""

@@ -20,7 +20,7 @@ import numpy as np
 
 from ....dialects.hl import window as w
 from ....dialects.hl.builder import OpBuilder
-from ....dialects.types import DType, i64
+from ....dialects.types import DType, i32, i64
 from .rule import DecompositionTable
 
 B = OpBuilder[Any]
@@ -248,15 +248,15 @@ def _row_major(extents: Ints) -> Ints:
     return tuple(math.prod(extents[d + 1 :]) for d in range(len(extents)))
 
 
-def _first_inside(b: B, spatial: Ints, extents: Ints, stride: Ints, low: Ints, dilation: Ints) -> Any:
+def _first_inside(b: B, spatial: Ints, extents: Ints, stride: Ints, low: Ints, dilation: Ints, kind: DType) -> Any:
     """For each place of the window, the index of its first element that is not padding."""
-    total = b.constant(0, spatial, i64)
+    total = b.constant(0, spatial, kind)
     for d, (t, before, gap, factor) in enumerate(zip(stride, low, dilation, _row_major(extents), strict=True)):
-        start = b.sub(b.mul(b.iota(spatial, i64, d), b.constant(t, spatial, i64)), b.constant(before, spatial, i64))
-        missing = b.maximum(b.neg(start), b.constant(0, spatial, i64))
-        steps = b.floor_div(b.add(missing, b.constant(gap - 1, spatial, i64)), b.constant(gap, spatial, i64))
-        first = b.add(start, b.mul(steps, b.constant(gap, spatial, i64)))
-        total = b.add(total, b.mul(first, b.constant(factor, spatial, i64)))
+        start = b.sub(b.mul(b.iota(spatial, kind, d), b.constant(t, spatial, kind)), b.constant(before, spatial, kind))
+        missing = b.maximum(b.neg(start), b.constant(0, spatial, kind))
+        steps = b.floor_div(b.add(missing, b.constant(gap - 1, spatial, kind)), b.constant(gap, spatial, kind))
+        first = b.add(start, b.mul(steps, b.constant(gap, spatial, kind)))
+        total = b.add(total, b.mul(first, b.constant(factor, spatial, kind)))
     return total
 
 
@@ -279,20 +279,21 @@ def _argmax_window(
     if _are_tiles(window, stride, dilation) and not is_padded:
         return (_argmax_tiles(b, x, window),)
     factors = _row_major(extents)
-    nearest = b.constant(0, b.shape(padded), i64)
+    kind = i32 if math.prod(b.shape(padded)[-rank:]) < 1 << 31 else i64  # more of these fit a vector
+    nearest = b.constant(0, b.shape(padded), kind)
     best, place = _fold(b, (padded, nearest), combine, window, stride, dilation, factors)
     places = b.shape(place)
-    start = b.constant(-sum(map(operator.mul, low, factors)), places, i64)
+    start = b.constant(-sum(map(operator.mul, low, factors)), places, kind)
     for d, (t, factor) in enumerate(zip(stride, factors, strict=True)):
-        start = b.add(start, b.mul(b.iota(places, i64, len(lead) + d), b.constant(t * factor, places, i64)))
+        start = b.add(start, b.mul(b.iota(places, kind, len(lead) + d), b.constant(t * factor, places, kind)))
     found = b.add(start, place)
     if is_padded:
         # Where nothing beats the padding, a place in it may have been taken.
-        first = _first_inside(b, places[len(lead) :], extents, stride, low, dilation)
+        first = _first_inside(b, places[len(lead) :], extents, stride, low, dilation, kind)
         first = b.broadcast(first, places, tuple(range(len(lead), len(places))))
         nothing = b.compare("eq", best, b.constant(worst, places, dtype))
         found = b.select(nothing, first, found)
-    return (found,)
+    return (b.cast(found, i64),)
 
 
 def _argmax_tiles(b: B, x: Any, window: Ints) -> Any:

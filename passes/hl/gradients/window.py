@@ -8,7 +8,7 @@ from typing import Any
 
 from ....dialects.hl import window as w
 from ....dialects.hl.builder import OpBuilder
-from ....dialects.types import i64
+from ....dialects.types import i32, i64
 from .call import Call, GradientTable, ReasonTable, where, zeros_like
 
 B = OpBuilder[Any]
@@ -170,8 +170,9 @@ def _winners(b: B, call: Call[Any], index: Any) -> Any:
     lead, extents = shape[:-rank], shape[-rank:]
     if _apart(call):
         window, low = call.ints("window"), call.ints("low")
+        index = b.cast(index, i32 if math.prod(extents) < 1 << 31 else i64)  # more of these fit a vector
         ct, index = (_spread(b, v, window) for v in (call.ct, index))
-        here = _tiled_index(b, b.shape(index), extents, window, low)
+        here = _tiled_index(b, index, extents, window, low)
         winner = where(b, b.compare("eq", index, here), ct)
         return _fitted(b, _side_by_side(b, winner, window), call.x, low)
     rows = math.prod(lead)
@@ -180,15 +181,16 @@ def _winners(b: B, call: Call[Any], index: Any) -> Any:
     return b.reshape(b.scatter_add(base, index, ct, 1, 1), shape)
 
 
-def _tiled_index(b: B, shape: Ints, extents: Ints, window: Ints, low: Ints) -> Any:
+def _tiled_index(b: B, like: Any, extents: Ints, window: Ints, low: Ints) -> Any:
     """For each element of windows side by side, [..., n, k, ...], its index in the operand."""
-    total = b.constant(0, shape, i64)
+    shape, kind = b.shape(like), b.dtype(like)
+    total = b.constant(0, shape, kind)
     for d, (k, before) in enumerate(zip(window, low, strict=True)):
         axis = len(shape) - 2 * len(window) + 2 * d
         factor = math.prod(extents[d + 1 :])
-        start = b.mul(b.iota(shape, i64, axis), b.constant(k * factor, shape, i64))
-        inner = b.mul(b.iota(shape, i64, axis + 1), b.constant(factor, shape, i64))
-        total = b.add(total, b.sub(b.add(start, inner), b.constant(before * factor, shape, i64)))
+        start = b.mul(b.iota(shape, kind, axis), b.constant(k * factor, shape, kind))
+        inner = b.mul(b.iota(shape, kind, axis + 1), b.constant(factor, shape, kind))
+        total = b.add(total, b.sub(b.add(start, inner), b.constant(before * factor, shape, kind)))
     return total
 
 

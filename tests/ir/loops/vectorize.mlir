@@ -172,3 +172,30 @@ func.func private @flags(%m: memref<40xi1>, %x: memref<40xf32>, %y: memref<40xf3
   } {parallel}
   func.return
 }
+
+// -----
+
+// Every second element of rows: whole vectors are read, the last one up to the last element that counts. Columns are
+// two elements apart in memory; what lies between them is not touched.
+
+// CHECK-LABEL: func.func private @second
+// CHECK:         %[[Y:.*]] = memref.collapse_shape %y {{\[\[}}0 : i64, 1 : i64]] : memref<20x2xf32> into memref<40xf32>
+// CHECK:         %[[A:.*]] = vector.load %x[%{{.*}}] : memref<40xf32>, vector<16xf32>
+// CHECK:         vector.shuffle %[[A]], %[[A]] [0, 2, 4, 6, 8, 10, 12, 14,
+// CHECK:         %[[B:.*]] = vector.load %x[%{{.*}}] : memref<40xf32>, vector<16xf32>
+// CHECK:         %[[E:.*]] = vector.shuffle %{{.*}}, %[[B]] [0, 1, 2, 3, 4, 5, 6, 7, 17, 19, 21, 23, 25, 27, 29, 31]
+// CHECK:         %[[M:.*]] = vectorx.cmpi slt
+// CHECK:         %[[D:.*]] = vector.shuffle %[[E]], %[[E]] [0, 0, 1, 1, 2, 2,
+// CHECK:         vector.maskedstore %[[Y]][%{{.*}}], %[[M]], %[[D]]
+func.func private @second(%x: memref<40xf32>, %y: memref<20x2xf32> {irtool.out = 0 : i64}) attributes {irtool.kernel} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c20 = arith.constant 20 : index
+  scf.for %i = %c0 to %c20 step %c1 {
+    %j = arith.muli %i, %c2 : index
+    %a = memref.load %x[%j] : memref<40xf32>
+    memref.store %a, %y[%i, %c1] : memref<20x2xf32>
+  } {parallel}
+  func.return
+}

@@ -1,0 +1,132 @@
+"""Vectors of elements that lie a few places apart: whole vectors from memory, and shuffles.
+
+x[2 * i]     ->  %a = vector.load %x[2 * i];  %b = vector.load %x[2 * i + 15]
+                 the even lanes of %a, then the odd ones of %b
+y[2 * i + 1] ->  every lane twice, stored under masks that are on in every second lane
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from xdsl.dialects import arith, memref, vector
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DenseArrayBase,
+    DenseIntOrFPElementsAttr,
+    IntegerAttr,
+    MemRefType,
+    i1,
+    i32,
+    i64,
+)
+from xdsl.ir import SSAValue
+
+from ...dialects import vectorx
+from .build import Emitter, constant_value, memref_type, vector_type
+
+__all__ = ["MOST_APART", "flat_index", "flatten", "load_strided", "store_strided"]
+
+MOST_APART = 4
+"""Elements further apart than this go lane by lane."""
+
+_NEVER = 1 << 20
+
+
+def flatten(buffer: SSAValue, kept: int, emitter: Emitter) -> SSAValue:
+    """A buffer whose dimensions from `kept` on are one."""
+    assert isinstance(buffer.type, MemRefType)
+    shape = buffer.type.get_shape()
+    groups = [*([d] for d in range(kept)), list(range(kept, len(shape)))]
+    reassociation = ArrayAttr([ArrayAttr([IntegerAttr(d, i64) for d in group]) for group in groups])
+    type_ = memref_type(buffer.type.element_type, (*shape[:kept], prod(shape[kept:])))
+    return emitter.create(memref.CollapseShapeOp, [buffer], [type_], {"reassociation": reassociation}).results[0]
+
+
+def flat_index(indices: Sequence[SSAValue], shape: Sequence[int], emitter: Emitter) -> SSAValue:
+    """Row-major."""
+    total = emitter.index(0)
+    for index, extent in zip(indices, shape, strict=True):
+        total = emitter.add(emitter.mul(total, emitter.index(extent)), index)
+    return total
+
+
+def _moved(indices: Sequence[SSAValue], by: int, emitter: Emitter) -> list[SSAValue]:
+    return [*indices[:-1], emitter.add(indices[-1], emitter.index(by))]
+
+
+def load_strided(
+    buffer: SSAValue, indices: Sequence[SSAValue], apart: int, lanes: int, count: SSAValue | None, emitter: Emitter
+) -> SSAValue:
+    """The elements at `indices`, and every `apart` elements from there; only the first `count` if that is given."""
+    assert isinstance(buffer.type, MemRefType)
+    element = buffer.type.element_type
+    type_ = vector_type(lanes, element)
+    known = constant_value(count) if count is not None else lanes
+    result: SSAValue | None = None
+    start = 0
+    for part in range(apart):
+        first = part * lanes
+        if known is not None and first > apart * (known - 1):
+            break
+        if count is None:
+            # The last one ends with the last element that counts.
+            start = min(first, apart * (lanes - 1) - lanes + 1) if part else 0
+            place = _moved(indices, start, emitter)
+            loaded = emitter.create(vector.LoadOp, [buffer, *place], [type_]).results[0]
+        else:
+            start = first
+            span = emitter.add(emitter.mul(count, emitter.index(apart)), emitter.index(1 - apart - first))
+            mask = emitter.op(vector.CreateMaskOp, span, type=vector_type(lanes, i1))
+            other = emitter.broadcast(emitter.constants.scalar(element, 0), lanes)
+            place = _moved(indices, start, emitter)
+            loaded = emitter.create(vector.MaskedLoadOp, [buffer, *place, mask, other], [type_]).results[0]
+        here = {lane: lane * apart - start for lane in range(lanes) if lane * apart // lanes == part}
+        if result is not None:
+            chosen = [lanes + here[lane] if lane in here else lane for lane in range(lanes)]
+            result = _shuffled(result, loaded, chosen, emitter)
+        elif apart > 1:
+            result = _shuffled(loaded, loaded, [here.get(lane, 0) for lane in range(lanes)], emitter)
+        else:
+            result = loaded
+    assert result is not None
+    return result
+
+
+def store_strided(
+    value: SSAValue,
+    buffer: SSAValue,
+    indices: Sequence[SSAValue],
+    apart: int,
+    lanes: int,
+    count: SSAValue | None,
+    emitter: Emitter,
+) -> None:
+    """Stores lanes `apart` elements apart; what lies between is not touched."""
+    limit = emitter.index(lanes) if count is None else count
+    known = constant_value(limit)
+    many = emitter.constants.scalar(i32, known) if known is not None else emitter.op(arith.IndexCastOp, limit, type=i32)
+    many = emitter.broadcast(many, lanes)
+    for part in range(apart):
+        first = part * lanes
+        if known is not None and first > apart * (known - 1):
+            break
+        places = range(first, first + lanes)
+        numbers = [place // apart if place % apart == 0 else _NEVER for place in places]
+        lane_numbers = DenseIntOrFPElementsAttr.from_list(vector_type(lanes, i32), numbers)  # pyright: ignore
+        mask = emitter.op(
+            vectorx.CmpiOp,
+            emitter.constants.get(lane_numbers),
+            many,
+            type=vector_type(lanes, i1),
+            predicate=IntegerAttr(2, i64),
+        )
+        spread = value if apart == 1 else _shuffled(value, value, [place // apart for place in places], emitter)
+        emitter.create(vector.MaskedStoreOp, [buffer, *_moved(indices, first, emitter), mask, spread])
+
+
+def _shuffled(first: SSAValue, second: SSAValue, lanes: Sequence[int], emitter: Emitter) -> SSAValue:
+    mask = DenseArrayBase.from_list(i64, lanes)
+    return emitter.op(vector.ShuffleOp, first, second, type=first.type, mask=mask)
