@@ -67,8 +67,8 @@ NEEDS_VALUES: dict[str, Callable[[Tensor], Any]] = {
     ".tolist()": lambda x: x.tolist(),
     "mask": lambda x: x[x > 0],
     "nonzero": lambda x: irtool.nonzero(x),
-    "sort": lambda x: irtool.sort(x),
-    "randperm": lambda x: irtool.randperm(3),
+    "unique": lambda x: irtool.unique(x),
+    "bincount": lambda x: irtool.bincount(x.long()),
 }
 
 
