@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from xdsl.dialects.builtin import IntegerAttr, MemRefType, NoneAttr, i8
+from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp, NoneAttr, TensorType, i8
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute
 
 from ..dialects.types import DTYPES, DYNAMIC, bytes_of, spec_of
-from .pass_base import PassError, fail
+from .pass_base import PassError, fail, functions
 
 RESULT_ATTRIBUTE = "irtool.result"
 OUT_ATTRIBUTE = "irtool.out"
@@ -70,6 +70,26 @@ def check_tensor(type_: Attribute, static: bool, what: str, location: Attribute)
         raise PassError(f"{what}: {error}", location) from None
     if static and DYNAMIC in shape:
         raise PassError(f"{what}: expected a static shape, got {type_}", location)
+
+
+def check_static(module: ModuleOp) -> None:
+    """Raises PassError at the first function that is not on tensors, and at the first tensor of an unknown extent."""
+    for function in functions(module):
+        for type_ in function.function_type.inputs:
+            if isinstance(type_, MemRefType):
+                fail(function, f"@{function.sym_name.data}: expected a function on tensors, got {type_}")
+        for op in function.walk():
+            for type_ in function.function_type.inputs if op is function else op.result_types:
+                if isinstance(type_, TensorType) and DYNAMIC in type_.get_shape():
+                    fail(op, f"{op.name}: expected static shapes, got {type_}")
+
+
+def check_on_buffers(module: ModuleOp) -> None:
+    """Raises PassError at the first function that is still on tensors."""
+    for function in functions(module):
+        for type_ in function.function_type.inputs:
+            if isinstance(type_, TensorType):
+                fail(function, f"@{function.sym_name.data}: expected a function on buffers, got {type_}; run bufferize")
 
 
 def check_buffers(function: FuncOp) -> None:

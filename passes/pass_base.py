@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import LocationAttr, ModuleOp, TensorType
+from xdsl.dialects.builtin import LocationAttr, ModuleOp, TensorType, UnknownLoc
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
@@ -40,8 +40,11 @@ class PassError(PassFailedException):
 
 
 def fail(op: Operation, message: str) -> NoReturn:
-    """Raises the PassError that names the line of `op`."""
-    raise PassError(message, op.location)
+    """Raises the PassError that names the line of `op`, or of what is around it if that is not known."""
+    place: Operation | None = op
+    while place is not None and isinstance(place.location, UnknownLoc):
+        place = place.parent_op()
+    raise PassError(message, op.location if place is None else place.location)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ from ...dialects.hl.autodiff import VariableOp
 from ...dialects.hl.builder import IRBuilder
 from ...dialects.locations import gradient_of
 from ...dialects.types import DYNAMIC, spec_of
+from ..interface import check_tensors
 from ..pass_base import functions, remove, walk
 from .differentiate import erase_markers, expand_gradients, reverse
 from .simplify import simplify
@@ -83,6 +84,7 @@ class PartitionFunctions(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in functions(op):
+            check_tensors(function, static=False)
             arguments = function.body.block.args
             wrt = tuple(i for i, a in enumerate(arguments) if spec_of(a.type).dtype.kind == "float")
             parts = partition(function, wrt)

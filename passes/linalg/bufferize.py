@@ -45,6 +45,7 @@ from xdsl.rewriter import Rewriter
 from ...dialects.linalgx import DestinationOp
 from ..hl.group.outline import KERNEL_ATTRIBUTE
 from ..hl.group.schedule import state_arguments
+from ..interface import check_static
 from ..loops.build import Emitter, memref_type
 from ..pass_base import fail, functions, parent_block
 from .bufferize_loop import bufferize_loop
@@ -351,6 +352,7 @@ class Bufferize(ModulePass):
     name = "bufferize"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        check_static(op)
         kernels = {f.sym_name.data: f for f in functions(op) if KERNEL_ATTRIBUTE in f.attributes}
         for function in functions(op):
             if function.sym_name.data not in kernels:

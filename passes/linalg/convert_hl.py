@@ -48,6 +48,7 @@ from ...dialects.types import DType, TensorSpec, dtype_of_numpy, spec_of
 from ..hl.group.outline import KERNEL_ATTRIBUTE, TIED_ATTRIBUTE
 from ..hl.group.schedule import state_arguments
 from ..hl.index_maps import MAPS, index_map
+from ..interface import check_static
 from ..loops.build import Constants, Emitter
 from ..pass_base import fail, functions, parent_block
 from .convert_scan import extract, lower_scan
@@ -97,13 +98,14 @@ class Lowering:
             arg_attrs[position][OUT_ATTRIBUTE] = IntegerAttr(j, i64)
         self.used_destinations: set[int] = set()
         kernel.body.add_block(self.block)
-        self.constants = Constants.__new__(Constants)
-        self.constants.block, self.constants.last, self.constants.values = self.block, None, {}
+        self.constants = Constants(self.block)
         self.emitter = Emitter(self.constants, self.block)
         for op in self.old.ops:
             if isinstance(op, HLOp):
                 self.emitter.location = op.location
                 self.lower(op)
+            elif op is not terminator:
+                fail(op, f"{op.name}: expected hl ops in a kernel")
         self.emitter.location = terminator.location
         values = [self._stored_result(j, value) for j, value in enumerate(self.results)]
         self.emitter.insert(ReturnOp(*values))
@@ -396,6 +398,7 @@ class ConvertHLToLinalg(ModulePass):
     name = "convert-hl-to-linalg"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        check_static(op)
         kernels = {f.sym_name.data: f for f in functions(op) if KERNEL_ATTRIBUTE in f.attributes}
         for kernel in kernels.values():
             Lowering(kernel)

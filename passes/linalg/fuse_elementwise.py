@@ -31,6 +31,7 @@ from xdsl.passes import ModulePass
 from ...dialects.linalg_rules import loop_extents
 from ...dialects.locations import fuse
 from ..hl.group.outline import KERNEL_ATTRIBUTE
+from ..interface import check_static
 from ..loops.build import Constants, Emitter
 from ..pass_base import functions
 from .lowering.extents import extent_operand, told_extents
@@ -220,6 +221,7 @@ class FuseElementwise(ModulePass):
     name = "fuse-elementwise"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        check_static(op)
         for function in functions(op):
             if KERNEL_ATTRIBUTE in function.attributes:
                 Fuser(function)

@@ -74,10 +74,10 @@ def constant_value(value: SSAValue) -> int | None:
 
 
 class Constants:
-    """The constants of a function, each made once, at its top."""
+    """The constants of a function, or of its only block, each made once, at its top."""
 
-    def __init__(self, function: func.FuncOp) -> None:
-        self.block = function.body.block
+    def __init__(self, function: func.FuncOp | Block) -> None:
+        self.block = function if isinstance(function, Block) else function.body.block
         self.last: Operation | None = None
         self.values: dict[Attribute, SSAValue] = {}
         for op in self.block.ops:

@@ -39,10 +39,11 @@ from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 from xdsl.ir.affine import AffineBinaryOpExpr, AffineBinaryOpKind, AffineConstantExpr, AffineDimExpr, AffineExpr
 from xdsl.passes import ModulePass
 from xdsl.traits import is_side_effect_free
-from xdsl.utils.exceptions import PassFailedException
 
 from ...dialects.linalg_rules import loop_extents
 from ...dialects.linalgx import CumulateOp, ScatterBase, SortOp
+from ..interface import check_on_buffers
+from ..pass_base import fail
 from .build import PARALLEL, UNIT, Constants, Emitter, kernels
 from .lower_rows import lower_cumulate, lower_sort
 from .lower_scatter import lower_scatter
@@ -59,6 +60,7 @@ class LowerLinalg(ModulePass):
     name = "lower-linalg"
 
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
+        check_on_buffers(op)
         for kernel in kernels(op):
             constants = Constants(kernel)
             block = kernel.body.block
@@ -76,7 +78,7 @@ class LowerLinalg(ModulePass):
                 elif isinstance(inner, SortOp):
                     lower_sort(inner, emitter)
                 elif inner.name.startswith("linalg"):
-                    raise PassFailedException(f"{self.name}: no loops for {inner.name}")
+                    fail(inner, f"{self.name}: no loops for {inner.name}")
 
 
 def _take_fills(block: Block) -> dict[Operation, dict[SSAValue, SSAValue]]:
@@ -129,7 +131,7 @@ def _extents(op: GenericOp) -> list[int]:
     """The extent of each loop, from the operands that it indexes directly."""
     extents = loop_extents(op)
     if -1 in extents:
-        raise PassFailedException(f"lower-linalg: no operand gives the extent of loop d{extents.index(-1)} of {op}")
+        fail(op, f"{op.name}: no operand gives the extent of loop d{extents.index(-1)}")
     return extents
 
 
@@ -323,7 +325,7 @@ class _Nest:
             self.emitters[depth].insert(inner)
             for result in inner.results:
                 self.depths[result] = depth
-        raise PassFailedException(f"lower-linalg: a body without linalg.yield: {op}")
+        fail(op, f"{op.name}: a body without linalg.yield")
 
     def indices(self, map_) -> list[SSAValue]:
         return [self.expression(expr) for expr in map_.results]
@@ -336,14 +338,14 @@ class _Nest:
                 return self.index[position]
             case AffineConstantExpr(value):
                 return emitter.index(value)
-            case AffineBinaryOpExpr(kind, lhs, rhs):
+            case AffineBinaryOpExpr(kind, lhs, rhs) if kind in _ARITHMETIC:
                 found = self.expressions.get(expr)
                 if found is None:
                     a, b = self.expression(lhs), self.expression(rhs)
                     found = self.expressions[expr] = _ARITHMETIC[kind](emitter, a, b)
                 return found
             case _:
-                raise PassFailedException(f"lower-linalg: symbols in an indexing map: {expr}")
+                fail(self.op, f"{self.op.name}: cannot compute the index {expr}")
 
 
 _ARITHMETIC = {

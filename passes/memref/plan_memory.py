@@ -38,6 +38,7 @@ from xdsl.passes import ModulePass
 from ...dialects.spmd import ParallelOp
 from ...dialects.types import bytes_of
 from ..hl.group.outline import KERNEL_ATTRIBUTE
+from ..interface import check_on_buffers
 from ..loops.build import constant_value
 from ..pass_base import fail, functions
 
@@ -257,6 +258,7 @@ class PlanMemory(ModulePass):
     name = "plan-memory"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        check_on_buffers(op)
         for function in functions(op):
             if KERNEL_ATTRIBUTE not in function.attributes:
                 plan(function)
