@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math as _math
 import sys as _sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .dialects.types import DType as dtype
 from .dialects.types import f32 as float32
@@ -36,6 +36,11 @@ from .frontend.surface import FUNCTIONS as _FUNCTIONS
 from .frontend.surface import Tensor, result_type
 from .frontend.unsupported import module_getattr as _module_getattr
 from .frontend.utils import data as _data
+
+if TYPE_CHECKING:
+    from .frontend.compile import compile
+    from .frontend.serialization import load, save
+    from .runtime.threads import get_num_threads, set_num_threads
 
 globals().update(_FUNCTIONS)
 
@@ -102,7 +107,7 @@ def __getattr__(name: str) -> Any:
 
 _missing = _module_getattr(__name__, lambda: __all__)
 
-__all__ = [
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     *_FUNCTIONS,
     "Generator",
     "Size",

@@ -141,13 +141,15 @@ def _spec_of(type_: Attribute) -> TensorSpec | None:
     dtype = dtype_of_ir(type_.element_type)  # pyright: ignore[reportUnknownMemberType,reportUnknownArgumentType]
     if dtype is None:
         return None
-    _check_size(type_, type_.get_shape(), dtype.itemsize)
-    return TensorSpec(tuple(DYNAMIC if n == DYNAMIC else n for n in type_.get_shape()), dtype)
-
-
-def _check_size(type_: Attribute, shape: tuple[int, ...], itemsize: int) -> None:
-    if math.prod(n for n in shape if n != DYNAMIC) * itemsize > MOST_BYTES:
+    shape = type_.get_shape()
+    if _size(shape, dtype.itemsize) > MOST_BYTES:
         raise ValueError(f"expected at most 2^47 bytes, got {type_}")
+    return TensorSpec(tuple(DYNAMIC if n == DYNAMIC else n for n in shape), dtype)
+
+
+def _size(shape: tuple[int, ...], itemsize: int) -> int:
+    """Bytes at least, where an extent is not known."""
+    return math.prod(n for n in shape if n != DYNAMIC) * itemsize
 
 
 def spec_of(type_: Attribute) -> TensorSpec:
@@ -168,5 +170,6 @@ def bytes_of(type_: Attribute) -> int:
     shape = type_.get_shape()
     if DYNAMIC in shape:
         raise ValueError(f"expected a buffer of static shape, got {type_}")
-    _check_size(type_, shape, size)
-    return math.prod(shape) * size
+    if (total := _size(shape, size)) > MOST_BYTES:
+        raise ValueError(f"expected at most 2^47 bytes, got {type_}")
+    return total

@@ -97,7 +97,7 @@ def load(f: Any, map_location: Any = None, **ignored: Any) -> Any:
         return tensors
     try:
         return _decoded(json.loads(metadata[STRUCTURE]), tensors)
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise located(ValueError, f"{name}: the description of what is not a tensor is damaged: {error!r}") from None
 
 

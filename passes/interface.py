@@ -8,6 +8,7 @@ Result 1 is the new value of %w: it has the same type, and is no other argument'
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp, NoneAttr, TensorType, i8
 from xdsl.dialects.func import FuncOp
@@ -105,15 +106,16 @@ def check_buffers(function: FuncOp) -> None:
         zip(function.function_type.inputs, argument_marks(function), strict=True)
     ):
         what = f"argument {position} of @{function.sym_name.data}"
-        plain = isinstance(type_, MemRefType) and isinstance(type_.layout, NoneAttr)
-        if not plain or type_.element_type not in ELEMENTS:
+        buffer = cast("MemRefType", type_)
+        plain = isinstance(type_, MemRefType) and isinstance(buffer.layout, NoneAttr)
+        if not plain or buffer.element_type not in ELEMENTS:
             fail(function, f"{what}: expected a row-major buffer of {', '.join(map(str, ELEMENTS))}, got {type_}")
         try:
-            bytes_of(type_)
+            bytes_of(buffer)
         except ValueError as error:
             fail(function, f"{what}: {error}")
         if any(mark in marks for mark in SCRATCH_ATTRIBUTES):
-            if type_.element_type != i8 or len(type_.get_shape()) != 1:
+            if buffer.element_type != i8 or len(buffer.get_shape()) != 1:
                 fail(function, f"{what}: expected scratch memory as a buffer of bytes, got {type_}")
             continue
         for name in (OUT_ATTRIBUTE, RESULT_ATTRIBUTE):

@@ -260,7 +260,7 @@ def _interface(host: FuncOp, level: str | None) -> dict[str, Any] | None:
         return None
     check_tensors(host, static=True)
     arguments = [_spec(spec_of(a.type)) for a in host.body.block.args]
-    position = {argument: i for i, argument in enumerate(host.body.block.args)}
+    position: dict[SSAValue, int] = {argument: i for i, argument in enumerate(host.body.block.args)}
     states = {index: position[argument] for index, argument in state_arguments(host).items()}
     results: list[dict[str, Any]] = []
     buffers = len(arguments)

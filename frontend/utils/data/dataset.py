@@ -137,7 +137,7 @@ def collated(dataset: Any, indices: Sequence[int]) -> list[Tensor] | None:
     """A collated batch of a dataset that can give one at once, else None."""
     while isinstance(dataset, Subset):
         dataset, indices = dataset.dataset, [dataset.indices[i] for i in indices]
-    kind = type(dataset)
+    kind: Any = type(dataset)  # pyright: ignore[reportUnknownVariableType]
     plain = getattr(kind, "_item", None)  # a subclass with another __getitem__ has other examples
     return dataset._collated(indices) if plain is not None and plain is kind.__getitem__ else None
 
