@@ -1,6 +1,7 @@
-"""Builds the loops level: index arithmetic that folds as it is written, loops, and accesses to memory.
+"""Builds nests of loops in order, outermost first: index arithmetic that folds as it is written, loops, accesses.
 
-An index is a `Lin`, a constant plus multiples of SSA values. It becomes operations where it is used, once per block:
+Where `../build.Emitter` puts operations at any place, this one writes code from front to back, as a person would. An
+index is a `Lin`, a constant plus multiples of SSA values. It becomes operations where it is used, once per block:
 
     e.load(x, [row * 14 + i, k])        ->   %0 = arith.muli %row, %c14
                                              %1 = arith.addi %0, %i
@@ -13,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from math import prod
 
 from xdsl.dialects import arith, memref, scf, vector
@@ -23,13 +23,11 @@ from xdsl.dialects.builtin import (
     BoolAttr,
     DenseArrayBase,
     FloatAttr,
-    IndexType,
     IntegerAttr,
     IntegerType,
     LocationAttr,
     MemRefType,
     UnitAttr,
-    VectorType,
     i1,
     i32,
     i64,
@@ -37,8 +35,8 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from ....dialects import spmd
+from ..build import INDEX, memref_type, vector_type
 
-INDEX = IndexType()
 NO_OPERANDS = DenseArrayBase.from_list(i32, [0, 0])
 """Segment sizes of an allocation of static shape."""
 
@@ -71,18 +69,6 @@ class Lin:
 
 
 Index = Lin | SSAValue | int
-
-
-@cache
-def vector_type(element: Attribute, lanes: int) -> VectorType:
-    """An interned 1-D vector type."""
-    return VectorType(element, [lanes])
-
-
-@cache
-def memref_type(element: Attribute, *shape: int) -> MemRefType:
-    """An interned memref type."""
-    return MemRefType(element, shape)
 
 
 class Emitter:
@@ -165,7 +151,7 @@ class Emitter:
         value = self.scalar(attribute, type_)
         return self._constant(
             ("splat", attribute, lanes),
-            lambda: vector.BroadcastOp.create(operands=(value,), result_types=(vector_type(type_, lanes),)),
+            lambda: vector.BroadcastOp.create(operands=(value,), result_types=(vector_type(lanes, type_),)),
         )
 
     def mask(self, count: int, lanes: int) -> SSAValue:
@@ -173,7 +159,7 @@ class Emitter:
         size = self.index(count)
         return self._constant(
             ("mask", count, lanes),
-            lambda: vector.CreateMaskOp.create(operands=(size,), result_types=(vector_type(i1, lanes),)),
+            lambda: vector.CreateMaskOp.create(operands=(size,), result_types=(vector_type(lanes, i1),)),
         )
 
     def value(self, index: Index) -> SSAValue:
@@ -326,7 +312,7 @@ class Emitter:
         return self._buffer(memref.AllocaOp, element, shape, hint)
 
     def _buffer(self, kind: type[Operation], element: Attribute, shape: Sequence[int], hint: str) -> SSAValue:
-        result = self.op(kind, (), memref_type(element, *shape), {"operandSegmentSizes": NO_OPERANDS})
+        result = self.op(kind, (), memref_type(element, tuple(shape)), {"operandSegmentSizes": NO_OPERANDS})
         result.name_hint = hint or None
         return result
 
@@ -338,7 +324,7 @@ class Emitter:
             return buffer
         groups = [*([d] for d in range(kept)), list(range(kept, len(shape)))]
         reassociation = ArrayAttr([ArrayAttr([IntegerAttr(d, i64) for d in group]) for group in groups])
-        type_ = memref_type(buffer.type.element_type, *shape[:kept], prod(shape[kept:]))
+        type_ = memref_type(buffer.type.element_type, (*shape[:kept], prod(shape[kept:])))
         return self._constant(
             ("flat", buffer, kept),
             lambda: memref.CollapseShapeOp.create(
@@ -359,7 +345,7 @@ class Emitter:
         """Neighbouring elements of the last dimension; lanes from `count` on are not touched and read as zero."""
         assert isinstance(buffer.type, MemRefType)
         element = buffer.type.element_type
-        type_ = vector_type(element, lanes)
+        type_ = vector_type(lanes, element)
         where = (buffer, *map(self.value, indices))
         if count is None or count >= lanes:
             return self.op(vector.LoadOp, where, type_)
@@ -378,7 +364,7 @@ class Emitter:
 
     def broadcast(self, value: SSAValue, lanes: int) -> SSAValue:
         """A vector of equal lanes."""
-        return self.op(vector.BroadcastOp, (value,), vector_type(value.type, lanes))
+        return self.op(vector.BroadcastOp, (value,), vector_type(lanes, value.type))
 
     def prefetch(self, buffer: SSAValue, indices: Sequence[Index], write: bool = False) -> None:
         """A hint that a cache line will be read soon, or updated."""

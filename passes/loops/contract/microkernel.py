@@ -20,8 +20,9 @@ from xdsl.dialects import arith, vector
 from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import SSAValue
 
+from ..build import vector_type
 from .classify import Box, Contraction
-from .emit import Emitter, Index, Lin, vector_type
+from .emit import Emitter, Index, Lin
 from .pack import Packer, linearize
 from .plan import Plan
 from .vectors import Point, shifted
@@ -60,7 +61,7 @@ class MicroKernel:
 
     def accumulators(self, tile: Tile) -> SSAValue:
         """The tile's registers, not yet set."""
-        type_ = vector_type(self.contraction.element, self.plan.lanes)
+        type_ = vector_type(self.plan.lanes, self.contraction.element)
         return self.e.private(type_, tile.rows, tile.vectors, hint="tile")
 
     @contextmanager
@@ -93,7 +94,7 @@ class MicroKernel:
         """Adds the products of `first` to `end` of the first dimension of K, and all of the others."""
         e, plan = self.e, self.plan
         with self._steps(tile.point, first, end) as here:
-            columns = e.private(vector_type(self.contraction.element, plan.lanes), tile.vectors, hint="column")
+            columns = e.private(vector_type(plan.lanes, self.contraction.element), tile.vectors, hint="column")
             whole = tile.vectors - (tile.last is not None and self.panels is None)
             if whole:
                 with e.loop(0, whole, unroll=True) as j:

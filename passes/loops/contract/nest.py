@@ -22,8 +22,9 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import SSAValue
 
+from ..build import vector_type
 from .classify import Access, Contraction, Dim, dims_of
-from .emit import Emitter, Index, Lin, vector_type
+from .emit import Emitter, Index, Lin
 from .epilogue import Epilogue
 from .microkernel import MicroKernel, Tile
 from .pack import Packer, linearize, pieces, start
@@ -210,7 +211,7 @@ class Nest:
         lanes, element = plan.lanes, self.contraction.element
         total = Rows(e.private(element, rows, vectors * lanes, hint="finished"), (0,))
         with e.loop(0, rows) as i, e.loop(0, vectors) as j:
-            value = e.private(vector_type(element, lanes), hint="sum")
+            value = e.private(vector_type(lanes, element), hint="sum")
             e.store(e.broadcast(e.zero(element), lanes), value, [])
             with e.loop(0, plan.k_blocks, hint="block") as block:
                 part = self._place(point, panel, first, rows, vectors, block)

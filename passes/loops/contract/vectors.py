@@ -10,8 +10,9 @@ from xdsl.dialects.builtin import DenseArrayBase, VectorType, i1, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ....dialects import vectorx
+from ..build import vector_type
 from .classify import Access, Box, Dim, Factor
-from .emit import Emitter, Index, Lin, vector_type
+from .emit import Emitter, Index, Lin
 
 VECTOR_FORMS: dict[type[Operation], type[Operation]] = {
     arith.BitcastOp: vector.BitcastOp,
@@ -94,7 +95,7 @@ def evaluate(e: Emitter, ops: Iterable[Operation], values: dict[SSAValue, SSAVal
         else:
             kind = VECTOR_FORMS.get(type(op))
             kept = op.properties if kind is None else {k: v for k, v in op.properties.items() if k == "predicate"}
-            values[result] = e.op(kind or type(op), operands, vector_type(result.type, lanes), kept)
+            values[result] = e.op(kind or type(op), operands, vector_type(lanes, result.type), kept)
 
 
 def look_up(e: Emitter, values: dict[SSAValue, SSAValue], value: SSAValue, lanes: int | None) -> SSAValue:
@@ -132,7 +133,7 @@ def turn(e: Emitter, element: Attribute, lanes: int, rows: int, row: Callable[[L
     Interleaving row i with row i + lanes/2 rotates the bits of (row, lane) by one place; after log2(lanes) rounds rows
     and lanes have changed places.
     """
-    type_ = vector_type(element, lanes)
+    type_ = vector_type(lanes, element)
     square, other = e.private(type_, lanes), e.private(type_, lanes)
     with e.loop(0, rows, unroll=True) as i:
         e.store(row(i), square, [i])
@@ -157,4 +158,4 @@ def shuffle(e: Emitter, first: SSAValue, second: SSAValue, lanes: Sequence[int])
     """A vector of chosen lanes of two."""
     assert isinstance(first.type, VectorType)
     mask = DenseArrayBase.from_list(i64, lanes)
-    return e.op(vector.ShuffleOp, (first, second), vector_type(first.type.element_type, len(lanes)), {"mask": mask})
+    return e.op(vector.ShuffleOp, (first, second), vector_type(len(lanes), first.type.element_type), {"mask": mask})
