@@ -22,7 +22,7 @@ demo: $(STAMP)
 	$(BIN)/python examples/digits.py
 
 test: $(STAMP)
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n 2
 	$(BIN)/lit -q tests/ir
 
 check: $(STAMP) $(PYROOT)/__init__.py
