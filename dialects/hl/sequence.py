@@ -10,7 +10,7 @@ from xdsl.traits import Pure
 
 from ..types import TensorSpec, i64
 from .base import INT_PROPERTY, AnyTensor, HLOp, check_axis
-from .elementwise import NUMBER, check_kind, common
+from .rules import NUMBER, check_kind, common
 
 FLAG_PROPERTY = IntegerAttr.constr(i1)
 """Constraint of a property that is true or false."""
