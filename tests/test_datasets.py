@@ -26,7 +26,8 @@ def write_mnist(folder, part="train", count=5, pack=False):
     images = random.integers(0, 256, (count, 28, 28), np.uint8)
     labels = random.integers(0, 10, count).astype(np.uint8)
     for name, array in ((f"{part}-images-idx3-ubyte", images), (f"{part}-labels-idx1-ubyte", labels)):
-        (folder / (f"{name}.gz" if pack else name)).write_bytes(gzip.compress(idx(array), mtime=0) if pack else idx(array))
+        data = gzip.compress(idx(array), mtime=0) if pack else idx(array)
+        (folder / (f"{name}.gz" if pack else name)).write_bytes(data)
     return images, labels
 
 
