@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from types import CodeType
 from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import LocationAttr
@@ -22,20 +21,14 @@ from .targets import target_at
 if TYPE_CHECKING:
     from .tensor import Tensor
 
-_locations: dict[tuple[CodeType, int], LocationAttr] = {}
-
 
 def user_location() -> LocationAttr:
-    """The location of the innermost user frame; kept by code position, since frames compute lines slowly."""
+    """The location of the innermost user frame."""
     frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
         code = frame.f_code
         if not is_ours(code.co_filename):
-            key = (code, frame.f_lasti)
-            found = _locations.get(key)
-            if found is None:
-                found = _locations[key] = at_line(code.co_filename, frame.f_lineno)
-            return found
+            return at_line(code.co_filename, frame.f_lineno)
         frame = frame.f_back
     return at_line("", 0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
 import threading
 
 import irtool
@@ -317,6 +318,13 @@ def test_a_shifted_line_is_the_same_program(tmp_path):
         file.write_text(MODEL.format(padding=padding))
         texts.append(print_op(trace_function(str(file), "step"), locations=False))
     assert texts[0] == texts[1]
+
+
+def test_equal_files_keep_their_own_names(tmp_path):
+    for name in ("first.py", "second.py"):
+        (tmp_path / name).write_text(MODEL.format(padding=""))
+        text = print_op(trace_function(str(tmp_path / name), "step"))
+        assert set(re.findall(r"(\w+\.py)", text)) == {name}
 
 
 def test_names_of_assignments(tmp_path):
