@@ -182,7 +182,8 @@ class HLOp(IRDLOperation):
         properties |= in_braces
         for name, default in cls.DEFAULTS.items():
             properties.setdefault(name, encode(default))
-        parser.parse_punctuation(":")
+        clauses = "".join(f", or '{word}'" for name, word in cls.ASSEMBLY.items() if word and name not in properties)
+        parser.parse_punctuation(":", f" and the types of {cls.name}{clauses}")
         types = cls.parse_types(parser)
         if parser.parse_optional_punctuation("->"):
             result_types = cls.parse_types(parser)

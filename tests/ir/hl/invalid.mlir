@@ -235,3 +235,11 @@ func.func @custom_gradient(%x: tensor<4xf32>) {
   }
   func.return
 }
+
+// -----
+
+func.func @other_keyword(%x: tensor<64x10xf32>) -> tensor<10xf32> {
+  // expected-error@+1 {{Expected ':' and the types of hl.reduce_sum, or 'over'}}
+  %0 = hl.reduce_sum %x along [0] : tensor<64x10xf32> -> tensor<10xf32>
+  func.return %0 : tensor<10xf32>
+}
