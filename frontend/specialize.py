@@ -202,6 +202,9 @@ class Specialization:
             case Held():
                 return plan.value
             case Alias():
+                if plan.base is not None:
+                    base = leaves[plan.base] if isinstance(plan.base, int) else plan.base
+                    return replay(base, plan.origin, plan.view)
                 if plan.leaf is None:
                     assert plan.storage is not None
                     return wrap(plan.storage, plan.spec, plan.view)

@@ -169,6 +169,42 @@ def record(
             return
 
 
+def now() -> int:
+    """A number greater than that of every node so far, and less than that of every later one."""
+    return next(_sequence)
+
+
+def keep_overwritten(result: Tensor, storage: Storage, since: int) -> None:
+    """Before a result is written over its own operand: nodes made since then get a copy of what they saved of it.
+
+    x.mul_(w)      the gradient by w asks for x as it was
+    """
+    copies: dict[tuple[TensorSpec, View | None], Storage] = {}
+    pending = [result._node]
+    while pending:
+        node = pending.pop()
+        if node is None or node.sequence < since:
+            continue
+        pending.extend(edge[0] for edge in node.edges if isinstance(edge, tuple))
+        if not isinstance(node, OpNode) or node.operands is None:
+            continue
+        if any(x._storage is storage for x in node.operands):
+            node.operands = [_copied(x, copies) if x._storage is storage else x for x in node.operands]
+            node.versions = [*[x._storage.version for x in node.operands], *node.versions[len(node.operands) :]]
+
+
+def _copied(x: Tensor, copies: dict[tuple[TensorSpec, View | None], Storage]) -> Tensor:
+    from .dispatch import array_of
+    from .tensor import wrap
+
+    key = (x._spec, x._view)
+    if key not in copies:
+        copies[key] = Storage(array_of(x).copy(order="C"), x._spec)
+    copy: Tensor = wrap(copies[key], x._spec)
+    copy._node, copy._index, copy._requires_grad = x._node, x._index, x._requires_grad
+    return copy
+
+
 def sync(t: Tensor) -> None:
     """Brings the history of a differentiable view up to date with writes to what it is a view of."""
     base = t._base
@@ -221,4 +257,17 @@ def check_grad(t: Tensor, grad: Any) -> None:
         raise RuntimeError(f"assigned grad has data of a different type: expected {t.dtype}, got {grad.dtype}")
 
 
-__all__ = ["TRACED", "CustomNode", "Edge", "Node", "OpNode", "attach", "edge_of", "named", "record", "sync"]
+__all__ = [
+    "TRACED",
+    "CustomNode",
+    "Edge",
+    "Node",
+    "OpNode",
+    "attach",
+    "edge_of",
+    "keep_overwritten",
+    "named",
+    "now",
+    "record",
+    "sync",
+]

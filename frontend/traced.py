@@ -14,7 +14,7 @@ from xdsl.ir import Block, BlockArgument, Region, SSAValue
 from ..dialects.hl.autodiff import GradientOp, StopGradientOp, VariableOp
 from ..dialects.types import TensorSpec, spec_of
 from ..runtime.storage import Storage
-from . import dispatch, tree
+from . import dispatch, tape, tree
 from .modes import modes
 from .tracing import Input, Trace
 
@@ -50,6 +50,10 @@ class Alias:
     """Whether the argument is itself a view, and `view` is of what it is a view of."""
     spec: TensorSpec
     view: View | None
+    base: Tensor | int | None = None
+    """What gradients flow back to: a tensor or the number of an argument, of which the output is a view."""
+    origin: View | None = None
+    """The view that `base` itself was in the trace; the steps of `view` beyond it lead to the output."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +182,8 @@ class Finisher:
             if self.known(value):
                 return Held(value)
             leaf, whole = self.trace.argument_of(storage)
-            return Alias(storage if leaf is None else None, leaf, whole, value._spec, value._view)
+            base, origin = self._base_outside(value)
+            return Alias(storage if leaf is None else None, leaf, whole, value._spec, value._view, base, origin)
         if self._is_differentiable(value):
             return Fresh(self._differentiable_result(value), value._spec, None, differentiable=True)
         if storage in self.shared:
@@ -186,6 +191,13 @@ class Finisher:
                 self.shared[storage] = self._result(self.trace.read(storage))
             return Fresh(self.shared[storage], value._spec, value._view)
         return Fresh(self._result(dispatch.value_of(self.trace, value)), value._spec, None, number=value._is_number)
+
+    def _base_outside(self, value: Tensor) -> tuple[Tensor | int | None, View | None]:
+        """What a differentiable view is a view of, and as what view; None where its history was made in the trace."""
+        base = value._base
+        if base is None or not value.requires_grad or not modes.grad or base._node is tape.TRACED:
+            return None, None
+        return self._owner(base), base._view
 
     def _differentiable_result(self, value: Tensor) -> int:
         number = self._numbers.get(value)

@@ -333,3 +333,19 @@ def test_what_a_step_returns_after_its_backward_is_plain():
 
     loss, out = step(irtool.ones(1))
     assert not loss.requires_grad and not out.requires_grad
+
+
+def test_views_that_are_returned_pass_gradients_on():
+    w = nn.Parameter(irtool.ones(2, 3))
+
+    @compiled
+    def step(x):
+        return x.t(), x[:, 1:][0], w.flatten()
+
+    x = irtool.arange(12.0).reshape(3, 4).t()[1:3].requires_grad_()
+    turned, row, flat = step(x)
+    (turned.sum() + 2 * row.sum() + 3 * flat.sum()).backward()
+    assert x.grad.tolist() == [[1, 3, 3], [1, 1, 1]]
+    assert w.grad.tolist() == [[3, 3, 3]] * 2
+    with irtool.no_grad():
+        assert not step(x)[0].requires_grad

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .. import tape
 from ..errors import TYPE_NAMES, runtime_error, type_error
+from ..modes import modes
 from ..promotion import can_cast, python_dtype
 from ..tensor import Tensor
 from ..views import check_in_place, write
@@ -17,7 +19,12 @@ def in_place(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor
     """The form with a trailing underscore: computes the result, then writes it through the tensor's view."""
 
     def method(self: Tensor, *args: Any, **options: Any) -> Tensor:
-        return store(self, function(self, *args, **options))
+        if modes.trace is not None or not modes.grad:
+            return store(self, function(self, *args, **options))
+        since = tape.now()
+        result = function(self, *args, **options)
+        tape.keep_overwritten(result, self._storage, since)
+        return store(self, result)
 
     method.__name__ = method.__qualname__ = f"{name}_"
     return method
