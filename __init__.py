@@ -17,7 +17,7 @@ from .dialects.types import i1 as bool
 from .dialects.types import i32 as int32
 from .dialects.types import i64 as int64
 from .dialects.types import u8 as uint8
-from .frontend import autograd, cuda, distributions, func, linalg, nn, optim, random, utils
+from .frontend import autograd, compiler, cuda, distributions, func, linalg, nn, optim, random, utils
 from .frontend.devices import device
 from .frontend.grad_mode import (
     enable_grad,
@@ -71,6 +71,9 @@ _register(
     __name__,
     {
         "autograd": autograd,
+        "autograd.function": autograd.function,
+        "autograd.functional": autograd.functional,
+        "compiler": compiler,
         "cuda": cuda,
         "distributions": distributions,
         "func": func,
@@ -116,6 +119,7 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "bool",
     "can_cast",
     "compile",
+    "compiler",
     "cuda",
     "default_generator",
     "device",

@@ -17,6 +17,7 @@ from . import grad_mode, tape
 from .dispatch import array_of, builder, scalar
 from .errors import TYPE_NAMES, runtime_error
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from .hooks import accumulated
 from .modes import modes
 from .tape import CustomNode, Edge, Node, OpNode
 from .tensor import Tensor, alias, wrap
@@ -49,9 +50,9 @@ def _placeholder(spec: Any, reason: Exception) -> Tensor:
 
 
 def _modified(node: Node, spec: Any, version: int, expected: int) -> Exception:
-    return RuntimeError(
+    return runtime_error(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[irtool.{TYPE_NAMES[spec.dtype]}Tensor {list(spec.shape)}], needed by {node.name}, is at version {version}; "
+        f"[irtool.{TYPE_NAMES[spec.dtype]}Tensor {list(spec.shape)}], needed by {node.label}, is at version {version}; "
         f"expected version {expected} instead."
     )
 
@@ -62,7 +63,7 @@ def _modified(node: Node, spec: Any, version: int, expected: int) -> Exception:
 def _saved(node: OpNode, create_graph: bool) -> tuple[list[Tensor], list[Tensor]]:
     """The operands and results of a node as its rule sees them."""
     if node.operands is None or node.results is None:
-        not_kept = RuntimeError(f"{node.name} keeps no values, but its gradient rule asks for some")
+        not_kept = RuntimeError(f"{node.label} keeps no values, but its gradient rule asks for some")
         return (
             [_placeholder(spec, not_kept) for spec in node.specs],
             [_placeholder(spec, not_kept) for spec in node.output_specs],
@@ -198,7 +199,7 @@ class Walk:
         spec = edge._spec if isinstance(edge, Tensor) else edge[0].output_specs[edge[1]]
         if gradient._spec != spec:
             raise runtime_error(
-                f"Function {node.name} returned an invalid gradient at index {index} - got {gradient.dtype} of shape "
+                f"Function {node.label} returned an invalid gradient at index {index} - got {gradient.dtype} of shape "
                 f"{list(gradient._spec.shape)} but expected {spec.dtype} of shape {list(spec.shape)}"
             )
 
@@ -284,6 +285,7 @@ def backward(
             for hook in leaf.__dict__.get("_hooks", ()):
                 gradient = hooked(hook, gradient)
             _accumulate(leaf, gradient, create_graph)
+            accumulated(leaf)
     for x in only or ():
         edge = tape.edge_of(x)
         if isinstance(edge, tuple) and edge in walk.captured:
@@ -370,17 +372,28 @@ def _result(gradient: Tensor | None, create_graph: bool) -> Tensor | None:
     return _copied(gradient)
 
 
-from .function import Function, gradcheck, once_differentiable  # noqa: E402
+from . import function  # noqa: E402
+from . import functional_derivatives as functional  # noqa: E402
+from .function import Function, once_differentiable  # noqa: E402
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck  # noqa: E402
+from .legacy import Variable, detect_anomaly, set_detect_anomaly  # noqa: E402
 
 __all__ = [
     "Function",
+    "GradcheckError",
+    "Variable",
     "backward",
+    "detect_anomaly",
     "enable_grad",
+    "function",
+    "functional",
     "grad",
     "gradcheck",
+    "gradgradcheck",
     "inference_mode",
     "no_grad",
     "once_differentiable",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]
 

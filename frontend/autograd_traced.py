@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from xdsl.ir import BlockArgument, OpResult, SSAValue
+from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
 from ..dialects.hl.regions import CustomGradientOp
 from ..dialects.types import spec_of
@@ -13,6 +13,7 @@ from . import grad_mode, tape
 from .autograd import FREED, hooked
 from .dispatch import builder, value_of
 from .errors import runtime_error
+from .hooks import accumulated
 from .marks import mark, rename
 from .modes import modes
 from .regions import trace_body
@@ -75,6 +76,14 @@ def _run_hooks(y: Tensor, seed: Tensor | None) -> None:
                 _regrade(trace, value, hook)
 
 
+def settle_hooks(trace: Trace, outputs: Sequence[Tensor]) -> None:
+    """Makes hooks that outputs of the function depend on part of their gradients, which are taken outside."""
+    for t, hook in reversed(trace.__dict__.get("hooks", [])):
+        value = value_of(trace, t)
+        if any(trace.depends(value_of(trace, y), value) and not trace.is_freed(value_of(trace, y)) for y in outputs):
+            _regrade(trace, mark(trace, value), hook)
+
+
 def _regrade(trace: Trace, value: SSAValue, hook: Callable[[Tensor], Tensor | None]) -> None:
     """Puts hl.custom_gradient, whose body is the hook, behind a value."""
 
@@ -84,19 +93,24 @@ def _regrade(trace: Trace, value: SSAValue, hook: Callable[[Tensor], Tensor | No
 
     spec = spec_of(value.type)
     traced = trace_body([spec, spec], body)
-    if traced.captured or traced.written:
-        raise runtime_error(
-            "inside a compiled function, a hook that returns another gradient may use nothing but the gradient that it "
-            "gets, and numbers"
-        )
     assert isinstance(value, OpResult) and value.op.parent is not None
-    op = CustomGradientOp.make([value], [value], (), traced.block)
+    if traced.written or not all(_is_before(x, value.op) for x in traced.captured):
+        raise runtime_error(
+            "inside a compiled function, a hook that returns another gradient may use only what was there before the "
+            "tensor that it is registered for"
+        )
+    op = CustomGradientOp.make([value], [value], traced.captured, traced.block)
     op.location = value.op.location
     result = op.outputs[0]
     value.replace_all_uses_with(result)
-    op.operands[0] = op.operands[1] = value
+    op.operands[0] = op.operands[1] = value  # the op is itself a user; it captures nothing that depends on the value
     value.op.parent.insert_op_after(op, value.op)
     rename(trace, value, result)
+
+
+def _is_before(value: SSAValue, op: Operation) -> bool:
+    """Whether a value is there when an op runs."""
+    return isinstance(value, BlockArgument) or (isinstance(value, OpResult) and value.op.is_before_in_block(op))
 
 
 def backward_traced(
@@ -110,6 +124,7 @@ def backward_traced(
     from .views import write
 
     retained: list[Tensor] = modes.trace.__dict__.get("retained", [])
+    reached: dict[Tensor, None] = {}
     for leaf, gradient in _differentiate(outputs, seeds, retain_graph, create_graph, inputs, retained):
         for hook in leaf.__dict__.get("_hooks", ()):
             gradient = hooked(hook, gradient)
@@ -124,6 +139,9 @@ def backward_traced(
                 write(before, builder.add(before, gradient))
         finally:
             grad_mode.switch(mode)
+        reached[leaf] = None
+    for leaf in reached:
+        accumulated(leaf)
 
 
 def gradients_traced(

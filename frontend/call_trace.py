@@ -70,6 +70,7 @@ class CallTrace:
                 args, kwargs = tree.rebuild(call.structure, iter(given))
                 output = function(*args, **kwargs)
                 grad_mode.switch(mode)
+                self._settle_hooks(trace, output)
                 self._settle(trace)
                 self.requires_grad = [
                     (i, t._requires_grad)
@@ -138,6 +139,14 @@ class CallTrace:
         return new
 
     # After
+
+    def _settle_hooks(self, trace: Trace, output: Any) -> None:
+        if "hooks" in trace.__dict__ and modes.grad:
+            from .autograd_traced import settle_hooks
+
+            leaves: list[Any] = []
+            tree.flatten(output, leaves)
+            settle_hooks(trace, [y for y in leaves if isinstance(y, Tensor) and y.requires_grad])
 
     def _settle(self, trace: Trace) -> None:
         """After the function ran: what happened to the Python values that it depends on.

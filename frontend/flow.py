@@ -14,6 +14,7 @@ from ..dialects.hl.regions import CustomGradientOp
 from ..dialects.locations import at_line
 from ..dialects.types import spec_of
 from ..runtime.storage import Storage
+from .errors import runtime_error
 from .source import is_ours
 from .tape import VALUE_FREE
 from .targets import target_at
@@ -136,7 +137,17 @@ class Flow:
     def gradient(
         self, value: SSAValue, seed: SSAValue | None, leaves: Sequence[SSAValue], create_graph: bool = False
     ) -> list[SSAValue]:
-        """The derivative of the sum of value * seed by each of the leaves; no seed counts as ones."""
+        """The derivative of the sum of value * seed by each of the leaves; no seed counts as ones.
+
+        With `create_graph`, derivatives of the result flow to the seed as well.
+        """
+        if seed is not None and (not create_graph or seed not in self._tracked):
+            seed = self.detached(seed)
+        elif seed is not None and any(self.depends(seed, leaf) for leaf in leaves):
+            raise runtime_error(
+                "inside a compiled function, a grad_output that itself depends on what the gradient is taken by cannot "
+                "be differentiated: detach() it, or take this gradient outside"
+            )
         total = self._weighted(value, seed)
         results = list(self._differentiable(lambda b: b.gradient(total, leaves)))
         for leaf, result in zip(leaves, results, strict=True):
@@ -146,8 +157,7 @@ class Flow:
     def _weighted(self, value: SSAValue, weight: SSAValue | None) -> SSAValue:
         """The sum over value * weight, as a 0-d value."""
         if weight is not None:
-            stopped = self.detached(weight)
-            (value,) = self._differentiable(lambda b: (b.mul(value, stopped),))
+            (value,) = self._differentiable(lambda b: (b.mul(value, weight),))
         axes = tuple(range(len(spec_of(value.type).shape)))
         if axes:
             (value,) = self._differentiable(lambda b: (b.reduce_sum(value, axes),))

@@ -1,15 +1,13 @@
-"""Functions with a backward of their own, and a check of gradients against finite differences."""
+"""Functions with a backward of their own."""
 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-import numpy as np
-
 from . import dispatch, grad_mode
-from .dispatch import array_of
 from .errors import located, runtime_error
 from .modes import modes
 from .tape import CustomNode
@@ -25,6 +23,7 @@ class FunctionCtx:
         self._saved: tuple[Tensor | None, ...] = ()
         self._versions: tuple[int, ...] = ()
         self._constant: set[int] = set()
+        self._dirty: tuple[Tensor, ...] = ()
         self._materialize = True
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
@@ -57,10 +56,18 @@ class FunctionCtx:
         self._versions = tuple(-1 if t is None else t._storage.version for t in self._saved)
 
     def mark_dirty(self, *tensors: Tensor) -> None:
-        """Not supported: forward returns new tensors."""
-        raise runtime_error(
-            "ctx.mark_dirty is not supported: let forward return a new tensor instead of changing its input in place"
-        )
+        """Says which inputs forward has changed in place; it returns these."""
+        self._dirty = tensors
+
+    def is_dirty(self, output: Any) -> bool:
+        """Whether an output is an input that was changed in place. Raises where that has no gradient."""
+        if not any(output is t for t in self._dirty):
+            return False
+        if output.requires_grad and output.is_leaf:
+            raise runtime_error("a leaf Variable that requires grad is being used in an in-place operation.")
+        if output._base is not None:
+            raise runtime_error("ctx.mark_dirty: a view was changed in place; pass a tensor that is no view of another")
+        return True
 
     def set_materialize_grads(self, value: bool) -> None:
         """Whether backward gets zeros, rather than None, for outputs that nothing depends on."""
@@ -87,11 +94,18 @@ class Function:
         raise NotImplementedError("You must implement the backward for your custom autograd.Function to use it.")
 
     @classmethod
-    def apply(cls, *args: Any) -> Any:
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Runs forward, and backward when gradients come."""
+        if kwargs:
+            args = cls._positional(args, kwargs)
         inputs = [x for x in args if isinstance(x, Tensor)]
         recorded = modes.grad and any(x.requires_grad for x in inputs)
         ctx = FunctionCtx(tuple(isinstance(x, Tensor) and x.requires_grad for x in args))
+        entering: Any = None
+        if recorded and modes.trace is not None:
+            from .function_traced import values_of
+
+            entering = values_of(ctx, args)
         before = grad_mode.switch(False)
         try:
             if cls.setup_context is not Function.setup_context:
@@ -108,13 +122,24 @@ class Function:
         if modes.trace is not None:
             from .function_traced import attach
 
-            made = attach(ctx, args, outputs, cls._backward, cls.__name__)
+            made = attach(ctx, args, entering, outputs, cls._backward, cls.__name__)
         else:
-            made = [_fresh(x, inputs) for x in outputs]
+            made = [x if ctx.is_dirty(x) else _fresh(x, inputs) for x in outputs]
             nodes = [x for x in made if ctx.is_differentiable(x)]
             gradients = cls._backward
             CustomNode(f"{cls.__name__}Backward", inputs, nodes, _on_tape(ctx, gradients, args, made, nodes))
+            for x in ctx._dirty:
+                x._history += 1
         return tuple(made) if several else made[0]
+
+    @classmethod
+    def _positional(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        forward = (
+            cls.forward if cls.setup_context is not Function.setup_context else functools.partial(cls.forward, None)
+        )
+        bound = inspect.signature(forward).bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.args
 
     @classmethod
     def _backward(
@@ -203,55 +228,4 @@ def _fresh(output: Any, inputs: Sequence[Tensor]) -> Any:
     return identity(output.detach()) if any(output is x for x in inputs) else output
 
 
-def gradcheck(
-    func: Callable[..., Any],
-    inputs: Any,
-    *,
-    eps: float = 1e-6,
-    atol: float = 1e-5,
-    rtol: float = 1e-3,
-    raise_exception: bool = True,
-    **_: Any,
-) -> bool:
-    """Whether the gradients of a function agree with finite differences; inputs that require gradients as float64."""
-    from .autograd import grad
-
-    given = _tuple(inputs)
-    checked = [x for x in given if isinstance(x, Tensor) and x.requires_grad]
-
-    def outputs() -> list[Tensor]:
-        return [y for y in _tuple(func(*given)) if y._spec.dtype.kind == "float"]
-
-    for x in checked:
-        array = array_of(x)
-        for number, y in enumerate(outputs()):
-            exact = np.zeros((array.size, y.numel()))
-            for k in range(y.numel()):
-                seed = np.zeros(y._spec.shape, y._spec.dtype.numpy)
-                seed.reshape(-1)[k] = 1
-                from .creation import from_array
-
-                (found,) = grad(y, x, from_array(seed), retain_graph=True, allow_unused=True)
-                if found is not None:
-                    exact[:, k] = array_of(found).reshape(-1)
-            estimated = np.zeros_like(exact)
-            for k, index in enumerate(np.ndindex(array.shape)):
-                kept = array[index]
-                sides: list[np.ndarray[Any, Any]] = []
-                for step in (eps, -eps):
-                    array[index] = kept + step
-                    with grad_mode.no_grad():
-                        sides.append(array_of(outputs()[number]).astype(np.float64).reshape(-1).copy())
-                array[index] = kept
-                estimated[k] = (sides[0] - sides[1]) / (2 * eps)
-            if not np.allclose(exact, estimated, rtol=rtol, atol=atol):
-                if raise_exception:
-                    raise runtime_error(
-                        f"Jacobian mismatch for output {number} with respect to an input of shape "
-                        f"{list(x._spec.shape)}:\nnumerical: {estimated}\nanalytical: {exact}"
-                    )
-                return False
-    return True
-
-
-__all__ = ["Function", "FunctionCtx", "gradcheck", "once_differentiable"]
+__all__ = ["Function", "FunctionCtx", "once_differentiable"]

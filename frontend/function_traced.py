@@ -21,23 +21,48 @@ if TYPE_CHECKING:
 Gradients = Callable[["FunctionCtx", "tuple[Any, ...]", "Sequence[Tensor | None]"], "list[Tensor | None]"]
 
 
+def values_of(ctx: FunctionCtx, args: tuple[Any, ...]) -> list[SSAValue]:
+    """The arguments that gradients go to, as they are before forward, which may change them in place."""
+    return [value_of(modes.trace, x) for x, needed in zip(args, ctx.needs_input_grad) if needed]
+
+
+def variable(x: Tensor) -> Tensor:
+    """The same value as one of its own, whose gradient is that of its own uses."""
+    trace = modes.trace
+    result: SSAValue = trace.builder.variable(value_of(trace, x))
+    trace.track([result])
+    y = traced(result, x._spec)
+    tape.attach(tape.TRACED, (y,))
+    return y
+
+
 def attach(
-    ctx: FunctionCtx, args: tuple[Any, ...], outputs: Sequence[Any], gradients: Gradients, name: str
+    ctx: FunctionCtx,
+    args: tuple[Any, ...],
+    inputs: Sequence[SSAValue],
+    outputs: Sequence[Any],
+    gradients: Gradients,
+    name: str,
 ) -> list[Any]:
-    """The outputs of a forward, such that their gradients are what the user's backward makes of them."""
+    """The outputs of a forward, such that their gradients are what the user's backward makes of them.
+
+    `inputs`: what `values_of` gave.
+    """
     trace = modes.trace
     places = [k for k, y in enumerate(outputs) if ctx.is_differentiable(y)]
     ys: list[Tensor] = [outputs[k] for k in places]
     with grad_mode.no_grad():
         values: list[SSAValue] = [trace.detached(value_of(trace, y)) for y in ys]
     wrt = [k for k, needed in enumerate(ctx.needs_input_grad) if needed]
-    inputs: list[SSAValue] = [value_of(trace, args[k]) for k in wrt]
     known: list[int] = []
 
     made: list[Any] = list(outputs)
     for k, y, value in zip(places, ys, values):
-        fresh = made[k] = traced(value, y._spec)
-        tape.attach(tape.TRACED, (fresh,))
+        if ctx.is_dirty(y):
+            trace.values[y._storage] = value
+        else:
+            y = made[k] = traced(value, y._spec)
+        tape.attach(tape.TRACED, (y,))
     ctx.replace({id(y): made[k] for k, y in zip(places, ys)})
 
     def backward(arguments: Sequence[BlockArgument]) -> Sequence[SSAValue]:

@@ -70,4 +70,21 @@ def register_hook(t: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Removab
     return RemovableHandle(node.hooks, entry)
 
 
-__all__ = ["RemovableHandle", "register_hook", "retain_grad"]
+def register_post_accumulate_grad_hook(t: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:
+    """Calls `hook` with a leaf each time that a backward pass has added to its `grad`."""
+    if not t.requires_grad:
+        raise runtime_error("cannot register a hook on a tensor that doesn't require gradient")
+    if not t.is_leaf:
+        raise runtime_error("post accumulate grad hooks cannot be registered on non-leaf tensors")
+    hooks: list[Any] = t.__dict__.setdefault("_post_hooks", [])
+    hooks.append(hook)
+    return RemovableHandle(hooks, hook)
+
+
+def accumulated(t: Tensor) -> None:
+    """Calls the hooks of a leaf whose `grad` is complete."""
+    for hook in tuple(t.__dict__.get("_post_hooks", ())):
+        hook(t)
+
+
+__all__ = ["RemovableHandle", "accumulated", "register_hook", "register_post_accumulate_grad_hook", "retain_grad"]

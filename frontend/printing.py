@@ -151,7 +151,7 @@ def tensor_text(x: Tensor, *, tensor_contents: Any = None) -> str:
         suffixes.append(f"dtype={dtype}")
     node = x.grad_fn
     if node is not None:
-        suffixes.append(f"grad_fn=<{node.name}>")
+        suffixes.append(f"grad_fn=<{node.label}>")
     elif x.requires_grad:
         suffixes.append("requires_grad=True")
     return _with_suffixes(prefix + body, suffixes, indent)

@@ -37,7 +37,10 @@ UNREACHED = frozenset(
 )
 """Special methods that do not run just because an object is used."""
 
-MODULE_TABLES = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks")
+MODULE_TABLES = (
+    *("_parameters", "_buffers", "_modules"),
+    *("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"),
+)
 """Dictionaries of a module that `forward` depends on."""
 
 BOOKKEEPING = {

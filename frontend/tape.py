@@ -51,10 +51,10 @@ _sequence = itertools.count(1)
 class Node:
     """A recorded operation, or anything else that has a backward."""
 
-    __slots__ = ("__weakref__", "edges", "hooks", "name", "output_specs", "retained", "sequence")
+    __slots__ = ("__weakref__", "edges", "hooks", "label", "output_specs", "retained", "sequence")
 
-    def __init__(self, name: str, edges: Sequence[Edge | None], output_specs: Sequence[TensorSpec]) -> None:
-        self.name = name
+    def __init__(self, label: str, edges: Sequence[Edge | None], output_specs: Sequence[TensorSpec]) -> None:
+        self.label = label
         self.edges = edges
         """Per operand: the (node, index) that made it, the tensor itself for a leaf, None where no gradient is due."""
         self.output_specs = output_specs
@@ -69,8 +69,12 @@ class Node:
         """Where the operands came from, as PyTorch shows it."""
         return tuple(edge if isinstance(edge, tuple) else (None, 0) for edge in self.edges)
 
+    def name(self) -> str:
+        """What PyTorch calls such a node."""
+        return self.label
+
     def __repr__(self) -> str:
-        return f"<{self.name}>"
+        return f"<{self.label}>"
 
 
 class OpNode(Node):
@@ -135,7 +139,7 @@ def _node_name(op: type[HLOp]) -> str:
 def named(t: Tensor, name: str) -> Tensor:
     """The tensor, its node shown under the name that PyTorch has for what was done."""
     if t._node is not None and t._node is not TRACED:
-        t._node.name = name
+        t._node.label = name
     return t
 
 

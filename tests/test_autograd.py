@@ -341,3 +341,26 @@ def test_gradcheck() -> None:
     assert irtool.autograd.gradcheck(lambda a: Cube.apply(a, 2.0), (y,))
     with pytest.raises(RuntimeError, match="Jacobian mismatch"):
         irtool.autograd.gradcheck(lambda a: Halves.apply(a)[0], (y,))
+
+
+def test_names_that_programs_mention() -> None:
+    x = irtool.tensor([2.0])
+    with irtool.autograd.set_detect_anomaly(True), irtool.autograd.detect_anomaly():
+        y = irtool.autograd.Variable(x, requires_grad=True)
+        (y * y).backward()
+    assert y.grad is not None and y.grad.tolist() == [4.0] and not x.requires_grad
+    assert irtool.autograd.Variable(x) is x
+    node = (y * 2).grad_fn
+    assert node is not None and node.name() == "MulBackward0"
+
+
+def test_the_compiler_module() -> None:
+    import irtool.compiler as compiler
+
+    assert not compiler.is_compiling()
+    seen = irtool.compile(lambda x: (x * 2, compiler.is_compiling()), target="reference")
+    assert seen(irtool.ones(1))[1] is True
+    assert compiler.disable(len) is len and compiler.disable(reason="slow")(len) is len
+    compiler.reset()
+    with pytest.raises(AttributeError, match=r"_dynamo.*irtool\.compiler"):
+        irtool._dynamo  # noqa: B018

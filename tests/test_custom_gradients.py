@@ -289,3 +289,137 @@ def test_hooks_and_retained_gradients_of_computed_tensors(mode):
     np.testing.assert_allclose(seen.numpy(), 80 * k, rtol=1e-5)
     np.testing.assert_allclose(dh.numpy(), 80 * k * (1 - k * k), rtol=1e-4)
     np.testing.assert_allclose(w.grad.numpy(), x.numpy() * dh.numpy(), rtol=1e-4)
+
+
+class Double(Function):
+    """Changes its input in place."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.mark_dirty(x)
+        return x.mul_(2)
+
+    @staticmethod
+    def backward(ctx, dy):
+        return dy * 5
+
+
+@MODES
+def test_inputs_changed_in_place(mode):
+    w = nn.Parameter(irtool.tensor([1.0, 2.0]))
+
+    def f():
+        h = w * 3
+        y = Double.apply(h)
+        (y * y).sum().backward()
+        return h.detach(), y is h
+
+    h, same = mode(f)()
+    assert h.tolist() == [6.0, 12.0] and same
+    assert w.grad.tolist() == [2 * 6 * 5 * 3, 2 * 12 * 5 * 3]
+    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad"):
+        Double.apply(w)
+
+
+def test_gradients_of_gradients_are_checked():
+    x = irtool.full((2,), 0.3, dtype=irtool.float64, requires_grad=True)
+    assert irtool.autograd.gradgradcheck(lambda x: (x * x).sin(), (x,))
+    with pytest.raises(irtool.autograd.GradcheckError, match="Jacobian mismatch"):
+        irtool.autograd.gradgradcheck(lambda x: Exp.apply(x) * Exp.apply(x).detach(), (x,))
+
+
+@MODES
+def test_derivatives_flow_to_grad_outputs(mode):
+    w, v = irtool.tensor([2.0], requires_grad=True), irtool.tensor([3.0], requires_grad=True)
+
+    def f():
+        (g,) = grad(w**2, w, v, create_graph=True)
+        (g**2).sum().backward()
+
+    mode(f)()
+    assert v.grad.tolist() == [96.0] and w.grad.tolist() == [144.0]
+
+
+def test_grad_outputs_that_depend_on_the_input_are_refused_in_a_trace():
+    w = irtool.tensor([2.0], requires_grad=True)
+    f = compiled(lambda: grad(w**2, w, w * 3, create_graph=True)[0].detach())
+    with pytest.raises(RuntimeError, match="grad_output that itself depends"):
+        f()
+
+
+# Hooks
+
+
+@MODES
+def test_hooks_may_use_what_was_there_before(mode):
+    w = nn.Parameter(irtool.tensor([1.0, 2.0]))
+
+    def f(x):
+        h = w * 2
+        h.register_hook(lambda g: g * x)
+        return (h * h).sum()
+
+    mode(f)(irtool.tensor([10.0, 100.0])).backward()  # backward is outside
+    assert w.grad.tolist() == [80.0, 1600.0]
+
+
+@MODES
+def test_hooks_after_accumulation(mode):
+    """The optimizer in the backward pass."""
+    w = nn.Parameter(irtool.tensor([1.0, 2.0]))
+
+    def update(p):
+        with irtool.no_grad():
+            p -= 0.25 * p.grad
+        p.grad = None
+
+    handle = w.register_post_accumulate_grad_hook(update)
+    mode(lambda: (w * w + w * 0).sum().backward())()
+    assert w.tolist() == [0.5, 1.0] and w.grad is None
+    with pytest.raises(RuntimeError, match="non-leaf"):
+        (w * 2).register_post_accumulate_grad_hook(update)
+    handle.remove()
+    (w * w).sum().backward()
+    assert w.grad.tolist() == [1.0, 2.0]
+
+
+@MODES
+def test_backward_hooks_of_modules(mode):
+    layer = nn.Linear(2, 2)
+    x = irtool.randn(3, 2, requires_grad=True)
+    (layer(x) ** 2).sum().backward()
+    dx, dw = x.grad, layer.weight.grad
+    x.grad = layer.weight.grad = None
+    handles = [
+        layer.register_full_backward_pre_hook(lambda module, grad_output: (grad_output[0] * 2,)),
+        layer.register_full_backward_hook(lambda module, grad_input, grad_output: (grad_input[0] * 5,)),
+    ]
+
+    def f(x):
+        (layer(x) ** 2).sum().backward()
+
+    mode(f)(x)
+    np.testing.assert_allclose(x.grad, dx * 10, rtol=1e-5)
+    np.testing.assert_allclose(layer.weight.grad, dw * 2, rtol=1e-5)
+    x.grad = None
+    (mode(layer)(x) ** 2).sum().backward()
+    np.testing.assert_allclose(x.grad, dx * 10, rtol=1e-5)
+    for handle in handles:
+        handle.remove()
+    x.grad = None
+    mode(f)(x)
+    np.testing.assert_allclose(x.grad, dx, rtol=1e-5)
+
+
+def test_backward_hooks_see_gradients():
+    layer, seen = nn.Bilinear(2, 2, 2), []
+    layer.register_full_backward_hook(lambda module, grad_input, grad_output: seen.append((grad_input, grad_output)))
+    x = irtool.randn(3, 2, requires_grad=True)
+    layer(x, irtool.randn(3, 2)).sum().backward()
+    ((dx, none), (dy,)) = seen.pop()
+    np.testing.assert_allclose(dx, x.grad)
+    assert none is None and dy.tolist() == [[1.0, 1.0]] * 3
+    layer(irtool.randn(3, 2), irtool.randn(3, 2)).sum().backward()
+    assert seen.pop()[0] == (None, None)
+    with pytest.raises(RuntimeError, match="several inputs or outputs"):
+        compiled(lambda x: layer(x, x * 1).sum().backward())(x)

@@ -71,3 +71,64 @@ def test_errors():
         func.grad(cube, argnums=1)(irtool.ones(2))
     with pytest.raises(RuntimeError, match="one size"):
         func.vmap(lambda a, b: a)(irtool.ones(2), irtool.ones(3))
+
+
+def tanh_of(a):
+    return lambda x: irtool.tanh(a @ x)
+
+
+@MODES
+def test_products_with_jacobians(mode):
+    a, x, v = irtool.randn(4, 3), irtool.randn(3), irtool.randn(3)
+    f = tanh_of(a)
+    jacobian = (1 - f(x) ** 2)[:, None] * a
+    for found in mode(lambda x: (func.jacrev(f)(x), func.jacfwd(f)(x), irtool.autograd.functional.jacobian(f, x)))(x):
+        np.testing.assert_allclose(found, jacobian, rtol=1e-5, atol=1e-6)
+
+    def products(x, v, u):
+        y, pull = func.vjp(f, x)
+        return y, pull(u)[0], func.jvp(f, (x,), (v,))[1], irtool.autograd.functional.jvp(f, x, v)[1]
+
+    u = irtool.randn(4)
+    y, pulled, pushed, again = mode(products)(x, v, u)
+    np.testing.assert_allclose(y, f(x), rtol=1e-6)
+    np.testing.assert_allclose(pulled, u @ jacobian, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(pushed, jacobian @ v, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(again, jacobian @ v, rtol=1e-4, atol=1e-6)
+
+
+@MODES
+def test_hessians_and_their_products(mode):
+    x, v = irtool.tensor([1.0, 2.0]), irtool.tensor([1.0, -1.0])
+
+    def f(x):
+        return (x**3).sum() * x[0]
+
+    h = mode(lambda x: irtool.autograd.functional.hessian(f, x))(x)
+    np.testing.assert_allclose(h, [[12, 12], [12, 12]], rtol=1e-5)
+    np.testing.assert_allclose(mode(lambda x, v: irtool.autograd.functional.hvp(f, x, v)[1])(x, v), h @ v, atol=1e-4)
+    value, product = irtool.autograd.functional.vhp(f, x, v)
+    assert value.item() == 9 and not product.requires_grad
+
+
+def test_jacobians_of_trees_and_of_several_arguments():
+    x, y = irtool.tensor([1.0, 2.0]), irtool.tensor([3.0, 4.0])
+    found, aux = func.jacrev(lambda x, y: ({"p": x * y, "s": x.sum()}, y), argnums=(0, 1), has_aux=True)(x, y)
+    assert found["p"][1].tolist() == [[1.0, 0.0], [0.0, 2.0]] and found["s"][1].tolist() == [0.0, 0.0]
+    assert aux.tolist() == [3.0, 4.0]
+    rows = irtool.autograd.functional.jacobian(lambda x, y: (x * y, x.sum()), (x, y))
+    assert rows[0][0].tolist() == [[3.0, 0.0], [0.0, 4.0]] and rows[1][0].tolist() == [1.0, 1.0]
+    with pytest.raises(RuntimeError, match="does not depend on all inputs"):
+        irtool.autograd.functional.jacobian(lambda x, y: x * 2, (x, y), strict=True)
+    with pytest.raises(TypeError, match="inputs given to jacobian must be either a Tensor"):
+        irtool.autograd.functional.jacobian(lambda x: x, 3.0)
+
+
+def test_ensembles_of_modules():
+    models = [nn.Linear(3, 2) for _ in range(3)]
+    parameters, buffers = func.stack_module_state(models)
+    assert parameters["weight"].shape == (3, 2, 3) and parameters["weight"].requires_grad and not buffers
+
+    x = irtool.randn(4, 3)
+    found = func.vmap(lambda p, x: func.functional_call(models[0], p, (x,)), in_dims=(0, None))(parameters, x)
+    np.testing.assert_allclose(found.detach(), irtool.stack([m(x) for m in models]).detach(), rtol=1e-5, atol=1e-6)

@@ -29,7 +29,7 @@ class Module(Registry):
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._forward_hooks or self._forward_pre_hooks:
+        if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks:
             return call_with_hooks(self, args, kwargs)
         return self.forward(*args, **kwargs)
 
@@ -44,6 +44,18 @@ class Module(Registry):
     ) -> RemovableHandle:
         """Calls `hook(module, args)` before forward; what it returns, unless None, replaces the arguments."""
         return RemovableHandle(self._forward_pre_hooks, ForwardHook(hook, with_kwargs), prepend=prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Calls `hook(module, grad_input, grad_output)` when the gradients of the positional arguments are there; what
+        it returns, unless None, replaces them."""
+        return RemovableHandle(self._backward_hooks, hook, prepend=prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Calls `hook(module, grad_output)` when the gradients of the output are there; what it returns, unless None,
+        replaces them."""
+        return RemovableHandle(self._backward_pre_hooks, hook, prepend=prepend)
+
+    register_backward_hook = register_full_backward_hook
 
     # Walking the tree
 

@@ -29,6 +29,8 @@ class Registry:
     _non_persistent_buffers_set: set[str]
     _forward_hooks: dict[int, ForwardHook]
     _forward_pre_hooks: dict[int, ForwardHook]
+    _backward_hooks: dict[int, Callable[..., Any]]
+    _backward_pre_hooks: dict[int, Callable[..., Any]]
     _state_dict_hooks: dict[int, Callable[..., Any]]
     _state_dict_pre_hooks: dict[int, Callable[..., Any]]
     _load_state_dict_pre_hooks: dict[int, Callable[..., Any]]
@@ -44,6 +46,8 @@ class Registry:
             _non_persistent_buffers_set=set(),
             _forward_hooks={},
             _forward_pre_hooks={},
+            _backward_hooks={},
+            _backward_pre_hooks={},
             _state_dict_hooks={},
             _state_dict_pre_hooks={},
             _load_state_dict_pre_hooks={},

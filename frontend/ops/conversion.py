@@ -15,7 +15,7 @@ from ..devices import CPU, check_device
 from ..devices import device as device_type
 from ..dispatch import array_of
 from ..errors import TYPE_NAMES, runtime_error, type_error, untraceable
-from ..hooks import register_hook, retain_grad
+from ..hooks import register_hook, register_post_accumulate_grad_hook, retain_grad
 from ..modes import modes
 from ..size import Size
 from ..tensor import Tensor, alias, wrap
@@ -296,6 +296,7 @@ METHODS: dict[str, Callable[..., Any]] = {
             numel,
             numpy,
             register_hook,
+            register_post_accumulate_grad_hook,
             requires_grad_,
             retain_grad,
             size,

@@ -1,0 +1,35 @@
+"""Names of torch.autograd that programs mention and that have nothing left to do here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .tensor import Tensor, alias
+
+
+class set_detect_anomaly:
+    """Accepted, also as a context manager. Errors of backward name the user's line anyway; NaN is not looked for."""
+
+    def __init__(self, mode: bool = True, check_nan: bool = True) -> None:
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *details: object) -> None:
+        return None
+
+
+class detect_anomaly(set_detect_anomaly):
+    """The same for the duration of a `with` block."""
+
+    def __init__(self, check_nan: bool = True) -> None:
+        super().__init__(True, check_nan)
+
+
+def Variable(data: Any, requires_grad: bool = False) -> Tensor:
+    """The tensor itself: what tensors were wrapped in before they had gradients of their own."""
+    return alias(data).requires_grad_() if requires_grad else data  # pyright: ignore[reportAttributeAccessIssue]
+
+
+__all__ = ["Variable", "detect_anomaly", "set_detect_anomaly"]
