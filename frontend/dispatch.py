@@ -47,6 +47,16 @@ def array_of(t: Tensor) -> np.ndarray[Any, Any]:
     return array if t._view is None else t._view.array(array)
 
 
+def known_array(t: Tensor) -> np.ndarray[Any, Any] | None:
+    """The values of a tensor where they are known: always in eager mode, in a trace those of a constant."""
+    if modes.trace is None:
+        return array_of(t)
+    op = value_of(modes.trace, t).owner
+    if not isinstance(op, s.ConstantOp):
+        return None
+    return np.broadcast_to(np.asarray(op.attributes_dict()["value"], t._spec.dtype.numpy), t._spec.shape)
+
+
 def value_of(trace: Any, t: Tensor) -> SSAValue:
     """The IR value of a tensor in a trace; recording and differentiability decide whether gradients flow through it."""
     if t._base is not None:
@@ -289,6 +299,7 @@ __all__ = [
     "apply",
     "array_of",
     "builder",
+    "known_array",
     "scalar",
     "traced",
     "value_of",

@@ -26,9 +26,9 @@ def here() -> str:
     return f"{os.path.basename(filename)}:{line}" if filename else ""
 
 
-def located(kind: type[E], message: str) -> E:
-    """An exception whose message ends with the user's file and line."""
-    where = here()
+def located(kind: type[E], message: str, where: str | None = None) -> E:
+    """An exception whose message ends with the user's file and line, or with another place."""
+    where = here() if where is None else where
     return kind(f"{message} (at {where})" if where else message)
 
 
@@ -47,8 +47,7 @@ def index_error(message: str) -> IndexError:
     return located(IndexError, message)
 
 
-def untraceable(what: str, fix: str) -> RuntimeError:
+def untraceable(what: str, fix: str, where: str | None = None) -> RuntimeError:
     """For what needs a value while a function is traced, when there is none yet."""
-    return located(
-        RuntimeError, f"{what} needs the value of a tensor, which a function being compiled does not have yet: {fix}"
-    )
+    message = f"{what} needs the value of a tensor, which a function being compiled does not have yet: {fix}"
+    return located(RuntimeError, message, where)

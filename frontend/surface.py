@@ -19,9 +19,14 @@ from .ops import (
     matmul,
     ordering,
     reductions,
+    selection,
     shape,
+    signs,
+    special_functions,
 )
 from .ops.operands import common_dtype
+from .ops.selection import Selection
+from .ops.selection_reductions import REDUCTIONS, reduction
 from .tensor import Tensor
 from .unsupported import tensor_getattr
 
@@ -65,18 +70,24 @@ def _operator(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
 
     def method(self: Any, other: Any) -> Any:
         kind = cast(Any, type(other))
-        if kind is Tensor or kind is float or kind is int or isinstance(other, _OPERANDS):
+        if kind is Tensor or kind is float or kind is int:
             return function(self, other)
-        return NotImplemented
+        if kind is Selection or not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return function(self, other)
 
     return method
 
 
-def _reflected(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+def _swapped(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     def swapped(self: Any, other: Any) -> Any:
         return function(other, self)
 
-    return _operator(swapped)
+    return swapped
+
+
+def _reflected(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    return _operator(_swapped(function))
 
 
 def _operands() -> tuple[type, ...]:
@@ -104,6 +115,31 @@ def _itself(self: Tensor) -> Tensor:
     return self
 
 
+_BY_ROWS = ("matmul", "mm", "softmax", "log_softmax", "argmax", "argmin")
+_CONVERSIONS = ("to", "type", "type_as", "float", "double", "long", "int", "bool", "byte", "detach")
+
+
+def _install_selections() -> None:
+    """Gives x[mask] of compiled code its methods and operators, and lets functions take it."""
+    rules: dict[str, Callable[..., Any]] = {
+        **dict.fromkeys(elementwise.FUNCTIONS, selection.elementwise),
+        **dict.fromkeys(_BY_ROWS, selection.by_rows),
+        **{name: reduction(name) for name in REDUCTIONS},
+    }
+    for name, rule in rules.items():
+        function = FUNCTIONS[name]
+        setattr(Selection, name, selection.method_of(_METHODS.get(name, function), rule))
+        FUNCTIONS[name] = selection.accepting(function, rule)
+    for name in _CONVERSIONS:
+        setattr(Selection, name, selection.method_of(_METHODS[name], selection.elementwise))
+    for python, name in (*_OPERATORS.items(), *zip(_COMPARISONS, _COMPARISONS), *_UNARY.items()):
+        method = getattr(Selection, name)
+        setattr(Selection, f"__{python}__", method)
+        if python in _OPERATORS:
+            setattr(Selection, f"__i{python}__", method)
+            setattr(Selection, f"__r{python}__", _swapped(method))
+
+
 def install() -> None:
     """Gives Tensor its methods, operators and properties."""
     methods = {**_METHODS, **in_place.METHODS}
@@ -129,6 +165,7 @@ def install() -> None:
             setattr(Tensor, name, property(getter))
     setattr(Tensor, "__getattr__", tensor_getattr)  # noqa: B010
     Tensor.__array_priority__ = 1000  # pyright: ignore[reportAttributeAccessIssue]
+    _install_selections()
 
 
 def result_type(tensor1: Any, tensor2: Any) -> DType:

@@ -15,7 +15,8 @@ from ..errors import runtime_error
 from ..modes import modes
 from ..tensor import Tensor
 from .in_place import copy_
-from .indexing import basic, check_range, getitem, parts_of, scattered, setitem, successive, without_masks, wrapped
+from .index_parts import basic, parts_of
+from .indexing import check_range, getitem, scattered, setitem, successive, without_masks, wrapped
 from .operands import cast, common_shape, expand_to
 from .shape import axis, reshaped, transpose
 

@@ -74,18 +74,12 @@ from .pooling import (
     max_pool1d,
     max_pool2d,
     max_pool3d,
-    max_unpool1d,
-    max_unpool2d,
 )
-from .resize import (
-    channel_shuffle,
-    interpolate,
-    pixel_shuffle,
-    pixel_unshuffle,
-    upsample,
-)
+from .resize import channel_shuffle, interpolate, pixel_shuffle, pixel_unshuffle, upsample
 from .sampling import gumbel_softmax, rrelu
-from .sparse import embedding
+from .selections import install as _accept_selections
+from .sparse import embedding, embedding_bag
+from .unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 from .windows import fold, unfold
 
 __all__ = [
@@ -183,5 +177,7 @@ __all__ = [
     "unfold",
     "upsample",
 ]
+
+_accept_selections(globals())
 
 __getattr__ = module_getattr("irtool.nn.functional", lambda: __all__)
