@@ -21,8 +21,6 @@ from .ops import (
     reductions,
     selection,
     shape,
-    signs,
-    special_functions,
 )
 from .ops.operands import common_dtype
 from .ops.selection import Selection
