@@ -27,6 +27,7 @@ from .frontend.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
+from .frontend.imports import install as _install
 from .frontend.ops.reductions import RETURN_TYPES as _RETURN_TYPES
 from .frontend.printing import set_printoptions
 from .frontend.promotion import can_cast, finfo, get_default_dtype, iinfo, promote_types, set_default_dtype
@@ -35,7 +36,6 @@ from .frontend.size import Size
 from .frontend.surface import FUNCTIONS as _FUNCTIONS
 from .frontend.surface import Tensor, result_type
 from .frontend.unsupported import module_getattr as _module_getattr
-from .frontend.utils import data as _data
 
 if TYPE_CHECKING:
     from .frontend.compile import compile
@@ -61,37 +61,7 @@ _LAZY = {
 """Names that are imported when first used: a program that does not compile does not pay for the compiler."""
 
 
-def _register(package: str, modules: dict[str, Any]) -> None:
-    """Lets `import irtool.nn.functional` and the like find the frontend's modules."""
-    for name, module in modules.items():
-        _sys.modules[f"{package}.{name}"] = module
-
-
-_register(
-    __name__,
-    {
-        "autograd": autograd,
-        "autograd.function": autograd.function,
-        "autograd.functional": autograd.functional,
-        "compiler": compiler,
-        "cuda": cuda,
-        "distributions": distributions,
-        "func": func,
-        "linalg": linalg,
-        "nn": nn,
-        "nn.functional": nn.functional,
-        "nn.init": nn.init,
-        "nn.utils": nn.utils,
-        "nn.utils.rnn": nn.utils.rnn,
-        "optim": optim,
-        "optim.lr_scheduler": optim.lr_scheduler,
-        "random": random,
-        "utils": utils,
-        "utils.checkpoint": utils.checkpoint,
-        "utils.data": _data,
-        "utils.data.datasets": _data.datasets,
-    },
-)
+_install(_sys.modules[__name__])
 
 
 def __getattr__(name: str) -> Any:

@@ -96,6 +96,48 @@ def test_modules_are_found_under_their_public_names() -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", "\n".join(lines)], check=True, cwd=ROOT.anchor)
 
 
+PARTS = {
+    "nn.parameter": "Parameter",
+    "nn.utils.rnn": "pack_padded_sequence",
+    "nn.modules.conv": "Conv2d",
+    "nn.modules.activation": "ReLU",
+    "nn.modules.upsampling": "Upsample",
+    "utils.checkpoint": "checkpoint",
+    "utils.data.dataset": "Dataset",
+    "optim.optimizer": "Optimizer",
+    "distributions.categorical": "Categorical",
+    "autograd.function": "Function",
+    "autograd.variable": "Function",
+}
+"""Where PyTorch has names that programs import from there."""
+
+
+@pytest.mark.parametrize("package", ["irtool", "torch"])
+def test_parts_are_found_under_every_name_of_the_package(package: str) -> None:
+    """Where the package stands for `torch`, its parts are its own, not second copies of their files."""
+    lines = [
+        "import sys, irtool",
+        "sys.modules['torch'] = irtool",
+        "from irtool.frontend.nn.parameter import Parameter",
+    ]
+    for module, name in PARTS.items():
+        lines += [f"from {package}.{module} import {name}", f"assert {name}.__module__.startswith('irtool.frontend.')"]
+    lines += [
+        f"import {package}.nn.functional as F",
+        "assert F is irtool.nn.functional",
+        "assert Parameter is irtool.nn.Parameter",
+    ]
+    lines += ["assert irtool.frontend.nn.__spec__.name == 'irtool.frontend.nn'"]
+    for missing in ("nn.utils.nothing", "utils.tensorboard", "nothing", "frontend.nothing"):
+        lines += [
+            "try:",
+            f"    import {package}.{missing}",
+            "except ModuleNotFoundError: pass",
+            "else: raise AssertionError",
+        ]
+    subprocess.run([sys.executable, "-W", "error", "-c", "\n".join(lines)], check=True, cwd=ROOT.anchor)
+
+
 HEAVY = ("xdsl.dialects.linalg", "xdsl.dialects.vector", "xdsl.dialects.memref", "irtool.codegen", "multiprocessing")
 
 
