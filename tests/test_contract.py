@@ -353,46 +353,54 @@ def test_other_machines(machine: Contract):
         check(case, number, found)
 
 
-@pytest.mark.parametrize("stride", [1, 2])
-def test_convolution_is_just_other_maps(stride: int):
-    images, channels, filters, size, window = 2, 3, 5, 19, 3
+@pytest.mark.parametrize(
+    ("stride", "filters", "size", "reverse"), [(1, 5, 19, False), (2, 5, 19, False), (1, 20, 6, True)]
+)
+def test_convolution_is_just_other_maps(stride: int, filters: int, size: int, reverse: bool):
+    images, channels, window = 2, 3, 3
     out = (size - window) // stride + 1
     loops = "(n, f, y, x, c, i, j)"
-    maps = [f"(n, c, y * {stride} + i, x * {stride} + j)", "(f, c, i, j)", "(n, f, y, x)"]
+    maps = [
+        f"(n, c, y * {stride} + i, x * {stride} + j)",
+        "(f, c, 2 - i, 2 - j)" if reverse else "(f, c, i, j)",
+        "(i, j)",
+        "(n, f, y, x)",
+    ]
     types = [
         f"memref<{images}x{channels}x{size}x{size}xf32>",
         f"memref<{filters}x{channels}x{window}x{window}xf32>",
+        f"memref<{window}x{window}xf32>",  # only its extents count
         f"memref<{images}x{filters}x{out}x{out}xf32>",
     ]
     kernel = f"""
-func.func private @k(%a: {types[0]}, %w: {types[1]}, %out: {types[2]} {{irtool.out = 0 : i64}})
+func.func private @k(%a: {types[0]}, %w: {types[1]}, %e: {types[2]}, %out: {types[3]} {{irtool.out = 0 : i64}})
     attributes {{irtool.kernel}} {{
   %zero = arith.constant 0.0 : f32
-  linalg.fill ins(%zero : f32) outs(%out : {types[2]})
+  linalg.fill ins(%zero : f32) outs(%out : {types[3]})
   linalg.generic {{indexing_maps = [{", ".join(f"affine_map<{loops} -> {map_}>" for map_ in maps)}],
       iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}}
-      ins(%a, %w : {types[0]}, {types[1]}) outs(%out : {types[2]}) {{
-  ^bb0(%i0x: f32, %i1x: f32, %i2x: f32):
+      ins(%a, %w, %e : {types[0]}, {types[1]}, {types[2]}) outs(%out : {types[3]}) {{
+  ^bb0(%i0x: f32, %i1x: f32, %i2x: f32, %i3x: f32):
     %xy = arith.mulf %i0x, %i1x : f32
-    %sum = arith.addf %i2x, %xy : f32
+    %sum = arith.addf %i3x, %xy : f32
     linalg.yield %sum : f32
   }}
   func.return
 }}
-func.func @step(%a: {types[0]}, %w: {types[1]}, %out: {types[2]}) {{
-  func.call @k(%a, %w, %out) : ({", ".join(types)}) -> ()
+func.func @step(%a: {types[0]}, %w: {types[1]}, %e: {types[2]}, %out: {types[3]}) {{
+  func.call @k(%a, %w, %e, %out) : ({", ".join(types)}) -> ()
   func.return
 }}"""
-    built = assemble(kernel, 3, Contract())
+    built = assemble(kernel, 4, Contract())
     assert built.taken["k"]
     rng = np.random.default_rng(3)
     image = rng.standard_normal((images, channels, size, size)).astype(np.float32)
     weights = rng.standard_normal((filters, channels, window, window)).astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(image, (window, window), (2, 3))[:, :, ::stride, ::stride]
-    expected = np.einsum("ncyxij,fcij->nfyx", windows, weights)
+    expected = np.einsum("ncyxij,fcij->nfyx", windows, weights[:, :, ::-1, ::-1] if reverse else weights)
     for threads in (1, 2):
         result = np.zeros_like(expected)
-        built.run([image, weights, result], threads)
+        built.run([image, weights, np.zeros((window, window), np.float32), result], threads)
         np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
 
 

@@ -43,6 +43,7 @@ class Relation(Enum):
 
     SAME = auto()  # at the index that it computes
     ROW = auto()  # by a broadcast of the kept dimensions to the full ones
+    PERMUTED = auto()  # with its dimensions in another order
     OTHER = auto()
     ALIASED = auto()  # as another shape: through the host
 
@@ -101,6 +102,8 @@ def relation_of(read: AffineMap, producer: Sequence[int], consumer: Sequence[int
         return Relation.SAME, ()
     if read_at == sorted(set(read_at)):
         return Relation.ROW, tuple(read_at)
+    if sorted(read_at) == list(range(len(without_units(consumer)))):
+        return Relation.PERMUTED, tuple(read_at)
     return Relation.OTHER, ()
 
 
@@ -248,7 +251,7 @@ class Grouping:
             return None
         if Role.CONTRACT in roles and Role.REDUCE in roles:
             return None
-        space = self._common_space(a, b)
+        space = self._common_space(a, b) or self._transposed_space(a, b)
         if space is None:
             return None
         full, reduced = space
@@ -289,9 +292,18 @@ class Grouping:
             return rows.full, rows.reduced
         return None
 
+    def _transposed_space(self, a: Cluster, b: Cluster) -> tuple[tuple[int, ...], None] | None:
+        """The indices of what reads a product alone, with its dimensions in another order: tiles are stored turned."""
+        product, other = (a, b) if Role.CONTRACT in a.roles else (b, a)
+        if product.roles != {Role.CONTRACT} or other.roles != {Role.MAP}:
+            return None
+        return (other.full, None) if math.prod(other.full) == math.prod(product.full) else None
+
     def _admissible(self, edge: Edge, union: Cluster) -> bool:
         if edge.relation is Relation.SAME:
             return True
+        if edge.relation is Relation.PERMUTED:
+            return role_of(edge.producer) is Role.CONTRACT
         if edge.relation is Relation.ROW and union.reduced is not None:
             rows = tuple(d for d in range(len(union.full)) if d not in union.reduced)
             return edge.dimensions == rows and without_units(spec_of(edge.producer.results[0].type).shape) == union.kept

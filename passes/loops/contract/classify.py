@@ -127,6 +127,17 @@ class Access:
         *outer, last = self.forms
         return dict(last[1]).get(dim) == 1 and all(dict(terms).get(dim, 0) == 0 for _, terms in outer)
 
+    def backwards(self, dim: Dim) -> bool:
+        """Whether neighbours along a dimension are neighbours in the buffer, the next one before the last."""
+        dims = dims_of(dim)
+        if not dims or len(dims) > len(self.forms):
+            return False
+        outer, last = self.forms[: -len(dims)], self.forms[-len(dims) :]
+        sizes = self.shape[-len(dims) :]
+        whole = all(form == (n - 1, ((d, -1),)) for d, n, form in zip(dims, sizes, last, strict=True))
+        single = len(dims) == 1 and last[0][1] == ((dims[0], -1),)
+        return (whole or single) and not any(d in dims for _, terms in outer for d, _ in terms)
+
     def constant(self, dim: Dim) -> bool:
         """Whether neighbours along a dimension are one and the same element."""
         return self.dims.isdisjoint(dims_of(dim))
@@ -161,6 +172,16 @@ class Access:
 
 
 @dataclass(frozen=True)
+class Run:
+    """The last dimensions of K, as far as a factor has them one after the other in memory."""
+
+    dim: Dim
+    dims: tuple[int, ...]
+    size: int
+    backwards: bool = False
+
+
+@dataclass(frozen=True)
 class Factor:
     """One side of the product: an elementwise function of some inputs, usually just one input."""
 
@@ -185,6 +206,18 @@ class Factor:
         return any(found) and all(
             good or access.constant(dim) for good, (_, access) in zip(found, self.inputs, strict=True)
         )
+
+    def run(self, k_dims: tuple[int, ...], extents: Sequence[int]) -> Run:
+        """The longest run; the last dimension of K alone if there is none."""
+        access = self.plain
+        for first in range(len(k_dims)):
+            dims = k_dims[first:]
+            inside = tuple(extents[d] for d in dims[1:])
+            dim = Box(dims[0], dims[1:], inside, extents[dims[0]]) if inside else dims[0]
+            if access is not None and (access.contiguous(dim) or access.backwards(dim)):
+                return Run(dim, dims, extents[dims[0]] * prod(inside), not access.contiguous(dim))
+        last = k_dims[-1:]
+        return Run(*last, last, extents[last[0]]) if last else Run(None, (), 1)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from .classify import Contraction, Factor
 from .emit import Emitter, Index, Lin
 from .plan import LINE, PAGE, Plan, element_size
 from .tiles import Tiles
-from .vectors import Point, factor_scalar, factor_vector, shifted, turn
+from .vectors import Point, factor_scalar, factor_vector, place, shifted, turn
 
 CHUNK = 64
 """Steps of K in one piece of packing work."""
@@ -91,17 +91,19 @@ class Packer:
         panels = plan.panels.count
         element = self.contraction.element
         buffer = e.shared(element, prod(shape), panels, self.depth(), plan.width, hint="panels")
-        chunk = plan.lanes if plan.column_mode == "turn" else min(CHUNK, plan.k_size)
-        chunks = ceil(plan.k_size / chunk)
-        inner = [extents[d] for d in plan.reduced]
+        turned = plan.column_mode == "turn"
+        chunk = plan.lanes if turned else min(CHUNK, plan.k_size)
+        chunks = ceil((plan.run.size if turned else plan.k_size) / chunk)
+        reduced = tuple(d for d in plan.reduced if d not in plan.run.dims) if turned else plan.reduced
+        inner = [extents[d] for d in reduced]
         with pieces(e, prod(shape) * panels * prod(inner) * chunks, self.parallel) as piece:
             subscripts = e.delinearize(piece, [*shape, panels, *inner, chunks])
             panel = subscripts[len(shape)]
-            dims = (*outer, *plan.reduced)
+            dims = (*outer, *reduced)
             point = self.point(dims, [*subscripts[: len(shape)], *subscripts[len(shape) + 1 : -1]])
             first = subscripts[-1] * chunk
             target = _Target(self, buffer, linearize(point, outer, extents), panel)
-            if plan.column_mode == "turn":
+            if turned:
                 self._turn_chunk(target, point, first)
             elif plan.column_mode == "copy":
                 self._copy_chunk(target, point, first, e.minimum(first + chunk, plan.k_size))
@@ -130,14 +132,14 @@ class Packer:
                     e.store_vector(value, target.buffer, target.at(here, j), plan.lanes)
 
     def _turn_chunk(self, target: _Target, point: Point, first: Lin) -> None:
-        e, plan, lanes = self.e, self.plan, self.plan.lanes
-        rest = plan.k_size % lanes
-        whole = plan.k_size - rest
+        e, plan, lanes, run = self.e, self.plan, self.plan.lanes, self.plan.run
+        rest = run.size % lanes
+        whole = run.size - rest
         spans: list[tuple[Lin, Lin, int]] = []
         if whole:
             spans.append((first, e.minimum(first + lanes, whole), lanes))
         if rest:
-            spans.append((e.maximum(first, whole), e.minimum(first + lanes, plan.k_size), rest))
+            spans.append((e.maximum(first, whole), e.minimum(first + lanes, run.size), rest))
         for low, high, depth in spans:
             with e.loop(low, high, step=lanes) as k:
                 here = shifted(point, plan.k, k)
@@ -146,12 +148,22 @@ class Packer:
                         there = shifted(here, plan.n, target.panel * plan.width + j * lanes)
 
                         def row(i: Lin, there: Point = there, depth: int = depth) -> SSAValue:
-                            return factor_vector(e, plan.columns, shifted(there, plan.n, i), plan.k, lanes, depth)
+                            return self._along_run(shifted(there, plan.n, i), depth)
 
                         square = turn(e, self.contraction.element, lanes, count or lanes, row)
                         with e.loop(0, depth, unroll=True) as c:
-                            where = target.at(shifted(here, plan.k, c), j)
+                            step = c * -1 + (depth - 1) if run.backwards else c
+                            where = target.at(shifted(here, plan.k, step), j)
                             e.store_vector(e.load(square, [c]), target.buffer, where, lanes)
+
+    def _along_run(self, point: Point, depth: int) -> SSAValue:
+        """The columns at so many steps of K from a point on, last one first if they run backwards."""
+        e, plan, run = self.e, self.plan, self.plan.run
+        access = plan.columns.plain
+        if access is None or (run.dim == plan.k and not run.backwards):
+            return factor_vector(e, plan.columns, point, plan.k, plan.lanes, depth)
+        first = shifted(point, plan.k, depth - 1) if run.backwards else point
+        return e.load_vector(*place(e, access, first, run.dim), plan.lanes, depth)
 
     def _gather_chunk(self, target: _Target, point: Point, first: Lin, end: Lin) -> None:
         e, plan = self.e, self.plan

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import ceil, gcd, prod
 from typing import Literal, NamedTuple
 
-from .classify import Access, Box, Contraction, Dim, Factor
+from .classify import Access, Box, Contraction, Dim, Factor, Run
 from .epilogue import Epilogue
 from .tiles import Tiles, balanced, uniform
 
@@ -82,6 +82,8 @@ class Plan:
     k_block: int
     row_mode: Mode
     column_mode: Mode
+    run: Run
+    """What squares of columns run along in memory before they are turned around."""
     split: bool
     """Whether the blocks of K are summed apart, by any thread, and added up in order at the end."""
     m_units: int
@@ -156,7 +158,8 @@ def _plan(
     panels = uniform(n_size, vectors * lanes)
     times = prod(extents[d] for d in across)
     row_mode = "direct" if inner else _row_mode(rows, lead, k, tiles, panels.count, k_size, size)
-    column_mode = _column_mode(columns, n, k, tiles.count, panels, k_size, size, target)
+    run = columns.run((*reduced, *(() if k is None else (k,))), extents)
+    column_mode = _column_mode(columns, n, k, run, tiles.count, panels, k_size, size, target)
     work = 2.0 * contraction.points
     packed = 0.0
     for factor, mode in ((rows, row_mode), (columns, column_mode)):
@@ -193,7 +196,7 @@ def _plan(
         m_units, n_units = _units(count, panels.count, repeats, unit_bytes, target)
     return Plan(
         rows, columns, m, n, k, outer, across, reduced, lanes, vectors, tiles, panels, tiling.turned, k_size,
-        blocked, blocked_size, k_block, row_mode, column_mode, split, m_units, n_units, cost,
+        blocked, blocked_size, k_block, row_mode, column_mode, run, split, m_units, n_units, cost,
     )  # fmt: skip
 
 
@@ -322,8 +325,9 @@ def _row_mode(rows: Factor, m: int | None, k: int | None, tiles: Tiles, panels: 
 
 
 def _column_mode(
-    columns: Factor, n: int | None, k: int | None, m_tiles: int, panels: Tiles, k_size: int, size: int, target: Target
-) -> Mode:
+    columns: Factor, n: int | None, k: int | None, run: Run, m_tiles: int, panels: Tiles, k_size: int, size: int,
+    target: Target,
+) -> Mode:  # fmt: skip
     """Vectors come from neighbouring elements; many rows far apart are better packed if they are used often."""
     if columns.contiguous(n):
         access = columns.plain
@@ -333,7 +337,7 @@ def _column_mode(
         conflict = k_size * gcd(apart, 16 * PAGE) > 8 * 16 * PAGE
         large = k_size * panels.step * size > target.l1 // 2
         return "copy" if m_tiles >= 4 and (conflict or (large and m_tiles >= 12)) else "direct"
-    return "turn" if columns.contiguous(k) else "gather"
+    return "turn" if columns.contiguous(k) or run.backwards else "gather"
 
 
 def _first_block(extent: int, rest: int, step_bytes: int, target: Target) -> int:

@@ -41,6 +41,20 @@ func.func @softmax(%x: tensor<64x1000xf32>) -> tensor<64x1000xf32> {
 
 // -----
 
+// A product takes what reads it with its dimensions in another order as well: tiles are turned before they are stored.
+
+// CHECK-LABEL: func.func @turned
+// CHECK-NEXT:  func.call @matmul_sub(%x, %w, %v)
+// CHECK-NEXT:  func.return
+func.func @turned(%x: tensor<64x32xf32>, %w: tensor<32x128xf32>, %v: tensor<128x64xf32>) -> tensor<128x64xf32> {
+  %0 = hl.matmul %x, %w : tensor<64x32xf32>, tensor<32x128xf32> -> tensor<64x128xf32>
+  %1 = hl.transpose %0 [1, 0] : tensor<64x128xf32> -> tensor<128x64xf32>
+  %2 = hl.sub %v, %1 : tensor<128x64xf32>
+  func.return %2 : tensor<128x64xf32>
+}
+
+// -----
+
 // A product takes what follows it, and nothing that comes before: the next product reads a finished value.
 
 // CHECK-LABEL: func.func @epilogue
