@@ -1,4 +1,4 @@
-"""How many threads compiled programs use."""
+"""How many threads programs use, compiled and eager ones."""
 
 from __future__ import annotations
 
@@ -34,13 +34,16 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(count: int) -> None:
-    """Sets the size of the team. Results do not depend on it."""
+    """Sets the size of the team, and how many threads eager matrix products use. Results do not depend on it."""
+    from ..dialects.reference import product
+
     global _requested
     if isinstance(count, bool) or not isinstance(count, int):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"set_num_threads expects an int, but got {type(count).__name__}")
     if count < 1:
         raise RuntimeError(f"set_num_threads expects a positive integer, but got {count}")
     _requested = count
+    product.set_threads(count)
 
 
 def _after_fork() -> None:

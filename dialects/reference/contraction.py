@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..hl.contraction import MatmulOp
+from .product import matmul
 from .table import Table
 
-TABLE: Table = {MatmulOp: np.matmul}
+TABLE: Table = {MatmulOp: matmul}

@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..hl import window as w
 from ..types import dtype_of_numpy
+from .product import matmul
 from .shape import pad
 from .table import Array, Table
 
@@ -54,7 +55,7 @@ def correlate(x: Array, w: Array, *, stride: Ints, dilation: Ints) -> Array:
             ),
             writeable=False,
         ).reshape(groups, rows, -1)
-        product = np.matmul(matrix, columns).reshape(groups, outputs, len(part), *places)
+        product = matmul(matrix, columns).reshape(groups, outputs, len(part), *places)
         result[first : first + step] = product.transpose(2, 0, 1, *range(3, 3 + rank))
     return result if grouped else result[:, 0]
 
