@@ -268,6 +268,13 @@ def test_lists_and_dictionaries_of_modules() -> None:
     named = nn.ParameterDict({"left": irtool.zeros(2)})
     named["right"] = irtool.zeros(3)
     assert [n for n, _ in named.named_parameters()] == ["left", "right"]
+    assert named.get("up") is None and named.pop("left").shape == (2,) and list(named) == ["right"]
+    one, two = irtool.zeros(1), irtool.zeros(2)
+    assert list(nn.ParameterDict({"b": one, "a": two})) == ["a", "b"]  # a plain dictionary is sorted
+    pairs = nn.ParameterDict([("b", one), ("a", two)])
+    assert list(pairs) == list(nn.ParameterDict(pairs)) == ["b", "a"]
+    pairs.clear()
+    assert len(pairs) == 0
 
 
 PRINTED = [

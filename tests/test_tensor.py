@@ -69,6 +69,7 @@ NEEDS_VALUES: dict[str, Callable[[Tensor], Any]] = {
     "nonzero": lambda x: irtool.nonzero(x),
     "unique": lambda x: irtool.unique(x),
     "bincount": lambda x: irtool.bincount(x.long()),
+    "pack_padded_sequence": lambda x: irtool.nn.utils.rnn.pack_padded_sequence(x.reshape(1, 2, 1), x.long()),
 }
 
 

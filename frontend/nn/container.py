@@ -245,9 +245,7 @@ class ParameterDict(Module):
 
     def __init__(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] | None = None) -> None:
         super().__init__()
-        given: Any = parameters or {}
-        for key, value in cast(dict[str, Tensor], dict(given)).items():
-            self[key] = value
+        self.update(parameters or {})
 
     def __getitem__(self, key: str) -> Any:
         return self._parameters[key]
@@ -267,6 +265,21 @@ class ParameterDict(Module):
     def __contains__(self, key: str) -> bool:
         return key in self._parameters
 
+    def clear(self) -> None:
+        """Takes out all parameters."""
+        for key in list(self._parameters):
+            delattr(self, key)
+
+    def pop(self, key: str) -> Any:
+        """Takes out a parameter and gives it back."""
+        parameter = self[key]
+        del self[key]
+        return parameter
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The parameter of a name, or `default`."""
+        return self._parameters.get(key, default)
+
     def keys(self) -> Iterable[str]:
         """The names."""
         return self._parameters.keys()
@@ -278,6 +291,14 @@ class ParameterDict(Module):
     def items(self) -> Iterable[tuple[str, Any]]:
         """Names and parameters."""
         return self._parameters.items()
+
+    def update(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]) -> None:
+        """Adds parameters, replacing those of the same names. Those of a plain dictionary are taken in sorted order, as
+        PyTorch takes them: the order decides which state of an optimizer belongs to which."""
+        given: dict[str, Tensor] = dict(cast(Any, parameters))
+        plain = isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict)
+        for key in sorted(given) if plain else given:
+            self[key] = given[key]
 
     def extra_repr(self) -> str:
         return _describe(self._parameters)

@@ -9,7 +9,8 @@ import numpy as np
 
 from ...creation import from_numpy, tensor
 from ...dispatch import array_of
-from ...errors import located, runtime_error
+from ...errors import located, runtime_error, untraceable
+from ...modes import modes
 from ...ops.joining import cat, stack
 from ...tensor import Tensor
 
@@ -36,7 +37,7 @@ def pack_padded_sequence(
     input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
 ) -> PackedSequence:
     """The given lengths of the sequences in (T, N, ...)."""
-    ends = np.asarray(lengths.tolist() if isinstance(lengths, Tensor) else list(lengths), np.int64)
+    ends = np.asarray(_numbers(lengths), np.int64)
     x = input.transpose(0, 1) if batch_first else input
     if len(ends) != x.shape[1]:
         raise runtime_error(
@@ -107,7 +108,7 @@ def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> P
 def unpad_sequence(padded_sequences: Tensor, lengths: Any, batch_first: bool = False) -> list[Tensor]:
     """The inverse of pad_sequence."""
     x = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
-    ends: list[int] = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)
+    ends = _numbers(lengths)
     return [x[k, :n] for k, n in enumerate(ends)]
 
 
@@ -141,6 +142,18 @@ def _packed(x: Tensor, sizes: np.ndarray[Any, Any], order: np.ndarray[Any, Any] 
 
 def _rows(x: Tensor, mask: np.ndarray[Any, Any]) -> Tensor:
     return x.reshape(-1, *x.shape[2:]).index_select(0, tensor(np.flatnonzero(mask.reshape(-1))))
+
+
+def _numbers(lengths: Any) -> list[int]:
+    """Lengths as Python numbers: shapes depend on them."""
+    if not isinstance(lengths, Tensor):
+        return list(lengths)
+    if modes.trace is not None:
+        raise untraceable(
+            "packing sequences",
+            "pass their lengths to the compiled function as a list, made by lengths.tolist() outside",
+        )
+    return lengths.tolist()
 
 
 def _known(values: np.ndarray[Any, Any]) -> Tensor:
