@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 from typing import cast as typed
 
 import numpy as np
 
 from ...dialects.hl import shape as s
-from ...dialects.types import i1, i64
+from ...dialects.types import i1, i64, u8
 from ..creation import as_tensor
 from ..dispatch import apply, array_of
-from ..errors import index_error
+from ..errors import index_error, located, type_error
 from ..modes import modes
 from ..tensor import Tensor
 from .operands import cast
@@ -20,18 +21,23 @@ from .shape import reshaped
 
 def parts_of(x: Tensor, index: Any) -> list[Any]:
     """The index as a list that covers all dimensions, without ellipsis, lists turned into tensors."""
-    raw: list[Any] = list(typed(Any, index)) if isinstance(index, tuple) else [index]
+    raw: list[Any] = list(typed(Any, index)) if isinstance(index, tuple) or _is_tuple(index) else [index]
     given = [_part(part) for part in raw]
     used = sum(_consumed(part) for part in given)
     rank = len(x._spec.shape)
     if used > rank:
         raise index_error(f"too many indices for tensor of dimension {rank}")
     rest = [slice(None)] * (rank - used)
-    places = [k for k, part in enumerate(given) if part is Ellipsis]
-    if len(places) > 1:
-        raise index_error("an index can only have a single ellipsis ('...')")
-    at = places[0] if places else len(given)
-    return given[:at] + rest + given[at + len(places) :]
+    at = next((k for k, part in enumerate(given) if part is Ellipsis), len(given))
+    return given[:at] + rest + [part for part in given[at:] if part is not Ellipsis]
+
+
+def _is_tuple(index: Any) -> bool:
+    """Whether a list stands for a tuple: as in PyTorch, where it holds anything but numbers."""
+    return isinstance(index, list) and any(
+        part is None or part is Ellipsis or isinstance(part, Tensor | list | tuple | slice | np.ndarray)
+        for part in typed("list[Any]", index)
+    )
 
 
 def _part(part: Any) -> Any:
@@ -41,6 +47,8 @@ def _part(part: Any) -> Any:
     if isinstance(part, Tensor):
         if part._spec.dtype.kind == "float":
             raise index_error("tensors used as indices must be long, int, byte or bool tensors")
+        if part._spec.dtype is u8:
+            return cast(part, i1)
         # A number in a 0-d tensor is an integer index, unless its value is not known.
         if not part._spec.shape and part._spec.dtype.kind == "int" and modes.trace is None:
             return int(array_of(part))
@@ -127,15 +135,14 @@ def _by_dimension(parts: list[Any]) -> list[bool]:
 
 
 def _bounds(part: slice, n: int) -> tuple[int, int, int]:
-    step = 1 if part.step is None else int(part.step)
-    if step <= 0:
-        from ..errors import located
-
+    try:
+        start, stop, step = (None if at is None else operator.index(at) for at in (part.start, part.stop, part.step))
+    except TypeError:
+        raise type_error("slice indices must be integers or None or have an __index__ method") from None
+    if step is not None and step <= 0:
         raise located(ValueError, "step must be greater than zero")
-    start, stop, _ = slice(
-        None if part.start is None else int(part.start), None if part.stop is None else int(part.stop), 1
-    ).indices(n)
-    return start, max(start, stop), step
+    start, stop, _ = slice(start, stop, 1).indices(n)
+    return start, max(start, stop), 1 if step is None else step
 
 
 __all__ = ["basic", "parts_of"]

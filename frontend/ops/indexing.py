@@ -20,7 +20,7 @@ from ...dialects.hl import indexing as i
 from ...dialects.types import i1, i32, i64
 from ..creation import as_tensor
 from ..dispatch import apply, array_of, builder, known_array, scalar
-from ..errors import index_error, type_error, untraceable
+from ..errors import TYPE_NAMES, index_error, runtime_error, type_error, untraceable
 from ..modes import modes
 from ..tensor import Tensor
 from .in_place import copy_, expanded
@@ -43,14 +43,44 @@ def getitem(self: Tensor, index: Any) -> Tensor:
         d = _only_mask(x, left)
         if d is not None and known_array(left[d]) is None:
             return typed(Tensor, selected(x, left[d], d))
+        apart = _numbers_apart(left)
+        if apart is not None:
+            return getitem(getitem(x, apart[0]), apart[1])
     x, left = without_masks(x, left)
     return _gathered(x, left)
+
+
+def _numbers_apart(left: list[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]] | None:
+    """Where numbers whose values are not known stand beside other tensors: an index of the numbers, one of the others.
+
+    As in PyTorch, a number takes its dimension away before the others say which dimensions they move.
+    """
+    is_number = [isinstance(p, Tensor) and p._spec.dtype is not i1 and not p._spec.shape for p in left]
+    if not any(is_number) or sum(part is not None for part in left) == sum(is_number):
+        return None
+    numbers: list[Any] = []
+    others: list[Any] = []
+    for part, alone in zip(left, is_number):
+        if alone:
+            numbers.append(part)
+            continue
+        numbers.extend([slice(None)] * (len(part._spec.shape) if _is_mask(part) else 1))
+        if isinstance(part, bool):  # its dimension is there already
+            others.append([0] if part else [])
+        else:
+            others.append(slice(None) if part is None else part)
+    return tuple(numbers), tuple(others)
+
+
+def _is_mask(part: Any) -> bool:
+    """Whether a part of an index is a tensor of bools."""
+    return isinstance(part, Tensor) and part._spec.dtype is i1
 
 
 def _only_mask(x: Tensor, left: list[Any]) -> int | None:
     """Where the one mask in an index is, if there is nothing else and it fits."""
     places = [k for k, part in enumerate(left) if part is not None]
-    if len(places) != 1 or not isinstance(left[places[0]], Tensor) or left[places[0]]._spec.dtype is not i1:
+    if len(places) != 1 or not _is_mask(left[places[0]]):
         return None
     (d,) = places
     mask = left[d]._spec.shape
@@ -65,7 +95,7 @@ def without_masks(x: Tensor, left: list[Any]) -> tuple[Tensor, list[Any]]:
         if isinstance(part, bool):
             result.append(as_tensor([0] if part else []).to(i64))
             d += 1
-        elif isinstance(part, Tensor) and part._spec.dtype is i1:
+        elif _is_mask(part):
             count = len(part._spec.shape)
             if part._spec.shape != x._spec.shape[d : d + count]:
                 raise index_error(
@@ -88,7 +118,12 @@ def without_masks(x: Tensor, left: list[Any]) -> tuple[Tensor, list[Any]]:
 def _plan(x: Tensor, left: list[Any]) -> tuple[Tensor, list[int], Tensor, bool, int]:
     """(x with indexed dimensions leading and joined, their order, flat positions, whether the result moves, place)"""
     dims = [d for d, part in enumerate(left) if part is not None]
-    shape = common_shape(*(left[d] for d in dims))
+    try:
+        shape = common_shape(*(left[d] for d in dims))
+    except RuntimeError:
+        shapes = ", ".join(str(list(left[d]._spec.shape)) for d in dims)
+        message = f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
+        raise index_error(message) from None
     extents = [x._spec.shape[d] for d in dims]
     position: Tensor | None = None
     for d, n in zip(dims, extents):
@@ -155,6 +190,7 @@ def wrapped(index: Tensor, n: int) -> Tensor:
 # Writing
 def setitem(self: Tensor, index: Any, value: Any) -> None:
     """self[index] = value"""
+    given = value
     if not isinstance(value, Tensor):
         value = _value(self, value)
     parts = parts_of(self, index)
@@ -172,8 +208,26 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     if written is not None:
         copy_(x, written)
         return
+    apart = _numbers_apart(left) if modes.trace is not None else None
+    if apart is not None:
+        part = getitem(x, apart[0])
+        setitem(part, apart[1], value)
+        setitem(x, apart[0], part)
+        return
+    if given is value:
+        check_put(x, value)
     wide, left = without_masks(x, left)
     copy_(wide, scattered(wide, left, value, accumulate=False))
+
+
+def check_put(x: Tensor, value: Tensor) -> None:
+    """Raises where a tensor of another element type is written to indexed places, which converts nothing."""
+    if value._spec.dtype is not x._spec.dtype:
+        names = TYPE_NAMES[x._spec.dtype], TYPE_NAMES[value._spec.dtype]
+        raise runtime_error(
+            f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and "
+            f"{names[1]} for the source."
+        )
 
 
 def _value(self: Tensor, value: Any) -> Tensor:
