@@ -28,9 +28,19 @@ def test_values_and_gradients_are_those_of_pytorch(name: str) -> None:
 
 def test_every_function_has_golden_numbers() -> None:
     tested = {constant for call in cases.FUNCTIONS.values() for constant in call.__code__.co_names}
-    random = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "gumbel_softmax"}
-    elsewhere = {"sigmoid", "tanh", "bilinear", "one_hot", "relu_"}
-    layers = ("attention", "convolution", "normalization", "padding", "pooling", "resize", "sparse", "windows")
+    random = {
+        "dropout",
+        "dropout1d",
+        "dropout2d",
+        "dropout3d",
+        "alpha_dropout",
+        "gumbel_softmax",
+        "feature_alpha_dropout",
+    }
+    elsewhere = {"sigmoid", "tanh", "bilinear", "one_hot", "pdist", "multilabel_margin_loss"}
+    layers = {"attention", "convolution", "normalization", "padding", "pooling", "resize", "sparse", "windows"}
+    layers |= {"adaptive_pooling", "ctc", "grids", "unpooling"}
+    elsewhere |= {name for name in F.__all__ if name.endswith("_")}
     in_layers = {n for n in F.__all__ if getattr(F, n).__module__.rpartition(".")[2] in layers}
     assert set(F.__all__) - tested <= random | elsewhere | in_layers
 
@@ -46,6 +56,20 @@ def test_inplace_writes_into_the_input(name: str) -> None:
     (gradient,) = irtool.autograd.grad(plain.sum(), x)
     y.sum().backward()
     assert x.grad.tolist() == gradient.tolist()
+
+
+def test_activations_have_names_that_write_into_the_input() -> None:
+    for name in (name for name in F.__all__ if name.endswith("_")):
+        arguments = (0.1, 2.0) if name == "threshold_" else ()
+        y = irtool.tensor([-1.0, 0.05, 2.0])
+        expected = getattr(F, name[:-1])(y, *arguments)
+        assert getattr(F, name)(y, *arguments) is y
+        assert y.tolist() == expected.tolist()
+
+
+def test_probabilities_are_between_0_and_1() -> None:
+    with pytest.raises(RuntimeError, match="all elements of input should be between 0 and 1"):
+        F.binary_cross_entropy(irtool.tensor([1.5]), irtool.tensor([1.0]))
 
 
 def test_cross_entropy_refuses_wrong_targets() -> None:

@@ -33,7 +33,7 @@ def test_eager_layers_are_those_of_pytorch(name: str) -> None:
     check(layers.layer(irtool, name), LAYERS[name])
 
 
-@pytest.mark.parametrize("name", list(layers.LAYERS))
+@pytest.mark.parametrize("name", [name for name, case in layers.LAYERS.items() if case.compiled])
 def test_compiled_layers_are_those_of_pytorch(name: str) -> None:
     check(layers.layer(irtool, name, irtool.compile), LAYERS[name])
 

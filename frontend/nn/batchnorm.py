@@ -186,3 +186,9 @@ class InstanceNorm2d(_InstanceNorm):
     """Normalizes each channel of each sample of (N, C, H, W)."""
 
     RANKS = (3, 4)
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """Normalizes each channel of each sample of (N, C, D, H, W)."""
+
+    RANKS = (4, 5)

@@ -210,6 +210,12 @@ class ConvTranspose2d(_ConvTranspose):
     RANK = 2
 
 
+class ConvTranspose3d(_ConvTranspose):
+    """Transposed convolution of (N, C, D, H, W)."""
+
+    RANK = 3
+
+
 class Unfold(Module):
     """The windows of (N, C, H, W) as columns."""
 

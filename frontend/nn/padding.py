@@ -51,6 +51,12 @@ class ConstantPad2d(_ConstantPad):
     RANK = 2
 
 
+class ConstantPad3d(_ConstantPad):
+    """A number around the last three dimensions."""
+
+    RANK = 3
+
+
 class ZeroPad1d(_Pad):
     """Zeros around the last dimension."""
 
@@ -61,6 +67,12 @@ class ZeroPad2d(_Pad):
     """Zeros around the last two dimensions."""
 
     RANK, MODE = 2, "constant"
+
+
+class ZeroPad3d(_Pad):
+    """Zeros around the last three dimensions."""
+
+    RANK, MODE = 3, "constant"
 
 
 class ReflectionPad1d(_Pad):
@@ -75,6 +87,12 @@ class ReflectionPad2d(_Pad):
     RANK, MODE = 2, "reflect"
 
 
+class ReflectionPad3d(_Pad):
+    """The last three dimensions mirrored at their ends."""
+
+    RANK, MODE = 3, "reflect"
+
+
 class ReplicationPad1d(_Pad):
     """The last dimension with its ends repeated."""
 
@@ -87,6 +105,12 @@ class ReplicationPad2d(_Pad):
     RANK, MODE = 2, "replicate"
 
 
+class ReplicationPad3d(_Pad):
+    """The last three dimensions with their ends repeated."""
+
+    RANK, MODE = 3, "replicate"
+
+
 class CircularPad1d(_Pad):
     """The last dimension wrapped around."""
 
@@ -97,3 +121,9 @@ class CircularPad2d(_Pad):
     """The last two dimensions wrapped around."""
 
     RANK, MODE = 2, "circular"
+
+
+class CircularPad3d(_Pad):
+    """The last three dimensions wrapped around."""
+
+    RANK, MODE = 3, "circular"

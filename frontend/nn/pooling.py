@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from ..tensor import Tensor
 from . import functional as F
+from .functional.adaptive_pooling import Sizes
 from .functional.extents import Extents, spread
-from .functional.pooling import Sizes
 from .module import Module
 
 
@@ -56,6 +56,12 @@ class MaxPool2d(_MaxPool):
     FUNCTION = staticmethod(F.max_pool2d)
 
 
+class MaxPool3d(_MaxPool):
+    """The largest value of windows of (N, C, D, H, W)."""
+
+    FUNCTION = staticmethod(F.max_pool3d)
+
+
 class _MaxUnpool(Module):
     FUNCTION: ClassVar[Callable[..., Tensor]]
     RANK: ClassVar[int]
@@ -85,6 +91,12 @@ class MaxUnpool2d(_MaxUnpool):
     FUNCTION, RANK = staticmethod(F.max_unpool2d), 2
 
 
+class MaxUnpool3d(_MaxUnpool):
+    """The inverse of MaxPool3d, zeros where nothing was largest."""
+
+    FUNCTION, RANK = staticmethod(F.max_unpool3d), 3
+
+
 class _AvgPool(Module):
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
@@ -111,8 +123,8 @@ class AvgPool1d(_AvgPool):
         return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
 
-class AvgPool2d(_AvgPool):
-    """The mean of windows of (N, C, H, W)."""
+class _AvgPoolOverArea(_AvgPool):
+    FUNCTION: ClassVar[Callable[..., Tensor]]
 
     def __init__(
         self,
@@ -130,14 +142,26 @@ class AvgPool2d(_AvgPool):
         self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.avg_pool2d(
+        return type(self).FUNCTION(
             *(input, self.kernel_size, self.stride, self.padding),
             *(self.ceil_mode, self.count_include_pad, self.divisor_override),
         )
 
 
-class LPPool2d(Module):
-    """The p-norm of windows of (N, C, H, W)."""
+class AvgPool2d(_AvgPoolOverArea):
+    """The mean of windows of (N, C, H, W)."""
+
+    FUNCTION = staticmethod(F.avg_pool2d)
+
+
+class AvgPool3d(_AvgPoolOverArea):
+    """The mean of windows of (N, C, D, H, W)."""
+
+    FUNCTION = staticmethod(F.avg_pool3d)
+
+
+class _LPPool(Module):
+    FUNCTION: ClassVar[Callable[..., Tensor]]
 
     def __init__(
         self, norm_type: float, kernel_size: Extents, stride: Extents | None = None, ceil_mode: bool = False
@@ -146,13 +170,31 @@ class LPPool2d(Module):
         self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.lp_pool2d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+        return type(self).FUNCTION(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
     def extra_repr(self) -> str:
         return (
             f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
             f"ceil_mode={self.ceil_mode}"
         )
+
+
+class LPPool1d(_LPPool):
+    """The p-norm of windows of (N, C, L)."""
+
+    FUNCTION = staticmethod(F.lp_pool1d)
+
+
+class LPPool2d(_LPPool):
+    """The p-norm of windows of (N, C, H, W)."""
+
+    FUNCTION = staticmethod(F.lp_pool2d)
+
+
+class LPPool3d(_LPPool):
+    """The p-norm of windows of (N, C, D, H, W)."""
+
+    FUNCTION = staticmethod(F.lp_pool3d)
 
 
 class _AdaptiveAvgPool(Module):
@@ -181,6 +223,12 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     FUNCTION = staticmethod(F.adaptive_avg_pool2d)
 
 
+class AdaptiveAvgPool3d(_AdaptiveAvgPool):
+    """The mean of windows that cut (N, C, D, H, W) into so many parts."""
+
+    FUNCTION = staticmethod(F.adaptive_avg_pool3d)
+
+
 class _AdaptiveMaxPool(Module):
     FUNCTION: ClassVar[Callable[..., Any]]
 
@@ -205,3 +253,9 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     """The largest value of windows that cut (N, C, H, W) into so many parts."""
 
     FUNCTION = staticmethod(F.adaptive_max_pool2d)
+
+
+class AdaptiveMaxPool3d(_AdaptiveMaxPool):
+    """The largest value of windows that cut (N, C, D, H, W) into so many parts."""
+
+    FUNCTION = staticmethod(F.adaptive_max_pool3d)

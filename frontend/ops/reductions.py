@@ -15,7 +15,7 @@ from ..errors import TYPE_NAMES, index_error, runtime_error
 from ..promotion import float_dtype
 from ..tape import named
 from ..tensor import Tensor
-from .arithmetic import mul, sub, where
+from .arithmetic import masked_fill, mul, sub, where
 from .elementwise import FUNCTIONS as ELEMENTWISE
 from .logic import to_bool
 from .operands import cast
@@ -158,7 +158,7 @@ def std(
     input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = None
 ) -> Tensor:
     """The square root of the variance."""
-    return named(ELEMENTWISE["sqrt"](var(input, dim, unbiased, keepdim, correction=correction)), "StdBackward0")
+    return named(_root(var(input, dim, unbiased, keepdim, correction=correction)), "StdBackward0")
 
 
 def var_mean(input: Tensor, dim: Any = None, **options: Any) -> tuple[Tensor, Tensor]:
@@ -295,7 +295,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     if x._spec.dtype.kind != "float":
         raise runtime_error(f"linalg.vector_norm: Expected a floating point tensor as input. Got {x.dtype}")
     if p is None or p == "fro" or p == 2:
-        return named(ELEMENTWISE["sqrt"](_sum(mul(x, x), dim, keepdim)), "LinalgVectorNormBackward0")
+        return named(_root(_sum(mul(x, x), dim, keepdim)), "LinalgVectorNormBackward0")
     magnitude = ELEMENTWISE["abs"](x)
     if p == float("inf"):
         return GENERATED["amax"](magnitude, dim, keepdim)
@@ -305,8 +305,16 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
         return _sum(cast(ELEMENTWISE["ne"](x, 0), x._spec.dtype), dim, keepdim)
     if p == 1:
         return _sum(magnitude, dim, keepdim)
-    power = ELEMENTWISE["pow"]
-    return power(_sum(power(magnitude, p), dim, keepdim), 1.0 / p)
+    powers = _sum(_root(magnitude, p) if p < 1 else ELEMENTWISE["pow"](magnitude, p), dim, keepdim)
+    return _root(powers, 1.0 / p)
+
+
+def _root(x: Tensor, exponent: float = 0.5) -> Tensor:
+    """x ** exponent, where the gradient at 0 is 0 instead of infinite, as for norms in PyTorch."""
+    zero = ELEMENTWISE["eq"](x, 0)
+    safe = masked_fill(x, zero, 1)
+    root = ELEMENTWISE["sqrt"](safe) if exponent == 0.5 else ELEMENTWISE["pow"](safe, exponent)
+    return masked_fill(root, zero, 0)
 
 
 def vector_norm(

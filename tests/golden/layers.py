@@ -22,12 +22,15 @@ class Case(NamedTuple):
     make: Callable[[Any], Any]
     inputs: tuple[tuple[int, ...] | Array, ...]
     call: Callable[..., Any] = lambda layer, *inputs: layer(*inputs)
+    compiled: bool = True
+    """False where the compiler sees nothing that it does not see in other cases."""
 
 
 IDS = np.array([[1, 0, 4], [2, 4, 4]])
 CAUSAL = np.triu(np.ones((5, 5), bool), 1)
 PADDING = np.array([[False, False, False, True, True], [False, False, True, False, False]])
-IMAGE, SIGNAL, SEQUENCE = (2, 4, 5, 6), (2, 4, 7), (5, 3, 4)
+OFFSETS = np.array([0, 2, 2, 5])
+IMAGE, SIGNAL, SEQUENCE, VOLUME = (2, 4, 5, 6), (2, 4, 7), (5, 3, 4), (1, 2, 3, 4, 5)
 
 
 def _packed(module: Any, x: Any) -> tuple[Any, ...]:
@@ -59,6 +62,7 @@ LAYERS: dict[str, Case] = {
     "conv_transpose2d_size": Case(
         lambda nn: nn.ConvTranspose2d(4, 2, 3, stride=2), (IMAGE,), lambda m, x: m(x, output_size=(12, 13))
     ),
+    "conv_transpose3d": Case(lambda nn: nn.ConvTranspose3d(2, 3, 2, stride=2, output_padding=1), ((1, 2, 2, 3, 2),)),
     "max_pool1d": Case(lambda nn: nn.MaxPool1d(3, 2, padding=1), (SIGNAL,)),
     "max_pool2d": Case(lambda nn: nn.MaxPool2d(2), (IMAGE,)),
     "max_pool2d_ceil": Case(lambda nn: nn.MaxPool2d((3, 2), (2, 2), (1, 0), ceil_mode=True), (IMAGE,)),
@@ -68,6 +72,16 @@ LAYERS: dict[str, Case] = {
         ((2, 3, 4, 6),),
         lambda m, x: m[1](*m[0](x)),
     ),
+    "max_unpool1d_overlapping": Case(
+        lambda nn: nn.ModuleList([nn.MaxPool1d(3, 2, return_indices=True), nn.MaxUnpool1d(3, 2)]),
+        (SIGNAL,),
+        lambda m, x: m[1](*m[0](x), output_size=(7,)),
+        compiled=False,
+    ),
+    "max_pool3d": Case(lambda nn: nn.MaxPool3d(2, return_indices=True), (VOLUME,)),
+    "avg_pool3d": Case(lambda nn: nn.AvgPool3d((3, 2, 2), padding=(1, 0, 1)), (VOLUME,), compiled=False),
+    "adaptive_avg_pool3d": Case(lambda nn: nn.AdaptiveAvgPool3d((None, 2, 3)), (VOLUME,), compiled=False),
+    "lp_pool1d": Case(lambda nn: nn.LPPool1d(1, 3, stride=2), (SIGNAL,), compiled=False),
     "avg_pool1d": Case(lambda nn: nn.AvgPool1d(3, 2, padding=1), (SIGNAL,)),
     "avg_pool2d": Case(lambda nn: nn.AvgPool2d(2), (IMAGE,)),
     "avg_pool2d_ceil": Case(
@@ -96,6 +110,16 @@ LAYERS: dict[str, Case] = {
     "embedding": Case(lambda nn: nn.Embedding(5, 3), (IDS,)),
     "embedding_padding": Case(lambda nn: nn.Embedding(5, 3, padding_idx=4), (IDS,)),
     "embedding_max_norm": Case(lambda nn: nn.Embedding(5, 3, max_norm=0.5), (IDS,)),
+    "embedding_by_frequency": Case(
+        lambda nn: nn.Embedding(5, 3, scale_grad_by_freq=True, padding_idx=0), (IDS,), compiled=False
+    ),
+    "embedding_bag": Case(lambda nn: nn.EmbeddingBag(5, 3), (IDS.ravel(), OFFSETS)),
+    "embedding_bag_sum": Case(
+        lambda nn: nn.EmbeddingBag(5, 3, mode="sum", include_last_offset=True),
+        (IDS.ravel(), np.array([0, 4, 4, 6]), (6,)),
+        compiled=False,
+    ),
+    "embedding_bag_max": Case(lambda nn: nn.EmbeddingBag(5, 3, mode="max", padding_idx=4), (IDS,)),
     "rnn": Case(lambda nn: nn.RNN(4, 3), (SEQUENCE,)),
     "rnn_relu": Case(lambda nn: nn.RNN(4, 3, nonlinearity="relu", bias=False), (SEQUENCE, (1, 3, 3))),
     "lstm": Case(lambda nn: nn.LSTM(4, 3, batch_first=True), (SEQUENCE,)),
@@ -139,6 +163,7 @@ LAYERS: dict[str, Case] = {
     "reflection_pad2d": Case(lambda nn: nn.ReflectionPad2d((1, 2, 3, 0)), (IMAGE,)),
     "replication_pad2d": Case(lambda nn: nn.ReplicationPad2d(2), (IMAGE,)),
     "circular_pad2d": Case(lambda nn: nn.CircularPad2d((1, 0, 2, 3)), (IMAGE,)),
+    "reflection_pad3d": Case(lambda nn: nn.ReflectionPad3d(1), (VOLUME,), compiled=False),
     "attention": Case(lambda nn: nn.MultiheadAttention(4, 2), (SEQUENCE,), lambda m, x: m(x, x, x)),
     "attention_masked": Case(
         lambda nn: nn.MultiheadAttention(4, 2, bias=False, batch_first=True),
@@ -170,6 +195,52 @@ LAYERS: dict[str, Case] = {
         lambda nn: nn.functional.scaled_dot_product_attention,
         ((2, 4, 3, 4), (2, 2, 3, 4), (2, 2, 3, 4), (3, 3)),
         lambda f, q, k, v, mask: f(q, k, v, mask, enable_gqa=True),
+    ),
+    **{
+        f"grid_sample_{mode}_{padding}": Case(
+            lambda nn: nn.functional.grid_sample,
+            ((2, 2, 4, 3), (2, 3, 2, 2)),
+            lambda f, x, grid, options=(mode, padding, corners): f(x, grid, *options),
+            compiled=padding == "reflection",
+        )
+        for mode, padding, corners in (
+            ("bilinear", "zeros", False),
+            ("bilinear", "reflection", True),
+            ("nearest", "border", True),
+            ("bicubic", "reflection", False),
+        )
+    },
+    "affine_grid": Case(
+        lambda nn: nn.functional.affine_grid,
+        ((2, 2, 3),),
+        lambda f, t: f(t, (2, 1, 3, 2), align_corners=False),
+        compiled=False,
+    ),
+    "ctc": Case(
+        lambda nn: nn.CTCLoss(reduction="none"),
+        ((6, 2, 4), np.array([[1, 2, 2], [3, 1, 0]])),
+        lambda m, x, labels: m(x.log_softmax(2), labels, (6, 5), (3, 2)),
+    ),
+    "ctc_impossible": Case(
+        lambda nn: nn.CTCLoss(blank=3, zero_infinity=True),
+        ((6, 2, 4), np.array([1, 2, 2, 0, 1])),
+        lambda m, x, labels: m(x.log_softmax(2), labels, (6, 1), (3, 2)),
+        compiled=False,
+    ),
+    "adaptive_softmax": Case(
+        lambda nn: nn.AdaptiveLogSoftmaxWithLoss(6, 9, [3, 6], div_value=2.0, head_bias=True),
+        ((4, 6), np.array([0, 4, 8, 2])),
+    ),
+    "multilabel_margin": Case(
+        lambda nn: nn.MultiLabelMarginLoss(reduction="none"),
+        ((2, 4), np.array([[3, 0, -1, 1], [1, -1, 0, 2]])),
+        compiled=False,
+    ),
+    "interpolate_same_extent": Case(
+        lambda nn: nn.functional.interpolate,
+        ((1, 2, 4, 3),),
+        lambda f, x: f(x, scale_factor=(2.0, 1.3), mode="bilinear"),
+        compiled=False,
     ),
     "encoder_layer": Case(lambda nn: nn.TransformerEncoderLayer(4, 2, 6, dropout=0.0), (SEQUENCE,)),
     "encoder": Case(

@@ -21,11 +21,6 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     return input.relu()
 
 
-def relu_(input: Tensor) -> Tensor:
-    """max(x, 0), written into x."""
-    return relu(input, inplace=True)
-
-
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6)."""
     return hardtanh(input, 0.0, 6.0, inplace)
@@ -101,6 +96,8 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards 0 by lambd, and 0 where it would cross."""
+    if lambd < 0:
+        raise located(RuntimeError, f"lambda must be at least 0, but found {lambd}")
     return (input - lambd).where(input > lambd, (input + lambd).where(input < -lambd, input * 0.0))
 
 

@@ -1,4 +1,4 @@
-"""Convolutions over one and two dimensions, transposed ones included: all are `hl.conv`."""
+"""Convolutions over one to three dimensions, transposed ones included: all are `hl.conv`."""
 
 from __future__ import annotations
 
@@ -77,6 +77,20 @@ def conv_transpose2d(
 ) -> Tensor:
     """The transpose of conv2d, by weights (C, O / groups, K, K)."""
     return _conv_transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Extents = 1,
+    padding: Extents = 0,
+    output_padding: Extents = 0,
+    groups: int = 1,
+    dilation: Extents = 1,
+) -> Tensor:
+    """The transpose of conv3d, by weights (C, O / groups, K, K, K)."""
+    return _conv_transpose(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def same_padding(kernel: Ints, dilation: Ints) -> tuple[Ints, Ints]:
@@ -209,5 +223,5 @@ def _by(extents: Ints) -> str:
 
 
 CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: conv1d, 2: conv2d, 3: conv3d}
-TRANSPOSED: dict[int, Callable[..., Tensor]] = {1: conv_transpose1d, 2: conv_transpose2d}
+TRANSPOSED: dict[int, Callable[..., Tensor]] = {1: conv_transpose1d, 2: conv_transpose2d, 3: conv_transpose3d}
 """By the number of spatial dimensions."""

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ....dialects.types import i64
+from ...dispatch import builder
+from ...errors import runtime_error
 from ...tensor import Tensor
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """The p-norm of x1 - x2 + eps over the last dimension."""
-    difference = x1 - x2 + eps
-    if p == 2:
-        return (difference * difference).sum(-1, keepdim=keepdim).sqrt()
-    if p == 1:
-        return difference.abs().sum(-1, keepdim=keepdim)
-    return difference.abs().pow(p).sum(-1, keepdim=keepdim).pow(1.0 / p)
+    return (x1 - x2 + eps).norm(p, -1, keepdim)
+
+
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """The p-norms of the differences of all pairs of rows, each pair once."""
+    if input.ndim != 2:
+        raise runtime_error(f"pdist only supports 2D tensors, got: {input.ndim}D")
+    rows, columns = np.triu_indices(input.shape[0], 1)
+    first, second = (builder.constant(k, k.shape, i64) for k in (rows, columns))
+    return (input.index_select(0, first) - input.index_select(0, second)).norm(p, 1)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between x1 and x2 along `dim`."""
-    norm1 = (x1 * x1).sum(dim, keepdim=True).sqrt().clamp(min=eps)
-    norm2 = (x2 * x2).sum(dim, keepdim=True).sqrt().clamp(min=eps)
-    return ((x1 / norm1) * (x2 / norm2)).sum(dim)
+    first, second = (x / x.norm(2, dim, True).clamp(min=eps) for x in (x1, x2))
+    return (first * second).sum(dim)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """x divided by its p-norm along `dim`, which is kept above eps."""
-    if p == 2:
-        norm = (input * input).sum(dim, keepdim=True).sqrt()
-    elif p == 1:
-        norm = input.abs().sum(dim, keepdim=True)
-    else:
-        norm = input.abs().pow(p).sum(dim, keepdim=True).pow(1.0 / p)
-    return input / norm.clamp(min=eps)
+    return input / input.norm(p, dim, True).clamp(min=eps)

@@ -39,6 +39,17 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
     """dropout to SELU's lower limit, then scaled so that mean and variance stay."""
     if inplace:
         return in_place(alpha_dropout, input, p, training)
+    return _alpha_dropout(input, input.shape, p, training)
+
+
+def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """alpha_dropout of whole channels of (N, C, ...)."""
+    if inplace:
+        return in_place(feature_alpha_dropout, input, p, training)
+    return _alpha_dropout(input, (*input.shape[:2], *(1,) * (input.ndim - 2)), p, training)
+
+
+def _alpha_dropout(input: Tensor, mask_shape: tuple[int, ...], p: float, training: bool) -> Tensor:
     _check(p)
     if not training or p == 0:
         return input
@@ -46,7 +57,7 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
         return input * 0.0
     low = -SELU_ALPHA * SELU_SCALE
     scale = 1.0 / math.sqrt((low * low * p + 1) * (1 - p))
-    keep = random.keep_mask(input.shape, 1.0 - p)
+    keep = random.keep_mask(mask_shape, 1.0 - p)
     return input.where(keep, low) * scale - low * p * scale
 
 

@@ -6,6 +6,7 @@ import math
 import warnings
 
 from ...errors import located
+from ...modes import modes
 from ...tensor import Tensor
 from .activation import logsigmoid
 from .distance import pairwise_distance
@@ -66,8 +67,18 @@ def binary_cross_entropy(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
             "Please ensure they have the same size.",
         )
-    loss = (target - 1.0) * (1.0 - input).log().clamp(min=-100.0) - target * input.log().clamp(min=-100.0)
+    if modes.trace is None:
+        values = input.detach().numpy()
+        if not ((values >= 0.0) & (values <= 1.0)).all():
+            raise located(RuntimeError, "all elements of input should be between 0 and 1")
+    loss = (target - 1.0) * _bounded_log(1.0 - input) - target * _bounded_log(input)
     return reduce(loss if weight is None else loss * weight, reduction)
+
+
+def _bounded_log(x: Tensor) -> Tensor:
+    """log x, above -100 and with a gradient of at most 1e12: saturated sigmoids, whose gradient is 0, give no NaN."""
+    zero = x.eq(0)
+    return (x * 1e12 - 100.0).where(zero, x.masked_fill(zero, 1.0).log().clamp(min=-100.0))
 
 
 def binary_cross_entropy_with_logits(

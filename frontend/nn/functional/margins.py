@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...errors import located
+from ...errors import located, runtime_error
 from ...tensor import Tensor
 from .activation import logsigmoid
 from .distance import pairwise_distance
@@ -31,6 +31,22 @@ def multi_margin_loss(
     own = x.new_zeros(x.shape).scatter(1, labels, 1.0) > 0
     loss = lost.masked_fill(own, 0.0).sum(1) / float(x.shape[1])
     return reduce(loss if input.ndim == 2 else loss.squeeze(0), reduction)
+
+
+def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """The mean of max(0, 1 - x[label] + x[i]) over the labels of a sample and all other classes i.
+
+    The target has the shape of the input and lists the labels of each sample, ended by -1.
+    """
+    if input.shape != target.shape or input.ndim not in (1, 2):
+        raise runtime_error(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
+    x, labels = input.reshape(-1, input.shape[-1]), target.reshape(-1, input.shape[-1])
+    listed = (labels < 0).long().cumsum(1) == 0
+    labels = labels.masked_fill(~listed, 0)
+    own = x.new_zeros(x.shape).scatter_add(1, labels, listed.to(x.dtype)) > 0
+    lost = (1.0 - x.gather(1, labels).unsqueeze(2) + x.unsqueeze(1)).clamp(min=0.0)
+    counted = listed.unsqueeze(2).logical_and(~own.unsqueeze(1))
+    return reduce(lost.masked_fill(~counted, 0.0).sum((1, 2)).reshape(input.shape[:-1]) / x.shape[1], reduction)
 
 
 def multilabel_soft_margin_loss(

@@ -1,21 +1,16 @@
-"""Pooling over windows, given or fitted to an output size."""
+"""Pooling over given windows."""
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ...dispatch import builder
 from ...errors import runtime_error
-from ...ops.joining import stack
 from ...tensor import Tensor
-from .extents import Extents, Ints, batched, spread
-
-Sizes = int | None | Sequence[int | None]
+from .extents import Extents, Ints, spread
 
 
 def max_pool1d(
@@ -28,7 +23,7 @@ def max_pool1d(
     return_indices: bool = False,
 ) -> Any:
     """The largest value of every window of (N, C, L), and on demand where it is."""
-    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool2d(
@@ -41,7 +36,7 @@ def max_pool2d(
     return_indices: bool = False,
 ) -> Any:
     """The largest value of every window of (N, C, H, W), and on demand where it is."""
-    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool3d(
@@ -54,7 +49,7 @@ def max_pool3d(
     return_indices: bool = False,
 ) -> Any:
     """The largest value of every window of (N, C, D, H, W), and on demand where it is."""
-    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def avg_pool1d(
@@ -66,7 +61,7 @@ def avg_pool1d(
     count_include_pad: bool = True,
 ) -> Tensor:
     """The mean of every window of (N, C, L)."""
-    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+    return avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
 def avg_pool2d(
@@ -79,60 +74,41 @@ def avg_pool2d(
     divisor_override: int | None = None,
 ) -> Tensor:
     """The mean of every window of (N, C, H, W)."""
-    return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
+def avg_pool3d(
+    input: Tensor,
+    kernel_size: Extents,
+    stride: Extents | None = None,
+    padding: Extents = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of every window of (N, C, D, H, W)."""
+    return avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
+def lp_pool1d(
+    input: Tensor, norm_type: float, kernel_size: Extents, stride: Extents | None = None, ceil_mode: bool = False
+) -> Tensor:
+    """The p-norm of every window of (N, C, L)."""
+    return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool2d(
     input: Tensor, norm_type: float, kernel_size: Extents, stride: Extents | None = None, ceil_mode: bool = False
 ) -> Tensor:
     """The p-norm of every window of (N, C, H, W)."""
-    area = math.prod(spread(kernel_size, 2))
-    mean = avg_pool2d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
-    return (mean * area).relu().pow(1.0 / norm_type)
+    return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-def adaptive_avg_pool1d(input: Tensor, output_size: Sizes) -> Tensor:
-    """The mean of windows that cut (N, C, L) into so many parts."""
-    return _adaptive_avg_pool(1, input, output_size)
-
-
-def adaptive_avg_pool2d(input: Tensor, output_size: Sizes) -> Tensor:
-    """The mean of windows that cut (N, C, H, W) into so many parts; None keeps an extent."""
-    return _adaptive_avg_pool(2, input, output_size)
-
-
-def adaptive_max_pool1d(input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
-    """The largest value of windows that cut (N, C, L) into so many parts."""
-    return _adaptive_max_pool(1, input, output_size, return_indices)
-
-
-def adaptive_max_pool2d(input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
-    """The largest value of windows that cut (N, C, H, W) into so many parts; None keeps an extent."""
-    return _adaptive_max_pool(2, input, output_size, return_indices)
-
-
-def max_unpool1d(
-    input: Tensor,
-    indices: Tensor,
-    kernel_size: Extents,
-    stride: Extents | None = None,
-    padding: Extents = 0,
-    output_size: Sequence[int] | None = None,
+def lp_pool3d(
+    input: Tensor, norm_type: float, kernel_size: Extents, stride: Extents | None = None, ceil_mode: bool = False
 ) -> Tensor:
-    """Values back at the places that max_pool1d told, zeros elsewhere."""
-    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
-
-
-def max_unpool2d(
-    input: Tensor,
-    indices: Tensor,
-    kernel_size: Extents,
-    stride: Extents | None = None,
-    padding: Extents = 0,
-    output_size: Sequence[int] | None = None,
-) -> Tensor:
-    """Values back at the places that max_pool2d told, zeros elsewhere."""
-    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
+    """The p-norm of every window of (N, C, D, H, W)."""
+    return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def _windows(
@@ -185,7 +161,7 @@ def output_extent(n: int, k: int, stride: int, padding: int, dilation: int, ceil
     return places - 1 if (places - 1) * stride >= n + padding else places
 
 
-def _max_pool(
+def max_pool(
     rank: int,
     input: Tensor,
     kernel_size: Extents,
@@ -200,7 +176,7 @@ def _max_pool(
     return (values, builder.argmax_window(input, *arguments)) if return_indices else values
 
 
-def _avg_pool(
+def avg_pool(
     rank: int,
     input: Tensor,
     kernel_size: Extents,
@@ -230,106 +206,17 @@ def _avg_pool(
     return sums * builder.constant((1.0 / areas).astype(input.dtype.numpy), areas.shape, input.dtype)
 
 
+def _lp_pool(
+    rank: int, input: Tensor, norm_type: float, kernel_size: Extents, stride: Extents | None, ceil_mode: bool
+) -> Tensor:
+    """As in PyTorch, powers keep their signs: for odd norms, windows with a negative sum have no root."""
+    area = math.prod(spread(kernel_size, rank))
+    mean = avg_pool(rank, input.pow(norm_type), kernel_size, stride, 0, ceil_mode, True, None)
+    return (mean * area).pow(1.0 / norm_type)
+
+
 def _counts(n: int, k: int, stride: int, padding: int, places: int, include_pad: bool) -> np.ndarray[Any, Any]:
     """How many elements count in every window along a dimension."""
     starts = np.arange(places) * stride - padding
     ends = np.minimum(starts + k, n + padding)
     return ends - starts if include_pad else np.minimum(ends, n) - np.maximum(starts, 0)
-
-
-def _output_sizes(input: Tensor, rank: int, output_size: Sizes) -> Ints:
-    given = output_size if isinstance(output_size, Sequence) else (output_size,) * rank
-    if len(given) == 1:
-        given = (*given,) * rank
-    if len(given) != rank:
-        raise runtime_error(f"adaptive pooling over {rank} dimensions: output_size must have {rank} elements")
-    return tuple(n if size is None else int(size) for n, size in zip(input.shape[-rank:], given))
-
-
-def parts(n: int, count: int) -> list[tuple[int, int]]:
-    """Where the windows of adaptive pooling start and end."""
-    return [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
-
-
-def _adaptive_avg_pool(rank: int, input: Tensor, output_size: Sizes) -> Tensor:
-    batched(input, rank, f"adaptive_avg_pool{rank}d")
-    sizes = _output_sizes(input, rank, output_size)
-    extents = input.shape[-rank:]
-    if all(size == 1 for size in sizes):
-        return input.mean(tuple(range(-rank, 0)), keepdim=True)
-    if all(n % size == 0 for n, size in zip(extents, sizes)):
-        return _avg_pool(rank, input, [n // size for n, size in zip(extents, sizes)], None, 0, False, True, None)
-    # Windows of different sizes: a product with a matrix of weights along each dimension.
-    for d, size in zip(range(-rank, 0), sizes):
-        n = input.shape[d]
-        weights = np.zeros((n, size), input.dtype.numpy)
-        for k, (start, end) in enumerate(parts(n, size)):
-            weights[start:end, k] = 1.0 / (end - start)
-        input = along(input, d, weights)
-    return input
-
-
-def along(x: Tensor, dim: int, matrix: np.ndarray[Any, Any]) -> Tensor:
-    """The product with a constant matrix along one dimension."""
-    weights = builder.constant(np.ascontiguousarray(matrix), matrix.shape, x.dtype)
-    return x.matmul(weights) if dim in (-1, x.ndim - 1) else x.movedim(dim, -1).matmul(weights).movedim(-1, dim)
-
-
-def _adaptive_max_pool(rank: int, input: Tensor, output_size: Sizes, return_indices: bool) -> Any:
-    batched(input, rank, f"adaptive_max_pool{rank}d")
-    sizes = _output_sizes(input, rank, output_size)
-    extents = tuple(input.shape[-rank:])
-    if all(n % size == 0 for n, size in zip(extents, sizes)):
-        window = [n // size for n, size in zip(extents, sizes)]
-        return _max_pool(rank, input, window, None, 0, 1, False, return_indices)
-    values: list[Tensor] = []
-    places: list[Tensor] = []
-    for cut in itertools.product(*(parts(n, size) for n, size in zip(extents, sizes))):
-        part = input
-        for d, (start, end) in zip(range(-rank, 0), cut):
-            part = part.narrow(d, start, end - start)
-        window = tuple(end - start for start, end in cut)
-        value, place = _max_pool(rank, part, window, None, 0, 1, False, True)
-        values.append(value.flatten(-rank).squeeze(-1))
-        if return_indices:
-            places.append(_moved(place.flatten(-rank).squeeze(-1), extents, window, tuple(start for start, _ in cut)))
-    shape = (*input.shape[:-rank], *sizes)
-    joined = stack(values, -1).reshape(shape)
-    return (joined, stack(places, -1).reshape(shape)) if return_indices else joined
-
-
-def _moved(index: Tensor, extents: Ints, window: Ints, start: Ints) -> Tensor:
-    """An index into a window as one into the whole."""
-    number: Any = index
-    total, stride = index * 0, 1
-    for n, k, at in zip(reversed(extents), reversed(window), reversed(start)):
-        total = total + (number % k + at) * stride
-        number, stride = number // k, stride * n
-    return total
-
-
-def _max_unpool(
-    rank: int,
-    input: Tensor,
-    indices: Tensor,
-    kernel_size: Extents,
-    stride: Extents | None,
-    padding: Extents,
-    output_size: Sequence[int] | None,
-) -> Tensor:
-    if input.shape != indices.shape:
-        raise runtime_error(
-            f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) "
-            f"but got indices tensor with shape: {list(indices.shape)}"
-        )
-    window = spread(kernel_size, rank)
-    strides = window if stride is None else spread(stride, rank)
-    sizes = tuple(
-        (n - 1) * t - 2 * p + k for n, k, t, p in zip(input.shape[-rank:], window, strides, spread(padding, rank))
-    )
-    if output_size is not None:
-        sizes = tuple(int(n) for n in output_size)[-rank:]
-    lead = tuple(input.shape[:-rank])
-    rows = math.prod(lead)
-    flat = input.new_zeros(rows, math.prod(sizes)).scatter(1, indices.reshape(rows, -1), input.reshape(rows, -1))
-    return flat.reshape(*lead, *sizes)

@@ -12,7 +12,7 @@ from ...creation import tensor
 from ...dispatch import builder
 from ...errors import located, runtime_error
 from ...tensor import Tensor
-from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, along
+from .adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, along
 
 Array = np.ndarray[Any, Any]
 LINEAR = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
@@ -48,13 +48,15 @@ def interpolate(
     if min(sizes) < 1:
         raise runtime_error(f"Input and output sizes should be greater than 0, but got input {extents} output {sizes}")
     if mode == "area":
-        return (adaptive_avg_pool1d if rank == 1 else adaptive_avg_pool2d)(input, sizes)
+        return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[rank - 1](input, sizes)
     for d, (n, out, scale) in enumerate(zip(extents, sizes, scales), 2):
         if mode in ("nearest", "nearest-exact"):
             input = _nearest(input, d, out, scale, mode == "nearest-exact")
         elif antialias:
             input = along(input, d, _antialiased(n, out, scale, bool(align_corners), mode == "bicubic"))
         else:
+            if n == out and mode != "bicubic":
+                continue  # as in PyTorch, whatever the factor was
             rule = _cubic if mode == "bicubic" else _linear
             input = along(input, d, rule(n, out, _sources(n, out, scale, bool(align_corners))))
     return input

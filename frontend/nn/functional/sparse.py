@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...errors import runtime_error
+from ...creation import arange
+from ...errors import located, runtime_error
 from ...grad_mode import no_grad
 from ...ops.gathering import embedding_rows
 from ...tensor import Tensor
@@ -17,9 +18,10 @@ def embedding(
     scale_grad_by_freq: bool = False,
     sparse: bool = False,
 ) -> Tensor:
-    """weight[input]; the row `padding_idx` gets no gradient."""
-    if sparse or scale_grad_by_freq:
-        raise runtime_error("embedding: sparse=True and scale_grad_by_freq=True are not supported; leave them out")
+    """weight[input]; the row `padding_idx` gets no gradient.
+
+    `scale_grad_by_freq` divides a row's gradient by how often the input names it. Gradients are dense, `sparse` or not.
+    """
     if weight.ndim != 2:
         raise runtime_error("'weight' must be 2-D")
     rows = weight.shape[0]
@@ -30,9 +32,77 @@ def embedding(
     if max_norm is not None:
         _renormalize(weight, input, max_norm, norm_type)
     result = embedding_rows(weight, input)
+    if scale_grad_by_freq:
+        named = input.reshape(-1)
+        counts = weight.new_zeros(rows).index_add(0, named, weight.new_ones(named.shape))
+        kept = result.detach()
+        result = kept + (result - kept) / counts.index_select(0, named).reshape(*input.shape, 1)
     if padding_idx is None or not weight.requires_grad:
         return result
     return result.detach().where(input.eq(padding_idx).unsqueeze(-1), result)
+
+
+def embedding_bag(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    """The sum, mean or largest of weight[bag] for each bag: a row of a 2-D input, or what starts at each offset of a
+    1-D one. The row `padding_idx` does not count; an empty bag gives zeros.
+    """
+    if mode not in ("sum", "mean", "max"):
+        raise located(ValueError, "mode has to be one of sum, mean or max")
+    if per_sample_weights is not None and mode != "sum":
+        raise located(
+            NotImplementedError,
+            f"embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
+            f"(got mode='{mode}'). Please open a feature request on GitHub.",
+        )
+    if input.ndim == 2:
+        if offsets is not None:
+            raise located(ValueError, "if input is 2D, then offsets has to be None: each row is a bag")
+        bags, numbers = input.shape[0], input.reshape(-1)
+        owner = arange(bags).unsqueeze(1).expand(*input.shape).reshape(-1)
+    elif input.ndim == 1:
+        if offsets is None or offsets.ndim != 1:
+            raise located(ValueError, "offsets has to be a 1D Tensor" + (" but got None" if offsets is None else ""))
+        starts = offsets[:-1] if include_last_offset else offsets
+        bags, numbers = starts.shape[0], input
+        owner = arange(input.shape[0]).unsqueeze(1).ge(starts).sum(1) - 1
+    else:
+        raise located(ValueError, f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}")
+    rows = embedding(numbers, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
+    counted = None if padding_idx is None else numbers.ne(padding_idx % weight.shape[0])
+    if mode == "max":
+        return _largest(rows, owner, bags, counted)
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.reshape(-1, 1)
+    if counted is not None:
+        rows = rows.masked_fill(~counted.unsqueeze(1), 0.0)
+    total = rows.new_zeros(bags, rows.shape[1]).index_add(0, owner, rows)
+    if mode == "sum":
+        return total
+    ones = rows.new_ones(owner.shape) if counted is None else counted.to(rows.dtype)
+    return total / rows.new_zeros(bags).index_add(0, owner, ones).clamp(min=1.0).unsqueeze(1)
+
+
+def _largest(rows: Tensor, owner: Tensor, bags: int, counted: Tensor | None) -> Tensor:
+    """The largest value of each column among the rows that each bag owns."""
+    inside = owner.eq(arange(bags).unsqueeze(1))
+    if counted is not None:
+        inside = inside.logical_and(counted)
+    if not rows.shape[0]:
+        return rows.new_zeros(bags, rows.shape[1])
+    found = rows.where(inside.unsqueeze(2), float("-inf")).max(1)[0]
+    return found.masked_fill(~inside.any(1, True), 0.0)
 
 
 @no_grad()
