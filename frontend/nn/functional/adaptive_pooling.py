@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ....dialects.types import i64
 from ...dispatch import builder
 from ...errors import runtime_error
-from ...ops.joining import stack
 from ...tensor import Tensor
 from .extents import Ints, batched
 from .pooling import avg_pool, max_pool
@@ -93,27 +92,33 @@ def _adaptive_max_pool(rank: int, input: Tensor, output_size: Sizes, return_indi
     if all(n % size == 0 for n, size in zip(extents, sizes)):
         window = [n // size for n, size in zip(extents, sizes)]
         return max_pool(rank, input, window, None, 0, 1, False, return_indices)
-    values: list[Tensor] = []
-    places: list[Tensor] = []
-    for cut in itertools.product(*(parts(n, size) for n, size in zip(extents, sizes))):
-        part = input
-        for d, (start, end) in zip(range(-rank, 0), cut):
-            part = part.narrow(d, start, end - start)
-        window = tuple(end - start for start, end in cut)
-        value, place = max_pool(rank, part, window, None, 0, 1, False, True)
-        values.append(value.flatten(-rank).squeeze(-1))
-        if return_indices:
-            places.append(_moved(place.flatten(-rank).squeeze(-1), extents, window, tuple(start for start, _ in cut)))
-    shape = (*input.shape[:-rank], *sizes)
-    joined = stack(values, -1).reshape(shape)
-    return (joined, stack(places, -1).reshape(shape)) if return_indices else joined
+    # Windows of different sizes: each is written out with its last element repeated, so that they have one size.
+    tables = [_spread_out(n, size) for n, size in zip(extents, sizes)]
+    for d, table in zip(range(-rank, 0), tables):
+        input = input.index_select(d, _constant(table.reshape(-1)))
+    window = [table.shape[1] for table in tables]
+    if not return_indices:
+        return max_pool(rank, input, window, None, 0, 1, False, False)
+    values, places = max_pool(rank, input, window, None, 0, 1, False, True)
+    return values, _original(places, tables, extents)
 
 
-def _moved(index: Tensor, extents: Ints, window: Ints, start: Ints) -> Tensor:
-    """An index into a window as one into the whole."""
-    number: Any = index
-    total, stride = index * 0, 1
-    for n, k, at in zip(reversed(extents), reversed(window), reversed(start)):
-        total = total + (number % k + at) * stride
-        number, stride = number // k, stride * n
+def _spread_out(n: int, count: int) -> np.ndarray[Any, Any]:
+    """The elements of every window along a dimension, a row each."""
+    windows = parts(n, count)
+    longest = max(end - start for start, end in windows)
+    return np.array([[min(start + k, end - 1) for k in range(longest)] for start, end in windows])
+
+
+def _original(places: Any, tables: list[np.ndarray[Any, Any]], extents: Ints) -> Tensor:
+    """Indices into the windows written out as indices into the input."""
+    total, stride = places * 0, 1
+    for table, n in zip(reversed(tables), reversed(extents)):
+        at = _constant(table.reshape(-1))[places % table.size]
+        total, stride = total + at * stride, stride * n
+        places = places // table.size
     return total
+
+
+def _constant(numbers: np.ndarray[Any, Any]) -> Tensor:
+    return builder.constant(numbers, numbers.shape, i64)
