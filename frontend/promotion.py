@@ -6,6 +6,7 @@ higher category (bool < int < float).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -102,6 +103,20 @@ class iinfo:
         limits: Any = np.iinfo(cast(Any, type.numpy))
         self.dtype = type.torch_name
         self.bits, self.max, self.min = limits.bits, limits.max, limits.min
+
+
+def lowest(dtype: DType) -> float | int | bool:
+    """The number that a maximum starts from."""
+    if dtype.kind == "float":
+        return -math.inf
+    return iinfo(dtype).min if dtype.kind == "int" else False
+
+
+def highest(dtype: DType) -> float | int | bool:
+    """The number that a minimum starts from."""
+    if dtype.kind == "float":
+        return math.inf
+    return iinfo(dtype).max if dtype.kind == "int" else True
 
 
 __all__ = [

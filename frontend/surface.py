@@ -19,6 +19,7 @@ from .ops import (
     matmul,
     ordering,
     reductions,
+    scattering,
     selection,
     shape,
 )
@@ -29,7 +30,7 @@ from .tensor import Tensor
 from .unsupported import tensor_getattr
 
 FAMILIES = (
-    *(elementwise, reductions, ordering, shape, joining, indexing, gathering),
+    *(elementwise, reductions, ordering, shape, joining, indexing, gathering, scattering),
     *(matmul, conversion, creation, random, combined),
 )
 
@@ -41,7 +42,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     name: numpy_names(function) for family in FAMILIES for name, function in family.METHODS.items()
 }
 
-_IN_PLACE = (*(*elementwise.IN_PLACE, *joining.IN_PLACE, *ordering.IN_PLACE, *gathering.IN_PLACE, *matmul.IN_PLACE),)
+_IN_PLACE = (*(*elementwise.IN_PLACE, *joining.IN_PLACE, *ordering.IN_PLACE, *scattering.IN_PLACE, *matmul.IN_PLACE),)
 _RESHAPED = ("squeeze", "unsqueeze", "t", "transpose")
 
 _OPERATORS: dict[str, str] = {

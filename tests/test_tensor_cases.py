@@ -21,8 +21,11 @@ NOT_TRACED = ("repr(", "n_=np", "hook", "retain_grad()", "grad(y.sum(),y)", "x.e
 """What means something else in a compiled function: printing, numpy arrays behind the compiler's back, hooks, gradients
 by computed tensors; and autograd's check for overwritten values, which pure values do not need."""
 
-UNCHECKED = ("a[torch.tensor([7])]", "a.gather(1,torch.tensor([[5]]))", "a.index_select(0,torch.tensor([5]))")
-"""Positions out of range, which compiled code clamps."""
+UNCHECKED = (
+    *("a[torch.tensor([7])]", "a.gather(1,torch.tensor([[5]]))", "a.index_select(0,torch.tensor([5]))"),
+    "a.masked_scatter(m,v[:1])",
+)
+"""Positions out of range, which compiled code clamps, and counts of a mask."""
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -11,20 +11,12 @@ from typing import Any
 from ...dialects.types import DType
 from ..dispatch import builder, scalar
 from ..errors import untraceable
-from ..promotion import iinfo
+from ..promotion import highest, lowest
 from ..tensor import Tensor
 from . import reductions
 from .operands import cast
 from .selection import FIX, Selection
 from .shape import axis, ints
-
-
-def _lowest(dtype: DType) -> Any:
-    return {"float": -math.inf, "bool": False}.get(dtype.kind) if dtype.kind != "int" else iinfo(dtype).min
-
-
-def _highest(dtype: DType) -> Any:
-    return {"float": math.inf, "bool": True}.get(dtype.kind) if dtype.kind != "int" else iinfo(dtype).max
 
 
 def _constant(value: Any) -> Callable[[DType], Any]:
@@ -36,10 +28,10 @@ NEUTRAL: dict[str, Callable[[DType], Any]] = {
     "prod": _constant(1),
     "any": _constant(False),
     "all": _constant(True),
-    "amax": _lowest,
-    "amin": _highest,
-    "max": _lowest,
-    "min": _highest,
+    "amax": lowest,
+    "amin": highest,
+    "max": lowest,
+    "min": highest,
     "norm": _constant(0),
     "logsumexp": _constant(-math.inf),
     "count_nonzero": _constant(0),
