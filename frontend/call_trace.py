@@ -11,17 +11,22 @@ from typing import Any, cast
 import numpy as np
 
 from ..runtime.storage import Storage
-from . import dispatch, grad_mode, tree
+from . import grad_mode, tree
+from .effects import Again, Effect, Hints, ReadBack, changed_arguments
 from .errors import runtime_error
-from .guards import Cell, Contents, Entry, Guards, bump
+from .guards import Guards, bump
 from .launch import ELSEWHERE
 from .modes import modes
 from .reach import Reach
 from .scalars import SPEC as NUMBER
 from .scalars import number
+from .settle import Settling, Substitutes
 from .tensor import Tensor, wrap
-from .traced import Finisher, Traced
+from .traced import Finisher, Held, Traced
 from .tracing import Trace, tracing
+
+ATTEMPTS = 64
+"""How often a function may be traced before what it does to Python is known."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,22 @@ class CallTrace:
     """Arguments whose `requires_grad` the function sets."""
 
     def __init__(self, function: Callable[..., Any], call: Call, keep_gradients: bool) -> None:
+        hints = Hints()
+        for _ in range(ATTEMPTS):
+            try:
+                self._attempt(function, call, keep_gradients, hints)
+                return
+            except Again as again:
+                again.learn(hints)
+            except ReadBack as error:
+                hints.look_into(error.container)
+        raise runtime_error("the compiled function changes Python values in another way each time that it is traced")
+
+    def _attempt(self, function: Callable[..., Any], call: Call, keep_gradients: bool, hints: Hints) -> None:
         self.reusable = True
         """Whether later calls may use the program; not where tracing changed what it depends on."""
+        self.places = hints.places
+        """What holds further arguments of each call."""
         self._reach = reach = Reach()
         reach.add_root(function, getattr(function, "__name__", "function"))
         for value, name in zip(call.leaves, call.names, strict=True):
@@ -57,31 +76,57 @@ class CallTrace:
         self.outside = frozenset(reach.names_of_storages)
         """Storages that the function can reach on its own."""
         self._trace = Trace(dict(reach.names_of_storages))
-        self._run(function, call, keep_gradients)
+        self._run(function, call, keep_gradients, hints)
         reach.add_optimizer_state()
         self._trace.release()
 
-    def _run(self, function: Callable[..., Any], call: Call, keep_gradients: bool) -> None:
+    def _run(self, function: Callable[..., Any], call: Call, keep_gradients: bool, hints: Hints) -> None:
         trace = self._trace
-        given, stand_ins = self._arguments(trace, call)
+        further: list[Any] = []
+        structures = [tree.flatten(place.now(), further) for place in self.places]
+        count = len(call.leaves)
+        names = [*call.names, *["kept"] * len(further)]
+        call = Call(call.structure, [*call.leaves, *further], names, call.dynamic_floats)
+        given, stand_ins = self._arguments(trace, call, count)
         mode = modes.grad
+        substitutes = Substitutes(self.guards, hints)
         try:
+            rest = iter(given[count:])
+            for place, structure in zip(self.places, structures):
+                substitutes.put(place, tree.rebuild(structure, rest))
             with tracing(trace):
-                args, kwargs = tree.rebuild(call.structure, iter(given))
+                arguments = tree.rebuild(call.structure, iter(given))
+                args, kwargs = arguments
                 output = function(*args, **kwargs)
                 grad_mode.switch(mode)
                 self._settle_hooks(trace, output)
-                self._settle(trace)
+                substitutes.take_out()
+                for entry in self._reach.runtime:
+                    if not entry.holds():
+                        raise runtime_error(
+                            f"the compiled function changes {entry.name}, which compiled programs read on each call. "
+                            "Change it outside, before or after the call"
+                        )
+
+                def is_ours(t: Tensor) -> bool:
+                    storage = t._storage
+                    return storage.array is None or t in stand_ins or trace.argument_of(storage)[0] is not None
+
+                settling = Settling(trace, self._reach, self.guards, hints, is_ours)
+                settling.run(substitutes)
+                self.reusable = settling.reusable
+                before = tree.rebuild(call.structure, iter(given))
+                self.effects: list[Effect] = [*settling.effects, *changed_arguments(before, arguments)]
+                """What each call does besides returning."""
                 self.requires_grad = [
                     (i, t._requires_grad)
                     for t, i in stand_ins.items()
                     if t._node is None and t._requires_grad is not getattr(call.leaves[i], "requires_grad", False)
                 ]
-                self._check_arguments(call, given, args, kwargs)
-                self._check_output(output)
                 known = self._reach.tensors
                 finisher = Finisher(trace, stand_ins, lambda t: id(t) in known, keep_gradients)
-                self.traced = finisher.finish(output)
+                self.traced = finisher.finish((output, tuple(effect.value for effect in self.effects)), settling)
+                _check_output([held.value for held in self.traced.outputs if isinstance(held, Held)])
         except BaseException:
             self.undo()
             raise
@@ -99,21 +144,24 @@ class CallTrace:
 
     # Before
 
-    def _arguments(self, trace: Trace, call: Call) -> tuple[list[Any], dict[Tensor, int]]:
-        """What the function is called with, and which of it stands for which leaf."""
+    def _arguments(self, trace: Trace, call: Call, count: int) -> tuple[list[Any], dict[Tensor, int]]:
+        """What the function is called with, and which of it stands for which leaf. Those from number `count` on are in
+        places of their own."""
         given: list[Any] = []
         stand_ins: dict[Tensor, int] = {}
         by_id: dict[int, Tensor] = {}
         leaves, dynamic_floats = call.leaves, call.dynamic_floats
-        storages = [v._storage for v in leaves if isinstance(v, Tensor)]
+        storages = [v._storage for v in leaves[:count] if isinstance(v, Tensor)]
         for i, (value, name) in enumerate(zip(leaves, call.names, strict=True)):
             if isinstance(value, Tensor):
                 new = by_id.get(id(value))
-                if new is None:
-                    new = by_id[id(value)] = self._stand_in(trace, value, i, name, storages.count(value._storage) > 1)
+                if new is None or i >= count:
+                    shared = i < count and (storages.count(value._storage) > 1 or value._storage in self.outside)
+                    new = self._stand_in(trace, value, i, name, shared, own=i >= count)
+                    by_id.setdefault(id(value), new)
                     stand_ins[new] = i
                 given.append(new)
-            elif dynamic_floats and is_float(value):
+            elif dynamic_floats and is_float(value) and i < count:
                 storage = Storage(None, NUMBER)
                 trace.declare_number(storage, i, name)
                 new = number(storage)
@@ -123,10 +171,10 @@ class CallTrace:
                 given.append(value)
         return given, stand_ins
 
-    def _stand_in(self, trace: Trace, value: Tensor, leaf: int, name: str, shared: bool) -> Tensor:
+    def _stand_in(self, trace: Trace, value: Tensor, leaf: int, name: str, shared: bool, own: bool) -> Tensor:
         """A tensor in the place of an argument, so that what the trace does to it leaves the caller's alone."""
         storage = value._storage
-        if value._view is None or shared or storage in self.outside:
+        if not own and (value._view is None or shared):
             new = wrap(storage, value._spec, value._view, type(value))
         else:
             # A view: later calls may pass any view of this shape, so the trace sees bytes of their own.
@@ -148,62 +196,14 @@ class CallTrace:
             tree.flatten(output, leaves)
             settle_hooks(trace, [y for y in leaves if isinstance(y, Tensor) and y.requires_grad])
 
-    def _settle(self, trace: Trace) -> None:
-        """After the function ran: what happened to the Python values that it depends on.
 
-        A traced tensor assigned over one from outside becomes an update of that one in place. Other traced tensors
-        would have no value after the trace. A function that changes plain values is traced again on each call.
-        """
-        for entry in self._reach.runtime:
-            if not entry.holds():
-                raise runtime_error(
-                    f"the compiled function changes {entry.name}, which compiled programs read on each call. Change it "
-                    "outside, before or after the call"
-                )
-        for guard in list(self.guards.broken()):
-            now = guard.now()
-            before = guard.expected
-            if not isinstance(now, Tensor) or now._storage.array is not None:
-                if holds_traced(guard.container if isinstance(guard, Contents) else now):
-                    raise self._kept(guard.name)
-                self.reusable = False
-                continue
-            if (
-                isinstance(guard, (Entry, Cell))
-                and isinstance(before, Tensor)
-                and before._spec == now._spec
-                and before._view is None
-                and before._storage.array is not None
-            ):
-                trace.write(before._storage, trace.detached(dispatch.value_of(trace, now)))
-                guard.restore()
-                continue
-            raise self._kept(guard.name)
-
-    def _kept(self, name: str) -> RuntimeError:
-        return runtime_error(
-            f"the compiled function keeps a tensor in `{name}`, which would have no value after tracing. Return the "
-            "tensor instead, or write into an existing one of the same shape"
-        )
-
-    def _check_arguments(self, call: Call, given: Sequence[Any], args: Any, kwargs: Any) -> None:
-        after: list[Any] = []
-        same = tree.flatten((args, kwargs), after) == call.structure
-        if not same or any(a is not b for a, b in zip(after, given, strict=True)):
+def _check_output(values: Sequence[Any]) -> None:
+    for value in values:
+        if not isinstance(value, Tensor) and holds_traced(value):
             raise runtime_error(
-                "the compiled function changes a list or dictionary that it was given, which later calls would not "
-                "repeat. Return the new values instead"
+                f"the compiled function returns or keeps a {type(value).__name__} that holds tensors. Return tensors, "
+                "plain values, or tuples, lists, dictionaries and dataclasses of these"
             )
-
-    def _check_output(self, output: Any) -> None:
-        leaves: list[Any] = []
-        tree.flatten(output, leaves)
-        for value in leaves:
-            if not isinstance(value, Tensor) and holds_traced(value):
-                raise runtime_error(
-                    f"the compiled function returns a {type(value).__name__} that holds tensors. Return tensors, plain "
-                    "values, or tuples, lists, dictionaries and named tuples of these"
-                )
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class Compiled(Inspection):
         if modes.trace is not None:
             return self._function(*args, **kwargs)
         program, leaves = self._program_for(args, kwargs)
-        return program.run(leaves)
+        return program.run(leaves, (args, kwargs))
 
     def _program_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Specialization, list[Any]]:
         """The program for a call, compiled if there is none yet, and the call's flattened arguments."""
@@ -216,7 +216,7 @@ def _names_below(name: str, structure: Any) -> list[str]:
         return [name]
     kind, *children = structure
     keys: Sequence[Any] = range(len(children))
-    if isinstance(children[0] if children else None, tuple) and issubclass(kind, dict):
+    if isinstance(children[0] if children else None, tuple) and not issubclass(cast(type, kind), (tuple, list)):
         keys, *children = children
         return [n for key, child in zip(keys, children, strict=True) for n in _names_below(str(key), child)]
     fields = getattr(kind, "_fields", [f"{name}_{key}" for key in keys])

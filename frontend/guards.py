@@ -8,6 +8,7 @@ function can reach are compared on every call, by identity first.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from operator import is_
@@ -149,14 +150,58 @@ class Contents:
 
     def restore(self) -> None:
         container = cast(Any, self.container)
-        if isinstance(self.container, list):
-            container[:] = self.expected
+        if isinstance(self.container, (list, deque)):
+            container.clear()
+            container.extend(self.expected)
         elif isinstance(self.container, dict):  # what was removed or replaced is an Entry's
             for key in set(container).difference(self.expected):
                 del container[key]
         elif isinstance(self.container, set):
             container.clear()
             container.update(self.expected)
+
+
+@dataclass(slots=True)
+class Length:
+    """The number of elements of a list or dictionary that is too long to compare."""
+
+    name: str
+    container: Collection[Any]
+    expected: int
+
+    def now(self) -> Any:
+        return len(self.container)
+
+    def holds(self) -> bool:
+        return len(self.container) == self.expected
+
+    def restore(self) -> None:
+        container = cast(Any, self.container)
+        if isinstance(self.container, list):
+            del container[self.expected :]
+        elif isinstance(self.container, dict):
+            while len(container) > self.expected:
+                container.popitem()
+
+
+@dataclass(slots=True)
+class Absent:
+    """Attributes that code mentions and that an object does not have."""
+
+    name: str
+    mapping: MutableMapping[str, Any]
+    keys: frozenset[str]
+    expected: tuple[str, ...] = ()
+
+    def now(self) -> Any:
+        return tuple(sorted(self.keys.intersection(self.mapping)))
+
+    def holds(self) -> bool:
+        return self.keys.isdisjoint(self.mapping)
+
+    def restore(self) -> None:
+        for key in self.now():
+            del self.mapping[key]
 
 
 @dataclass(slots=True)

@@ -13,15 +13,16 @@ from __future__ import annotations
 import dis
 import functools
 import sys
+from collections import deque
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinMethodType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from ..runtime.storage import Storage
-from .guards import MISSING, PLAIN, Attribute, Cell, Contents, Entry, Guard, Guards
+from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Guard, Guards, Length
 from .tensor import Tensor
 
 PACKAGE = __name__.partition(".")[0]
@@ -111,6 +112,8 @@ class Reach:
         """Short names: those of parameters and variables."""
         self.tensors: set[int] = set()
         """The ids of all tensors found."""
+        self.tables: set[int] = set()
+        """The ids of the dictionaries in which modules keep parameters and buffers."""
         self._seen: dict[int, Any] = {}
         self._objects: list[tuple[Any, str]] = []
         self._places: set[tuple[int, Any]] = set()
@@ -128,6 +131,11 @@ class Reach:
         while done != (done := len(self.names) + len(self._objects) + len(self._seen)):
             for value, name in tuple(self._objects):
                 self._attributes(value, name)
+        for value, name in self._objects:
+            attributes = getattr(value, "__dict__", None)
+            if isinstance(attributes, dict) and not isinstance(value, (type, ModuleType)):
+                missing = frozenset(self.names.difference(cast("dict[str, Any]", attributes)))
+                self._add(Absent(name, cast("dict[str, Any]", attributes), missing), slow=is_module(value))
         self.guards.seal()
         return self.guards
 
@@ -144,6 +152,10 @@ class Reach:
                     if type(value) not in PLAIN:
                         self.guards.slow.append(Entry(f"{name}.state[...][{key!r}]", entries, key, value))
         self.guards.seal()
+
+    def has_seen(self, value: Any) -> bool:
+        """Whether this very object was found."""
+        return self._seen.get(id(value)) is value
 
     # Places
 
@@ -174,13 +186,17 @@ class Reach:
             self._visit(any_value.__self__, name)
         elif isinstance(value, functools.partial):
             self._visit_all((any_value.func, any_value.args, any_value.keywords), name)
+        elif kind is BuiltinMethodType:
+            owner: object = any_value.__self__
+            if isinstance(owner, (list, dict, deque)):
+                self._visit(cast(Any, owner), name)  # hook=outputs.append
         elif isinstance(value, (staticmethod, classmethod)):
             self._visit(any_value.__func__, name)
         elif isinstance(value, property):
             self._visit(value.fget, name)
         elif isinstance(value, dict):
             self._dict(any_value, name)
-        elif isinstance(value, (list, tuple, set, frozenset)):
+        elif isinstance(value, (list, tuple, set, frozenset, deque)):
             self._sequence(value, name)
         elif is_module(value):
             self._module(value, name)
@@ -227,7 +243,7 @@ class Reach:
     def _sequence(self, values: Any, name: str) -> None:
         if not isinstance(values, (tuple, frozenset)):
             if len(values) > LONGEST:
-                self._add(Attribute(f"len({name})", values.__len__, len(values)))
+                self._add(Length(name, values, len(values)))
                 return
             self._add(Contents(name, values, tuple(values)))
         for index, value in enumerate(cast(Iterable[Any], values)):
@@ -236,7 +252,7 @@ class Reach:
 
     def _dict(self, values: dict[Any, Any], name: str) -> None:
         if len(values) > LONGEST:
-            self._add(Attribute(f"len({name})", values.__len__, len(values)))
+            self._add(Length(name, values, len(values)))
             return
         self._add(Contents(f"keys of {name}", values, tuple(values)))
         for key in values:
@@ -261,6 +277,7 @@ class Reach:
             entries: Any = attributes.get(table)
             if entries is None:
                 continue
+            self.tables.add(id(entries))
             self._add(Contents(f"{name}.{table}", entries, tuple(entries)), slow=True)
             for key in entries:
                 self._entry(entries, key, f"{name}.{key}", slow=True)

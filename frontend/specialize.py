@@ -11,7 +11,7 @@ from ..runtime.storage import Storage
 from . import tree
 from .backward import Backward, split
 from .call_trace import Call, CallTrace, no_collection
-from .guards import PLAIN
+from .guards import PLAIN, epoch
 from .inspection import describe_call
 from .launch import Launch
 from .reference import REFERENCE, ReferenceProgram
@@ -50,6 +50,7 @@ class Specialization:
             self.traced, self.guards, self.reusable = trace.traced, trace.guards, trace.reusable
             self._compile()
         self._outside = trace.outside
+        self._effects, self._places = trace.effects, trace.places
         self._aliases = {
             i: (v._storage, v._view)
             for i, v in enumerate(leaves)
@@ -112,17 +113,29 @@ class Specialization:
                     return True
             elif i in aliases:
                 return True
+        if not self.guards.hold():
+            return True
+        leaves = self._all(leaves)
         for owner, spec in self.traced.grads_found:
             grad = (leaves[owner] if isinstance(owner, int) else owner)._grad
             if (grad is None) is not (spec is None) or (grad is not None and grad._spec != spec):
                 return True
-        return not self.guards.hold()
+        return False
+
+    def _all(self, leaves: Sequence[Any]) -> Sequence[Any]:
+        """The arguments of a call, with what the function finds in places of its own."""
+        if not self._places:
+            return leaves
+        found = list(leaves)
+        for place in self._places:
+            tree.flatten(place.now(), found)
+        return found
 
     def changes(self, leaves: Sequence[Any]) -> list[str]:
         """Why a call with the same arguments needs another program, in words."""
         found = self.guards.differences()
-        for owner, spec in self.traced.grads_found:
-            tensor = leaves[owner] if isinstance(owner, int) else owner
+        for owner, spec in self.traced.grads_found if not found else ():
+            tensor = self._all(leaves)[owner] if isinstance(owner, int) else owner
             if (tensor._grad is None) is not (spec is None):
                 found.append(f".grad of a {tensor._spec} was {'None' if spec is None else 'there'} and is no longer")
         if not found and self.mismatch(leaves):
@@ -131,8 +144,9 @@ class Specialization:
             found.append("tracing changed Python values that the function depends on, so that each call traces anew")
         return found
 
-    def run(self, leaves: Sequence[Any]) -> Any:
-        """One call."""
+    def run(self, leaves: Sequence[Any], arguments: Any) -> Any:
+        """One call. `arguments`: what was flattened to the leaves."""
+        leaves = self._all(leaves)
         results, kept = self.launch.run(leaves)
         for leaf, requires_grad in self._call_trace.requires_grad:
             leaves[leaf].requires_grad = requires_grad
@@ -149,7 +163,14 @@ class Specialization:
             callback()
         if self.backward is not None:
             self._record(leaves, results, kept, made)
-        return tree.rebuild(traced.structure, iter(outputs))
+        output, values = tree.rebuild(traced.structure, iter(outputs))
+        if self._effects:
+            sealed = self.guards.epoch == epoch()
+            for effect, value in zip(self._effects, values, strict=True):
+                effect.apply(value, arguments)
+            if sealed:  # what the program itself replaces, it does not depend on
+                self.guards.epoch = epoch()
+        return output
 
     def profile(self, leaves: Sequence[Any], steps: int) -> Profile:
         """The time of each kernel, as the mean of several runs; state is left as it is."""
@@ -161,6 +182,7 @@ class Specialization:
             program = ProfiledProgram(self.modules()[0], self.target)
             self._profiled = program, self._launch_of(program)
         program, launch = self._profiled
+        leaves = self._all(leaves)
         copies = self._snapshot(leaves)
         try:
             launch.run(leaves)

@@ -134,11 +134,11 @@ class Finisher:
         self.shared: dict[Storage, int] = {}
         """The result that holds the base of several outputs."""
 
-    def finish(self, output: Any) -> Traced:
-        """Ends the function."""
+    def finish(self, output: Any, guide: tree.Guide | None = None) -> Traced:
+        """Ends the function. `guide` says which objects in the output are to be taken apart."""
         trace = self.trace
         leaves: list[Any] = []
-        structure = tree.flatten(output, leaves)
+        structure = tree.flatten(output, leaves, guide)
         grads, cleared = self._grads()
         uses = Counter(t._storage for t in (*leaves, *(g for _, g in grads)) if is_tensor(t))
         self.shared = {s: -1 for s, count in uses.items() if count > 1 and s.array is None}
