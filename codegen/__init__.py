@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .c import CProgram, Unit, kernel_source, print_c
+from .c import C, CProgram, Unit, callee_names, kernel_source, print_c, print_kernel
 from .types import CodegenError
 
-__all__ = ["CProgram", "CodegenError", "Unit", "kernel_source", "print_c"]
+__all__ = ["C", "CProgram", "CodegenError", "Unit", "callee_names", "kernel_source", "print_c", "print_kernel"]

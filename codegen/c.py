@@ -106,20 +106,34 @@ def preamble(text: str) -> str:
     return "".join(part + "\n\n" for part in parts if part)
 
 
-def print_c(module: ModuleOp, rules: Mapping[type[Operation], Rule] = C) -> CProgram:
-    """The C of a module at the loops level."""
-    functions = [op for op in module.body.block.ops if isinstance(op, func.FuncOp)]
-    kernels = [f for f in functions if KERNEL in f.attributes]
-    hosts = [f for f in functions if KERNEL not in f.attributes]
+def print_c(
+    module: ModuleOp, rules: Mapping[type[Operation], Rule] = C, printed: Mapping[str, Unit] | None = None
+) -> CProgram:
+    """The C of a module at the loops level. `printed` are the units of kernels, by symbol, that there are already."""
+    hosts, kernels = _functions(module)
     if len(hosts) > 1:
         raise CodegenError(f"expected one host function, found {', '.join('@' + f.sym_name.data for f in hosts)}")
+    callees, printed = callee_names(module), printed or {}
+    units = {
+        name: printed.get(name) or print_kernel(f, callees[name], rules) for f in kernels if (name := f.sym_name.data)
+    }
+    host = print_host(hosts[0], callees, units, rules) if hosts else None
+    return CProgram(tuple(units.values()), host)
+
+
+def callee_names(module: ModuleOp) -> dict[str, str]:
+    """The C names of a module's functions, by symbol."""
+    hosts, kernels = _functions(module)
     names = Names(tuple(RESERVED))
     callees = {f.sym_name.data: names.fresh(f.sym_name.data) for f in hosts}
     names.fresh("step")  # whatever the host function is called, its file is step.c
-    callees |= {f.sym_name.data: names.fresh(f.sym_name.data) for f in kernels}
-    units = {f.sym_name.data: print_kernel(f, callees[f.sym_name.data], rules) for f in kernels}
-    host = print_host(hosts[0], callees, units, rules) if hosts else None
-    return CProgram(tuple(units.values()), host)
+    return callees | {f.sym_name.data: names.fresh(f.sym_name.data) for f in kernels}
+
+
+def _functions(module: ModuleOp) -> tuple[list[func.FuncOp], list[func.FuncOp]]:
+    """Host functions and kernels."""
+    functions = [op for op in module.body.block.ops if isinstance(op, func.FuncOp)]
+    return [f for f in functions if KERNEL not in f.attributes], [f for f in functions if KERNEL in f.attributes]
 
 
 def kernel_source(function: func.FuncOp) -> str:

@@ -48,6 +48,7 @@ PASSES: dict[str, Callable[[], type[ModulePass]]] = {
     "expand-math": _lazy("loops.expand_math", "ExpandMath"),
     "vectorize": _lazy("loops.vectorize", "Vectorize"),
     "hoist-workspace": _lazy("loops.hoist_workspace", "HoistWorkspace"),
+    "share-workspace": _lazy("loops.hoist_workspace", "ShareWorkspace"),
     "insert-barriers": _lazy("loops.insert_barriers", "InsertBarriers"),
 }
 """Factories of pass classes, in flow order."""

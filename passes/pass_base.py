@@ -47,17 +47,40 @@ def fail(op: Operation, message: str) -> NoReturn:
     raise PassError(message, op.location if place is None else place.location)
 
 
+KERNEL_ATTRIBUTE = "irtool.kernel"
+"""On a function that is a kernel."""
+
+
 @dataclass(frozen=True)
 class FunctionPass(ModulePass):
-    """A pass that looks at one function with a body at a time."""
+    """A pass that looks at one function with a body at a time, so that one may be through all of them before the next
+    begins."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in functions(op):
-            self.apply_to_function(function)
+            if self.takes(function):
+                self.apply_to_function(function)
+
+    def takes(self, function: FuncOp) -> bool:
+        """Whether the pass is meant for this function."""
+        return True
 
     @abstractmethod
     def apply_to_function(self, function: FuncOp) -> None:
         """Rewrites one function in place."""
+
+
+@dataclass(frozen=True)
+class KernelPass(FunctionPass):
+    """A pass that looks at one kernel at a time."""
+
+    def takes(self, function: FuncOp) -> bool:
+        return KERNEL_ATTRIBUTE in function.attributes
+
+
+@dataclass(frozen=True)
+class HostPass(ModulePass):
+    """A pass that may look at kernels, but changes only what calls them."""
 
 
 def functions(module: ModuleOp) -> Iterator[FuncOp]:
@@ -171,7 +194,10 @@ def parent_block(op: Operation) -> Block:
 
 
 __all__ = [
+    "KERNEL_ATTRIBUTE",
     "FunctionPass",
+    "HostPass",
+    "KernelPass",
     "LocationAttr",
     "PassError",
     "RecordingBuilder",

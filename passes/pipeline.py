@@ -35,8 +35,9 @@ CPU: tuple[Stage, ...] = (
             "parallelize",
             "vectorize",
             "hoist-workspace",
-            "insert-barriers",
             "cleanup",
+            "share-workspace",
+            "insert-barriers",
         ),
     ),
 )

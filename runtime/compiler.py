@@ -8,22 +8,25 @@ where only part of a step changed, each kernel's object is found by its C.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from .cache import content_key, get_cache
+from .plan import buffer_interface, bytes_marked, host_of, hosts, kernel_report, memory_report, tensor_interface
 from .program import Program
 
 if TYPE_CHECKING:
+    from xdsl.context import Context
     from xdsl.dialects.builtin import ModuleOp
     from xdsl.dialects.func import FuncOp
-    from xdsl.ir import Operation, SSAValue
+    from xdsl.passes import ModulePass
 
-    from ..codegen import CProgram
+    from ..codegen import CProgram, Unit
     from ..passes.target import Target
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -103,40 +106,72 @@ def lower(
     machine: Target | None = None,
     observe: Callable[[str, str, ModuleOp], None] | None = None,
     verify_each: bool = False,
+    finished: Callable[[FuncOp], None] | None = None,
 ) -> Lowered:
     """Runs the stages that are left, in place, and verifies at each boundary.
 
-    `machine` defaults to the one this runs on; `observe(stage, pass, module)` is called after every pass.
+    `machine` defaults to the one this runs on; `observe(stage, pass, module)` is called after every pass. Where nobody
+    looks in between, functions go one by one through the passes that take a function at a time, and `finished` is told
+    of each kernel that no later pass will change.
     """
     from ..dialects.text import make_context
     from ..passes.interface import check_tensors
-    from ..passes.pipeline import stages
+    from ..passes.pipeline import PIPELINES, stages
     from ..passes.verify import verify
 
     check_target(target)
     result = Lowered(module)
     context = make_context()
-    level = level_of(module)
+    level, final = level_of(module), PIPELINES[target][-1]
     if level is None:
         for host in hosts(module):
             check_tensors(host, static=False)
     if level == "memref":  # written by hand, perhaps, with buffers that have no place yet
-        run_pass("plan-memory", module, context, machine)
+        make_pass("plan-memory").apply(context, module)
     for stage in stages(target, level, until):
         started = time.perf_counter()
-        for name in stage.passes:
-            run_pass(name, module, context, machine)
-            if verify_each:
-                verify(module)
-            if observe is not None:
-                observe(stage.name, name, module)
+        passes = [make_pass(name, machine) for name in stage.passes]
+        if verify_each or observe is not None:
+            for name, pass_ in zip(stage.passes, passes, strict=True):
+                pass_.apply(context, module)
+                if verify_each:
+                    verify(module)
+                if observe is not None:
+                    observe(stage.name, name, module)
+        else:
+            _run(passes, module, context, finished if stage is final else None)
         verify(module)
         result.reports.append(StageReport(stage.name, time.perf_counter() - started, sum(1 for _ in module.walk())))
     return result
 
 
-def run_pass(name: str, module: ModuleOp, context: Any, machine: Target | None = None) -> None:
-    """Runs one pass by name, with the machine's figures for the options of that name."""
+def _run(
+    passes: list[ModulePass], module: ModuleOp, context: Context, finished: Callable[[FuncOp], None] | None
+) -> None:
+    """Runs passes in order; neighbours that take a function at a time, function by function.
+
+    `finished` is called with each kernel after the last pass that may change one.
+    """
+    from ..passes.pass_base import KERNEL_ATTRIBUTE, FunctionPass, HostPass, functions
+
+    runs = [(key, list(run)) for key, run in groupby(passes, key=lambda pass_: isinstance(pass_, FunctionPass))]
+    for number, (by_function, run) in enumerate(runs):
+        if not by_function:
+            for pass_ in run:
+                pass_.apply(context, module)
+            continue
+        last = all(isinstance(later, HostPass) for _, others in runs[number + 1 :] for later in others)
+        for function in functions(module):
+            for pass_ in run:
+                assert isinstance(pass_, FunctionPass)
+                if pass_.takes(function):
+                    pass_.apply_to_function(function)
+            if finished is not None and last and KERNEL_ATTRIBUTE in function.attributes:
+                finished(function)
+
+
+def make_pass(name: str, machine: Target | None = None) -> ModulePass:
+    """A pass by name, with the machine's figures for the options of that name."""
     from ..passes import pass_by_name
 
     pass_class = pass_by_name(name)
@@ -145,7 +180,7 @@ def run_pass(name: str, module: ModuleOp, context: Any, machine: Target | None =
     if wanted:
         machine = machine or _machine()
         options = {key: value for key, value in machine.options().items() if key in wanted}
-    pass_class(**options).apply(context, module)
+    return pass_class(**options)
 
 
 def _machine() -> Target:
@@ -178,7 +213,7 @@ def compile_module(module: ModuleOp, target: str = "cpu") -> Program:
     comes one buffer for each result that is no state; `results[k]` says where result k is:
     {"argument": i} for state, updated in place, or {"buffer": j}, with its shape and dtype.
     """
-    from .toolchain import build_program
+    from .toolchain import Ahead, build_program, find_compiler
 
     check_target(target)
     key = program_key(module, target)
@@ -188,174 +223,60 @@ def compile_module(module: ModuleOp, target: str = "cpu") -> Program:
     cache = get_cache()
     entry = cache.program(key)
     if entry is None:
-        plan, sources = translate(module, target)
+        with Ahead(find_compiler(), cache) as ahead:
+            plan, sources = translate(module, target, printed=ahead.compile)
         entry = build_program(key, sources, plan, cache)
     program = _loaded[key] = Program(entry.library, entry.plan)
     return program
 
 
-def translate(module: ModuleOp, target: str, rules: Any = None) -> tuple[dict[str, Any], dict[str, str]]:
-    """The plan of a program and its C by file name. `rules` print other C than usual, as for profiling."""
+def translate(
+    module: ModuleOp, target: str, rules: Any = None, printed: Callable[[str, str], None] | None = None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The plan of a program and its C by file name.
+
+    `rules` print other C than usual, as for profiling; `printed(name, C)` is called with each kernel's file as soon as
+    it is known, while the others are still being lowered.
+    """
+    from ..codegen import C, callee_names, print_kernel
+
     clone = module.clone()
-    signature = host_of(clone)
-    interface = _interface(signature, level_of(clone))
-    memory: list[dict[str, Any]] = []
+    interface = tensor_interface(host_of(clone), level_of(clone))
+    reports = lower(clone, "memref", target).reports
+    memory = memory_report(host_of(clone))  # here buffers have names, and each call is a moment of its own
+    names = callee_names(clone)
+    units: dict[str, Unit] = {}
 
-    def observe(stage: str, name: str, module: ModuleOp) -> None:
-        if name == "plan-memory":  # here buffers have names, and each call is a moment of its own
-            memory.extend(memory_report(host_of(module)))
+    def finished(kernel: FuncOp) -> None:
+        symbol = kernel.sym_name.data
+        unit = units[symbol] = print_kernel(kernel, names[symbol], rules or C)
+        if printed is not None:
+            printed(f"{unit.name}.c", unit.source)
 
-    lowered = lower(clone, target=target, observe=observe)
+    reports += lower(clone, target=target, finished=finished).reports
     host = host_of(clone)
     if interface is None:
-        interface = _buffer_interface(host)
+        interface = buffer_interface(host)
     started = time.perf_counter()
-    c = c_program(clone, rules)
+    c = c_program(clone, rules, units)
     report = StageReport(
         "c", time.perf_counter() - started, sum(text.count("\n") for text in (*c.units.values(), c.host))
     )
     plan = {
         **interface,
         "entry": c.entry,
-        "arena": _bytes_marked(host, "irtool.arena"),
-        "workspace": _bytes_marked(host, "irtool.workspace"),
-        "stages": [asdict(r) for r in (*lowered.reports, report)],
-        "memory": memory or memory_report(host),
+        "arena": bytes_marked(host, "irtool.arena"),
+        "workspace": bytes_marked(host, "irtool.workspace"),
+        "stages": [asdict(r) for r in (*reports, report)],
+        "memory": memory,
         "kernels": kernel_report(clone),
     }
     sources = {**{f"{name}.c": text for name, text in c.units.items()}, "step.c": c.host}
     return plan, sources
 
 
-def c_program(module: ModuleOp, rules: Any = None) -> CProgram:
-    """The C of a module at the loops level."""
-    from ..codegen import print_c
+def c_program(module: ModuleOp, rules: Any = None, units: Mapping[str, Unit] | None = None) -> CProgram:
+    """The C of a module at the loops level; `units` are kernels that have been printed, by symbol."""
+    from ..codegen import C, print_c
 
-    return print_c(module) if rules is None else print_c(module, rules)
-
-
-def host_of(module: ModuleOp) -> FuncOp:
-    """The one function that is no kernel. Raises ValueError where there is none or several."""
-    found = hosts(module)
-    if len(found) != 1:
-        names = ", ".join("@" + f.sym_name.data for f in found) or "none"
-        raise ValueError(f"expected one function that is no kernel, found {names}")
-    return found[0]
-
-
-def hosts(module: ModuleOp) -> list[FuncOp]:
-    """The functions that are no kernels."""
-    from ..passes.pass_base import functions
-
-    return [f for f in functions(module) if "irtool.kernel" not in f.attributes]
-
-
-def _interface(host: FuncOp, level: str | None) -> dict[str, Any] | None:
-    """Arguments and results of a host function on tensors; None for one on buffers."""
-    from ..dialects.types import spec_of
-    from ..passes.hl.group.schedule import state_arguments
-    from ..passes.interface import check_tensors
-
-    if level in ("memref", "loops"):
-        return None
-    check_tensors(host, static=True)
-    arguments = [_spec(spec_of(a.type)) for a in host.body.block.args]
-    position: dict[SSAValue, int] = {argument: i for i, argument in enumerate(host.body.block.args)}
-    states = {index: position[argument] for index, argument in state_arguments(host).items()}
-    results: list[dict[str, Any]] = []
-    buffers = len(arguments)
-    for index, type_ in enumerate(host.function_type.outputs):
-        if index in states:
-            results.append({"argument": states[index], **_spec(spec_of(type_))})
-        else:
-            results.append({"buffer": buffers, **_spec(spec_of(type_))})
-            buffers += 1
-    return {"arguments": arguments, "results": results, "buffers": buffers}
-
-
-def _buffer_interface(host: FuncOp) -> dict[str, Any]:
-    """The same, read off the marks that arguments carry on buffers. Integers of 8 bits count as u8."""
-    from ..passes.interface import argument_marks, check_buffers
-
-    check_buffers(host)
-    arguments: list[dict[str, Any]] = []
-    results: dict[int, dict[str, Any]] = {}
-    buffers = 0
-    for argument, marks in zip(host.body.block.args, argument_marks(host)):
-        if "irtool.arena" in marks or "irtool.workspace" in marks:
-            continue
-        spec = _buffer_spec(argument.type)
-        if "irtool.out" in marks:
-            results[_number(marks["irtool.out"])] = {"buffer": buffers, **spec}
-        elif buffers > len(arguments):
-            raise ValueError(f"@{host.sym_name.data}: the buffers for results come last among the arguments")
-        else:
-            if "irtool.result" in marks:
-                results[_number(marks["irtool.result"])] = {"argument": buffers, **spec}
-            arguments.append(spec)
-        buffers += 1
-    return {"arguments": arguments, "results": [results[k] for k in sorted(results)], "buffers": buffers}
-
-
-def _spec(spec: Any) -> dict[str, Any]:
-    return {"shape": list(spec.shape), "dtype": spec.dtype.name}
-
-
-def _number(mark: Any) -> int:
-    return mark.value.data
-
-
-def _buffer_spec(type_: Any) -> dict[str, Any]:
-    from ..dialects.types import DTYPES
-
-    dtype = next(d for d in DTYPES if d.lowered == type_.element_type)
-    return {"shape": list(type_.get_shape()), "dtype": dtype.name}
-
-
-def _bytes_marked(host: FuncOp, mark: str) -> int:
-    from ..dialects.types import bytes_of
-    from ..passes.interface import argument_marks
-
-    marked = (a.type for a, marks in zip(host.body.block.args, argument_marks(host)) if mark in marks)
-    return next((bytes_of(type_) for type_ in marked), 0)
-
-
-def memory_report(host: FuncOp) -> list[dict[str, Any]]:
-    """Every intermediate: its name or that of the kernel that makes it, its bytes, its place in the arena, the moments
-    it lives at, and the line it comes from."""
-    from xdsl.dialects.func import CallOp
-
-    from ..dialects.locations import describe
-    from ..passes.memref.plan_memory import aliases, buffers_of
-
-    calls = [op for op in host.walk() if isinstance(op, CallOp)]
-    position: dict[Operation, int] = {call: i for i, call in enumerate(calls)}
-
-    def name(buffer: SSAValue) -> str:
-        uses = [position[use.operation] for alias in aliases(buffer) for use in alias.uses if use.operation in position]
-        return buffer.name_hint or (calls[min(uses)].callee.string_value() if uses else "")
-
-    return [
-        {
-            "name": name(buffer.alloc.results[0]),
-            "bytes": buffer.size,
-            "offset": buffer.offset,
-            "first": buffer.first,
-            "last": buffer.last,
-            "line": describe(buffer.alloc.location),
-        }
-        for buffer in buffers_of(host)
-    ]
-
-
-def kernel_report(module: ModuleOp) -> list[dict[str, Any]]:
-    """Every kernel call in order: the kernel's name and the lines it comes from."""
-    from xdsl.dialects.func import CallOp
-
-    from ..dialects.locations import describe
-
-    return [
-        {"name": op.callee.string_value(), "line": describe(op.location)}
-        for op in host_of(module).walk()
-        if isinstance(op, CallOp)
-    ]
+    return print_c(module, rules or C, units)

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -197,18 +197,42 @@ def compile_object(source: str, name: str, compiler: Compiler, cache: Cache) -> 
     return cache.object(key, compile_to)
 
 
+class Ahead:
+    """Compiles units in the background while later ones are still being generated, into the cache, where
+    `build_program` finds them. Leaving it waits for all, and raises the ToolchainError of the first that failed.
+
+        with Ahead(find_compiler(), cache) as ahead:
+            plan, sources = translate(module, target, printed=ahead.compile)
+    """
+
+    def __init__(self, compiler: Compiler, cache: Cache) -> None:
+        self._compiler, self._cache = compiler, cache
+        self._pool = ThreadPoolExecutor(available_cores())
+        self.objects: dict[str, Future[Path]] = {}
+        """By name of the unit."""
+
+    def compile(self, name: str, source: str) -> None:
+        """Starts on one unit, or queues it."""
+        self.objects[name] = self._pool.submit(compile_object, source, name, self._compiler, self._cache)
+
+    def __enter__(self) -> Ahead:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            for made in self.objects.values() if kind is None else ():
+                made.result()
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+
 def compile_objects(sources: Mapping[str, str], compiler: Compiler, cache: Cache) -> list[Path]:
     """The objects of all sources, compiled in parallel."""
-    if len(sources) == 1:
-        return [compile_object(s, n, compiler, cache) for n, s in sources.items()]
-    # The longest first, so that the last one to finish is a short one.
-    order = sorted(sources, key=lambda name: -len(sources[name]))
-    pool = ThreadPoolExecutor(available_cores())
-    try:
-        futures = {name: pool.submit(compile_object, sources[name], name, compiler, cache) for name in order}
-        return [futures[name].result() for name in sources]
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with Ahead(compiler, cache) as ahead:
+        # The longest first, so that the last one to finish is a short one.
+        for name in sorted(sources, key=lambda name: -len(sources[name])):
+            ahead.compile(name, sources[name])
+    return [ahead.objects[name].result() for name in sources]
 
 
 def build_program(key: str, sources: Mapping[str, str], plan: dict[str, Any], cache: Cache | None = None) -> Entry:

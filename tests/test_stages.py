@@ -13,10 +13,12 @@ import pytest
 from irtool import nn, optim
 from irtool.dialects.locations import leaves
 from irtool.dialects.text import parse_module, print_op
+from irtool.passes.loops.contract import Contract
 from irtool.passes.pipeline import PIPELINES
 from irtool.passes.verify import verify
-from irtool.runtime.compiler import c_program, level_of, lower
+from irtool.runtime.compiler import c_program, level_of, lower, translate
 from xdsl.dialects.builtin import ModuleOp, UnknownLoc
+from xdsl.dialects.func import FuncOp
 
 from .running import Array, execute, generate, reference
 
@@ -133,6 +135,35 @@ def test_numbers_are_the_reference(program: str) -> None:
     wanted = reference(parse_module(traced(program)), arguments(program))
     for got, want in zip(whole(program)[1], wanted, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+
+
+def test_watching_changes_nothing() -> None:
+    """Pass by pass over the module, as one who looks at each wants it, gives what function by function gives."""
+    watched, seen = parse_module(traced("adam")), list[str]()
+    lower(watched, observe=lambda stage, name, module: seen.append(name))
+    assert seen == [name for stage in PIPELINES["cpu"] for name in stage.passes]
+    assert print_op(watched) == print_op(at_stage("adam", "loops"))
+
+
+def test_kernels_are_printed_while_others_are_lowered(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    units: dict[str, str] = {}
+    contract = Contract.apply_to_function
+
+    def recorded(self: Contract, function: FuncOp) -> None:
+        events.append("lower " + function.sym_name.data)
+        contract(self, function)
+
+    def printed(name: str, source: str) -> None:
+        events.append("print " + name.removesuffix(".c"))
+        units[name] = source
+
+    monkeypatch.setattr(Contract, "apply_to_function", recorded)
+    sources = translate(parse_module(traced("adam")), "cpu", printed=printed)[1]
+    kernels = [name.removesuffix(".c") for name in sources if name != "step.c"]
+    assert len(kernels) > 2
+    assert events == [f"{what} {kernel}" for kernel in kernels for what in ("lower", "print")]
+    assert units == {name: source for name, source in sources.items() if name != "step.c"}
 
 
 def test_the_mask_survives() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,14 @@ from irtool.passes.target import TARGETS, Target
 from irtool.runtime import toolchain
 from irtool.runtime.cache import Cache
 from irtool.runtime.target import cache_sizes, detect_target
-from irtool.runtime.toolchain import ToolchainError, compile_object, compile_objects, find_compiler, without_comments
+from irtool.runtime.toolchain import (
+    Ahead,
+    ToolchainError,
+    compile_object,
+    compile_objects,
+    find_compiler,
+    without_comments,
+)
 
 SOURCE = "// train.py:3\nint answer(void)\n{\n    return 42;\n}\n"
 
@@ -110,6 +118,33 @@ def test_a_broken_unit_among_good_ones(cache: Cache):
     with pytest.raises(ToolchainError, match="exit code 1"):
         compile_objects(sources, find_compiler(), cache)
     assert not [p for p in cache.objects.iterdir() if p.name.startswith(".tmp")]
+
+
+def test_units_made_ahead_are_found(cache: Cache, monkeypatch: pytest.MonkeyPatch):
+    with Ahead(find_compiler(), cache) as ahead:
+        ahead.compile("answer.c", SOURCE)
+    with pytest.raises(ToolchainError, match="exit code 1"), Ahead(find_compiler(), cache) as ahead:
+        ahead.compile("bad.c", "int bad(\n")
+    monkeypatch.setattr(toolchain, "_run", lambda *_: pytest.fail("compiled again"))
+    assert compile_objects({"answer.c": SOURCE}, find_compiler(), cache)[0].is_file()
+
+
+def test_nothing_is_made_ahead_after_an_error(cache: Cache, monkeypatch: pytest.MonkeyPatch):
+    started: list[str] = []
+    hold = threading.Event()
+
+    def compile_slowly(source: str, name: str, *_: object) -> None:
+        started.append(name)
+        hold.wait(10)
+
+    monkeypatch.setattr(toolchain, "compile_object", compile_slowly)
+    monkeypatch.setattr(toolchain, "available_cores", lambda: 1)
+    with pytest.raises(ValueError, match="lowering"), Ahead(find_compiler(), cache) as ahead:
+        for name in ("first.c", "second.c"):
+            ahead.compile(name, "")
+        threading.Timer(0.05, hold.set).start()
+        raise ValueError("lowering failed")
+    assert started == ["first.c"]
 
 
 def test_targets():

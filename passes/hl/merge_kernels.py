@@ -18,9 +18,8 @@ from xdsl.ir import Attribute
 from xdsl.passes import ModulePass
 
 from ...dialects.locations import fuse
-from ..pass_base import functions, remove
+from ..pass_base import KERNEL_ATTRIBUTE, functions, remove
 from ..structure import structure
-from .group.outline import KERNEL_ATTRIBUTE
 
 
 @dataclass(frozen=True)

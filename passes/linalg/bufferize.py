@@ -43,11 +43,10 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from ...dialects.linalgx import DestinationOp
-from ..hl.group.outline import KERNEL_ATTRIBUTE
 from ..hl.group.schedule import state_arguments
 from ..interface import check_static
 from ..loops.build import Emitter, memref_type
-from ..pass_base import fail, functions, parent_block
+from ..pass_base import KERNEL_ATTRIBUTE, fail, functions, parent_block
 from .bufferize_loop import bufferize_loop
 from .convert_hl import OUT_ATTRIBUTE, root
 

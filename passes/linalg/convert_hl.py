@@ -45,12 +45,12 @@ from ...dialects.hl.base import HLOp, attributes_of
 from ...dialects.hl.control import ScanOp
 from ...dialects.hl.shape import ConstantOp, IotaOp, ReshapeOp
 from ...dialects.types import DType, TensorSpec, dtype_of_numpy, spec_of
-from ..hl.group.outline import KERNEL_ATTRIBUTE, TIED_ATTRIBUTE
+from ..hl.group.outline import TIED_ATTRIBUTE
 from ..hl.group.schedule import state_arguments
 from ..hl.index_maps import MAPS, index_map
 from ..interface import check_static
 from ..loops.build import Constants, Emitter
-from ..pass_base import fail, functions, parent_block
+from ..pass_base import KERNEL_ATTRIBUTE, fail, functions, parent_block
 from .convert_scan import extract, lower_scan
 from .lowering.extents import extent_operand, told_extents
 from .lowering.scalar import SCALAR

@@ -30,10 +30,9 @@ from xdsl.passes import ModulePass
 
 from ...dialects.linalg_rules import loop_extents
 from ...dialects.locations import fuse
-from ..hl.group.outline import KERNEL_ATTRIBUTE
 from ..interface import check_static
 from ..loops.build import Constants, Emitter
-from ..pass_base import functions
+from ..pass_base import KERNEL_ATTRIBUTE, functions
 from .lowering.extents import extent_operand, told_extents
 from .lowering.views import emit_expression
 

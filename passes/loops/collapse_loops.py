@@ -24,33 +24,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from xdsl.context import Context
-from xdsl.dialects import builtin, memref, scf
+from xdsl.dialects import memref, scf
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, MemRefType, NoneAttr, i64
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.passes import ModulePass
 
-from .build import Constants, is_parallel, kernels, memref_type, static_range
+from ..pass_base import KernelPass
+from .build import Constants, is_parallel, memref_type, static_range
 from .memory import Access, access
 
 __all__ = ["CollapseLoops"]
 
 
 @dataclass(frozen=True)
-class CollapseLoops(ModulePass):
+class CollapseLoops(KernelPass):
     """Merges perfectly nested loops whose accesses are contiguous across both."""
 
     name = "collapse-loops"
 
-    def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
-        for kernel in kernels(op):
-            collapser = _Collapser(Constants(kernel))
-            collapser.block(kernel.body.block)
-            # Three loops become one by way of two: views of the step between are not used in the end.
-            for view in reversed(collapser.views.values()):
-                if view.first_use is None:
-                    view.owner.detach()  # pyright: ignore[reportAttributeAccessIssue]
-                    view.owner.erase()
+    def apply_to_function(self, function: FuncOp) -> None:
+        collapser = _Collapser(Constants(function))
+        collapser.block(function.body.block)
+        # Three loops become one by way of two: views of the step between are not used in the end.
+        for view in reversed(collapser.views.values()):
+            if view.first_use is None:
+                view.owner.detach()  # pyright: ignore[reportAttributeAccessIssue]
+                view.owner.erase()
 
 
 class _Collapser:

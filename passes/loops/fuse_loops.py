@@ -26,15 +26,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.context import Context
 from xdsl.dialects import builtin, func, memref, scf
 from xdsl.dialects.builtin import FixedBitwidthType, MemRefType
 from xdsl.ir import Block, Operation, Region, SSAValue
-from xdsl.passes import ModulePass
 from xdsl.traits import is_side_effect_free
 
 from ...dialects.locations import fuse as fuse_locations
-from .build import is_parallel, kernels, memref_type
+from ..pass_base import KernelPass
+from .build import is_parallel, memref_type
 from .memory import accesses, ancestor_in, by_root, conflicting_roots, element_count, root, same_iteration, uses_of
 from .vector_plan import plan_loop
 
@@ -45,18 +44,17 @@ _ROW_BYTES = 65536
 
 
 @dataclass(frozen=True)
-class FuseLoops(ModulePass):
+class FuseLoops(KernelPass):
     """Fuses neighbouring loops of a kernel and shrinks the temporaries between them."""
 
     name = "fuse-loops"
 
-    def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
-        for kernel in kernels(op):
-            _fuse_block(kernel.body.block, top=True)
-            for alloc in [inner for inner in kernel.body.block.ops if isinstance(inner, memref.AllocOp)]:
-                _shrink(alloc)
-            forward_stores(kernel)
-            remove_dead_buffers(kernel)
+    def apply_to_function(self, function: func.FuncOp) -> None:
+        _fuse_block(function.body.block, top=True)
+        for alloc in [inner for inner in function.body.block.ops if isinstance(inner, memref.AllocOp)]:
+            _shrink(alloc)
+        forward_stores(function)
+        remove_dead_buffers(function)
 
 
 def _fuse_block(block: Block, top: bool) -> None:

@@ -6,9 +6,9 @@
     func.func private @k(%x: memref<64xf32>, %workspace: memref<?xi8> {irtool.workspace}) attributes {irtool.kernel} {
       %t = memref.view %workspace[%c0][] : memref<?xi8> to memref<64xf32>
 
-The host function gets `%workspace: memref<256xi8> {irtool.workspace}`, as large as the neediest kernel wants, and
-passes it on; it always has one, so that it can be told that the pass has run. Kernels run one after the other, so
-they share it.
+`share-workspace` then gives the host function `%workspace: memref<256xi8> {irtool.workspace}`, as large as the neediest
+kernel wants, and passes it on; it always has one, so that it can be told that the pass has run. Kernels run one after
+the other, so they share it.
 """
 
 # pyright: basic
@@ -20,12 +20,13 @@ from xdsl.context import Context
 from xdsl.dialects import builtin, func, memref
 from xdsl.dialects.builtin import DYNAMIC_INDEX, ArrayAttr, DictionaryAttr, FunctionType, MemRefType, UnitAttr, i8
 from xdsl.ir import SSAValue
-from xdsl.passes import ModulePass
 
 from ...dialects.types import bytes_of
-from .build import Constants, Emitter, kernels
+from ..interface import argument_marks
+from ..pass_base import KERNEL_ATTRIBUTE, HostPass, KernelPass, fail, functions
+from .build import Constants, Emitter, constant_value, kernels
 
-__all__ = ["HoistWorkspace"]
+__all__ = ["HoistWorkspace", "ShareWorkspace"]
 
 _ALIGNMENT = 64
 _MARK = "irtool.workspace"
@@ -33,27 +34,33 @@ _ANY = MemRefType(i8, [DYNAMIC_INDEX])
 
 
 @dataclass(frozen=True)
-class HoistWorkspace(ModulePass):
+class HoistWorkspace(KernelPass):
     """memref.alloc in kernels -> views of a trailing workspace argument."""
 
     name = "hoist-workspace"
 
+    def apply_to_function(self, function: func.FuncOp) -> None:
+        _hoist(function)
+
+
+@dataclass(frozen=True)
+class ShareWorkspace(HostPass):
+    """Host functions get a workspace for the kernels that they call."""
+
+    name = "share-workspace"
+
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
-        needs: dict[str, int] = {}
-        for kernel in kernels(op):
-            size = _hoist(kernel)
-            if size is not None:
-                needs[kernel.sym_name.data] = size
-        for host in op.body.block.ops:
-            if isinstance(host, func.FuncOp) and "irtool.kernel" not in host.attributes and host.body.blocks:
-                _serve(host, needs)
+        needs = {kernel.sym_name.data: size for kernel in kernels(op) if (size := _need(kernel)) is not None}
+        for function in functions(op):
+            if KERNEL_ATTRIBUTE not in function.attributes:
+                _serve(function, needs)
 
 
-def _hoist(kernel: func.FuncOp) -> int | None:
-    """Replaces the allocations of a kernel; returns how many bytes it needs, None where it allocates nothing."""
+def _hoist(kernel: func.FuncOp) -> None:
+    """Replaces the allocations of a kernel."""
     allocs = [op for op in kernel.walk() if isinstance(op, memref.AllocOp)]
     if not allocs:
-        return None
+        return
     workspace = _add_argument(kernel, _ANY)
     constants = Constants(kernel)
     offset = 0
@@ -66,8 +73,26 @@ def _hoist(kernel: func.FuncOp) -> int | None:
         buffer.replace_all_uses_with(view.results[0])
         alloc.detach()
         alloc.erase()
-        offset += -(-bytes_of(buffer.type) // _ALIGNMENT) * _ALIGNMENT
-    return offset
+        offset += _aligned(bytes_of(buffer.type))
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGNMENT) * _ALIGNMENT
+
+
+def _need(kernel: func.FuncOp) -> int | None:
+    """How many bytes of workspace the views in a kernel take; None where it has no such argument."""
+    marked = [argument for argument, marks in zip(kernel.body.block.args, argument_marks(kernel)) if _MARK in marks]
+    if not marked:
+        return None
+    views = [use.operation for argument in marked for use in argument.uses]
+    ends = [_offset(view) + bytes_of(view.results[0].type) for view in views if isinstance(view, memref.ViewOp)]
+    return _aligned(max(ends, default=0))
+
+
+def _offset(view: memref.ViewOp) -> int:
+    offset = constant_value(view.byte_shift)
+    return fail(view, "expected a constant place in the workspace") if offset is None else offset
 
 
 def _serve(host: func.FuncOp, needs: dict[str, int]) -> None:

@@ -22,11 +22,11 @@ from xdsl.context import Context
 from xdsl.dialects import builtin, func, memref, scf
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
-from xdsl.passes import ModulePass
 from xdsl.traits import IsTerminator
 
 from ...dialects.spmd import BarrierOp, ParallelOp
 from ...dialects.types import bytes_of
+from ..pass_base import HostPass
 from .build import constant_value
 from .memory import accesses, first_thread_sections, inside_any, root
 
@@ -77,7 +77,7 @@ class _Argument:
 
 
 @dataclass(frozen=True)
-class InsertBarriers(ModulePass):
+class InsertBarriers(HostPass):
     """Wraps the calls of the host function in `spmd.parallel` and orders them by barriers."""
 
     name = "insert-barriers"

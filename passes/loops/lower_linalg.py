@@ -33,18 +33,18 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects import arith, builtin, memref
 from xdsl.dialects.builtin import MemRefType
+from xdsl.dialects.func import FuncOp
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 from xdsl.ir.affine import AffineBinaryOpExpr, AffineBinaryOpKind, AffineConstantExpr, AffineDimExpr, AffineExpr
-from xdsl.passes import ModulePass
 from xdsl.traits import is_side_effect_free
 
 from ...dialects.linalg_rules import loop_extents
 from ...dialects.linalgx import CumulateOp, ScatterBase, SortOp
 from ..interface import check_on_buffers
-from ..pass_base import fail
-from .build import PARALLEL, UNIT, Constants, Emitter, kernels
+from ..pass_base import KernelPass, fail
+from .build import PARALLEL, UNIT, Constants, Emitter
 from .lower_rows import lower_cumulate, lower_sort
 from .lower_scatter import lower_scatter
 
@@ -54,31 +54,33 @@ _LOOP_NAMES = "ijklmnopqrstuvw"
 
 
 @dataclass(frozen=True)
-class LowerLinalg(ModulePass):
+class LowerLinalg(KernelPass):
     """linalg and linalgx on buffers -> scf loops over scalars, in every kernel."""
 
     name = "lower-linalg"
 
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
         check_on_buffers(op)
-        for kernel in kernels(op):
-            constants = Constants(kernel)
-            block = kernel.body.block
-            initial = _take_fills(block)
-            for inner in list(block.ops):
-                emitter = Emitter(constants, block, inner, inner.location)
-                if isinstance(inner, GenericOp):
-                    _Nest(inner, emitter, initial.get(inner, {})).lower()
-                elif isinstance(inner, FillOp):
-                    _lower_fill(inner, emitter)
-                elif isinstance(inner, ScatterBase):
-                    lower_scatter(inner, emitter)
-                elif isinstance(inner, CumulateOp):
-                    lower_cumulate(inner, emitter)
-                elif isinstance(inner, SortOp):
-                    lower_sort(inner, emitter)
-                elif inner.name.startswith("linalg"):
-                    fail(inner, f"{self.name}: no loops for {inner.name}")
+        super().apply(ctx, op)
+
+    def apply_to_function(self, function: FuncOp) -> None:
+        constants = Constants(function)
+        block = function.body.block
+        initial = _take_fills(block)
+        for inner in list(block.ops):
+            emitter = Emitter(constants, block, inner, inner.location)
+            if isinstance(inner, GenericOp):
+                _Nest(inner, emitter, initial.get(inner, {})).lower()
+            elif isinstance(inner, FillOp):
+                _lower_fill(inner, emitter)
+            elif isinstance(inner, ScatterBase):
+                lower_scatter(inner, emitter)
+            elif isinstance(inner, CumulateOp):
+                lower_cumulate(inner, emitter)
+            elif isinstance(inner, SortOp):
+                lower_sort(inner, emitter)
+            elif inner.name.startswith("linalg"):
+                fail(inner, f"{self.name}: no loops for {inner.name}")
 
 
 def _take_fills(block: Block) -> dict[Operation, dict[SSAValue, SSAValue]]:

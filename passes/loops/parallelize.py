@@ -24,16 +24,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from xdsl.context import Context
-from xdsl.dialects import arith, builtin, func, memref, scf
+from xdsl.dialects import arith, func, memref, scf
 from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import Operation
-from xdsl.passes import ModulePass
 from xdsl.traits import IsTerminator, is_side_effect_free
 
 from ...dialects.effects import register_effects
 from ...dialects.spmd import BarrierOp, ThreadCountOp, ThreadIdOp
-from .build import Constants, Emitter, is_parallel, kernels, trip_count
+from ..pass_base import KernelPass
+from .build import Constants, Emitter, is_parallel, trip_count
 from .memory import (
     Access,
     accesses,
@@ -55,7 +54,7 @@ _UNKNOWN_TRIPS = 16
 
 
 @dataclass(frozen=True)
-class Parallelize(ModulePass):
+class Parallelize(KernelPass):
     """Makes kernels SPMD: work ranges, first-thread sections, barriers."""
 
     name = "parallelize"
@@ -63,10 +62,9 @@ class Parallelize(ModulePass):
     min_work: int = 8192
     """Operations, vectors counting as one, from which sharing a nest pays for the barrier it may need."""
 
-    def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
+    def apply_to_function(self, function: func.FuncOp) -> None:
         register_effects()
-        for kernel in kernels(op):
-            _Kernel(kernel, self.vector_bits // 32, self.min_work).run()
+        _Kernel(function, self.vector_bits // 32, self.min_work).run()
 
 
 @dataclass

@@ -25,13 +25,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xdsl.context import Context
-from xdsl.dialects import builtin, memref, scf
+from xdsl.dialects import memref, scf
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.passes import ModulePass
 from xdsl.traits import is_side_effect_free
 
-from .build import PARALLEL, UNIT, Constants, Emitter, is_parallel, kernels, static_range
+from ..pass_base import KernelPass
+from .build import PARALLEL, UNIT, Constants, Emitter, is_parallel, static_range
 from .memory import Access, accesses, by_root
 from .vector_plan import growth
 
@@ -39,7 +39,7 @@ __all__ = ["TileLoops"]
 
 
 @dataclass(frozen=True)
-class TileLoops(ModulePass):
+class TileLoops(KernelPass):
     """Tiles the two loops that accesses disagree about, in nests where both are long."""
 
     name = "tile-loops"
@@ -47,12 +47,11 @@ class TileLoops(ModulePass):
     longest_untiled: int = 64
     """Two loops of which one is no longer than this fit a cache as they are."""
 
-    def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
-        for kernel in kernels(op):
-            constants = Constants(kernel)
-            for inner in list(kernel.body.block.ops):
-                if isinstance(inner, scf.ForOp):
-                    self._nest(inner, constants)
+    def apply_to_function(self, function: FuncOp) -> None:
+        constants = Constants(function)
+        for inner in list(function.body.block.ops):
+            if isinstance(inner, scf.ForOp):
+                self._nest(inner, constants)
 
     def _nest(self, outermost: scf.ForOp, constants: Constants) -> None:
         loops = _perfect_nest(outermost)

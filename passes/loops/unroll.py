@@ -17,18 +17,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.context import Context
-from xdsl.dialects import builtin, scf
+from xdsl.dialects import scf
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, SSAValue
-from xdsl.passes import ModulePass
 
-from .build import Constants, Emitter, kernels, static_range, trip_count
+from ..pass_base import KernelPass
+from .build import Constants, Emitter, static_range, trip_count
 
 __all__ = ["Unroll"]
 
 
 @dataclass(frozen=True)
-class Unroll(ModulePass):
+class Unroll(KernelPass):
     """Unrolls loops of constant bounds that run at most `trips` times and grow to at most `size` operations.
 
     Inner loops go first. Loops marked `unroll` are left to the C compiler, which keeps the source short.
@@ -38,9 +38,8 @@ class Unroll(ModulePass):
     trips: int = 4
     size: int = 64
 
-    def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
-        for kernel in kernels(op):
-            self._block(kernel.body.block, Constants(kernel))
+    def apply_to_function(self, function: FuncOp) -> None:
+        self._block(function.body.block, Constants(function))
 
     def _block(self, block: Block, constants: Constants) -> None:
         for op in list(block.ops):

@@ -26,12 +26,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.context import Context
-from xdsl.dialects import builtin, scf
+from xdsl.dialects import scf
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block
-from xdsl.passes import ModulePass
 
-from .build import Constants, Emitter, is_parallel, kernels
+from ..pass_base import KernelPass
+from .build import Constants, Emitter, is_parallel
 from .strips import vectorize_loop
 from .vector_plan import plan_loop
 
@@ -39,15 +39,14 @@ __all__ = ["Vectorize"]
 
 
 @dataclass(frozen=True)
-class Vectorize(ModulePass):
+class Vectorize(KernelPass):
     """Widens loops to vectors of `vector_bits / 32` lanes, whatever the element type."""
 
     name = "vectorize"
     vector_bits: int = 512
 
-    def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
-        for kernel in kernels(op):
-            self._block(kernel.body.block, Constants(kernel))
+    def apply_to_function(self, function: FuncOp) -> None:
+        self._block(function.body.block, Constants(function))
 
     def _block(self, block: Block, constants: Constants) -> None:
         for op in list(block.ops):

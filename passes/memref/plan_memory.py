@@ -37,10 +37,9 @@ from xdsl.passes import ModulePass
 
 from ...dialects.spmd import ParallelOp
 from ...dialects.types import bytes_of
-from ..hl.group.outline import KERNEL_ATTRIBUTE
 from ..interface import check_on_buffers
 from ..loops.build import constant_value
-from ..pass_base import fail, functions
+from ..pass_base import KERNEL_ATTRIBUTE, fail, functions
 
 ALIGNMENT = 64
 ARENA_ATTRIBUTE = "irtool.arena"

@@ -23,8 +23,8 @@ from xdsl.passes import ModulePass
 from ....dialects.hl import autodiff
 from ....dialects.hl.base import HLOp
 from ...interface import check_tensor, check_tensors
-from ...pass_base import functions, replace
-from .outline import KERNEL_ATTRIBUTE, Names, outline_block
+from ...pass_base import KERNEL_ATTRIBUTE, functions, replace
+from .outline import Names, outline_block
 from .schedule import state_arguments
 
 IDENTITIES = (autodiff.VariableOp, autodiff.StopGradientOp, autodiff.BarrierOp)

@@ -21,15 +21,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Operation
-from xdsl.passes import ModulePass
 
 from ....dialects.effects import register_effects
 from ....dialects.locations import fuse
+from ...pass_base import KernelPass
 from ..expand_math import expand
 from .classify import Contraction, NotTaken, classify, is_zero
 from .emit import Emitter
@@ -41,7 +39,7 @@ __all__ = ["Contract"]
 
 
 @dataclass(frozen=True)
-class Contract(ModulePass):
+class Contract(KernelPass):
     """Contractions in kernels -> packing, register tiles and fused epilogues at the loops level."""
 
     name = "contract"
@@ -52,12 +50,9 @@ class Contract(ModulePass):
     l2: int = 1024 * 1024
     cores: int = 2
 
-    def apply(self, ctx: Context, op: ModuleOp) -> None:
+    def apply_to_function(self, function: func.FuncOp) -> None:
         register_effects()
-        target = Target(self.vector_bits, self.registers, self.l1, self.l2, self.cores)
-        for function in op.body.block.ops:
-            if isinstance(function, func.FuncOp) and "irtool.kernel" in function.attributes and function.body.blocks:
-                lower_kernel(function, target)
+        lower_kernel(function, Target(self.vector_bits, self.registers, self.l1, self.l2, self.cores))
 
 
 def lower_kernel(kernel: func.FuncOp, target: Target) -> None:

@@ -17,13 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from xdsl.context import Context
-from xdsl.dialects import builtin, func, math
+from xdsl.dialects import func, math
 from xdsl.dialects.builtin import Float32Type
 from xdsl.ir import Operation
-from xdsl.passes import ModulePass
 
-from ..build import Constants, Emitter, kernels
+from ...pass_base import KernelPass
+from ..build import Constants, Emitter
 from . import error_function, exponential, logarithm, trigonometric
 from .expr import Expr, sqrt
 
@@ -69,14 +68,13 @@ def is_expandable(op: Operation) -> bool:
 
 
 @dataclass(frozen=True)
-class ExpandMath(ModulePass):
+class ExpandMath(KernelPass):
     """Replaces functions of math on scalar f32 by arithmetic."""
 
     name = "expand-math"
 
-    def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
-        for kernel in kernels(op):
-            expand(kernel, list(kernel.walk()))
+    def apply_to_function(self, function: func.FuncOp) -> None:
+        expand(function, list(function.walk()))
 
 
 def expand(kernel: func.FuncOp, ops: Iterable[Operation]) -> bool:

@@ -1,4 +1,4 @@
-// RUN: irtool opt %s -p hoist-workspace | filecheck %s
+// RUN: irtool opt %s -p hoist-workspace,share-workspace | filecheck %s
 
 // The host's buffer is as large as the neediest kernel wants; a kernel without temporaries is left alone.
 
