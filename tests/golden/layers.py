@@ -104,6 +104,12 @@ LAYERS: dict[str, Case] = {
     "layer_norm_shape": Case(lambda nn: nn.LayerNorm((5, 6), eps=1e-3, bias=False), (IMAGE,)),
     "rms_norm": Case(lambda nn: nn.RMSNorm(6), ((3, 6),)),
     "rms_norm_shape": Case(lambda nn: nn.RMSNorm([5, 6], eps=1e-3, elementwise_affine=False), (IMAGE,)),
+    "weight_norm": Case(lambda nn: nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 2, 3)), (SIGNAL,)),
+    "weight_norm_older": Case(lambda nn: nn.utils.weight_norm(nn.Linear(7, 3), dim=1), (SIGNAL,), compiled=False),
+    "spectral_norm": Case(lambda nn: nn.utils.parametrizations.spectral_norm(nn.Conv1d(4, 2, 3)), (SIGNAL,)),
+    "spectral_norm_older": Case(
+        lambda nn: nn.utils.spectral_norm(nn.ConvTranspose1d(4, 2, 3)), (SIGNAL,), compiled=False
+    ),
     "group_norm": Case(lambda nn: nn.GroupNorm(2, 4), (IMAGE,)),
     "group_norm_plain": Case(lambda nn: nn.GroupNorm(1, 4, affine=False), ((3, 4),)),
     "local_response_norm": Case(lambda nn: nn.LocalResponseNorm(3, alpha=0.5), (IMAGE,)),

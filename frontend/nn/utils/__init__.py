@@ -1,14 +1,25 @@
 """Helpers on the parameters of a model: torch.nn.utils."""
 
-from . import rnn
-from .clip_grad import clip_grad_norm_, clip_grad_value_, get_total_norm
+from ...unsupported import module_getattr
+from . import parametrizations, parametrize, rnn
+from .clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
+from .older_norms import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
 from .vector import parameters_to_vector, vector_to_parameters
 
 __all__ = [
     "clip_grad_norm_",
     "clip_grad_value_",
+    "clip_grads_with_norm_",
     "get_total_norm",
     "parameters_to_vector",
+    "parametrizations",
+    "parametrize",
+    "remove_spectral_norm",
+    "remove_weight_norm",
     "rnn",
+    "spectral_norm",
     "vector_to_parameters",
+    "weight_norm",
 ]
+
+__getattr__ = module_getattr("irtool.nn.utils", lambda: __all__)

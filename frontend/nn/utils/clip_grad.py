@@ -58,10 +58,22 @@ def clip_grad_norm_(
     """Scales all gradients alike, so that their norm is at most max_norm; returns the norm before."""
     gradients = _gradients(parameters)
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
+    _scale(gradients, max_norm, total)
+    return total
+
+
+@no_grad()
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """Scales all gradients alike, so that their norm, which is `total_norm` now, is at most max_norm."""
+    _scale(_gradients(parameters), max_norm, total_norm)
+
+
+def _scale(gradients: Iterable[Tensor], max_norm: float, total: Tensor) -> None:
     scale = (float(max_norm) / (total + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
         gradient.mul_(scale)
-    return total
 
 
 @no_grad()
