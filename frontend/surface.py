@@ -22,6 +22,7 @@ from .ops import (
     scattering,
     selection,
     shape,
+    splitting,
 )
 from .ops.operands import common_dtype
 from .ops.selection import Selection
@@ -31,7 +32,7 @@ from .unsupported import tensor_getattr
 
 FAMILIES = (
     *(elementwise, reductions, ordering, shape, joining, indexing, gathering, scattering),
-    *(matmul, conversion, creation, random, combined),
+    *(splitting, matmul, conversion, creation, random, combined),
 )
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

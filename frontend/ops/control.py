@@ -15,7 +15,8 @@ from ..errors import runtime_error
 from ..grad_mode import no_grad
 from ..modes import modes
 from ..tensor import Tensor
-from .joining import stack, unbind
+from .joining import stack
+from .splitting import unbind
 
 Tensors = Sequence[Tensor]
 Body = Callable[[Tensors, Tensors, Tensors], tuple[Tensors, Tensors]]

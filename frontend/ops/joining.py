@@ -1,8 +1,7 @@
-"""Splitting, joining, repeating and rearranging tensors."""
+"""Joining, repeating and rearranging tensors."""
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,56 +17,8 @@ from ..errors import located, runtime_error, type_error
 from ..promotion import PROMOTED
 from ..tensor import Tensor
 from .operands import cast, expand_to, fitted
-from .shape import axis, ints, movedim, reshaped, select, slice_along, unsqueeze
-
-
-def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Parts of equal size, or of the sizes given, along a dimension."""
-    d = axis(dim, len(tensor._spec.shape))
-    n = tensor._spec.shape[d]
-    if isinstance(split_size_or_sections, int):
-        size = split_size_or_sections
-        if size < 0 or (size == 0 and n):
-            raise runtime_error(f"split expects split_size be non-negative, but got split_size={size}")
-        sections = [min(size, n - at) for at in range(0, n, size or 1)] or [0]
-    else:
-        sections = list(split_size_or_sections)
-        if sum(sections) != n:
-            raise runtime_error(
-                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), "
-                f"but got split_sizes={sections}"
-            )
-    parts: list[Tensor] = []
-    at = 0
-    for size in sections:
-        parts.append(slice_along(tensor, d, at, at + size))
-        at += size
-    return tuple(parts)
-
-
-def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most so many parts of equal size."""
-    if chunks <= 0:
-        raise runtime_error(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    n = input._spec.shape[axis(dim, len(input._spec.shape))]
-    return split(input, max(-(-n // chunks), 1), dim)
-
-
-def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Parts as equal as possible, or cut at the indices given."""
-    d = axis(dim, len(input._spec.shape))
-    n = input._spec.shape[d]
-    if isinstance(indices_or_sections, int):
-        small, longer = divmod(n, indices_or_sections)
-        return split(input, [small + (k < longer) for k in range(indices_or_sections)], d)
-    cuts = [0, *(min(k, n) for k in indices_or_sections), n]
-    return tuple(slice_along(input, d, a, max(a, b)) for a, b in itertools.pairwise(cuts))
-
-
-def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """Each position along a dimension."""
-    d = axis(dim, len(input._spec.shape))
-    return tuple(select(input, d, k) for k in range(input._spec.shape[d]))
+from .shape import axis, distinct, ints, movedim, numbers, reshaped, slice_along, transpose, unsqueeze
+from .splitting import known
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
@@ -116,23 +67,29 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return cat([unsqueeze(part, dim) for part in parts], axis(dim, len(parts[0]._spec.shape) + 1))
 
 
-def _stacked_along(d: int, at_least: int) -> Callable[[Sequence[Tensor]], Tensor]:
+def _stacked_along(name: str, d: int, at_least: int) -> Callable[[Sequence[Tensor]], Tensor]:
     def function(tensors: Sequence[Tensor]) -> Tensor:
+        if not len(tensors):
+            raise runtime_error(f"{name} expects a non-empty TensorList")
         parts = [reshaped(x, (1,) * (at_least - len(x._spec.shape)) + x._spec.shape) for x in tensors]
         return cat(parts, min(d, len(parts[0]._spec.shape) - 1))
 
+    function.__name__ = function.__qualname__ = name
     return function
 
 
-def repeat(self: Tensor, *sizes: Any) -> Tensor:
+def repeat(self: Tensor, *sizes: Any, **options: Any) -> Tensor:
     """The tensor several times along each dimension."""
-    times = ints(sizes)
+    times = numbers("repeat", sizes, "repeats", options)
     shape = self._spec.shape
     if len(times) < len(shape):
         raise runtime_error(
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
         )
     padded = (1,) * (len(times) - len(shape)) + shape
+    if min(times, default=0) < 0:
+        whole = [a * b for a, b in zip(times, padded)]
+        raise runtime_error(f"Trying to create tensor with negative dimension {min(whole)}: {whole}")
     spread = tuple(n for pair in zip(times, padded) for n in pair)
     x = builder.broadcast(builder.reshape(self, padded), spread, tuple(range(1, 2 * len(padded), 2)))
     return owned(reshaped(x, tuple(a * b for a, b in zip(times, padded))))
@@ -143,23 +100,36 @@ def owned(x: Tensor) -> Tensor:
     return x if x._view is None else x.clone()
 
 
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *reps: Any, **options: Any) -> Tensor:
     """repeat, with missing repetitions taken as 1"""
-    times = ints(dims)
+    times = numbers("tile", reps, "dims", options)
     return repeat(input, (1,) * (len(input._spec.shape) - len(times)) + times)
 
 
-def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None) -> Tensor:
-    """Each element several times, next to each other."""
+def repeat_interleave(
+    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
+    """Each element several times, next to each other; of numbers alone, each place as often as its number says."""
+    if repeats is None:
+        input, repeats, dim = builder.iota(input._spec.shape, i64, 0), input, 0
     x = reshaped(input, (-1,)) if dim is None else input
     d = axis(0 if dim is None else dim, len(x._spec.shape))
+    shape = x._spec.shape
     if isinstance(repeats, Tensor):
         from ..creation import from_array
         from .gathering import index_select
 
-        counts = np.broadcast_to(np.asarray(repeats.tolist()), (x._spec.shape[d],))
-        return index_select(x, d, from_array(np.repeat(np.arange(x._spec.shape[d]), counts)))
-    shape = x._spec.shape
+        counts = known("repeat_interleave", repeats).reshape(-1)
+        if counts.size not in (1, shape[d]):
+            raise runtime_error(
+                f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and "
+                f"input.size({d}) = {shape[d]}"
+            )
+        if (counts < 0).any():
+            raise runtime_error("repeats can not be negative")
+        return index_select(x, d, from_array(np.repeat(np.arange(shape[d]), np.broadcast_to(counts, (shape[d],)))))
+    if repeats < 0:
+        raise runtime_error("Repeats must be non-negative")
     spread = (*shape[: d + 1], repeats, *shape[d + 1 :])
     dimensions = tuple(k for k in range(len(spread)) if k != d + 1)
     return owned(reshaped(builder.broadcast(x, spread, dimensions), (*shape[:d], shape[d] * repeats, *shape[d + 1 :])))
@@ -169,17 +139,25 @@ def flip(input: Tensor, *axes: Any, dims: Any = ()) -> Tensor:
     """The opposite order along some dimensions, as a copy."""
     rank = len(input._spec.shape)
     dims = axes or (dims,)
-    over = tuple(sorted(axis(d, rank) for d in ints(dims)))
+    over = tuple(sorted(distinct(ints(dims), rank)))
     return apply(s.ReverseOp, (input,), {"dimensions": over})[0] if rank else input.clone()
 
 
-def _flipped(d: int) -> Callable[[Tensor], Tensor]:
-    return lambda input: flip(input, d)
+def _flipped(name: str, d: int) -> Callable[[Tensor], Tensor]:
+    def function(input: Tensor) -> Tensor:
+        if len(input._spec.shape) <= d:
+            raise runtime_error(f"Input must be >= {d + 1}-d.")
+        return flip(input, d)
+
+    function.__name__ = function.__qualname__ = name
+    return function
 
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Elements moved along dimensions; what leaves at one end enters at the other."""
     if dims is None:
+        if not isinstance(shifts, int) and len(shifts) != 1:
+            raise runtime_error(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:0")
         return reshaped(roll(reshaped(input, (-1,)), shifts, 0), input._spec.shape)
     steps = (shifts,) if isinstance(shifts, int) else tuple(shifts)
     places = (dims,) if isinstance(dims, int) else tuple(dims)
@@ -199,7 +177,7 @@ def _triangle(name: str, predicate: Any) -> Callable[..., Tensor]:
     def function(input: Tensor, diagonal: int = 0) -> Tensor:
         shape = input._spec.shape
         if len(shape) < 2:
-            raise runtime_error("tril/triu: input tensor must have at least 2 dimensions")
+            raise runtime_error(f"{name}: input tensor must have at least 2 dimensions")
         rows = builder.iota(shape[-2:], i64, 0)
         columns = builder.iota(shape[-2:], i64, 1)
         inside = builder.compare(predicate, columns, builder.add(rows, dispatch.scalar(diagonal, shape[-2:], i64)))
@@ -217,17 +195,29 @@ triu = _triangle("triu", "ge")
 
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The elements where two indices are equal, as a copy along a last dimension."""
+    """The elements where two indices are equal, along a last dimension; a view where rows or columns lie together."""
     rank = len(input._spec.shape)
-    x = movedim(input, (dim1, dim2), (rank - 2, rank - 1))
+    a, b = axis(dim1, rank), axis(dim2, rank)
+    if a == b:
+        raise runtime_error(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    x = movedim(input, (a, b), (rank - 2, rank - 1))
+    flat = _flat_matrices(x)
+    if flat._storage is not input._storage:
+        turned = transpose(x, -2, -1)
+        turned_flat = _flat_matrices(turned)
+        if turned_flat._storage is input._storage:
+            x, flat, offset = turned, turned_flat, -offset
     rows, columns = x._spec.shape[-2:]
     count = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
-    start = offset if offset >= 0 else -offset * columns
-    flat = reshaped(x, (*x._spec.shape[:-2], rows * columns))
-    stop = start + (count - 1) * (columns + 1) + 1 if count else start
     if count == 0:
         return slice_along(flat, rank - 2, 0, 0)
-    return slice_along(flat, rank - 2, start, stop, columns + 1)
+    start = offset if offset >= 0 else -offset * columns
+    return slice_along(flat, rank - 2, start, start + (count - 1) * (columns + 1) + 1, columns + 1)
+
+
+def _flat_matrices(x: Tensor) -> Tensor:
+    *batch, rows, columns = x._spec.shape
+    return reshaped(x, (*batch, rows * columns))
 
 
 _diagonal = diagonal
@@ -273,18 +263,31 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     if indexing == "xy" and len(parts) > 1:
         x, y, *rest = meshgrid(parts[1], parts[0], *parts[2:])
         return y, x, *rest
+    for part in parts:
+        if len(part._spec.shape) > 1:
+            raise runtime_error(
+                "torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: a tensor of shape "
+                f"{list(part._spec.shape)}"
+            )
     shape = tuple(math.prod(p._spec.shape) for p in parts)
     return tuple(builder.broadcast(reshaped(p, (-1,)), shape, (k,)) for k, p in enumerate(parts))
 
 
 def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """All windows of a size along a dimension, in a new last dimension."""
+    """All windows of a size along a dimension, in a new last dimension: a view where they do not overlap."""
     d = axis(dimension, len(self._spec.shape))
-    n = self._spec.shape[d]
+    shape = self._spec.shape
+    n = shape[d] if shape else 1
+    if step <= 0:
+        raise runtime_error(f"step is {step} but must be > 0")
     if size > n:
         raise runtime_error(f"maximum size for tensor at dimension {d} is {n} but size is {size}")
-    starts = range(0, n - size + 1, step)
-    windows = stack([slice_along(self, d, a, a + size) for a in starts], d)
+    count = (n - size) // step + 1
+    if step >= size and count * step <= n:
+        x = slice_along(self, d, 0, count * step)
+        windows = slice_along(reshaped(x, (*shape[:d], count, step, *shape[d + 1 :])), d + 1, 0, size)
+    else:
+        windows = stack([slice_along(self, d, a, a + size) for a in range(0, n - size + 1, step)], d)
     return movedim(windows, d + 1, -1)
 
 
@@ -294,30 +297,28 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         for f in (
             *(
                 cat,
-                chunk,
                 diag,
                 diagonal,
                 flip,
                 meshgrid,
                 repeat_interleave,
                 roll,
-                split,
                 stack,
-                tensor_split,
                 tile,
                 tril,
             ),
-            *(triu, unbind),
+            *(triu,),
         )
     },
     "concat": cat,
     "concatenate": cat,
-    "hstack": _stacked_along(1, 1),
-    "vstack": _stacked_along(0, 2),
-    "fliplr": _flipped(1),
-    "flipud": _flipped(0),
+    "hstack": _stacked_along("hstack", 1, 1),
+    "row_stack": _stacked_along("vstack", 0, 2),
+    "vstack": _stacked_along("vstack", 0, 2),
+    "fliplr": _flipped("fliplr", 1),
+    "flipud": _flipped("flipud", 0),
 }
-_NOT_METHODS = ("cat", "concat", "concatenate", "stack", "meshgrid", "hstack", "vstack")
+_NOT_METHODS = ("cat", "concat", "concatenate", "stack", "meshgrid", "hstack", "row_stack", "vstack")
 METHODS: dict[str, Callable[..., Any]] = {
     **{name: function for name, function in FUNCTIONS.items() if name not in _NOT_METHODS},
     "repeat": repeat,

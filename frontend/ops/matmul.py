@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from ...dialects.hl import contraction as k
+from ...dialects.types import i64
 from ..dispatch import apply, builder
 from ..errors import runtime_error, type_error
 from ..tape import named
 from ..tensor import Tensor
 from .arithmetic import add, mul
-from .joining import diagonal
-from .operands import broadcast_shape, expand_to
+from .einsum import einsum, tensordot
+from .operands import broadcast_shape, cast, expand_to
 from .reductions import FUNCTIONS as REDUCTIONS
-from .shape import permute, reshaped, transpose
+from .shape import expand, reshaped
 
 
 def _check_dtypes(x: Any, y: Any) -> None:
-    if not isinstance(x, Tensor) or not isinstance(y, Tensor):
-        wrong = y if isinstance(x, Tensor) else x
-        raise type_error(f"matmul(): arguments must be Tensors, not {type(wrong).__name__}")
+    for name, value in (("'input' (position 1)", x), ("'other' (position 2)", y)):
+        if not isinstance(value, Tensor):
+            raise type_error(f"matmul(): argument {name} must be Tensor, not {type(value).__name__}")
     if x._spec.dtype is not y._spec.dtype:
         names = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int"}
         a, b = (names.get(t._spec.dtype.torch_name, t._spec.dtype.torch_name) for t in (x, y))
@@ -47,8 +48,9 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """The products of two batches of matrices."""
     _check_dtypes(input, mat2)
-    if len(input._spec.shape) != 3 or len(mat2._spec.shape) != 3:
-        raise runtime_error("batch1 must be a 3D tensor")
+    for number, x in enumerate((input, mat2), 1):
+        if len(x._spec.shape) != 3:
+            raise runtime_error(f"batch{number} must be a 3D tensor")
     b, _, n = input._spec.shape
     if mat2._spec.shape[:2] != (b, n):
         raise runtime_error(
@@ -102,6 +104,9 @@ def _batched(x: Tensor, y: Tensor) -> Tensor:
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """The product of a matrix and a vector."""
+    ranks = len(input._spec.shape), len(vec._spec.shape)
+    if ranks != (2, 1):
+        raise runtime_error(f"vector + matrix @ vector expected, got 1, {ranks[0]}, {ranks[1]}")
     return matmul(input, vec)
 
 
@@ -130,153 +135,121 @@ def _scaled(x: Tensor, factor: Any) -> Tensor:
     return x if _is(factor, 1) else mul(x, factor)
 
 
+def _added(name: str, input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
+    """beta * input + alpha * product, where the input may only be smaller."""
+    wide = expand(input, product._spec.shape)
+    product = _scaled(product, alpha)
+    return named(product if _is(beta, 0) else add(_scaled(wide, beta), product), name)
+
+
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * mat1 @ mat2"""
-    product = _scaled(mm(mat1, mat2), alpha)
-    return named(product if _is(beta, 0) else add(_scaled(input, beta), product), "AddmmBackward0")
+    return _added("AddmmBackward0", input, mm(mat1, mat2), beta, alpha)
 
 
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * batch1 @ batch2"""
-    product = _scaled(bmm(batch1, batch2), alpha)
-    return named(product if _is(beta, 0) else add(_scaled(input, beta), product), "BaddbmmBackward0")
+    return _added("BaddbmmBackward0", input, bmm(batch1, batch2), beta, alpha)
+
+
+def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta * input + alpha * the sum of all batch1[i] @ batch2[i]"""
+    return _added("AddbmmBackward0", input, REDUCTIONS["sum"](bmm(batch1, batch2), 0), beta, alpha)
 
 
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * mat @ vec"""
-    return add(_scaled(input, beta), _scaled(mv(mat, vec), alpha))
+    return _added("AddmvBackward0", input, mv(mat, vec), beta, alpha)
+
+
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta * input + alpha * outer(vec1, vec2)"""
+    return _added("AddrBackward0", input, outer(vec1, vec2), beta, alpha)
 
 
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """Sums of products along the last dimension of both."""
-    return matmul(input, transpose(other, -2, -1) if len(other._spec.shape) > 1 else other)
-
-
-# Einstein summation
-
-
-def einsum(equation: str, *operands: Any) -> Tensor:
-    """Sums of products by index letters; two operands at a time, each pair one batched matrix product."""
-    one = operands[0] if len(operands) == 1 else None
-    tensors: list[Tensor] = list(cast(Any, one)) if isinstance(one, (list, tuple)) else list(operands)
-    equation = equation.replace(" ", "")
-    left, arrow, right = equation.partition("->")
-    terms = left.split(",")
-    if len(terms) != len(tensors):
-        raise runtime_error("einsum(): more operands were provided than specified in the equation")
-    terms, right = _without_ellipsis(terms, right, bool(arrow), tensors)
-    if not arrow:
-        letters = "".join(terms)
-        extra = "".join(c for c in dict.fromkeys(letters) if c.isupper() and letters.count(c) >= 1 and c in right)
-        right = extra + "".join(sorted(c for c in set(letters) if letters.count(c) == 1 and c not in extra))
-    unknown = next((c for c in right if c not in "".join(terms)), None)
-    if unknown:
+    a, b = input._spec.shape, other._spec.shape
+    if not a or not b:
+        return mul(input, other)
+    if a[-1] != b[-1]:
         raise runtime_error(
-            f"einsum(): output subscript {unknown} does not appear in the equation for any input operand"
+            f"inner() the last dimension must match on both input tensors but got shapes {list(a)} and {list(b)}"
         )
-    parts = [_diagonals(term, x) for term, x in zip(terms, tensors)]
-    term, x = parts[0]
-    for number, (other, y) in enumerate(parts[1:], 2):
-        later = right + "".join(t for t, _ in parts[number:])
-        term, x = _contract(term, x, other, y, later)
-    summed = tuple(d for d, c in enumerate(term) if c not in right)
-    if summed:
-        x = REDUCTIONS["sum"](x, summed)
-        term = "".join(c for c in term if c in right)
-    return permute(x, tuple(term.index(c) for c in right))
+    return tensordot(input, other, ([-1], [-1]))
 
 
-def _without_ellipsis(terms: list[str], right: str, has_output: bool, tensors: list[Tensor]) -> tuple[list[str], str]:
-    """Letters of their own, upper case from Z down, for what an ellipsis stands for."""
-    if not any("..." in term for term in terms):
-        return terms, right
-    most = max(len(x._spec.shape) - len(t.replace("...", "")) for t, x in zip(terms, tensors) if "..." in t)
-    free = [c for c in "ZYXWVUTSRQPONMLKJIHGFEDCBA" if c not in "".join(terms)]
-    letters = "".join(free[:most])
-    replaced: list[str] = []
-    for term, x in zip(terms, tensors):
-        count = len(x._spec.shape) - len(term.replace("...", ""))
-        replaced.append(term.replace("...", letters[most - count :] if count else ""))
-    return replaced, right.replace("...", letters) if has_output else letters
+def chain_matmul(*matrices: Tensor) -> Tensor:
+    """The product of several matrices, each pair in the order that costs least."""
+    return multi_dot(matrices)
 
 
-def _diagonals(term: str, x: Tensor) -> tuple[str, Tensor]:
-    if len(term) != len(x._spec.shape):
-        raise runtime_error(
-            f"einsum(): the number of subscripts in the equation ({len(term)}) does not match the number of dimensions "
-            f"({len(x._spec.shape)}) for an operand and no ellipsis was given"
-        )
-    for letter in dict.fromkeys(term):
-        while term.count(letter) > 1:
-            a = term.index(letter)
-            b = term.index(letter, a + 1)
-            x = diagonal(x, 0, a, b)
-            term = term[:a] + term[a + 1 : b] + term[b + 1 :] + letter
-    return term, x
+def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
+    """The product of several matrices, the first and the last of which may be vectors, at the least cost."""
+    parts = list(tensors)
+    if len(parts) < 2:
+        raise runtime_error("multi_dot(): expected at least 2 tensors but got " + str(len(parts)))
+    is_vector = [len(x._spec.shape) == 1 for x in (parts[0], parts[-1])]
+    if is_vector[0]:
+        parts[0] = reshaped(parts[0], (1, -1))
+    if is_vector[1]:
+        parts[-1] = reshaped(parts[-1], (-1, 1))
+    sizes = [x._spec.shape[0] for x in parts] + [parts[-1]._spec.shape[1]]
+    result = _chain(parts, sizes, 0, len(parts), {})[1]()
+    shape = result._spec.shape
+    kept = tuple(n for n, dropped in zip(shape, is_vector) if not dropped)
+    return result if kept == shape else reshaped(result, kept)
 
 
-def _contract(a: str, x: Tensor, b: str, y: Tensor, later: str) -> tuple[str, Tensor]:
-    """Two operands to one: letters of both that are needed later are the batch, those not needed are summed."""
-    size: dict[str, int] = {}
-    for term, operand in ((a, x), (b, y)):
-        for c, n in zip(term, operand._spec.shape):
-            if size.get(c, 1) not in (1, n) and n != 1:
-                raise runtime_error(
-                    f"einsum(): operands do not broadcast with remapped shapes: subscript {c} has size {n} but was "
-                    f"{size[c]}"
-                )
-            size[c] = n if size.get(c, 1) == 1 else size[c]
-    batch = [c for c in a if c in b and c in later]
-    inner = [c for c in a if c in b and c not in later]
-    x, a = _summed(x, a, [c for c in a if c not in b and c not in later])
-    y, b = _summed(y, b, [c for c in b if c not in a and c not in later and c not in inner and c not in batch])
-    rows = [c for c in a if c not in b]
-    columns = [c for c in b if c not in a]
-    x = _arranged(x, a, batch, rows, inner, size)
-    y = _arranged(y, b, batch, inner, columns, size)
-    product = apply(k.MatmulOp, (x, y))[0]
-    term = "".join(batch + rows + columns)
-    return term, reshaped(product, tuple(size[c] for c in term))
+def _chain(
+    parts: list[Tensor], sizes: list[int], start: int, stop: int, found: dict[tuple[int, int], Any]
+) -> tuple[int, Callable[[], Tensor]]:
+    """(multiplications, how to compute) of the cheapest way to multiply parts[start:stop]."""
+    if stop - start == 1:
+        return 0, lambda: parts[start]
+    key = (start, stop)
+    if key not in found:
+        ways: list[tuple[int, int]] = []
+        for cut in range(start + 1, stop):
+            left, right = (_chain(parts, sizes, a, b, found)[0] for a, b in ((start, cut), (cut, stop)))
+            ways.append((left + right + sizes[start] * sizes[cut] * sizes[stop], cut))
+        cost, cut = min(ways)
+        halves = [_chain(parts, sizes, a, b, found)[1] for a, b in ((start, cut), (cut, stop))]
+        found[key] = cost, lambda: mm(halves[0](), halves[1]())
+    return found[key]
 
 
-def _summed(x: Tensor, term: str, letters: list[str]) -> tuple[Tensor, str]:
-    if not letters:
-        return x, term
-    return REDUCTIONS["sum"](x, tuple(term.index(c) for c in letters)), "".join(c for c in term if c not in letters)
-
-
-def _arranged(
-    x: Tensor, term: str, batch: list[str], rows: list[str], columns: list[str], size: dict[str, int]
-) -> Tensor:
-    letters = [*batch, *rows, *columns]
-    x = permute(x, tuple(term.index(c) for c in letters))
-    x = expand_to(x, tuple(size[c] for c in letters))
-    joined = (math.prod(size[c] for c in group) for group in (rows, columns))
-    return builder.reshape(x, (*(size[c] for c in batch), *joined)) if batch else reshaped(x, tuple(joined))
-
-
-def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
-    """Sums of products over some dimensions of each."""
-    if isinstance(dims, int):
-        left, right = list(range(len(a._spec.shape) - dims, len(a._spec.shape))), list(range(dims))
-    else:
-        left, right = ([d] if isinstance(d, int) else list(d) for d in dims)
-    m, n = len(a._spec.shape), len(b._spec.shape)
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    first = letters[:m]
-    second = [letters[m + d] for d in range(n)]
-    for p, q in zip(left, right):
-        second[q % n] = first[p % m]
-    kept = [c for d, c in enumerate(first) if d not in [p % m for p in left]]
-    kept += [c for d, c in enumerate(second) if d not in [q % n for q in right]]
-    return einsum(f"{first},{''.join(second)}->{''.join(kept)}", a, b)
+def matrix_power(input: Tensor, n: int) -> Tensor:
+    """A square matrix, or each in a batch, multiplied by itself n - 1 times."""
+    shape = input._spec.shape
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        sizes = " by ".join(map(str, shape[-2:]))
+        raise runtime_error(f"linalg.matrix_power: A must be batches of square matrices, but they are {sizes} matrices")
+    if n < 0:
+        raise runtime_error("matrix_power with a negative power needs an inverse, which is not supported")
+    result: Tensor | None = None
+    square = input
+    while n:
+        if n & 1:
+            result = square if result is None else matmul(result, square)
+        n >>= 1
+        if n:
+            square = matmul(square, square)
+    if result is not None:
+        return result if result is not input else input.clone()
+    one = builder.compare("eq", builder.iota(shape[-2:], i64, 0), builder.iota(shape[-2:], i64, 1))
+    return expand_to(cast(one, input._spec.dtype), shape).clone()
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (addmm, addmv, baddbmm, bmm, dot, einsum, matmul, mm, mv, outer, tensordot)
+    f.__name__: f
+    for f in (
+        *(addbmm, addmm, addmv, addr, baddbmm, bmm, chain_matmul, dot, einsum, inner, matmul, matrix_power, mm, mv),
+        *(outer, tensordot),
+    )
 }
-FUNCTIONS.update(ger=outer, inner=inner)
-METHODS = {name: function for name, function in FUNCTIONS.items() if name not in ("einsum", "tensordot")}
-IN_PLACE = ("addmm", "baddbmm", "addmv")
+FUNCTIONS.update(ger=outer, vdot=dot)
+METHODS = {name: f for name, f in FUNCTIONS.items() if name not in ("chain_matmul", "einsum", "tensordot")}
+IN_PLACE = ("addbmm", "addmm", "addmv", "addr", "baddbmm")
 
-__all__ = ["FUNCTIONS", "IN_PLACE", "METHODS"]
+__all__ = ["FUNCTIONS", "IN_PLACE", "METHODS", "matmul", "matrix_power", "multi_dot"]

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from ...dialects.hl import shape as s
 from ..dispatch import apply
-from ..errors import index_error, runtime_error, type_error
+from ..errors import TYPE_NAMES, index_error, runtime_error, type_error
 from ..tape import named
 from ..tensor import Tensor
 from .operands import expand_to
@@ -37,6 +37,9 @@ def ints(values: Sequence[Any]) -> tuple[int, ...]:
 def resolved(shape: tuple[int, ...], old: tuple[int, ...]) -> tuple[int, ...]:
     """A shape in which -1 is what is left over."""
     total = math.prod(old)
+    for at, n in enumerate(shape):
+        if type(n) is int and n < -1:
+            raise runtime_error(f"invalid shape dimension {n} at index {at} of shape {list(shape)}")
     if -1 in shape:
         if shape.count(-1) > 1:
             raise runtime_error("only one dimension can be inferred")
@@ -62,16 +65,28 @@ def reshaped(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     return apply(s.ReshapeOp, (x,), {"shape": shape})[0]
 
 
+def numbers(name: str, given: tuple[Any, ...], key: str, options: dict[str, Any]) -> tuple[int, ...]:
+    """f(1, 2), f((1, 2)) and f(key=(1, 2)) alike."""
+    if not given:
+        if list(options) != [key]:
+            raise type_error(f'{name}() missing 1 required positional arguments: "{key}"')
+        given = (options[key],)
+    return ints(given)
+
+
 def reshape(input: Tensor, *shape: Any, **options: Any) -> Tensor:
     """The elements in another shape: a view where possible, otherwise a copy."""
-    return reshaped(input, ints(shape or (options["shape"],)))
+    return reshaped(input, numbers("reshape", shape, "shape", options))
 
 
-def view(self: Tensor, *shape: Any) -> Tensor:
+def view(self: Tensor, *shape: Any, **options: Any) -> Tensor:
     """The same memory in another shape."""
-    if len(shape) == 1 and not isinstance(shape[0], int | tuple | list):
+    dtype = options.get("dtype", shape[0] if len(shape) == 1 else None)
+    if dtype is self._spec.dtype:
+        return reshaped(self, self._spec.shape)
+    if dtype is not None and not isinstance(dtype, int | tuple | list):
         raise runtime_error("view(dtype) is not supported; use .to(dtype) to convert the values")
-    new = resolved(ints(shape), self._spec.shape)
+    new = resolved(numbers("view", shape, "size", options), self._spec.shape)
     found = apply(s.ReshapeOp, (self,), {"shape": new})[0]
     if found._storage is not self._storage:
         raise runtime_error(
@@ -121,14 +136,40 @@ def t(input: Tensor) -> Tensor:
     rank = len(input._spec.shape)
     if rank > 2:
         raise runtime_error(f"t() expects a tensor with <= 2 dimensions, but self is {rank}D")
-    return named(transpose(input, 0, 1), "TBackward0") if rank == 2 else input
+    return named(transpose(input, 0, 1) if rank == 2 else reshaped(input, input._spec.shape), "TBackward0")
+
+
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """Two dimensions exchanged."""
+    return transpose(input, axis0, axis1)
+
+
+def adjoint(input: Tensor) -> Tensor:
+    """The transpose of a matrix, or of each in a batch."""
+    return _matrix_transpose("adjoint()", input)
+
+
+def _matrix_transpose(name: str, input: Tensor) -> Tensor:
+    rank = len(input._spec.shape)
+    if rank < 2 or (rank > 2 and name == "tensor.H"):
+        kinds = "matrices (2-D tensors)" if name == "tensor.H" else "matrices or batches of matrices"
+        raise runtime_error(f"{name} is only supported on {kinds}. Got {rank}-D tensor.")
+    return transpose(input, -2, -1)
 
 
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dimensions moved to other places."""
     rank = len(input._spec.shape)
-    from_ = [axis(d, rank) for d in ((source,) if isinstance(source, int) else source)]
-    to = [axis(d, rank) for d in ((destination,) if isinstance(destination, int) else destination)]
+    sources, destinations = ints((source,)), ints((destination,))
+    if len(sources) != len(destinations):
+        raise runtime_error(
+            f"movedim: Invalid source or destination dims: source ({list(sources)} dims) should contain the same "
+            f"number of dims as destination ({list(destinations)} dims)"
+        )
+    from_, to = [axis(d, rank) for d in sources], [axis(d, rank) for d in destinations]
+    for name, given, places in (("source", sources, from_), ("destination", destinations, to)):
+        if len(set(places)) != len(places):
+            raise runtime_error(f"movedim: repeated dim in `{name}` ({list(given)})")
     order: list[int] = [-1] * rank
     for a, b in zip(from_, to):
         order[b] = a
@@ -151,7 +192,23 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     """One dimension split into several."""
     shape = input._spec.shape
     d = axis(dim, len(shape))
-    return reshaped(input, (*shape[:d], *resolved(tuple(sizes), (shape[d],)), *shape[d + 1 :]))
+    try:
+        new = resolved(ints((sizes,)), (shape[d],))
+    except RuntimeError:
+        raise runtime_error(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {d} ({shape[d]}) in the "
+            "input tensor"
+        ) from None
+    return reshaped(input, (*shape[:d], *new, *shape[d + 1 :]))
+
+
+def distinct(dims: Sequence[int], rank: int) -> list[int]:
+    """Dimensions as non-negative numbers. Raises RuntimeError for one that is named twice."""
+    places = [axis(d, rank) for d in dims]
+    for d in places:
+        if places.count(d) > 1:
+            raise runtime_error(f"dim {d} appears multiple times in the list of dims")
+    return places
 
 
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
@@ -160,7 +217,7 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     if dim is None:
         dims = set(range(len(shape)))
     else:
-        dims = {axis(d, len(shape)) for d in ((dim,) if isinstance(dim, int) else dim)}
+        dims = distinct(ints((dim,)), len(shape))
     kept = tuple(n for d, n in enumerate(shape) if d not in dims or n != 1)
     return named(reshaped(input, kept), "SqueezeBackward0")
 
@@ -172,19 +229,24 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return named(reshaped(input, (*shape[:d], 1, *shape[d:])), "UnsqueezeBackward0")
 
 
-def expand(self: Tensor, *sizes: Any) -> Tensor:
+def expand(self: Tensor, *sizes: Any, **options: Any) -> Tensor:
     """Extents of 1 repeated, without copying; -1 keeps an extent."""
-    wanted = ints(sizes)
+    wanted = numbers("expand", sizes, "size", options)
     old = self._spec.shape
     if len(wanted) < len(old):
         raise runtime_error(
-            f"expand(irtool.Tensor{list(old)}, size={list(wanted)}): the number of sizes provided ({len(wanted)}) must "
-            f"be greater or equal to the number of dimensions in the tensor ({len(old)})"
+            f"expand(torch.{TYPE_NAMES[self._spec.dtype]}Tensor{{{list(old)}}}, size={list(wanted)}): the number of "
+            f"sizes provided ({len(wanted)}) must be greater or equal to the number of dimensions in the "
+            f"tensor ({len(old)})"
         )
     padded = (None,) * (len(wanted) - len(old)) + old
     shape: list[int] = []
     for d, (n, m) in enumerate(zip(wanted, padded)):
-        if n == -1 and m is not None:
+        if n == -1:
+            if m is None:
+                raise runtime_error(
+                    f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {d}"
+                )
             n = m
         if n < 0 or (m is not None and m not in (1, n)):
             raise runtime_error(
@@ -223,11 +285,16 @@ def slice_along(x: Tensor, d: int, start: int, stop: int, step: int = 1) -> Tens
 
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """`length` elements along a dimension."""
-    n = input._spec.shape[axis(dim, len(input._spec.shape))]
+    d = axis(dim, len(input._spec.shape))
+    n, start, length = input._spec.shape[d], int(start), int(length)
+    if length < 0:
+        raise runtime_error("narrow(): length must be non-negative.")
+    if not -n <= start <= n:
+        raise index_error(f"start out of range (expected to be in range of [{-n}, {n}], but got {start})")
     start = start + n if start < 0 else start
-    if length < 0 or start + length > n:
+    if start + length > n:
         raise runtime_error(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
-    return slice_along(input, axis(dim, len(input._spec.shape)), start, start + length)
+    return slice_along(input, d, start, start + length)
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
@@ -242,9 +309,23 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     return named(reshaped(slice_along(input, d, at, at + 1), shape[:d] + shape[d + 1 :]), "SelectBackward0")
 
 
-def atleast_nd(n: int) -> Callable[[Tensor], Tensor]:
-    """With leading dimensions of extent 1 up to n dimensions."""
-    return lambda input: reshaped(input, (1,) * (n - len(input._spec.shape)) + input._spec.shape)
+def _atleast(n: int, shape_of: Callable[[tuple[int, ...]], tuple[int, ...]]) -> Callable[..., Any]:
+    """With dimensions of extent 1 up to n dimensions; several tensors, or a sequence of them, give a tuple."""
+
+    def function(*tensors: Any) -> Any:
+        if len(tensors) == 1 and isinstance(tensors[0], Tensor):
+            x = tensors[0]
+            return reshaped(x, x._spec.shape if len(x._spec.shape) >= n else shape_of(x._spec.shape))
+        many = cast("Sequence[Tensor]", tensors[0] if len(tensors) == 1 else tensors)
+        return tuple(function(x) for x in many)
+
+    function.__name__ = function.__qualname__ = f"atleast_{n}d"
+    return function
+
+
+atleast_1d = _atleast(1, lambda shape: (1,))
+atleast_2d = _atleast(2, lambda shape: (1, *shape) if shape else (1, 1))
+atleast_3d = _atleast(3, lambda shape: (1, *shape, 1) if len(shape) == 1 else (*shape, 1) if shape else (1, 1, 1))
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -268,11 +349,13 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         )
     },
     "moveaxis": movedim,
-    "swapaxes": transpose,
+    "swapaxes": swapaxes,
     "swapdims": transpose,
     "ravel": flatten,
-    "atleast_1d": atleast_nd(1),
-    "atleast_2d": atleast_nd(2),
+    "adjoint": adjoint,
+    "atleast_1d": atleast_1d,
+    "atleast_2d": atleast_2d,
+    "atleast_3d": atleast_3d,
 }
 METHODS: dict[str, Callable[..., Any]] = {
     **{name: function for name, function in FUNCTIONS.items() if name != "broadcast_tensors"},
@@ -280,8 +363,9 @@ METHODS: dict[str, Callable[..., Any]] = {
 }
 PROPERTIES: dict[str, Callable[[Tensor], Tensor]] = {
     "T": lambda self: permute(self, tuple(reversed(range(len(self._spec.shape))))),
-    "mT": lambda self: transpose(self, -2, -1),
-    "H": lambda self: transpose(self, -2, -1),
+    "mT": lambda self: _matrix_transpose("tensor.mT", self),
+    "mH": lambda self: _matrix_transpose("tensor.mH", self),
+    "H": lambda self: _matrix_transpose("tensor.H", self) if self._spec.shape else self,
 }
 
 __all__ = ["FUNCTIONS", "METHODS", "PROPERTIES"]
