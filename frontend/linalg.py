@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from .argument_names import numpy_names
 from .ops import combined, reductions
-from .ops.matmul import matmul
+from .ops.joining import diagonal as _diagonal
+from .ops.matmul import matmul, matrix_power, multi_dot
+from .tensor import Tensor
 from .unsupported import module_getattr
 
 cross = numpy_names(combined.cross)
 norm = numpy_names(reductions.norm)
 vector_norm = numpy_names(reductions.vector_norm)
 
-__all__ = ["cross", "matmul", "norm", "vector_norm"]
+
+def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """The diagonals of the last two dimensions, or of others."""
+    return _diagonal(A, offset, dim1, dim2)
+
+
+__all__ = ["cross", "diagonal", "matmul", "matrix_power", "multi_dot", "norm", "vector_norm"]
 
 __getattr__ = module_getattr("irtool.linalg", lambda: __all__)
