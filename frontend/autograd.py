@@ -1,238 +1,22 @@
-"""Backward: walks the tape from the last recorded node to the first and applies the gradient rules of the compiler.
+"""What users ask for derivatives: `backward` and `grad`, by a walk over the tape.
 
 Inside a trace there is no tape: the same entry points emit `hl.gradient`.
 """
 
 from __future__ import annotations
 
-import heapq
-import sys
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
-
-from ..runtime.storage import Storage
 from . import grad_mode, tape
-from .dispatch import array_of, builder, scalar
-from .errors import TYPE_NAMES, runtime_error
+from .dispatch import builder, scalar
+from .errors import runtime_error
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from .hooks import accumulated
 from .modes import modes
-from .tape import CustomNode, Edge, Node, OpNode
-from .tensor import Tensor, alias, wrap
+from .tensor import Tensor
 from .unsupported import module_getattr
-
-FREED = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
-    "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
-    "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
-    "after calling backward."
-)
-
-Target: TypeAlias = tuple[Node, int] | int
-"""Where gradients collect: an output of a node, or the id of a leaf."""
-
-
-class Unsaved(Storage):
-    """Stands for a tensor whose values a gradient rule is not supposed to ask for."""
-
-    __slots__ = ("reason",)
-
-    def missing(self) -> Exception:
-        return self.reason
-
-
-def _placeholder(spec: Any, reason: Exception) -> Tensor:
-    storage = Unsaved(None, spec)
-    storage.reason = reason
-    return wrap(storage, spec)
-
-
-def _modified(node: Node, spec: Any, version: int, expected: int) -> Exception:
-    return runtime_error(
-        "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[irtool.{TYPE_NAMES[spec.dtype]}Tensor {list(spec.shape)}], needed by {node.label}, is at version {version}; "
-        f"expected version {expected} instead."
-    )
-
-
-# One node
-
-
-def _saved(node: OpNode, create_graph: bool) -> tuple[list[Tensor], list[Tensor]]:
-    """The operands and results of a node as its rule sees them."""
-    if node.operands is None or node.results is None:
-        not_kept = RuntimeError(f"{node.label} keeps no values, but its gradient rule asks for some")
-        return (
-            [_placeholder(spec, not_kept) for spec in node.specs],
-            [_placeholder(spec, not_kept) for spec in node.output_specs],
-        )
-    versions = iter(node.versions)
-    operands: list[Tensor] = []
-    for x, version in zip(node.operands, versions):
-        now = x._storage.version
-        operands.append(x if now == version else _placeholder(x._spec, _modified(node, x._spec, now, version)))
-    results: list[Tensor] = []
-    for index, ((storage, spec, view), version) in enumerate(zip(node.results, versions)):
-        if storage.version != version:
-            results.append(_placeholder(spec, _modified(node, spec, storage.version, version)))
-            continue
-        y = wrap(storage, spec, view)
-        if create_graph:
-            y._node, y._index, y._requires_grad = node, index, spec.dtype.kind == "float"
-        results.append(y)
-    return operands, results
-
-
-def _gradients_of(node: Node, cotangents: Sequence[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
-    if isinstance(node, CustomNode):
-        if node.backward is None:
-            raise runtime_error(FREED)
-        return node.backward(cotangents)
-    assert isinstance(node, OpNode)
-    if node.operands is None and node.op not in tape.VALUE_FREE:
-        raise runtime_error(FREED)
-    rules, reasons, call = _rules()
-    rule = rules.get(node.op)
-    if rule is None:
-        reason = reasons.get(node.op, "no rule is known")
-        raise runtime_error(f"{node.op.name.removeprefix('hl.')} has no gradient: {reason}")
-    operands, results = _saved(node, create_graph)
-    needs = [edge is not None for edge in node.edges]
-    return rule(builder, call(operands, results, cotangents, node.attributes, needs))
-
-
-_loaded: Any = None
-
-
-def _rules() -> Any:
-    """The gradient tables, loaded when first needed."""
-    global _loaded
-    if _loaded is None:
-        from ..passes.hl.gradients import GRADIENTS, NO_GRADIENT, Call
-
-        _loaded = (GRADIENTS, NO_GRADIENT, Call)
-    return _loaded
-
-
-def _release(node: Node) -> None:
-    if isinstance(node, OpNode):
-        node.operands = node.results = None
-    elif isinstance(node, CustomNode):
-        node.backward = None
-
-
-# The walk
-
-
-class Walk:
-    """One backward pass over the tape, as far back as to nodes with numbers above `floor`."""
-
-    def __init__(
-        self, create_graph: bool, retain_graph: bool, wanted: Sequence[Edge | None] | None, floor: int = 0
-    ) -> None:
-        self.floor = floor
-        self.create_graph = create_graph
-        self.retain_graph = retain_graph
-        self.pending: dict[Node, list[Tensor | None]] = {}
-        self.queue: list[tuple[int, Node]] = []
-        self.leaves: dict[int, tuple[Tensor, Tensor]] = {}
-        self.captured: dict[Target, Tensor] = {}
-        self.wanted: set[Target] = {id(e) if isinstance(e, Tensor) else e for e in wanted or () if e is not None}
-
-    def send(self, edge: Edge, gradient: Tensor) -> None:
-        """Adds a gradient to what has arrived at an edge."""
-        if isinstance(edge, Tensor):
-            before = self.leaves.get(id(edge))
-            self.leaves[id(edge)] = (edge, gradient if before is None else builder.add(before[1], gradient))
-            return
-        node, index = edge
-        arrived = self.pending.get(node)
-        if arrived is None:
-            arrived = self.pending[node] = [None] * len(node.output_specs)
-            heapq.heappush(self.queue, (-node.sequence, node))
-        before = arrived[index]
-        arrived[index] = gradient if before is None else builder.add(before, gradient)
-
-    def run(self) -> None:
-        """Visits every node that something was sent to, last recorded first."""
-        while self.queue and -self.queue[0][0] > self.floor:
-            _, node = heapq.heappop(self.queue)
-            arrived = self.pending.pop(node)
-            self._observe(node, arrived)
-            gradients = _gradients_of(node, arrived, self.create_graph)
-            for index, (edge, gradient) in enumerate(zip(node.edges, gradients)):
-                if edge is None or gradient is None:
-                    continue
-                self._check(node, index, edge, gradient)
-                self.send(edge, gradient)
-            if not self.retain_graph:
-                _release(node)
-
-    def arrived(self, edge: Edge) -> Tensor | None:
-        """What was sent to an edge where the walk ended."""
-        if isinstance(edge, Tensor):
-            found = self.leaves.get(id(edge))
-            return None if found is None else found[1]
-        gradients = self.pending.get(edge[0])
-        return None if gradients is None else gradients[edge[1]]
-
-    def _observe(self, node: Node, arrived: list[Tensor | None]) -> None:
-        if node.hooks:
-            for index, hook in node.hooks:
-                gradient = arrived[index]
-                if gradient is not None:
-                    arrived[index] = hooked(hook, gradient)
-        if node.retained:
-            for index, reference in node.retained.items():
-                t, gradient = reference(), arrived[index]
-                if t is not None and gradient is not None:
-                    _accumulate(t, gradient, self.create_graph)
-        if self.wanted:
-            for index, gradient in enumerate(arrived):
-                if gradient is not None and (node, index) in self.wanted:
-                    self.captured[node, index] = gradient
-
-    @staticmethod
-    def _check(node: Node, index: int, edge: Edge, gradient: Tensor) -> None:
-        spec = edge._spec if isinstance(edge, Tensor) else edge[0].output_specs[edge[1]]
-        if gradient._spec != spec:
-            raise runtime_error(
-                f"Function {node.label} returned an invalid gradient at index {index} - got {gradient.dtype} of shape "
-                f"{list(gradient._spec.shape)} but expected {spec.dtype} of shape {list(spec.shape)}"
-            )
-
-
-def hooked(hook: Callable[[Tensor], Tensor | None], gradient: Tensor) -> Tensor:
-    """What a hook makes of a gradient."""
-    found = hook(gradient)
-    return gradient if found is None else found
-
-
-def _accumulate(t: Tensor, gradient: Tensor, create_graph: bool) -> None:
-    """Adds to `t.grad`, in place unless that itself is to be differentiated."""
-    before = t._grad
-    if before is None:
-        if create_graph:
-            t._grad = gradient
-            return
-        # Keep the bytes where nobody else refers to them: the caller, this function and the call make three, the slot
-        # and the call two.
-        own = gradient._view is None and sys.getrefcount(gradient) <= 3 and sys.getrefcount(gradient._storage) <= 2
-        t._grad = alias(gradient) if own else _copied(gradient)
-        t._grad._detached = False
-    elif create_graph:
-        t._grad = builder.add(before, gradient)
-    else:
-        target = array_of(before)
-        with np.errstate(all="ignore"):
-            np.add(target, array_of(gradient), out=target)
-        before._storage.version += 1
-
-
-def _copied(x: Tensor) -> Tensor:
-    return wrap(Storage(np.array(array_of(x), order="C"), x._spec), x._spec)
+from .walk import Walk, accumulate, copied, hooked
 
 
 def _seeds(outputs: Sequence[Tensor], given: Sequence[Tensor | None]) -> list[Tensor | None]:
@@ -284,12 +68,12 @@ def backward(
         if only is None or any(leaf is x for x in only):
             for hook in leaf.__dict__.get("_hooks", ()):
                 gradient = hooked(hook, gradient)
-            _accumulate(leaf, gradient, create_graph)
+            accumulate(leaf, gradient, create_graph)
             accumulated(leaf)
     for x in only or ():
         edge = tape.edge_of(x)
         if isinstance(edge, tuple) and edge in walk.captured:
-            _accumulate(x, walk.captured[edge], create_graph)
+            accumulate(x, walk.captured[edge], create_graph)
 
 
 def _popped(leaves: dict[int, tuple[Tensor, Tensor]]) -> Any:
@@ -369,7 +153,7 @@ def _result(gradient: Tensor | None, create_graph: bool) -> Tensor | None:
     """A gradient to hand out: with bytes of its own, unless it is part of a new graph."""
     if gradient is None or create_graph or (gradient._view is None and not gradient._storage.shared):
         return gradient
-    return _copied(gradient)
+    return copied(gradient)
 
 
 from . import function  # noqa: E402

@@ -10,7 +10,6 @@ from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 from ..dialects.hl.regions import CustomGradientOp
 from ..dialects.types import spec_of
 from . import grad_mode, tape
-from .autograd import FREED, hooked
 from .dispatch import builder, value_of
 from .errors import runtime_error
 from .hooks import accumulated
@@ -18,6 +17,7 @@ from .marks import mark, rename
 from .modes import modes
 from .regions import trace_body
 from .tensor import Tensor
+from .walk import FREED, hooked
 
 if TYPE_CHECKING:
     from .tracing import Trace

@@ -140,6 +140,11 @@ class _QuietGlobally:
 _quiet = _QuietGlobally() if np.lib.NumpyVersion(np.__version__) < "2.0.0" else _Quiet()
 
 
+def quietly(function: Callable[..., Any], *arrays: Any, **attributes: Any) -> Any:
+    """Calls a function without numpy's warnings."""
+    return _quiet.run(function, *arrays, **attributes)
+
+
 def apply(
     op: type[HLOp], tensors: Sequence[Tensor], attributes: Mapping[str, Any] = NO_ATTRIBUTES
 ) -> tuple[Tensor, ...]:
@@ -300,6 +305,7 @@ __all__ = [
     "array_of",
     "builder",
     "known_array",
+    "quietly",
     "scalar",
     "traced",
     "value_of",

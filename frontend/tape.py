@@ -1,7 +1,7 @@
 """The tape of eager execution: what each recorded operation saves for its gradient.
 
 A node holds the op class, its attributes, the operands with the versions they had, and where each operand came from.
-Gradients themselves are computed in `autograd`, by the same rules that differentiate compiled programs.
+Gradients themselves are computed in `walk`, by the same rules that differentiate compiled programs.
 """
 
 from __future__ import annotations
@@ -90,18 +90,23 @@ class OpNode(Node):
         results: Sequence[Tensor],
         edges: Sequence[Edge | None],
     ) -> None:
-        super().__init__(_node_name(op), edges, [t._spec for t in results])
+        super().__init__(_names.get(op) or _node_name(op), edges, [t._spec for t in results])
         self.op = op
         self.attributes = attributes
-        self.specs = [t._spec for t in operands]
         self.operands: Sequence[Tensor] | None = None
-        self.results: Sequence[tuple[Storage, TensorSpec, View | None]] | None = None
         self.versions: Sequence[int] = ()
-        if op not in VALUE_FREE:
+        """Of the operands' storages."""
+        self.results: Sequence[tuple[Storage, TensorSpec, View | None, int]] | None = None
+        """Storage, spec, view and version, but not the tensors: they refer to this node, and the circle would keep the
+        bytes alive."""
+        self.specs: Sequence[TensorSpec] = ()
+        """Of the operands, where these are not kept."""
+        if op in VALUE_FREE:
+            self.specs = [t._spec for t in operands]
+        else:
             self.operands = operands
-            # Not the tensors themselves: they refer to this node, and the circle would keep the bytes alive.
-            self.results = [(t._storage, t._spec, t._view) for t in results]
-            self.versions = [t._storage.version for t in operands] + [t._storage.version for t in results]
+            self.versions = [t._storage.version for t in operands]
+            self.results = [(t._storage, t._spec, t._view, t._storage.version) for t in results]
 
 
 class CustomNode(Node):
@@ -128,12 +133,9 @@ _names: dict[type[HLOp], str] = {}
 
 
 def _node_name(op: type[HLOp]) -> str:
-    found = _names.get(op)
-    if found is None:
-        name = op.name.removeprefix("hl.")
-        camel = NAMES.get(name) or "".join(part.capitalize() for part in name.split("_"))
-        found = _names[op] = f"{camel}Backward0"
-    return found
+    name = op.name.removeprefix("hl.")
+    camel = NAMES.get(name) or "".join(part.capitalize() for part in name.split("_"))
+    return _names.setdefault(op, f"{camel}Backward0")
 
 
 def named(t: Tensor, name: str) -> Tensor:
@@ -194,7 +196,7 @@ def keep_overwritten(result: Tensor, storage: Storage, since: int) -> None:
             continue
         if any(x._storage is storage for x in node.operands):
             node.operands = [_copied(x, copies) if x._storage is storage else x for x in node.operands]
-            node.versions = [*[x._storage.version for x in node.operands], *node.versions[len(node.operands) :]]
+            node.versions = [x._storage.version for x in node.operands]
 
 
 def _copied(x: Tensor, copies: dict[tuple[TensorSpec, View | None], Storage]) -> Tensor:

@@ -364,3 +364,21 @@ def test_the_compiler_module() -> None:
     compiler.reset()
     with pytest.raises(AttributeError, match=r"_dynamo.*irtool\.compiler"):
         irtool._dynamo  # noqa: B018
+
+
+def test_what_arrives_is_added_up_without_touching_what_others_hold():
+    x, y = (irtool.ones(4, 3, requires_grad=True) for _ in range(2))
+    h = x * 2
+    h.retain_grad()
+    s = h + y  # one gradient for both
+    kept = []
+    s.register_hook(kept.append)
+    ((s * 3).sum() + h[1:, ::2].sum() + h[0].sum() + (h * 5).sum() + h[1:2].sum()).backward()
+    expected = np.full((4, 3), 8.0)
+    expected[1:, ::2] += 1
+    expected[0] += 1
+    expected[1] += 1
+    np.testing.assert_array_equal(h.grad.numpy(), expected)
+    np.testing.assert_array_equal(x.grad.numpy(), 2 * expected)
+    assert (y.grad == 3).all()
+    assert (kept[0] == 3).all()

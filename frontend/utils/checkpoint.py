@@ -14,12 +14,12 @@ from xdsl.ir import BlockArgument, SSAValue
 
 from ...dialects.hl.regions import CheckpointOp
 from .. import grad_mode, tape, tree
-from ..autograd import Walk
 from ..dispatch import traced, value_of
 from ..errors import runtime_error
 from ..modes import modes
 from ..random import default_generator
 from ..tensor import Tensor, alias
+from ..walk import Walk
 
 
 def checkpoint(
