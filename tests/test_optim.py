@@ -227,3 +227,49 @@ def test_a_custom_optimizer_works_as_in_pytorch() -> None:
     optimizer.step()
     assert p.tolist() == [0.75, 0.75]
     assert optimizer.state_dict()["state"] == {0: {"steps": 1}}
+
+
+def test_hooks_on_the_state() -> None:
+    (p,) = parameters(1)
+    optimizer = optim.SGD([p], lr=0.1)
+    calls: list[str] = []
+    optimizer.register_state_dict_pre_hook(lambda o: calls.append("before saving"))
+    optimizer.register_state_dict_post_hook(lambda o, state: {**state, "more": 1})
+    optimizer.register_load_state_dict_pre_hook(lambda o, state: calls.append(f"loading {state['more']}"))
+    optimizer.register_load_state_dict_post_hook(lambda o: calls.append("loaded"))
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert calls == ["before saving", "loading 1", "loaded"]
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, irtool.compile], ids=["eager", "compiled"])
+def test_averaged_models(wrap: Any) -> None:
+    model = irtool.nn.Linear(2, 1)
+    mean = optim.swa_utils.AveragedModel(model)
+    moving = optim.swa_utils.AveragedModel(model, multi_avg_fn=optim.swa_utils.get_ema_multi_avg_fn(0.9))
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+    def step(x: Any) -> None:
+        optimizer.zero_grad()
+        model(x).sum().backward()
+        optimizer.step()
+        mean.update_parameters(model)
+        moving.update_parameters(model)
+
+    step = wrap(step)
+    expected, weights = None, []
+    for _ in range(3):
+        step(irtool.ones(3, 2))
+        weights.append(model.weight.detach().numpy().copy())
+        expected = weights[-1] if expected is None else 0.9 * expected + 0.1 * weights[-1]
+    np.testing.assert_allclose(mean.module.weight.detach().numpy(), np.mean(weights, 0), 1e-5)
+    np.testing.assert_allclose(moving.module.weight.detach().numpy(), expected, 1e-5)
+    assert mean.n_averaged.item() == 3
+    assert list(mean.state_dict()) == ["n_averaged", "module.weight", "module.bias"]
+
+
+def test_update_bn_takes_statistics_anew() -> None:
+    model = irtool.nn.Sequential(irtool.nn.BatchNorm1d(2)).eval()
+    data = irtool.randn(8, 2) * 3 + 1
+    optim.swa_utils.update_bn([(data[:4], 0), (data[4:], 1)], model)
+    np.testing.assert_allclose(model[0].running_mean.numpy(), data.mean(0).numpy(), 1e-5)
+    assert not model.training and model[0].momentum == 0.1

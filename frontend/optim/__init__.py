@@ -1,14 +1,16 @@
 """Optimizers: torch.optim."""
 
 from ..unsupported import module_getattr
-from . import lr_scheduler
+from . import lr_scheduler, swa_utils
 from .adam import Adam, AdamW
 from .adaptive import Adadelta, Adagrad, Adamax, RMSprop
+from .averaging import ASGD, Rprop
 from .nadam import NAdam, RAdam
 from .optimizer import Optimizer
 from .sgd import SGD
 
 __all__ = [
+    "ASGD",
     "SGD",
     "Adadelta",
     "Adagrad",
@@ -19,7 +21,9 @@ __all__ = [
     "Optimizer",
     "RAdam",
     "RMSprop",
+    "Rprop",
     "lr_scheduler",
+    "swa_utils",
 ]
 
 __getattr__ = module_getattr("irtool.optim", lambda: __all__)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, SupportsFloat
 
 from .lr_base import LRScheduler, number, set_rate
-from .optimizer import Optimizer
+from .optimizer import Group, Optimizer
 
 
 class Phase(NamedTuple):
@@ -70,10 +70,10 @@ class OneCycleLR(LRScheduler):
             self._phases.append(Phase(last, ("initial_lr", "min_lr"), ("max_momentum", "max_momentum")))
         else:
             self._phases.append(Phase(last, ("max_lr", "min_lr"), down))
-        self.momentum_key = _momentum_key(optimizer) if cycle_momentum else None
+        self.momentum_key = momentum_key(optimizer) if cycle_momentum else None
         if last_epoch == -1:
             groups = optimizer.param_groups
-            for group, peak_rate in zip(groups, _each("max_lr", max_lr, optimizer), strict=True):
+            for group, peak_rate in zip(groups, each("max_lr", max_lr, optimizer), strict=True):
                 group["initial_lr"] = peak_rate / div_factor
                 group["max_lr"] = peak_rate
                 group["min_lr"] = group["initial_lr"] / final_div_factor
@@ -81,7 +81,7 @@ class OneCycleLR(LRScheduler):
                 # From now on a number that changes: compiled programs must not take it for a constant.
                 optimizer.runtime_keys |= {self.momentum_key}
                 for key, values in (("max_momentum", max_momentum), ("base_momentum", base_momentum)):
-                    for group, value in zip(groups, _each(key, values, optimizer), strict=True):
+                    for group, value in zip(groups, each(key, values, optimizer), strict=True):
                         group[key] = value
         super().__init__(optimizer, last_epoch)
 
@@ -102,19 +102,24 @@ class OneCycleLR(LRScheduler):
         for group in self.groups:
             if self.momentum_key is not None:
                 momentum = anneal(group[phase.momenta[0]], group[phase.momenta[1]], part)
-                betas = self.momentum_key == "betas"
-                group[self.momentum_key] = (momentum, *group["betas"][1:]) if betas else momentum
+                set_momentum(group, self.momentum_key, momentum)
         return [anneal(group[phase.rates[0]], group[phase.rates[1]], part) for group in self.groups]
 
 
-def _momentum_key(optimizer: Optimizer) -> str:
+def momentum_key(optimizer: Optimizer) -> str:
+    """The option that is the momentum of an optimizer: the first of `betas`, or `momentum`."""
     for key in ("betas", "momentum"):
         if key in optimizer.defaults:
             return key
     raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
 
 
-def _each(name: str, value: float | Sequence[float], optimizer: Optimizer) -> Sequence[float]:
+def set_momentum(group: Group, key: str, momentum: float) -> None:
+    """Sets what `momentum_key` named."""
+    group[key] = (momentum, *group["betas"][1:]) if key == "betas" else momentum
+
+
+def each(name: str, value: float | Sequence[float], optimizer: Optimizer) -> Sequence[float]:
     """One value a group."""
     count = len(optimizer.param_groups)
     if not isinstance(value, Sequence):
@@ -154,7 +159,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.threshold = threshold
         self.threshold_mode = threshold_mode
         self.cooldown = cooldown
-        self.min_lrs = list(_each("min_lr", min_lr, optimizer))
+        self.min_lrs = list(each("min_lr", min_lr, optimizer))
         self.eps = eps
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = 0

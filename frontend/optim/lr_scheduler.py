@@ -2,6 +2,7 @@
 
 from ..unsupported import module_getattr
 from .lr_base import LRScheduler
+from .lr_cyclic import CyclicLR
 from .lr_factors import (
     ConstantLR,
     CosineAnnealingLR,
@@ -23,6 +24,7 @@ __all__ = [
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
+    "CyclicLR",
     "ExponentialLR",
     "LRScheduler",
     "LambdaLR",

@@ -56,6 +56,7 @@ class Optimizer:
         self.param_groups = []
         self._pre_hooks: dict[int, Callable[..., Any]] = {}
         self._post_hooks: dict[int, Callable[..., Any]] = {}
+        self._state_hooks: defaultdict[str, dict[int, Callable[..., Any]]] = defaultdict(dict)
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
@@ -206,17 +207,43 @@ class Optimizer:
 
     # State
 
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Calls `hook(optimizer)` before state_dict."""
+        return RemovableHandle(self._state_hooks["before saving"], hook, prepend=prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Calls `hook(optimizer, state_dict)` after state_dict; what it returns, unless None, is the result."""
+        return RemovableHandle(self._state_hooks["after saving"], hook, prepend=prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Calls `hook(optimizer, state_dict)` before load_state_dict; what it returns, unless None, is loaded."""
+        return RemovableHandle(self._state_hooks["before loading"], hook, prepend=prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Calls `hook(optimizer)` after load_state_dict."""
+        return RemovableHandle(self._state_hooks["after loading"], hook, prepend=prepend)
+
+    def _run_hooks(self, when: str, *state: Any) -> Any:
+        """The state dictionary, as the hooks leave it."""
+        for hook in tuple(self._state_hooks[when].values()):
+            changed = hook(self, *state)
+            state = state if changed is None or not state else (changed,)
+        return state[0] if state else None
+
     def state_dict(self) -> dict[str, Any]:
         """State and groups, with parameters by number."""
+        self._run_hooks("before saving")
         order = {id(p): i for i, p in enumerate(self._parameters())}
         groups = [
             {**{k: v for k, v in group.items() if k != "params"}, "params": [order[id(p)] for p in group["params"]]}
             for group in self.param_groups
         ]
-        return {"state": {order[id(p)]: dict(state) for p, state in self.state.items()}, "param_groups": groups}
+        states = {order[id(p)]: dict(state) for p, state in self.state.items()}
+        return self._run_hooks("after saving", {"state": states, "param_groups": groups})
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Takes over state and options that `state_dict` gave, for the same parameters in the same order."""
+        state_dict = self._run_hooks("before loading", dict(state_dict))
         groups, saved = self.param_groups, deepcopy(list(state_dict["param_groups"]))
         if len(groups) != len(saved):
             raise ValueError("loaded state dict has a different number of parameter groups")
@@ -239,6 +266,7 @@ class Optimizer:
                 state.setdefault(steps.KEY, 1.0)
             steps.share(states)
         guards.bump()
+        self._run_hooks("after loading")
 
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
@@ -247,7 +275,7 @@ class Optimizer:
         lines = [f"{type(self).__name__} ("]
         for index, group in enumerate(self.param_groups):
             lines.append(f"Parameter Group {index}")
-            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key not in ("params", "param_names")]
+            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
             lines += [""] if index + 1 < len(self.param_groups) else []
         return "\n".join([*lines, ")"])
 
@@ -277,6 +305,8 @@ def complete(options: dict[str, Any], ignored: Mapping[str, Any], *names: str) -
     for name in ignored:
         if name not in names:
             raise TypeError(f"unexpected keyword argument '{name}'")
+    if ignored.get("fused") and ignored.get("foreach"):
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
     return {**options, **{name: ignored.get(name, IGNORED[name]) for name in names}}
 
 

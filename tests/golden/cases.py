@@ -5,6 +5,7 @@ Every function takes the package that stands for `torch`. Inputs come from numpy
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +35,8 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
     "nadam": ("NAdam", {"lr": 0.05, "weight_decay": 0.1, "foreach": False}),
     "nadam_decoupled": ("NAdam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True}),
     "radam": ("RAdam", {"lr": 0.05, "betas": (0.8, 0.9), "weight_decay": 0.1}),
+    "asgd": ("ASGD", {"lr": 0.1, "lambd": 0.1, "alpha": 0.5, "t0": 3, "weight_decay": 0.1}),
+    "rprop": ("Rprop", {"lr": 0.1, "etas": (0.3, 1.5), "step_sizes": (0.05, 0.4), "maximize": True}),
 }
 
 
@@ -99,6 +102,10 @@ SCHEDULES: dict[str, Callable[[Any, Any], Any]] = {
     "OneCycleLR_three_phase": lambda s, o: s.OneCycleLR(
         o, max_lr=0.5, epochs=4, steps_per_epoch=4, three_phase=True, anneal_strategy="linear"
     ),
+    "CyclicLR": lambda s, o: s.CyclicLR(o, 0.01, 0.1, 3, 2, mode="triangular2"),
+    "CyclicLR_exp_range": lambda s, o: s.CyclicLR(o, 0.01, 0.1, 3, mode="exp_range", gamma=0.9, base_momentum=0.7),
+    "CyclicLR_function": lambda s, o: s.CyclicLR(o, 0.01, 0.1, 2, scale_fn=lambda x: 1 / x, cycle_momentum=False),
+    "SWALR": lambda s, o: importlib.import_module(s.__name__.replace("lr_scheduler", "swa_utils")).SWALR(o, 0.02, 4),
     "SequentialLR": lambda s, o: s.SequentialLR(
         o, [s.LinearLR(o, 0.1, 1.0, 3), s.CosineAnnealingLR(o, 8), s.ExponentialLR(o, 0.5)], [3, 9]
     ),
