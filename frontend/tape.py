@@ -186,11 +186,13 @@ def keep_overwritten(result: Tensor, storage: Storage, since: int) -> None:
     x.mul_(w)      the gradient by w asks for x as it was
     """
     copies: dict[tuple[TensorSpec, View | None], Storage] = {}
+    seen: set[int] = set()
     pending = [result._node]
     while pending:
         node = pending.pop()
-        if node is None or node.sequence < since:
+        if node is None or node.sequence < since or node.sequence in seen:
             continue
+        seen.add(node.sequence)
         pending.extend(edge[0] for edge in node.edges if isinstance(edge, tuple))
         if not isinstance(node, OpNode) or node.operands is None:
             continue
