@@ -8,7 +8,10 @@ from typing import Any, cast
 from ..dialects.types import DType
 from . import creation, printing, random
 from .argument_names import numpy_names
+from .errors import untraceable
+from .modes import modes
 from .ops import (
+    assembling,
     combined,
     conversion,
     elementwise,
@@ -29,10 +32,11 @@ from .ops.selection import Selection
 from .ops.selection_reductions import REDUCTIONS, reduction
 from .tensor import Tensor
 from .unsupported import tensor_getattr
+from .views import check_in_place
 
 FAMILIES = (
     *(elementwise, reductions, ordering, shape, joining, indexing, gathering, scattering),
-    *(splitting, matmul, conversion, creation, random, combined),
+    *(splitting, assembling, matmul, conversion, creation, random, combined),
 )
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -44,7 +48,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
 }
 
 _IN_PLACE = (*(*elementwise.IN_PLACE, *joining.IN_PLACE, *ordering.IN_PLACE, *scattering.IN_PLACE, *matmul.IN_PLACE),)
-_RESHAPED = ("squeeze", "unsqueeze", "t", "transpose")
+_RESHAPED = ("squeeze", "swapaxes", "swapdims", "t", "transpose", "unsqueeze")
 
 _OPERATORS: dict[str, str] = {
     "add": "add",
@@ -103,6 +107,10 @@ def _rebind(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """squeeze_ and the like change what a tensor is a view of, not its values."""
 
     def method(self: Tensor, *args: Any, **options: Any) -> Tensor:
+        check_in_place(self)
+        if modes.trace is not None and self._storage.array is not None:
+            name = f"{function.__name__}_"
+            raise untraceable(f"{name}() of a tensor from outside", f"use x = x.{name[:-1]}(...)")
         new = function(self, *args, **options)
         for name in ("_storage", "_spec", "_view", "_node", "_index", "_requires_grad", "_detached"):
             setattr(self, name, getattr(new, name))

@@ -10,11 +10,11 @@ import numpy as np
 
 from ...dialects.types import DType, i1, i64
 from ..creation import arange, as_tensor, from_array, full, ones
-from ..errors import runtime_error
+from ..errors import index_error, runtime_error
 from ..promotion import get_default_dtype
 from ..tensor import Tensor
 from .arithmetic import where
-from .joining import cat, pad_constant, stack
+from .joining import cat, pad_constant
 
 
 def hypot(input: Tensor, other: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ def diff(
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
     if input.ndim != 2:
-        raise runtime_error("trace: expected a matrix")
+        raise runtime_error(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
     return input.diagonal().sum()
 
 
@@ -57,7 +57,11 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "") -> Ten
 
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """Turned k times by 90 degrees, from the first of two dimensions towards the second."""
+    if input.ndim < 2:
+        raise runtime_error(f"expected total dims >= 2, but got total dims = {input.ndim}")
     first, second = dims
+    if first % input.ndim == second % input.ndim:
+        raise runtime_error(f"expected rotation dims to be different, but got dim0 = {first} and dim1 = {second}")
     k %= 4
     if k == 2:
         return input.flip((first, second))
@@ -77,18 +81,6 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DType = i64, dev
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DType = i64, device: Any = None) -> Tensor:
     """Rows and columns of the elements on and above a diagonal."""
     return _triangle(np.triu, row, col, offset, dtype)
-
-
-def cartesian_prod(*tensors: Tensor) -> Tensor:
-    """All combinations of elements of some vectors, a row each."""
-    if len(tensors) == 1:
-        return tensors[0]
-    sizes = tuple(x.numel() for x in tensors)
-    columns = [
-        x.reshape([-1 if k == d else 1 for k in range(len(sizes))]).expand(sizes).reshape(-1)
-        for d, x in enumerate(tensors)
-    ]
-    return stack(columns, 1)
 
 
 def hann_window(window_length: int, periodic: bool = True, *, dtype: DType | None = None, **_: Any) -> Tensor:
@@ -160,6 +152,8 @@ def corrcoef(input: Tensor) -> Tensor:
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Matrices with the last dimension on a diagonal."""
+    if not input.ndim:
+        raise index_error("Dimension out of range (expected to be in range of [-1, 0], but got -2)")
     n = input.shape[-1] + abs(offset)
     rows, columns = arange(n).reshape(-1, 1), arange(n).reshape(1, -1)
     x = pad_constant(input, (max(offset, 0), max(-offset, 0)))
@@ -203,7 +197,7 @@ def cross(input: Tensor, other: Tensor, dim: int = -1) -> Tensor:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     f.__name__: f
     for f in (
-        *(cartesian_prod, cdist, column_stack, corrcoef, cosine_similarity, cov, cross, diag_embed, diff, dstack),
+        *(cdist, column_stack, corrcoef, cosine_similarity, cov, cross, diag_embed, diff, dstack),
         *(hann_window, heaviside, hypot, isin, kron, logcumsumexp, rot90, sinc, trace, tril_indices, triu_indices),
         xlogy,
     )

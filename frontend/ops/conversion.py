@@ -21,6 +21,7 @@ from ..size import Size
 from ..tensor import Tensor, alias, wrap
 from ..views import row_major
 from .operands import cast
+from .shape import axis
 
 
 # Values
@@ -205,7 +206,22 @@ def is_contiguous(self: Tensor, **_: Any) -> bool:
 def stride(self: Tensor, dim: int | None = None) -> Any:
     """How many elements apart neighbours along each dimension are."""
     strides = row_major(self._spec.shape) if self._view is None else self._view.layout[0]
-    return strides if dim is None else strides[dim]
+    return strides if dim is None else strides[axis(dim, len(strides))]
+
+
+def is_set_to(self: Tensor, tensor: Tensor) -> bool:
+    """Whether both are the same elements in memory, in the same order."""
+    return self._storage is tensor._storage and self._view is tensor._view
+
+
+def is_same_size(self: Tensor, other: Tensor) -> bool:
+    """Whether both have the same shape."""
+    return self._spec.shape == other._spec.shape
+
+
+def is_signed(self: Tensor) -> bool:
+    """Whether the element type has negative numbers."""
+    return self._spec.dtype.signed and self._spec.dtype is not i1
 
 
 def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
@@ -316,6 +332,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "int": _caster(i32),
     "bool": _caster(i1),
     "byte": _caster(u8),
+    **{f.__name__: f for f in (is_same_size, is_set_to, is_signed)},
     "__bool__": truth,
     "__float__": _number(float),
     "__int__": _number(int),
