@@ -37,6 +37,8 @@ INSTEAD: dict[str, str] = {
     "to_sparse": "use dense tensors",
     "sparse_coo_tensor": "use dense tensors; nn.Embedding gathers rows",
     "resize_": "use reshape, or make a new tensor",
+    "modules": "take layers from irtool.nn itself",
+    "orthogonal": "use irtool.nn.init.orthogonal_, or parametrize.register_parametrization with a module of your own",
     "share_memory": "leave it out",
     "share_memory_": "leave it out",
     "pin_memory": "leave it out: there is one memory",

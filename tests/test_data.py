@@ -271,3 +271,15 @@ def test_large_tasks_and_results_do_not_block() -> None:
     tasks = [list(range(100_000))] * 6
     loader = DataLoader(Wide(), batch_sampler=tasks, num_workers=1, prefetch_factor=3)
     assert [tuple(b.shape) for b in loader] == [(2, 300_000)] * 6
+
+
+def test_a_loader_keeps_what_it_was_made_with() -> None:
+    loader = DataLoader([1, 2, 3], batch_size=2)
+    with pytest.raises(ValueError, match="batch_size attribute should not be set after DataLoader is initialized"):
+        loader.batch_size = 3
+    with pytest.raises(ValueError, match="persistent_workers option needs num_workers > 0"):
+        DataLoader([1], persistent_workers=True)
+    with pytest.raises(ValueError, match="1d sequence but given weights have shape"):
+        WeightedRandomSampler([[1.0, 2.0]], 2)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="got num_samples=0"):
+        DataLoader([], shuffle=True)

@@ -108,6 +108,35 @@ class Sequential(_ModuleSequence):
             input = module(input)
         return input
 
+    def __add__(self, other: Iterable[Module]) -> Self:
+        self._check_other("add", other)
+        return super().__add__(other)
+
+    def __iadd__(self, other: Iterable[Module]) -> Self:
+        self._check_other("add", other)
+        return self.extend(other)
+
+    def __mul__(self, times: int) -> Self:
+        return type(self)._of(self._repeated(times))
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Self:
+        return self.extend(self._repeated(times)[len(self) :])
+
+    def _repeated(self, times: int) -> list[Module]:
+        if not isinstance(times, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"unsupported operand type(s) for *: {type(self)} and {type(times)}")
+        if times <= 0:
+            raise ValueError(f"Non-positive multiplication factor {times} for {type(self)}")
+        return list(self) * times
+
+    def _check_other(self, operator: str, other: object) -> None:
+        if not isinstance(other, Sequential):
+            raise ValueError(
+                f"{operator} operator supports only objects of Sequential class, but {type(other)} is given."
+            )
+
     def _slice(self, items: list[tuple[str, Module]]) -> Any:
         return type(self)(OrderedDict(items))
 
@@ -275,6 +304,29 @@ class ParameterDict(Module):
         parameter = self[key]
         del self[key]
         return parameter
+
+    def popitem(self) -> tuple[str, Any]:
+        """Takes out the last parameter and gives it back with its name."""
+        key = list(self._parameters)[-1]
+        return key, self.pop(key)
+
+    def setdefault(self, key: str, default: Tensor) -> Any:
+        """The parameter of a name, which becomes `default` if there is none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def copy(self) -> ParameterDict:
+        """Another dictionary of the same parameters."""
+        return ParameterDict(OrderedDict(self.items()))
+
+    def __or__(self, other: ParameterDict) -> ParameterDict:
+        both = self.copy()
+        both.update(other.items())
+        return both
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(list(self._parameters))
 
     def get(self, key: str, default: Any = None) -> Any:
         """The parameter of a name, or `default`."""

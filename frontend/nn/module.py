@@ -124,6 +124,18 @@ class Module(Registry):
                 raise AttributeError(f"`{name}` is not an nn.Module")
         return module
 
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Puts another module at a dotted path; with `strict`, only in place of one."""
+        path, _, name = target.rpartition(".")
+        if not target:
+            raise ValueError("Cannot set the submodule without a target name!")
+        parent = self.get_submodule(path)
+        if strict and not hasattr(parent, name):
+            raise AttributeError(f"{type(parent).__name__} has no attribute `{name}`")
+        if hasattr(parent, name) and not isinstance(getattr(parent, name), Module):
+            raise AttributeError(f"`{name}` is not an nn.Module")
+        setattr(parent, name, module)
+
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a dotted path."""
         return self._get_member(target, "_parameters", "an nn.Parameter")
@@ -221,6 +233,14 @@ class Module(Registry):
     def double(self) -> Self:
         """Casts floating-point parameters and buffers to float64."""
         return self._apply(lambda t: t.double() if t.is_floating_point() else t)
+
+    def type(self, dst_type: Any) -> Self:
+        """Casts all parameters and buffers."""
+        return self._apply(lambda t: t.type(dst_type))
+
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
+        """New memory, of unknown values, for parameters and buffers."""
+        return self._apply(lambda t: t.new_empty(t.shape, device=device))
 
     def cpu(self) -> Self:
         """Moves parameters and buffers to the CPU."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import guards
 from ..tensor import Tensor
+from ..unsupported import INSTEAD
 from .hooks import ForwardHook
 from .parameter import Buffer, Parameter
 
@@ -59,7 +60,8 @@ class Registry:
         for table in ("_parameters", "_buffers", "_modules"):
             if table in own and name in own[table]:
                 return own[table][name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        hint = f"; irtool does not have it: {INSTEAD[name]}" if name in INSTEAD else ""
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'{hint}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__

@@ -15,6 +15,10 @@ from .worker import Fetch, WorkerPool
 T_co = TypeVar("T_co", covariant=True)
 
 
+FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
+"""What a loader is made with once and for all."""
+
+
 class DataLoader(Generic[T_co]):
     """Iterates over a dataset in batches.
 
@@ -52,6 +56,8 @@ class DataLoader(Generic[T_co]):
                 "prefetch_factor option could only be specified in multiprocessing."
                 "let num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to None."
             )
+        if num_workers == 0 and persistent_workers:
+            raise ValueError("persistent_workers option needs num_workers > 0")
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")
         self._iterable = isinstance(dataset, IterableDataset)
@@ -77,7 +83,7 @@ class DataLoader(Generic[T_co]):
         self.worker_init_fn = worker_init_fn
         self.multiprocessing_context = multiprocessing_context
         self.generator = generator
-        self.prefetch_factor = prefetch_factor or 2
+        self.prefetch_factor = 2 if prefetch_factor is None and num_workers else prefetch_factor
         self.pin_memory = pin_memory
         self.persistent_workers = persistent_workers
         if sampler is None and not self._iterable:
@@ -89,6 +95,11 @@ class DataLoader(Generic[T_co]):
         self.batch_sampler: Any = batch_sampler
         batched = batch_size is not None or batch_sampler is not None
         self.collate_fn: Callable[[Any], Any] = collate_fn or (default_collate if batched else default_convert)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in FIXED and "collate_fn" in self.__dict__:
+            raise ValueError(f"{name} attribute should not be set after {type(self).__name__} is initialized")
+        super().__setattr__(name, value)
 
     def __len__(self) -> int:
         if not self._iterable:
@@ -117,7 +128,7 @@ class DataLoader(Generic[T_co]):
             self.num_workers,
             make_fetch,
             self.dataset,
-            ahead=self.prefetch_factor,
+            ahead=self.prefetch_factor or 2,
             timeout=self.timeout,
             init=self.worker_init_fn,
             context=self.multiprocessing_context,
