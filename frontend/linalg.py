@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from .argument_names import numpy_names
+from .argument_names import adapted
 from .ops import combined, reductions
 from .ops.joining import diagonal as _diagonal
 from .ops.matmul import matmul, matrix_power, multi_dot
 from .tensor import Tensor
 from .unsupported import module_getattr
 
-cross = numpy_names(combined.cross)
-norm = numpy_names(reductions.norm)
-vector_norm = numpy_names(reductions.vector_norm)
+cross = adapted(combined.cross)
+norm = adapted(reductions.norm)
+vector_norm = adapted(reductions.vector_norm)
 
 
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:

@@ -7,13 +7,14 @@ from typing import Any, cast
 
 from ..dialects.types import DType
 from . import creation, printing, random
-from .argument_names import numpy_names
+from .argument_names import adapted
 from .errors import untraceable
 from .modes import modes
 from .ops import (
     assembling,
     combined,
     conversion,
+    distinct,
     elementwise,
     gathering,
     in_place,
@@ -25,7 +26,10 @@ from .ops import (
     scattering,
     selection,
     shape,
+    signs,
+    special_functions,
     splitting,
+    statistics,
 )
 from .ops.operands import common_dtype
 from .ops.selection import Selection
@@ -36,18 +40,35 @@ from .views import check_in_place
 
 FAMILIES = (
     *(elementwise, reductions, ordering, shape, joining, indexing, gathering, scattering),
-    *(splitting, assembling, matmul, conversion, creation, random, combined),
+    *(
+        splitting,
+        assembling,
+        matmul,
+        conversion,
+        creation,
+        random,
+        combined,
+        signs,
+        special_functions,
+        statistics,
+        distinct,
+    ),
 )
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    name: numpy_names(function) for family in FAMILIES for name, function in family.FUNCTIONS.items()
+    name: adapted(function, out=family not in (shape, conversion))
+    for family in FAMILIES
+    for name, function in family.FUNCTIONS.items()
 }
 
 _METHODS: dict[str, Callable[..., Any]] = {
-    name: numpy_names(function) for family in FAMILIES for name, function in family.METHODS.items()
+    name: adapted(function) for family in FAMILIES for name, function in family.METHODS.items()
 }
 
-_IN_PLACE = (*(*elementwise.IN_PLACE, *joining.IN_PLACE, *ordering.IN_PLACE, *scattering.IN_PLACE, *matmul.IN_PLACE),)
+_IN_PLACE = (
+    *(*elementwise.IN_PLACE, *joining.IN_PLACE, *ordering.IN_PLACE, *scattering.IN_PLACE, *matmul.IN_PLACE),
+    *(*signs.IN_PLACE, *special_functions.IN_PLACE),
+)
 _RESHAPED = ("squeeze", "swapaxes", "swapdims", "t", "transpose", "unsqueeze")
 
 _OPERATORS: dict[str, str] = {
@@ -156,14 +177,14 @@ def install() -> None:
     for name in _RESHAPED:
         methods[f"{name}_"] = _rebind(_METHODS[name])
     for python, name in _OPERATORS.items():
-        function = FUNCTIONS[name]
+        function = _METHODS[name]
         methods[f"__{python}__"] = _operator(function)
         methods[f"__r{python}__"] = _reflected(function)
         methods[f"__i{python}__"] = _operator(in_place.in_place(name, function))
     for name in _COMPARISONS:
-        methods[f"__{name}__"] = _operator(FUNCTIONS[name])
+        methods[f"__{name}__"] = _operator(_METHODS[name])
     for python, name in _UNARY.items():
-        methods[f"__{python}__"] = FUNCTIONS[name]
+        methods[f"__{python}__"] = _METHODS[name]
     methods["__pos__"] = _itself
     methods["__repr__"] = printing.tensor_text
     for name, method in methods.items():

@@ -111,7 +111,7 @@ def test_no_warnings_leak_from_numpy() -> None:
             x.std(),
         ):
             repr(y)
-        irtool.tensor([1, 2]) // 0
+        irtool.tensor([1.0, 2.0]) // 0
         x += x
         assert np.geterr() == before
 

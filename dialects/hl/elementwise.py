@@ -66,7 +66,7 @@ class AbsOp(UnaryOp):
 
 @irdl_op_definition
 class SignOp(UnaryOp):
-    """-1, 0 or 1 by the sign of x; NaN stays NaN"""
+    """-1, 0 or 1 by the sign of x; 0 for NaN"""
 
     name = "hl.sign"
     KINDS: ClassVar = NUMBER

@@ -22,6 +22,10 @@ def sigmoid(x: Array) -> Array:
     return np.reciprocal(np.exp(-x) + x.dtype.type(1))
 
 
+def sign(x: Array) -> Array:
+    return np.subtract(x > 0, x < 0, dtype=x.dtype)
+
+
 def relu(x: Array) -> Array:
     return np.maximum(x, x.dtype.type(0))
 
@@ -63,7 +67,7 @@ def select(condition: Array, x: Array, y: Array) -> Array:
 TABLE: Table = {
     e.NegOp: np.negative,
     e.AbsOp: np.absolute,
-    e.SignOp: np.sign,
+    e.SignOp: sign,
     e.ExpOp: np.exp,
     e.Expm1Op: np.expm1,
     e.LogOp: np.log,

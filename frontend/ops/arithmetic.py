@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from ...dialects.hl import elementwise as e
-from ...dialects.types import i1, i64
+from ...dialects.types import i1, i64, u8
 from ..dispatch import apply, builder
-from ..errors import runtime_error
+from ..errors import TYPE_NAMES, runtime_error, type_error
 from ..promotion import finfo, float_dtype
 from ..tape import named
 from ..tensor import Tensor
-from .families import GENERATED
+from .families import GENERATED, check_divisor
 from .logic import isfinite, isinf, isnan, logical
 from .operands import as_operand, cast, common_dtype, common_shape, fitted, operands_of
 
@@ -30,7 +30,11 @@ def _times(input: Any, other: Any, alpha: Any) -> Any:
     fraction = isinstance(alpha, float) or (isinstance(alpha, Tensor) and alpha._is_number)
     if fraction and common_dtype(input, other).kind == "int":
         raise runtime_error("For integral input tensors, argument alpha must not be a floating point number.")
-    return mul(other, alpha)
+    # In the common type: uint8 would overflow.
+    common = common_dtype(input, other)
+    if common is i1:
+        return mul(other, bool(alpha))
+    return mul(cast(other, common), alpha) if isinstance(other, Tensor) else other * alpha
 
 
 # Those with arguments of their own
@@ -54,9 +58,10 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     if rounding_mode is None:
         return _true_div(input, other)
     if rounding_mode == "floor":
-        return GENERATED["floor_divide"](input, other)
+        return GENERATED["floor_divide"](*(x.detach() if isinstance(x, Tensor) else x for x in (input, other)))
     if rounding_mode == "trunc":
         x, y = operands_of("div", input, other)
+        check_divisor(y)
         quotient = apply(e.DivOp, (x, y))[0]
         return apply(e.TruncOp, (quotient,))[0] if x._spec.dtype.kind == "float" else quotient
     raise runtime_error(
@@ -114,17 +119,6 @@ def frac(input: Tensor) -> Tensor:
     return sub(input, GENERATED["trunc"](input))
 
 
-def erfc(input: Tensor) -> Tensor:
-    """1 - erf(input)"""
-    return sub(1, GENERATED["erf"](input))
-
-
-def logit(input: Tensor, eps: float | None = None) -> Tensor:
-    """log(input / (1 - input)), input clamped to [eps, 1 - eps]"""
-    x = input if eps is None else clamp(input, eps, 1 - eps)
-    return GENERATED["log"](_true_div(x, sub(1, x)))
-
-
 def _log_of(base: float) -> Callable[[Tensor], Tensor]:
     factor = 1 / float(np.log(base))
     return lambda input: mul(GENERATED["log"](input), factor)
@@ -164,6 +158,7 @@ def atanh(input: Tensor) -> Tensor:
 
 def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     """log(exp(input) + exp(other))"""
+    input, other = operands_of("logaddexp", input, other)
     largest = GENERATED["maximum"](input, other).detach()
     exp = GENERATED["exp"]
     safe = where(isfinite(largest), largest, 0.0)
@@ -180,12 +175,17 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     x = fitted(input, shape, dtype)
     # Selects rather than maximum and minimum: at a bound the whole gradient goes to the input.
     if min is not None:
-        low = fitted(min, shape, dtype)
-        x = builder.select(builder.compare("lt", x, low), low, x)
+        x = _bounded("lt", x, fitted(min, shape, dtype), isinstance(min, Tensor))
     if max is not None:
-        high = fitted(max, shape, dtype)
-        x = builder.select(builder.compare("gt", x, high), high, x)
+        x = _bounded("gt", x, fitted(max, shape, dtype), isinstance(max, Tensor))
     return x
+
+
+def _bounded(beyond: Literal["lt", "gt"], x: Tensor, bound: Tensor, unknown: bool) -> Tensor:
+    outside = builder.compare(beyond, x, bound)
+    if unknown and x._spec.dtype.kind == "float":  # a bound that is NaN makes NaN
+        outside = builder.bitwise_or(outside, builder.is_nan(bound.detach()))
+    return builder.select(outside, bound, x)
 
 
 def clamp_min(input: Tensor, min: Any) -> Tensor:
@@ -198,12 +198,19 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
     return clamp(input, max=max)
 
 
-def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """input where the condition holds, else other; without these, the indices where it holds."""
     if input is None and other is None:
         from .indexing import nonzero
 
         return nonzero(condition, as_tuple=True)
+    if not isinstance(condition, Tensor):
+        raise type_error(f"where(): argument 'condition' must be Tensor, not {type(condition).__name__}")
+    if condition._spec.dtype not in (i1, u8):
+        raise runtime_error(
+            "where expected condition to be a boolean tensor, but got a tensor with dtype "
+            f"{TYPE_NAMES[condition._spec.dtype]}"
+        )
     x, y = as_operand(input), as_operand(other)
     dtype = common_dtype(x, y)
     shape = common_shape(condition, x, y)
@@ -220,13 +227,19 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
 
 
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
-    """input + weight * (end - input)"""
-    return add(input, mul(sub(end, input), weight))
+    """input + weight * (end - input), from the nearer end"""
+    distance = sub(end, input)
+    if isinstance(weight, Tensor):
+        near = add(input, mul(distance, weight))
+        return where(GENERATED["lt"](weight.detach(), 0.5), near, sub(end, mul(distance, sub(1, weight))))
+    return add(input, mul(distance, weight)) if weight < 0.5 else sub(end, mul(distance, 1 - weight))
 
 
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
     """input + value * tensor1 * tensor2"""
-    return add(input, mul(tensor1, tensor2), alpha=value)
+    common = common_dtype(input, tensor1, tensor2)
+    factor = int(value) if common.kind == "int" and not isinstance(value, Tensor) else value
+    return add(input, mul(mul(cast(tensor1, common), factor), tensor2))
 
 
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
@@ -244,10 +257,17 @@ def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neg
     return masked_fill(x, GENERATED["eq"](x, float("-inf")), limits.min if neginf is None else neginf)
 
 
-def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether |input - other| <= atol + rtol * |other|, or both are equal."""
+    for name, x in (("input", input), ("other", other)):
+        if not isinstance(x, Tensor):
+            raise type_error(f"isclose(): argument '{name}' must be Tensor, not {type(x).__name__}")
+    if input._spec.dtype is not other._spec.dtype:
+        raise runtime_error(f"{TYPE_NAMES[input._spec.dtype]} did not match {TYPE_NAMES[other._spec.dtype]}")
     generated = GENERATED
     same = generated["eq"](input, other)
+    if input._spec.dtype is i1:
+        return same
     if input._spec.dtype.kind != "float":
         close = generated["le"](generated["abs"](sub(input, other)), add(mul(generated["abs"](other), rtol), atol))
         return logical("or", e.BitwiseOrOp)(same, close)
@@ -265,8 +285,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{
         f.__name__: f
         for f in (
-            *(acosh, add, addcdiv, addcmul, asinh, atanh, clamp, clamp_max, clamp_min, div, erfc, exp2, fmod, frac),
-            *(isclose, lerp, logaddexp, logit, masked_fill, nan_to_num, reciprocal, rsub, square, sub, where),
+            *(acosh, add, addcdiv, addcmul, asinh, atanh, clamp, clamp_max, clamp_min, div, exp2, fmod, frac),
+            *(isclose, lerp, logaddexp, masked_fill, nan_to_num, reciprocal, rsub, square, sub, where),
         )
     },
     "pow": pow_,

@@ -9,17 +9,12 @@ from typing import Any
 import numpy as np
 
 from ...dialects.types import DType, i1, i64
-from ..creation import arange, as_tensor, from_array, full, ones
+from ..creation import arange, from_array, ones
 from ..errors import index_error, runtime_error
 from ..promotion import get_default_dtype
 from ..tensor import Tensor
 from .arithmetic import where
 from .joining import cat, pad_constant
-
-
-def hypot(input: Tensor, other: Tensor) -> Tensor:
-    """sqrt(input² + other²)"""
-    return (input * input + other * other).sqrt()
 
 
 def diff(
@@ -99,31 +94,6 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return cosine_similarity(x1, x2, dim, eps)
 
 
-def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
-    """Whether each element is among others."""
-    x, others = as_tensor(elements), as_tensor(test_elements)
-    found = x.unsqueeze(-1).eq(others.reshape(-1)).any(-1)
-    return found.logical_not() if invert else found
-
-
-def heaviside(input: Tensor, values: Tensor) -> Tensor:
-    """0 below 0, 1 above, and `values` at 0."""
-    return where(input.eq(0), values, where(input.isnan(), input, input.gt(0).to(input.dtype)))
-
-
-def sinc(input: Tensor) -> Tensor:
-    """sin(πx) / πx"""
-    x = where(input.eq(0), 1.0, input * math.pi)
-    return where(input.eq(0), 1.0, x.sin() / x)
-
-
-def xlogy(input: Any, other: Any) -> Tensor:
-    """x log y, and 0 where x is 0."""
-    x, y = (v if isinstance(v, Tensor) else full((), v) for v in (input, other))
-    nothing = x.eq(0).logical_and(y.isnan().logical_not())
-    return where(nothing, 0.0, x * where(nothing, 1.0, y).log())
-
-
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """The logarithm of the running sum of exponentials."""
     if not input.ndim:
@@ -131,23 +101,6 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     n = input.shape[dim]
     earlier = ones((n, n), dtype=i1).tril()
     return where(earlier, input.movedim(dim, -1).unsqueeze(-2), -math.inf).logsumexp(-1).movedim(-1, dim)
-
-
-def cov(input: Tensor, *, correction: int = 1) -> Tensor:
-    """Covariances of variables, which are rows."""
-    x = input if input.ndim > 1 else input.reshape(1, -1)
-    x = x - x.mean(1, keepdim=True)
-    found = x @ x.t() / max(x.shape[1] - correction, 0)
-    return found if input.ndim > 1 else found.reshape(())
-
-
-def corrcoef(input: Tensor) -> Tensor:
-    """Correlations of variables, which are rows."""
-    found = cov(input)
-    if not found.ndim:
-        return found / found
-    deviation = found.diagonal().sqrt()
-    return (found / deviation[:, None] / deviation[None, :]).clamp(-1, 1)
 
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
@@ -197,16 +150,15 @@ def cross(input: Tensor, other: Tensor, dim: int = -1) -> Tensor:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     f.__name__: f
     for f in (
-        *(cdist, column_stack, corrcoef, cosine_similarity, cov, cross, diag_embed, diff, dstack),
-        *(hann_window, heaviside, hypot, isin, kron, logcumsumexp, rot90, sinc, trace, tril_indices, triu_indices),
-        xlogy,
+        *(cdist, column_stack, cosine_similarity, cross, diag_embed, diff, dstack),
+        *(hann_window, kron, logcumsumexp, rot90, trace, tril_indices, triu_indices),
     )
 }
 METHODS: dict[str, Callable[..., Any]] = {
     f.__name__: f
     for f in (
-        *(corrcoef, cov, cross, diag_embed, diff, fill_diagonal_, heaviside, hypot, kron, logcumsumexp, rot90, sinc),
-        *(trace, xlogy),
+        *(cross, diag_embed, diff, fill_diagonal_, kron, logcumsumexp, rot90),
+        trace,
     )
 }
 

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from ...dialects.hl import HLOp
 from ...dialects.hl import elementwise as e
 from ...dialects.types import i1, i64
-from ..dispatch import apply
-from ..errors import runtime_error, type_error
+from ..dispatch import apply, array_of
+from ..errors import located, runtime_error, type_error
+from ..modes import modes
 from ..promotion import float_dtype
 from ..tensor import Tensor
 from .operands import cast, operands_of
@@ -57,7 +58,7 @@ UNARY: dict[str, Unary] = {
 def _unary(name: str, row: Unary) -> Callable[..., Tensor]:
     op = row.op
 
-    def function(input: Tensor, /) -> Tensor:
+    def function(input: Tensor) -> Tensor:
         try:
             dtype = input._spec.dtype
         except AttributeError:
@@ -65,14 +66,14 @@ def _unary(name: str, row: Unary) -> Callable[..., Tensor]:
         if dtype.kind != "float":
             if row.to_float and not row.integer_identity:
                 input = cast(input, float_dtype(dtype))
-            elif dtype is i1:
+            elif dtype is i1 and op is not e.SignOp:
                 if op is e.NegOp:
                     raise runtime_error(
                         "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a "
                         "mask, use the `~` or `logical_not()` operator instead."
                     )
-                return input
-            elif row.integer_identity:
+                raise located(NotImplementedError, f"\"{name}_cpu\" not implemented for 'Bool'")
+            elif row.integer_identity or dtype is i1:
                 return input
         return apply(op, (input,))[0]
 
@@ -123,6 +124,15 @@ BINARY: dict[str, Binary] = {
 }
 
 
+DIVISIONS: tuple[type[HLOp], ...] = (e.FloorDivOp, e.RemainderOp)
+
+
+def check_divisor(y: Tensor) -> None:
+    """Raises RuntimeError where integers are divided by zero. Compiled code does not look: its result is 0."""
+    if y._spec.dtype.kind != "float" and modes.trace is None and not array_of(y).all():
+        raise runtime_error("ZeroDivisionError")
+
+
 def _binary(name: str, row: Binary) -> Callable[..., Tensor]:
     op, to_float = row.op, row.to_float
 
@@ -130,6 +140,8 @@ def _binary(name: str, row: Binary) -> Callable[..., Tensor]:
         x, y = operands_of(name, input, other, to_float)
         if x._spec.dtype.kind == "float" and not row.bool_error:
             return apply(op, (x, y))[0]
+        if op in DIVISIONS:
+            check_divisor(y)
         if row.bool_error and (_is_bool(input) or _is_bool(other)):
             raise runtime_error(row.bool_error)
         if x._spec.dtype is i1:

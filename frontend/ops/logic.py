@@ -9,8 +9,8 @@ from ...dialects.hl import HLOp
 from ...dialects.hl import elementwise as e
 from ...dialects.types import i1
 from ..creation import full_of
-from ..dispatch import apply, scalar
-from ..errors import runtime_error
+from ..dispatch import apply, builder, scalar
+from ..errors import TYPE_NAMES, located, runtime_error
 from ..tensor import Tensor
 from .families import GENERATED, renamed
 from .operands import cast, operands_of
@@ -46,10 +46,19 @@ def bitwise_not(input: Tensor) -> Tensor:
 
 
 def bitwise_right_shift(input: Any, other: Any) -> Tensor:
-    """input >> other, the sign kept: a division by a power of two, rounded down"""
+    """input >> other, the sign kept; where `other` is no number of bits, nothing but the sign"""
     x, y = operands_of("bitwise_right_shift", input, other)
-    one = scalar(1, x._spec.shape, x._spec.dtype)
-    return apply(e.FloorDivOp, (x, apply(e.ShiftLeftOp, (one, y))[0]))[0]
+    shape, dtype = x._spec.shape, x._spec.dtype
+    if dtype.kind != "int":
+        raise located(NotImplementedError, f"\"rshift_cpu\" not implemented for '{TYPE_NAMES[dtype]}'")
+    zero = scalar(0, shape, dtype)
+    far = GENERATED["ge"](y, dtype.bits)
+    if dtype.signed:
+        far = builder.bitwise_or(far, builder.compare("lt", y, zero))
+    negative = builder.compare("lt", x, zero)
+    magnitude = builder.select(negative, bitwise_not(x), x)
+    shifted = builder.select(far, zero, apply(e.ShiftRightLogicalOp, (magnitude, builder.select(far, zero, y)))[0])
+    return builder.select(negative, bitwise_not(shifted), shifted)
 
 
 def isnan(input: Tensor) -> Tensor:

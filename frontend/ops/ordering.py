@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 
-from ...dialects.hl import indexing as i
 from ...dialects.hl import sequence as s
 from ...dialects.hl.base import HLOp
 from ...dialects.types import DType, i1, i32, i64
 from ..creation import full_of
-from ..dispatch import apply, array_of, builder, scalar
-from ..errors import runtime_error, untraceable
-from ..modes import modes
+from ..dispatch import apply, builder, scalar
+from ..errors import runtime_error
 from ..tensor import Tensor
 from .arithmetic import mul
 from .elementwise import FUNCTIONS as ELEMENTWISE
 from .gathering import gather
 from .operands import cast, expand_to
 from .reductions import GENERATED, RETURN_TYPES, kept
-from .shape import axis, movedim, narrow, reshaped, select
+from .shape import axis, narrow, reshaped, select
 
 
 # Along one dimension, keeping it
@@ -152,43 +150,6 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     return values if dim is None else RETURN_TYPES["median"](values, indices)
 
 
-def quantile(
-    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
-) -> Tensor:
-    """What so large a part of the elements is below: `q` is a number or a 1-d tensor, which gives a first dimension."""
-    if interpolation not in _BETWEEN:
-        raise runtime_error(f"quantile(): interpolation must be one of {', '.join(_BETWEEN)}, got {interpolation}")
-    if input._spec.dtype.kind != "float":
-        raise runtime_error("quantile() input tensor must be either float or double dtype")
-    x = reshaped(input, (-1,)) if dim is None else input
-    d = axis(-1 if dim is None else dim, len(x._spec.shape))
-    x = movedim(_sorted(x, d, False)[0], d, -1)
-    rank = len(x._spec.shape)
-    n = x._spec.shape[-1]
-    part = q if isinstance(q, Tensor) else scalar(q, (), x._spec.dtype)
-    place = mul(reshaped(cast(part, x._spec.dtype), (-1,)), n - 1)
-    low = _BETWEEN[interpolation][0](place)
-    high = _BETWEEN[interpolation][1](place)
-    below, above = (apply(i.GatherOp, (x, cast(k, i64)), {"axis": rank - 1, "batch_dims": 0})[0] for k in (low, high))
-    weight = ELEMENTWISE["sub"](place, low) if interpolation == "linear" else scalar(0.5, (), x._spec.dtype)
-    found = movedim(ELEMENTWISE["lerp"](below, above, weight), -1, 0)
-    nan = ELEMENTWISE["isnan"](select(x.detach(), rank - 1, n - 1))
-    found = found.masked_fill(nan, float("nan"))
-    if keepdim:
-        shape = (1,) * len(input._spec.shape) if dim is None else input._spec.shape
-        found = reshaped(found, (-1, *(1 if dim is None or k == d else m for k, m in enumerate(shape))))
-    return found if part._spec.shape else select(found, 0, 0)
-
-
-_BETWEEN: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
-    "linear": (builder.floor, builder.ceil),
-    "lower": (builder.floor, builder.floor),
-    "higher": (builder.ceil, builder.ceil),
-    "nearest": (builder.round, builder.round),
-    "midpoint": (builder.floor, builder.ceil),
-}
-
-
 def searchsorted(
     sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None
 ) -> Tensor:
@@ -206,36 +167,6 @@ def searchsorted(
 def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
     """The number of the bucket, between boundaries, that each value is in."""
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
-
-
-# Computed eagerly only: their shapes depend on values
-def _eager(name: str, x: Tensor) -> np.ndarray[Any, Any]:
-    if modes.trace is not None:
-        raise untraceable(f"{name}()", "call it outside the compiled function and pass in the result")
-    return array_of(x)
-
-
-def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False) -> Any:
-    """The different elements."""
-    from ..creation import from_array
-
-    array = _eager("unique", input)
-    found: Sequence[Any] = np.unique(array, return_inverse=True, return_counts=True)
-    values, inverse, counts = found
-    results = [from_array(values)]
-    if return_inverse:
-        results.append(from_array(inverse.reshape(array.shape).astype(np.int64)))
-    if return_counts:
-        results.append(from_array(counts.astype(np.int64)))
-    return results[0] if len(results) == 1 else tuple(results)
-
-
-def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
-    """How often each number occurs."""
-    from ..creation import from_array
-
-    array = _eager("bincount", input)
-    return from_array(np.bincount(array, None if weights is None else array_of(weights), minlength))
 
 
 def equal(input: Tensor, other: Tensor) -> bool:
@@ -258,8 +189,8 @@ cummin = _running_extreme("cummin", "le", builder.minimum)
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     f.__name__: f
     for f in (
-        *(allclose, argsort, bincount, bucketize, cummax, cummin, cumprod, cumsum, equal, kthvalue, median, msort),
-        *(quantile, searchsorted, sort, topk, unique),
+        *(allclose, argsort, bucketize, cummax, cummin, cumprod, cumsum, equal, kthvalue, median, msort),
+        *(searchsorted, sort, topk),
     )
 }
 METHODS = {name: f for name, f in FUNCTIONS.items() if name not in ("bucketize", "searchsorted")}

@@ -40,14 +40,17 @@ def kept(x: Tensor, shape: tuple[int, ...], over: tuple[int, ...]) -> Tensor:
     return reshaped(x, tuple(1 if d in over else n for d, n in enumerate(shape)))
 
 
-ON_BOOL: dict[type[HLOp], type[HLOp]] = {r.ReduceMaxOp: r.ReduceAnyOp, r.ReduceMinOp: r.ReduceAllOp}
+EXTREMES: dict[type[HLOp], type[HLOp]] = {r.ReduceMaxOp: r.ReduceAnyOp, r.ReduceMinOp: r.ReduceAllOp}
 """What extremes are on bools."""
+ON_BOOL: dict[type[HLOp], type[HLOp]] = {**EXTREMES, r.ReduceSumOp: r.ReduceAnyOp, r.ReduceProdOp: r.ReduceAllOp}
 
 
-def check_not_empty(name: str, shape: tuple[int, ...], over: tuple[int, ...]) -> None:
-    """Raises IndexError where an extreme of nothing is asked for."""
+def check_not_empty(name: str, shape: tuple[int, ...], over: tuple[int, ...], whole: bool = False) -> None:
+    """Raises IndexError where an extreme of nothing is asked for; RuntimeError where `over` was not given."""
     for d in over:
         if shape[d] == 0:
+            if whole:
+                raise runtime_error(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
             raise index_error(f"{name}(): Expected reduction dim {d} to have non-zero size.")
 
 
@@ -55,8 +58,8 @@ def reduce(op: type[HLOp], x: Tensor, dim: Any, keepdim: bool) -> Tensor:
     """A reduction over some dimensions."""
     shape = x._spec.shape
     over = axes(dim, len(shape))
-    if op in ON_BOOL:
-        check_not_empty(op.name.replace("hl.reduce_", "a"), shape, over)
+    if op in EXTREMES:
+        check_not_empty(op.name.replace("hl.reduce_", "a"), shape, over, whole=dim is None or dim == ())
         op = ON_BOOL[op] if x._spec.dtype is i1 else op
     # Over no dimensions, a reduction changes nothing; its result is new memory all the same.
     result = apply(op, (x,), {"dimensions": over})[0] if over else x.clone()
@@ -85,6 +88,8 @@ def _reduction(name: str, row: Reduction) -> Callable[..., Tensor]:
     def function(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
         if row.dtype and dtype is not None:
             input = cast(input, dtype)
+            if dtype is i1:
+                return reduce(ON_BOOL[row.op], input, dim, keepdim)
         elif row.widen and input._spec.dtype.kind != "float":
             input = cast(input, i64)
         return reduce(row.op, input, dim, keepdim)
@@ -95,7 +100,10 @@ def _reduction(name: str, row: Reduction) -> Callable[..., Tensor]:
 
 def _truth(op: type[HLOp]) -> Callable[..., Tensor]:
     def function(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-        result = reduce(op, to_bool(input), dim, keepdim)
+        truth = to_bool(input)
+        if dim is not None and not isinstance(dim, int) and not dim:  # unlike elsewhere, () means no dimension here
+            return truth.clone() if truth is input else truth
+        result = reduce(op, truth, dim, keepdim)
         return cast(result, u8) if input._spec.dtype is u8 else result
 
     return function
@@ -120,7 +128,7 @@ def _count(shape: tuple[int, ...], over: tuple[int, ...]) -> int:
 
 def _as_float(name: str, x: Tensor, dtype: DType | None) -> Tensor:
     if dtype is not None:
-        return cast(x, dtype)
+        x = cast(x, dtype)
     if x._spec.dtype.kind != "float":
         raise runtime_error(
             f"{name}(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
@@ -161,14 +169,20 @@ def std(
     return named(_root(var(input, dim, unbiased, keepdim, correction=correction)), "StdBackward0")
 
 
-def var_mean(input: Tensor, dim: Any = None, **options: Any) -> tuple[Tensor, Tensor]:
-    """Variance and mean."""
-    return var(input, dim, **options), mean(input, dim, options.get("keepdim", False))
+def _with_mean(name: str, spread: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
+    def function(
+        input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = None
+    ) -> tuple[Tensor, Tensor]:
+        if isinstance(dim, bool):
+            dim, unbiased = None, dim
+        return spread(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"{name.removesuffix('_mean')} and mean"
+    return function
 
 
-def std_mean(input: Tensor, dim: Any = None, **options: Any) -> tuple[Tensor, Tensor]:
-    """Standard deviation and mean."""
-    return std(input, dim, **options), mean(input, dim, options.get("keepdim", False))
+var_mean, std_mean = _with_mean("var_mean", var), _with_mean("std_mean", std)
 
 
 # Extremes and where they are
@@ -188,7 +202,7 @@ def _return_type(name: str) -> type[ValuesAndIndices]:
 
 RETURN_TYPES: dict[str, type[ValuesAndIndices]] = {
     name: _return_type(name)
-    for name in ("max", "min", "median", "mode", "sort", "topk", "kthvalue", "cummax", "cummin")
+    for name in ("max", "min", "median", "nanmedian", "mode", "sort", "topk", "kthvalue", "cummax", "cummin")
 }
 
 
@@ -296,6 +310,8 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
         raise runtime_error(f"linalg.vector_norm: Expected a floating point tensor as input. Got {x.dtype}")
     if p is None or p == "fro" or p == 2:
         return named(_root(_sum(mul(x, x), dim, keepdim)), "LinalgVectorNormBackward0")
+    if isinstance(p, str):
+        raise runtime_error(f"norm: expected p to be a number or 'fro', got '{p}'; torch.linalg.matrix_norm has 'nuc'")
     magnitude = ELEMENTWISE["abs"](x)
     if p == float("inf"):
         return GENERATED["amax"](magnitude, dim, keepdim)
@@ -341,22 +357,6 @@ def _along(op: type[HLOp]) -> Callable[..., Tensor]:
     return function
 
 
-def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
-    """How many elements are not zero."""
-    return _sum(cast(ELEMENTWISE["ne"](input, 0), i64), dim)
-
-
-def nansum(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """The sum of what is not NaN."""
-    return _sum(where(ELEMENTWISE["isnan"](input), 0.0, input), dim, keepdim)
-
-
-def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """The average of what is not NaN."""
-    there = cast(ELEMENTWISE["logical_not"](ELEMENTWISE["isnan"](input)), input._spec.dtype)
-    return ELEMENTWISE["div"](nansum(input, dim, keepdim), _sum(there, dim, keepdim))
-
-
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **GENERATED,
     "max": _extreme("max", r.ReduceMaxOp, r.ArgmaxOp, "maximum"),
@@ -368,12 +368,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         for f in (
             argmax,
             argmin,
-            count_nonzero,
             dist,
             logsumexp,
             mean,
-            nanmean,
-            nansum,
             norm,
             std,
             std_mean,

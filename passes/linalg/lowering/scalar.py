@@ -76,7 +76,7 @@ def sign(e: Emitter, dtype: DType, x: SSAValue) -> SSAValue:
     zero, one = constant(e, x, 0), constant(e, x, 1)
     if not dtype.signed:
         return choose(e, compare(e, dtype, "ne", x, zero), one, zero)
-    below = choose(e, compare(e, dtype, "lt", x, zero), constant(e, x, -1), x)
+    below = choose(e, compare(e, dtype, "lt", x, zero), constant(e, x, -1), zero)
     return choose(e, compare(e, dtype, "gt", x, zero), one, below)
 
 
