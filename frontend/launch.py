@@ -133,7 +133,7 @@ class Launch:
         self._scalars: list[Scalar] = []
         self._scalar_arrays: dict[Input, Array] = {}
         self._states: list[Storage] = []
-        written = set(updated)
+        self._written = written = set(updated)
         for index, source in enumerate(inputs):
             find_number = _number_finder(source)
             if find_number is not None:
@@ -172,6 +172,7 @@ class Launch:
             for index, number in self._buffers:
                 changes.append((index, address_of(arrays[number])))
             before = [self._array(c.source, arrays).copy() if c.before else None for c in self._copies]
+            old = [self._copied(source) if source in self._written else None for source in self._kept]
             self._call.run(changes)
             for copy, taken in zip(self._copies, before):
                 source = self._array(copy.source, arrays) if taken is None else taken
@@ -180,11 +181,11 @@ class Launch:
                 storage.version += 1
             for slot in self._written_slots:
                 slot.finish()
-            kept = [self._storage_of(source) for source in self._kept]
+            kept = [self._storage_of(source) if copy is None else copy for source, copy in zip(self._kept, old)]
         return [Storage(array, spec) for array, spec in zip(arrays, self._results)], kept
 
     def keep(self, source: Input) -> None:
-        """Says that an argument's bytes are needed after the call."""
+        """Says that an argument's bytes are needed after the call, as they were before it."""
         self._kept.append(source)
         if source in self._by_input:
             self._by_input[source].keep = True
@@ -192,13 +193,16 @@ class Launch:
     def _storage_of(self, source: Input) -> Storage:
         """What holds an argument in this run; of a run-time number, a copy."""
         if source in self._scalar_arrays:
-            array = aligned_empty(source.spec)
-            np.copyto(array, self._scalar_arrays[source])
-            return Storage(array, source.spec)
+            return _copy(self._scalar_arrays[source], source.spec)
         slot = self._by_input.get(source)
         found = source.storage if slot is None else slot.storage
         assert found is not None
         return found
+
+    def _copied(self, source: Input) -> Storage:
+        found = self._storage_of(source).array
+        assert found is not None
+        return _copy(found, source.spec)
 
     def _array(self, place: Input | int, arrays: Sequence[Array]) -> Array:
         if isinstance(place, int):
@@ -206,6 +210,12 @@ class Launch:
         found = self._storage_of(place).array
         assert found is not None
         return found
+
+
+def _copy(array: Array, spec: TensorSpec) -> Storage:
+    new = aligned_empty(spec)
+    np.copyto(new, array)
+    return Storage(new, spec)
 
 
 def address_of(array: Array) -> int:

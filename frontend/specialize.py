@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..dialects.types import TensorSpec
 from ..runtime.storage import Storage
 from . import tree
-from .backward import Backward, split
+from .backward import Differentiable
 from .call_trace import Call, CallTrace, no_collection
 from .guards import PLAIN, epoch
 from .inspection import describe_call
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
     from ..runtime.profiling import Profile, ProfiledProgram
+
+
+SMALL = 1 << 20
+"""Bytes of an argument that is overwritten, up to which each call copies it for gradients of gradients."""
+
+
+def nbytes(spec: TensorSpec) -> int:
+    """The size of a tensor."""
+    return math.prod(spec.shape) * spec.dtype.itemsize
 
 
 def make_program(module: ModuleOp, target: str) -> Any:
@@ -42,7 +53,7 @@ class Specialization:
         leaves = call.leaves
         self.signature = describe_call(call)
         """What the program is chosen by, in words."""
-        self._kept = [v for v in leaves if not isinstance(v, Tensor) and type(v) not in PLAIN]
+        self._objects = [v for v in leaves if not isinstance(v, Tensor) and type(v) not in PLAIN]
         """Objects that keys know by their id: while they live, no other has it."""
         self._profiled: tuple[ProfiledProgram, Launch] | None = None
         with no_collection():
@@ -68,37 +79,70 @@ class Specialization:
 
     def _compile(self) -> None:
         traced = self.traced
-        self.backward: Backward | None = None
+        self._differentiable: Differentiable | None = None
         try:
+            module = traced.module
             if traced.wrt and traced.differentiable:
-                parts = split(traced)
-                self.backward = Backward(parts, lambda module: make_program(module, self.target))
-                self.program = make_program(parts.forward, self.target)
-            else:
-                self.program = make_program(traced.module, self.target)
+                function: Any = next(iter(module.ops))
+                self._differentiable = Differentiable(
+                    *(function, [place for place, _ in traced.wrt], [k for k, _ in traced.differentiable]),
+                    lambda module: make_program(module, self.target),
+                )
+                module = self._differentiable.forward.module
+            self.program = make_program(module, self.target)
+            self._plan_gradients()
             self.launch = self._launch_of(self.program)
         except BaseException:
             self.undo()
             raise
 
+    def _plan_gradients(self) -> None:
+        """What each call keeps for gradients of its outputs: residuals, and arguments for gradients of gradients."""
+        from ..passes.hl.partition import arguments_of
+
+        self._residuals: list[tuple[str, int]] = []
+        self._kept: list[int] = []
+        if self._differentiable is None:
+            return
+        traced, parts = self.traced, self._differentiable.parts
+        returned = len(self._differentiable.function.function_type.outputs)
+        first = returned - len(traced.own)
+        for residual in parts.residuals:
+            if residual.of == "argument":
+                self._residuals.append(("argument", residual.index))
+            elif residual.index < returned:
+                self._residuals.append(("result", traced.own[residual.index - first]))
+            else:
+                self._residuals.append(("result", len(traced.results) + residual.index - returned))
+        needed = {i for of, i in self._residuals if of == "argument"}
+        updated = {id(source) for source in traced.updated}
+        for i in arguments_of(self._differentiable.function, [k for k, _ in traced.differentiable]):
+            if id(traced.inputs[i]) not in updated or nbytes(traced.inputs[i].spec) <= SMALL:
+                needed.add(i)
+        self._kept = sorted(needed)
+
     def _launch_of(self, program: Any) -> Launch:
         traced = self.traced
-        saved = self.backward.parts.saved if self.backward else []
+        saved: list[TensorSpec] = []
+        if self._differentiable is not None:
+            runner = self._differentiable.forward
+            saved = runner.results[len(self._differentiable.function.function_type.outputs) :]
         first = len(traced.results)
         own = [*traced.own, *range(first, first + len(saved))]
         launch = Launch(program, traced.inputs, traced.updated, [*traced.results, *saved], own, traced.copies)
-        for of, index in self.backward.parts.residuals if self.backward else ():
-            if of == "argument":
-                launch.keep(traced.inputs[index])
+        for index in self._kept:
+            launch.keep(traced.inputs[index])
         return launch
 
     def modules(self) -> list[ModuleOp]:
         """The traced function, or its two halves where its outputs are differentiated outside."""
-        return [self.backward.parts.forward, self.backward.parts.backward] if self.backward else [self.traced.module]
+        if self._differentiable is None:
+            return [self.traced.module]
+        return [self._differentiable.forward.module, self._differentiable.backward.module]
 
     def loaded(self) -> list[Any]:
         """The compiled programs so far: backward follows when it is first needed."""
-        found = [self.program, self.backward.program if self.backward else None]
+        found = [self.program, None if self._differentiable is None else self._differentiable.backward.program]
         return [program for program in found if hasattr(program, "plan")]
 
     # Calls
@@ -161,7 +205,7 @@ class Specialization:
             (leaves[owner] if isinstance(owner, int) else owner)._grad = self._output(plan, leaves, results, made)
         for callback in traced.after_call:
             callback()
-        if self.backward is not None:
+        if self._differentiable is not None:
             self._record(leaves, results, kept, made)
         output, values = tree.rebuild(traced.structure, iter(outputs))
         if self._effects:
@@ -242,7 +286,10 @@ class Specialization:
         kept: Sequence[Storage],
         made: Mapping[Fresh, Tensor],
     ) -> None:
-        assert self.backward is not None
+        assert self._differentiable is not None
         by_result = {plan.result: tensor for plan, tensor in made.items() if plan.differentiable}
-        outputs = [by_result[number] for number in self.backward.parts.outputs]
-        self.backward.record(leaves, kept, results, outputs)
+        outputs = [by_result[number] for _, number in self.traced.differentiable]
+        inputs = [leaves[owner] if isinstance(owner, int) else owner for _, owner in self.traced.wrt]
+        arguments = dict(zip(self._kept, kept))
+        residuals = [arguments[i] if of == "argument" else results[i] for of, i in self._residuals]
+        self._differentiable.attach(outputs, inputs, residuals, arguments)

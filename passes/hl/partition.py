@@ -127,6 +127,74 @@ def partition(function: FuncOp, wrt: Sequence[Wrt], outputs: Sequence[int] | Non
     )
 
 
+@dataclass(frozen=True)
+class GradientFunction:
+    """The gradient as a function that can itself be differentiated."""
+
+    function: FuncOp
+    """Some of the arguments of the original, then a cotangent for each output -> gradients."""
+    arguments: tuple[int, ...]
+    """Which of the original's arguments it has."""
+    wrt: tuple[Wrt, ...]
+    """What to differentiate it by: what the original is differentiated by, as far as it is used, and the cotangents."""
+    sources: tuple[int, ...]
+    """For each of `wrt`, its number among what the original is differentiated by, and the cotangents after that."""
+
+
+def gradient_function(function: FuncOp, wrt: Sequence[Wrt], outputs: Sequence[int]) -> GradientFunction:
+    """The vector-Jacobian product of some results by `wrt`, before anything is differentiated:
+
+    func.func @f(%w, %x) -> %y         ->    func.func @f_gradient(%w, %x, %dy) -> %dw
+                                                %y = ...
+                                                %1 = hl.mul %y, %dy
+                                                %2 = hl.reduce_sum %1 [0]
+                                                %dw = hl.gradient %2 wrt %w
+    """
+    register_effects()
+    joint = function.clone()
+    block = joint.body.block
+    arguments, returned, last = tuple(block.args), _returned(block), block.last_op
+    assert last is not None
+    variables = dict(zip(_variables(function), _variables(joint), strict=True))
+    values = [variables[w].result if isinstance(w, VariableOp) else arguments[w] for w in wrt]
+    builder = IRBuilder(block, last, gradient_of(last.location))
+    total: SSAValue | None = None
+    for k in outputs:
+        cotangent = block.insert_arg(returned[k].type, len(block.args))
+        weighted = builder.mul(returned[k], cotangent)
+        axes = tuple(range(len(spec_of(weighted.type).shape)))
+        part = builder.reduce_sum(weighted, axes) if axes else weighted
+        total = part if total is None else builder.add(total, part)
+    assert total is not None
+    results = builder.gradient(total, values)
+    block.insert_op_before(ReturnOp(*results), last)
+    block.erase_op(last)
+    for op in reversed(list(block.ops)):
+        if op.results and not any(result.first_use for result in op.results):
+            remove(op)
+    used = tuple(i for i, a in enumerate(arguments) if a.first_use)
+    for argument in reversed(arguments):
+        if not argument.first_use:
+            block.erase_arg(argument)
+    sources = tuple(k for k, v in enumerate(values) if isinstance(v, OpResult) or v in block.args)
+    places: list[Wrt] = [v.index if isinstance(v, BlockArgument) else v.op for v in (values[k] for k in sources)]  # pyright: ignore
+    cotangents = range(len(used), len(block.args))
+    types = FunctionType.from_lists(block.arg_types, [r.type for r in results])
+    made = FuncOp(f"{function.sym_name.data}_gradient", types, joint.detach_region(joint.body))
+    return GradientFunction(
+        made, used, (*places, *cotangents), (*sources, *range(len(values), len(values) + len(cotangents)))
+    )
+
+
+def arguments_of(function: FuncOp, outputs: Sequence[int]) -> tuple[int, ...]:
+    """The arguments that some results depend on."""
+    block = function.body.block
+    returned = _returned(block)
+    results = [returned[k] for k in outputs]
+    needed = {*results, *(v for op in _needed(list(block.ops), results) for v in _uses(op))}
+    return tuple(i for i, a in enumerate(block.args) if a in needed)
+
+
 def _variables(function: FuncOp) -> list[VariableOp]:
     return [op for op in walk(function.body) if isinstance(op, VariableOp)]
 
@@ -157,6 +225,7 @@ def _differentiate(function: FuncOp, wrt: Sequence[SSAValue], outputs: Sequence[
         before = seeds.get(returned[k])
         seeds[returned[k]] = cotangent if before is None else builder.add(before, cotangent)
     gradients = reverse(builder, seeds, wrt)
+    returned = _returned(block)  # a scan that saves more has taken the place of one
     block.insert_op_before(ReturnOp(*returned, *(g for g in gradients if g is not None)), last)
     block.erase_op(last)
     erase_markers(function)
