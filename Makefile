@@ -46,6 +46,7 @@ coverage: $(STAMP)
 
 golden:
 	$(GOLDEN_PYTHON) tests/golden/make_golden.py
+	$(GOLDEN_PYTHON) tests/programs/make_golden.py
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

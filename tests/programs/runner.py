@@ -1,0 +1,53 @@
+"""Runs a program of this folder on the package that is to stand for `torch`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+FILES = ("images", "sequences", "attention", "adversaries", "training", "science")
+
+Wrap = Callable[[Any], Any]
+
+
+@contextmanager
+def standing_for_torch(package: Any) -> Generator[None]:
+    """`import torch` gives the package, and what the programs import from this folder is new."""
+    own = {"common", *FILES}
+    if sys.modules.get("torch") is not package:
+        own |= {name for name in sys.modules if name.partition(".")[0] == "torch"}
+    hidden = {name: sys.modules.pop(name) for name in own if name in sys.modules}
+    before = set(sys.modules)
+    sys.modules["torch"] = package
+    sys.path.insert(0, str(HERE))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(HERE))
+        for name in set(sys.modules) - before:
+            if name in own or (name.partition(".")[0] == "torch" and "torch" in hidden):
+                del sys.modules[name]
+        sys.modules.update(hidden)
+
+
+def programs(package: Any) -> list[str]:
+    """The names of all programs: `images.unet`."""
+    with standing_for_torch(package):
+        return [f"{file}.{program.__name__}" for file in FILES for program in import_module(file).PROGRAMS]
+
+
+def run(package: Any, name: str, wrap: Wrap = lambda function: function) -> list[float]:
+    """What a program records, where `wrap` is done to the functions that it compiles."""
+    file, _, program = name.partition(".")
+    with standing_for_torch(package):
+        module = import_module(file)
+        common = import_module("common")
+        common.wrap = wrap
+        package.manual_seed(0)
+        getattr(module, program)()
+        return list(common.RESULTS)
