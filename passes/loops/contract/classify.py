@@ -217,7 +217,7 @@ class Factor:
             if access is not None and (access.contiguous(dim) or access.backwards(dim)):
                 return Run(dim, dims, extents[dims[0]] * prod(inside), not access.contiguous(dim))
         last = k_dims[-1:]
-        return Run(*last, last, extents[last[0]]) if last else Run(None, (), 1)
+        return Run(last[0], last, extents[last[0]]) if last else Run(None, (), 1)
 
 
 @dataclass(frozen=True)

@@ -59,10 +59,10 @@ class MicroKernel:
     panels: SSAValue | None = None
     """The packed columns, if they are."""
 
-    def accumulators(self, tile: Tile) -> SSAValue:
+    def accumulators(self, tile: Tile, hint: str = "tile") -> SSAValue:
         """The tile's registers, not yet set."""
         type_ = vector_type(self.plan.lanes, self.contraction.element)
-        return self.e.private(type_, tile.rows, tile.vectors, hint="tile")
+        return self.e.private(type_, tile.rows, tile.vectors, hint=hint)
 
     @contextmanager
     def rows(self, point: Point, count: int, unroll: bool = False) -> Iterator[tuple[Lin, Point]]:
@@ -90,8 +90,28 @@ class MicroKernel:
         with self.each(tile) as where:
             self.e.store(nothing, accumulators, where)
 
-    def run(self, tile: Tile, accumulators: SSAValue, first: Index, end: Index) -> None:
-        """Adds the products of `first` to `end` of the first dimension of K, and all of the others."""
+    def sum(self, tile: Tile, first: Index, end: Index) -> SSAValue:
+        """The products of `first` to `end` of the first dimension of K and all of the others, added up.
+
+        Long sums are made of chains, each added up by itself: rounding errors grow with the length of a chain.
+        """
+        e, chain = self.e, self.plan.chain
+        registers = self.accumulators(tile)
+        if chain >= self.plan.k_block:
+            self.clear(tile, registers)
+            self._run(tile, registers, first, end)
+            return registers
+        total = self.accumulators(tile, "total")
+        self.clear(tile, total)
+        even = self.plan.k_block % chain == 0 and self.plan.blocked_size % chain == 0
+        with e.loop(first, end, step=chain, hint="chain") as start:
+            self.clear(tile, registers)
+            self._run(tile, registers, start, start + chain if even else e.minimum(start + chain, end))
+            with self.each(tile) as where:
+                e.store(self.add(e.load(total, where), e.load(registers, where)), total, where)
+        return total
+
+    def _run(self, tile: Tile, accumulators: SSAValue, first: Index, end: Index) -> None:
         e, plan = self.e, self.plan
         with self._steps(tile.point, first, end) as here:
             columns = e.private(vector_type(plan.lanes, self.contraction.element), tile.vectors, hint="column")
@@ -144,5 +164,9 @@ class MicroKernel:
     def _multiply_add(self, x: SSAValue, y: SSAValue, total: SSAValue) -> SSAValue:
         if isinstance(self.contraction.element, AnyFloat):
             return self.e.op(vector.FMAOp, (x, y, total), total.type)
-        product = self.e.op(arith.MuliOp, (x, y), total.type)
-        return self.e.op(arith.AddiOp, (total, product), total.type)
+        return self.add(total, self.e.op(arith.MuliOp, (x, y), total.type))
+
+    def add(self, x: SSAValue, y: SSAValue) -> SSAValue:
+        """The sum of two vectors."""
+        kind = arith.AddfOp if isinstance(self.contraction.element, AnyFloat) else arith.AddiOp
+        return self.e.op(kind, (x, y), x.type)

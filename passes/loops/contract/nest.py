@@ -18,8 +18,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from math import prod
 
-from xdsl.dialects import arith
-from xdsl.dialects.builtin import AnyFloat
 from xdsl.ir import SSAValue
 
 from ..build import vector_type
@@ -216,7 +214,7 @@ class Nest:
             with e.loop(0, plan.k_blocks, hint="block") as block:
                 part = self._place(point, panel, first, rows, vectors, block)
                 more = e.load_vector(part.buffer, part.at(i, j * lanes), lanes)
-                e.store(self._add(e.load(value, []), more), value, [])
+                e.store(self.kernel.add(e.load(value, []), more), value, [])
             e.store_vector(e.load(value, []), total.buffer, total.at(i, j * lanes), lanes)
         return total
 
@@ -227,25 +225,16 @@ class Nest:
             self.e.store_vector(self.e.load(registers, [i, j]), place.buffer, place.at(row + i, j * lanes), lanes)
 
     def _compute(self, tile: Tile, block: Lin | None, partial: Rows | None) -> SSAValue:
+        """The sums of a tile; of a block of K, onto those of the blocks before it unless they are kept apart."""
         e, plan, kernel = self.e, self.plan, self.kernel
-        registers = kernel.accumulators(tile)
         if block is None or partial is None:
-            kernel.clear(tile, registers)
-            kernel.run(tile, registers, 0, plan.blocked_size)
-            return registers
-
-        def resume() -> None:
-            with kernel.each(tile) as (i, j):
-                value = e.load_vector(partial.buffer, partial.at(i, j * plan.lanes), plan.lanes)
-                e.store(value, registers, [i, j])
-
-        if plan.split:
-            kernel.clear(tile, registers)
-        else:
-            with e.when(e.equal(block, 0), resume):
-                kernel.clear(tile, registers)
+            return kernel.sum(tile, 0, plan.blocked_size)
         first = block * plan.k_block
-        kernel.run(tile, registers, first, e.minimum(first + plan.k_block, plan.blocked_size))
+        registers = kernel.sum(tile, first, e.minimum(first + plan.k_block, plan.blocked_size))
+        if not plan.split:
+            with e.when(e.at_most(1, block)), kernel.each(tile) as (i, j):
+                before = e.load_vector(partial.buffer, partial.at(i, j * plan.lanes), plan.lanes)
+                e.store(kernel.add(before, e.load(registers, [i, j])), registers, [i, j])
         return registers
 
     # Finishing
@@ -303,7 +292,7 @@ class Nest:
         e, lanes, along = self.e, self.plan.lanes, self.along
         out = self.contraction.out
         if self.contraction.fill is None:
-            value = self._add(read(e, out, point, along, lanes, count), value)
+            value = self.kernel.add(read(e, out, point, along, lanes, count), value)
         current: dict[SSAValue, SSAValue] = {out.buffer: value}
         stores: list[tuple[SSAValue, Access]] = [(value, out)]
         for stage in self.epilogue.stages:
@@ -327,10 +316,6 @@ class Nest:
         for value, access in stores:
             if access.buffer in self.epilogue.stored and current[access.buffer] is value:
                 write(self.e, value, access, point, self.along, self.plan.lanes, count)
-
-    def _add(self, x: SSAValue, y: SSAValue) -> SSAValue:
-        kind = arith.AddfOp if isinstance(self.contraction.element, AnyFloat) else arith.AddiOp
-        return self.e.op(kind, (x, y), x.type)
 
 
 def len_groups(plan: Plan) -> int:

@@ -33,6 +33,9 @@ SPLIT, MOST_PARTS = 1024, 16
 LEAST_BLOCK = 96
 """Steps of K that are worth loading and storing the sums so far."""
 
+CHAIN = 192
+"""About how many products are added up one after the other; further ones make another sum."""
+
 Mode = Literal["direct", "copy", "turn", "gather"]
 """How a factor reaches the micro-kernel: as it lies in memory, or packed by copying vectors, by turning square blocks,
 or element by element."""
@@ -80,6 +83,8 @@ class Plan:
     """The dimension of K that is taken in blocks, the first one."""
     blocked_size: int
     k_block: int
+    chain: int
+    """How many steps of that dimension are added up one after the other."""
     row_mode: Mode
     column_mode: Mode
     run: Run
@@ -196,7 +201,8 @@ def _plan(
         m_units, n_units = _units(count, panels.count, repeats, unit_bytes, target)
     return Plan(
         rows, columns, m, n, k, outer, across, reduced, lanes, vectors, tiles, panels, tiling.turned, k_size,
-        blocked, blocked_size, k_block, row_mode, column_mode, run, split, m_units, n_units, cost,
+        blocked, blocked_size, k_block, _chain(k_block, depth // blocked_size),
+        row_mode, column_mode, run, split, m_units, n_units, cost,
     )  # fmt: skip
 
 
@@ -362,6 +368,13 @@ def _k_block(
         limit = 1024
     blocks = ceil(k_size / limit)
     return k_size if k_size <= limit * 5 // 4 else ceil(ceil(k_size / blocks) / 8) * 8
+
+
+def _chain(steps: int, rest: int) -> int:
+    """How to cut a block of K into equal chains."""
+    count = ceil(steps * rest / (CHAIN * 5 // 4))
+    count = next((n for n in range(count, min(count * 3 // 2, steps) + 1) if steps % n == 0), count)
+    return max(1, ceil(steps / count))
 
 
 def _units(m_tiles: int, panels: int, repeats: int, tile_bytes: int, target: Target) -> tuple[int, int]:
