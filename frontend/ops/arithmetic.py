@@ -107,7 +107,7 @@ def reciprocal(input: Tensor) -> Tensor:
 def round_(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest integer, halves to even; or with so many decimals."""
     if input._spec.dtype.kind != "float":
-        return input
+        return input.clone()
     if decimals == 0:
         return apply(e.RoundOp, (input,))[0]
     factor = 10.0**decimals
@@ -219,6 +219,11 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """input with `value` where the mask holds"""
+    if isinstance(value, Tensor) and value._spec.shape:
+        raise runtime_error(
+            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{len(value._spec.shape)} dimension(s)."
+        )
     if mask._spec.dtype is not i1:
         raise runtime_error(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}")
     shape = common_shape(input, mask)
@@ -250,7 +255,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) 
 def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """NaN and infinities replaced: by `nan` and by the largest and smallest number, or by those given."""
     if input._spec.dtype.kind != "float":
-        return input
+        return input.clone()
     limits = finfo(input._spec.dtype)
     x = masked_fill(input, isnan(input), nan)
     x = masked_fill(x, GENERATED["eq"](x, float("inf")), limits.max if posinf is None else posinf)

@@ -74,7 +74,7 @@ def _unary(name: str, row: Unary) -> Callable[..., Tensor]:
                     )
                 raise located(NotImplementedError, f"\"{name}_cpu\" not implemented for 'Bool'")
             elif row.integer_identity or dtype is i1:
-                return input
+                return input.clone()
         return apply(op, (input,))[0]
 
     return renamed(function, name)

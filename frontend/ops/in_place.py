@@ -11,7 +11,7 @@ from ..modes import modes
 from ..promotion import can_cast, python_dtype
 from ..tensor import Tensor
 from ..views import check_in_place, write
-from .operands import cast, expand_to, fitted
+from .operands import broadcast_shape, cast, expand_to, fitted
 
 
 # In place
@@ -55,7 +55,11 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Writes the values of another tensor, converted and broadcast."""
     source = src if isinstance(src, Tensor) else _as_tensor(src)
     check_in_place(self)
-    return write(self, expand_to(cast(source, self._spec.dtype), expanded(source, self._spec.shape)))
+    shape = self._spec.shape
+    both = broadcast_shape(shape, source._spec.shape)
+    if both != shape:
+        raise runtime_error(f"output with shape {list(shape)} doesn't match the broadcast shape {list(both)}")
+    return write(self, expand_to(cast(source, self._spec.dtype), shape))
 
 
 def expanded(source: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -65,13 +69,20 @@ def expanded(source: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
     padded = (1,) * (len(shape) - len(given)) + given
     if len(padded) != len(shape) or any(m not in (1, n) for m, n in zip(padded, shape)):
-        raise runtime_error(f"shape mismatch: value tensor of shape {list(given)} cannot be broadcast to {list(shape)}")
+        raise runtime_error(
+            f"shape mismatch: value tensor of shape {list(given)} cannot be broadcast to indexing result of shape "
+            f"{list(shape)}"
+        )
     return shape
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Writes one number everywhere."""
     if isinstance(value, Tensor):
+        if value._spec.shape:
+            raise runtime_error(
+                f"fill_ only supports 0-dimension value tensor but got tensor with {len(value._spec.shape)} dimensions."
+            )
         return copy_(self, value)
     if python_dtype(value) is None:
         raise type_error(f"fill_(): argument 'value' must be a number, not {type(value).__name__}")

@@ -27,7 +27,7 @@ from .in_place import copy_, expanded
 from .index_parts import basic, parts_of
 from .operands import cast, common_shape, expand_to
 from .selection import FIX, Selection, assigned, selected
-from .shape import movedim, reshaped, select
+from .shape import expand, movedim, reshaped, select
 
 
 # Reading
@@ -202,7 +202,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
         copy_(x, assigned(x, left[d], d, value))
         return
     if all(part is None for part in left):
-        copy_(x, _trimmed(value, x._spec.shape))
+        copy_(x, expand(_trimmed(value, x._spec.shape), x._spec.shape))
         return
     written = _masked(x, left, value)
     if written is not None:

@@ -262,9 +262,9 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
     return expand(self, other._spec.shape)
 
 
-def broadcast_to(input: Tensor, size: Any) -> Tensor:
+def broadcast_to(input: Tensor, *size: Any, **options: Any) -> Tensor:
     """expand"""
-    return expand(input, size)
+    return expand(input, *size, **options)
 
 
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
