@@ -35,5 +35,5 @@ def test_modules_are_replaced_by_path_and_converted() -> None:
         model.set_submodule("1.7", nn.Tanh(), strict=True)
     assert model.type(irtool.float64)[0].weight.dtype is irtool.float64
     assert model.to_empty(device="cpu")[0].weight.shape == (2, 2)
-    with pytest.raises(AttributeError, match="'Sequential' object has no attribute 'half'.*use float"):
+    with pytest.raises(AttributeError, match=r"'Sequential' object has no attribute 'half'.*use float"):
         model.half()
