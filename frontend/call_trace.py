@@ -87,7 +87,7 @@ class CallTrace:
         count = len(call.leaves)
         names = [*call.names, *["kept"] * len(further)]
         call = Call(call.structure, [*call.leaves, *further], names, call.dynamic_floats)
-        given, stand_ins = self._arguments(trace, call, count)
+        given, stand_ins = self._arguments(trace, call, count, hints.shared)
         mode = modes.grad
         substitutes = Substitutes(self.guards, hints)
         try:
@@ -126,6 +126,7 @@ class CallTrace:
                 known = self._reach.tensors
                 finisher = Finisher(trace, stand_ins, lambda t: id(t) in known, keep_gradients)
                 self.traced = finisher.finish((output, tuple(effect.value for effect in self.effects)), settling)
+                self._check_sharing(call.leaves[:count], hints)
                 _check_output([held.value for held in self.traced.outputs if isinstance(held, Held)])
         except BaseException:
             self.undo()
@@ -144,20 +145,23 @@ class CallTrace:
 
     # Before
 
-    def _arguments(self, trace: Trace, call: Call, count: int) -> tuple[list[Any], dict[Tensor, int]]:
+    def _arguments(self, trace: Trace, call: Call, count: int, sharing: bool) -> tuple[list[Any], dict[Tensor, int]]:
         """What the function is called with, and which of it stands for which leaf. Those from number `count` on are in
-        places of their own."""
+        places of their own. Arguments that share memory do so in the trace where it matters (`sharing`)."""
         given: list[Any] = []
         stand_ins: dict[Tensor, int] = {}
         by_id: dict[int, Tensor] = {}
         leaves, dynamic_floats = call.leaves, call.dynamic_floats
-        storages = [v._storage for v in leaves[:count] if isinstance(v, Tensor)]
+        tensors = [i for i, v in enumerate(leaves) if isinstance(v, Tensor)]
+        storages = [leaves[i]._storage for i in tensors if i < count]
         for i, (value, name) in enumerate(zip(leaves, call.names, strict=True)):
             if isinstance(value, Tensor):
                 new = by_id.get(id(value))
                 if new is None or i >= count:
-                    shared = i < count and (storages.count(value._storage) > 1 or value._storage in self.outside)
-                    new = self._stand_in(trace, value, i, name, shared, own=i >= count)
+                    storage = value._storage
+                    shared = i < count and ((sharing and storages.count(storage) > 1) or storage in self.outside)
+                    own = i >= count or (not shared and storage in storages[: tensors.index(i)])
+                    new = self._stand_in(trace, value, i, name, shared, own)
                     by_id.setdefault(id(value), new)
                     stand_ins[new] = i
                 given.append(new)
@@ -188,6 +192,15 @@ class CallTrace:
 
     # After
 
+    def _check_sharing(self, leaves: Sequence[Any], hints: Hints) -> None:
+        """Arguments that share memory are traced as if they did not, until one of them is written to: then which parts
+        they are matters, and a program is for one pattern. Batches are often slices of the same data."""
+        self.written = [source.leaf for source in self.traced.updated if source.leaf is not None]
+        """The arguments that are written to."""
+        self.pattern = sharing(leaves) if hints.shared else None
+        if not hints.shared and share(leaves, self.written):
+            raise Again(Hints.share)
+
     def _settle_hooks(self, trace: Trace, output: Any) -> None:
         if "hooks" in trace.__dict__ and modes.grad:
             from .autograd_traced import settle_hooks
@@ -204,6 +217,22 @@ def _check_output(values: Sequence[Any]) -> None:
                 f"the compiled function returns or keeps a {type(value).__name__} that holds tensors. Return tensors, "
                 "plain values, or tuples, lists, dictionaries and dataclasses of these"
             )
+
+
+def sharing(leaves: Sequence[Any]) -> Any:
+    """Which tensors share memory with which, and what parts of it they are; None where none do."""
+    tensors = [v for v in leaves if isinstance(v, Tensor)]
+    storages = [v._storage for v in tensors]
+    if len(set(storages)) == len(storages):
+        return None
+    return tuple(storages.index(s) for s in storages), tuple(v._view for v in tensors)
+
+
+def share(leaves: Sequence[Any], which: Sequence[int]) -> bool:
+    """Whether some of the arguments share memory with others."""
+    tensors = [v for v in leaves if isinstance(v, Tensor)]
+    written = [leaves[i] for i in which if i < len(leaves)]
+    return any(v._storage is w._storage and v is not w for w in written for v in tensors)
 
 
 @contextmanager

@@ -69,12 +69,13 @@ class Compiled(Inspection):
         leaves: list[Any] = []
         structure = tree.flatten((args, kwargs), leaves)
         key = self._key(structure, leaves)
-        known = self._programs.get(key)
-        if known is not None:
-            for program in known:
-                if not program.mismatch(leaves):
-                    return program, leaves
-        return self._compile(structure, leaves, key), leaves
+        return self._known(key, leaves) or self._compile(structure, leaves, key), leaves
+
+    def _known(self, key: Any, leaves: Sequence[Any]) -> Specialization | None:
+        for program in self._programs.get(key, ()):
+            if not program.mismatch(leaves):
+                return program
+        return None
 
     def trace(self, *args: Any, **kwargs: Any) -> ModuleOp:
         """The traced ops of a call with these arguments, which is not made: nothing is compiled, no state changes."""
@@ -109,16 +110,15 @@ class Compiled(Inspection):
 
     def _key(self, structure: Any, leaves: Sequence[Any]) -> Any:
         key: list[Any] = [structure, modes.grad, get_default_dtype()]
-        storages: list[Any] = []
+        tensors: list[int] = []
         for value in leaves:
             if isinstance(value, Tensor):
                 key += (type(value), value._spec, value.requires_grad)
-                storages.append(value._storage)
+                tensors.append(id(value))
             else:
                 key.append(self._plain_key(value))
-        if len(storages) > 1 and len(set(storages)) < len(storages):
-            key.append(tuple(storages.index(s) for s in storages))
-            key.append(tuple(v._view for v in leaves if isinstance(v, Tensor)))
+        if len(tensors) > 1 and len(set(tensors)) < len(tensors):
+            key.append(tuple(map(tensors.index, tensors)))
         return tuple(key)
 
     def _plain_key(self, value: Any) -> Any:
@@ -142,6 +142,9 @@ class Compiled(Inspection):
 
     def _compile(self, structure: Any, leaves: Sequence[Any], key: Any) -> Specialization:
         with self._lock:
+            known = self._known(key, leaves)  # another thread may have been faster
+            if known is not None:
+                return known
             call = self._call(structure, leaves)
             self._reasons = self._why(call)
             try:

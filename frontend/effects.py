@@ -247,6 +247,12 @@ class Hints:
         """Those of them that it reads as well."""
         self.places: list[Place] = []
         """What holds a tensor that the function reads and replaces: another argument of each call."""
+        self.shared = False
+        """Whether the function writes to an argument that shares memory with another one."""
+
+    def share(self) -> None:
+        """What is written to one argument is seen in another."""
+        self.shared = True
 
     def write(self, container: Any) -> None:
         """A list or dictionary gets tensors."""

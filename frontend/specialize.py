@@ -12,7 +12,7 @@ from ..dialects.types import TensorSpec
 from ..runtime.storage import Storage
 from . import tree
 from .backward import Differentiable
-from .call_trace import Call, CallTrace, no_collection
+from .call_trace import Call, CallTrace, no_collection, share, sharing
 from .guards import PLAIN, epoch
 from .inspection import describe_call
 from .launch import Launch
@@ -157,6 +157,9 @@ class Specialization:
                     return True
             elif i in aliases:
                 return True
+        written, pattern = self._call_trace.written, self._call_trace.pattern
+        if written and (share(leaves, written) if pattern is None else sharing(leaves) != pattern):
+            return True
         if not self.guards.hold():
             return True
         leaves = self._all(leaves)

@@ -289,3 +289,27 @@ def test_lazy_values_settle():
     f = compiled(Lazy())
     assert [f(ones).item() for _ in range(4)] == [1.0] * 4
     assert count(f) == 2
+
+
+def test_slices_of_one_tensor_share_a_program():
+    """Batches of a corpus: words, and the words after them."""
+    corpus = irtool.arange(10.0)
+    step = compiled(lambda x, y: (x * y).sum())
+    found = [step(corpus[i : i + 3], corpus[i + 1 : i + 4]).item() for i in range(4)]
+    assert found == [(corpus[i : i + 3] * corpus[i + 1 : i + 4]).sum().item() for i in range(4)]
+    step(irtool.ones(3), irtool.ones(3))
+    assert count(step) == 1
+
+
+def test_where_slices_are_written_to_it_matters_how_they_overlap():
+    def shift(x, y):
+        x += y
+        return y.sum()
+
+    f = compiled(shift)
+    expected, found = irtool.arange(10.0), irtool.arange(10.0)
+    for a, b in ((0, 1), (2, 3), (2, 3), (0, 5), (4, 4)):
+        assert f(found[a : a + 3], found[b : b + 3]).item() == shift(expected[a : a + 3], expected[b : b + 3]).item()
+        assert found.tolist() == expected.tolist()
+    assert f(irtool.ones(3), irtool.ones(3)).item() == 3.0
+    assert count(f) == 5  # apart, and a pattern each
