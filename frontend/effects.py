@@ -4,6 +4,7 @@ each call puts them where the function put them.
     self.cache = h             an entry or a variable is assigned
     log.append(loss)           a list grows, a dictionary is written to
     batch["x"] = x + 1         a list or dictionary among the arguments gets other contents
+    p.requires_grad = False    a parameter is switched off, until another function switches it on
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, cast
 
 from . import tree
-from .guards import PLAIN, Cell, Entry, bump
+from .guards import PLAIN, Cell, Entry, Flag, bump
 
 Place = Entry | Cell
 """Something that a tensor is assigned to."""
@@ -32,9 +33,9 @@ class Effect(Protocol):
 
 @dataclass
 class Assign:
-    """An attribute, a global, an entry or a variable of an enclosing function is set."""
+    """An attribute, a global, an entry, a variable of an enclosing function or a tensor's `requires_grad` is set."""
 
-    place: Place
+    place: Place | Flag
     value: Any
 
     def apply(self, value: Any, arguments: Any) -> None:

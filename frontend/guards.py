@@ -222,6 +222,28 @@ class Attribute:
         """What is read through a function has setters of its own, which know how to undo."""
 
 
+@dataclass(slots=True)
+class Flag:
+    """Whether gradients are wanted for a tensor."""
+
+    name: str
+    tensor: Any
+    expected: bool
+
+    def now(self) -> bool:
+        return self.tensor.requires_grad
+
+    def holds(self) -> bool:
+        return self.tensor.requires_grad is self.expected
+
+    def assign(self, value: bool) -> None:
+        """Sets the flag."""
+        self.tensor.requires_grad = value
+
+    def restore(self) -> None:
+        self.assign(self.expected)
+
+
 @dataclass
 class Guards:
     """All that one program relies on."""

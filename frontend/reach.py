@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from ..runtime.storage import Storage
-from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Guard, Guards, Length
+from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Flag, Guard, Guards, Length
 from .tensor import Tensor
 
 PACKAGE = __name__.partition(".")[0]
@@ -268,8 +268,7 @@ class Reach:
         self.names_of_storages.setdefault(tensor._storage, name.rpartition(".")[2])
         memory = (tensor._storage, tensor._view)
         self._add(Attribute(f"memory of {name}", lambda: (tensor._storage, tensor._view), memory), slow=True)
-        gradient = tensor.requires_grad
-        self._add(Attribute(f"{name}.requires_grad", lambda: tensor.requires_grad, gradient), slow=True)
+        self._add(Flag(f"{name}.requires_grad", tensor, tensor.requires_grad), slow=True)
 
     def _module(self, module: Any, name: str) -> None:
         attributes = cast(dict[str, Any], vars(module))

@@ -10,7 +10,7 @@ from typing import Any, cast
 from . import dispatch, tree
 from .effects import Again, Assign, Effect, Extend, Hints, Place, Refill, Written, contains, likeness, stand_in
 from .errors import runtime_error
-from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Guard, Guards, Length
+from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Flag, Guard, Guards, Length
 from .reach import Reach, is_module
 from .tensor import Tensor
 from .tracing import Trace
@@ -73,6 +73,8 @@ class Settling:
                 self._appeared(guard)
             elif isinstance(guard, (Contents, Length)):
                 self._container(guard)
+            elif isinstance(guard, Flag):
+                self.effects.append(Assign(guard, guard.now()))
             elif isinstance(guard, (Entry, Cell)) and self._holds(guard.now()):
                 self._assigned(guard)
             elif self._holds(guard.now()):

@@ -313,3 +313,31 @@ def test_where_slices_are_written_to_it_matters_how_they_overlap():
         assert found.tolist() == expected.tolist()
     assert f(irtool.ones(3), irtool.ones(3)).item() == 3.0
     assert count(f) == 5  # apart, and a pattern each
+
+
+def test_parameters_that_are_switched_off_and_on():
+    """As in the phases of a GAN: a program for each state that a function starts from."""
+    a, b = nn.Linear(2, 2), nn.Linear(2, 1)
+    x = irtool.ones(3, 2)
+
+    def first(x):
+        b.requires_grad_(True)
+        b.zero_grad()
+        b(a(x).detach()).sum().backward()
+        return b.weight.grad.sum()
+
+    def second(x):
+        for p in b.parameters():
+            p.requires_grad = False
+        a.zero_grad()
+        b(a(x)).sum().backward()
+        return a.weight.grad.sum()
+
+    f, g = compiled(first), compiled(second)
+    for _ in range(4):
+        assert f(x).item() == pytest.approx(first(x).item())
+        assert b.weight.requires_grad and b.weight.grad is not None
+        assert g(x).item() == pytest.approx(second(x).item())
+        assert not b.weight.requires_grad and not b.bias.requires_grad
+        f(x)
+    assert (count(f), count(g)) == (2, 1)
