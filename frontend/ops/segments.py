@@ -2,7 +2,7 @@
 
 sum     scatter-add                          mean    sums over counts
 amax    sort the updates, scatter them: the last write stays, and that is the largest
-prod    sort them by place; a running product that starts anew with every place; its last element is written
+prod    sort them by place; running products of each place, over distances that double; the last is written
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def reduced_at(x: Tensor, places: Tensor, updates: Tensor, reduce: str, include_
     if reduce == "mean":
         return _mean(base, places, updates, include_self)
     if reduce == "prod":
-        return builder.mul(base, _products(x, places, updates))
+        return ELEMENTWISE["mul"](base, _products(x, places, updates))
     return _extreme(base, places, updates, reduce)
 
 
@@ -67,15 +67,22 @@ def _mean(base: Tensor, places: Tensor, updates: Tensor, include_self: bool) -> 
 def _products(x: Tensor, places: Tensor, updates: Tensor) -> Tensor:
     """The product of what goes to each place; 1 where nothing does."""
     (rows, k), dtype = updates._spec
+    if dtype is i1:
+        return cast(_products(cast(x, i64), places, cast(updates, i64)), i1)
     at, order = apply(q.SortOp, (cast(places, i64),), {"dimension": 1, "descending": False})
-    factors = apply(i.GatherOp, (updates, order), ROWS)[0]
-    before = builder.slice(at, (0, 0), (rows, k - 1), (1, 1))
-    before = builder.pad(before, (0, 1), (0, 0), (0, 0), -1)
-    same = builder.compare("eq", at, before)
-    none = scalar(0, (rows, k), dtype)
-    continued, first = builder.select(same, factors, none), builder.select(same, none, factors)
-    running = apply(q.RecurrenceOp, (continued, first), {"dimension": 1, "reverse": False})[0]
+    running = apply(i.GatherOp, (updates, order), ROWS)[0]
+    one, distance = scalar(1, (rows, k), dtype), 1
+    while distance < k:  # each holds the product of the `distance` up to it that go to the same place
+        before, earlier = (_shifted(t, distance, fill) for t, fill in ((at, -1), (running, 1)))
+        running = builder.mul(running, builder.select(builder.compare("eq", at, before), earlier, one))
+        distance *= 2
     return builder.scatter(_splat(1, x), at, running, 1, 1)
+
+
+def _shifted(x: Tensor, distance: int, fill: float) -> Tensor:
+    rows, k = x._spec.shape
+    value = float(fill) if x._spec.dtype.kind == "float" else int(fill)
+    return builder.pad(builder.slice(x, (0, 0), (rows, k - distance), (1, 1)), (0, distance), (0, 0), (0, 0), value)
 
 
 def _extreme(base: Tensor, places: Tensor, updates: Tensor, reduce: str) -> Tensor:
