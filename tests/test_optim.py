@@ -273,3 +273,21 @@ def test_update_bn_takes_statistics_anew() -> None:
     optim.swa_utils.update_bn([(data[:4], 0), (data[4:], 1)], model)
     np.testing.assert_allclose(model[0].running_mean.numpy(), data.mean(0).numpy(), 1e-5)
     assert not model.training and model[0].momentum == 0.1
+
+
+@pytest.mark.parametrize("name", list(cases.LBFGS))
+def test_lbfgs_goes_where_pytorch_goes(name: str) -> None:
+    np.testing.assert_allclose(cases.lbfgs_losses(irtool, name), GOLDEN["lbfgs"][name], 1e-3)
+
+
+def test_lbfgs_asks_for_what_it_needs() -> None:
+    (p,) = parameters(1)
+    optimizer = optim.LBFGS([p])
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'closure'"):
+        optimizer.step()
+    with pytest.raises(RuntimeError, match="outside of the compiled function, and compile the closure"):
+        irtool.compile(lambda: optimizer.step(lambda: p.sum()))()
+    with pytest.raises(RuntimeError, match="only 'strong_wolfe' is supported"):
+        optim.LBFGS([p], line_search_fn="wolfe")
+    with pytest.raises(ValueError, match="doesn't support per-parameter options"):
+        optim.LBFGS([{"params": [p]}, {"params": parameters(1)}])

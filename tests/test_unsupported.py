@@ -17,7 +17,7 @@ from irtool.nn import functional as F
         (lambda: irtool.logsumexpp, "nearest there is: logsumexp"),
         (lambda: irtool.nn.SyncBatchNorm, "module 'irtool.nn' has no attribute 'SyncBatchNorm'.*use BatchNorm1d"),
         (lambda: F.cross_entropyy, "cross_entropy"),
-        (lambda: irtool.optim.LBFGS, "Adam"),
+        (lambda: irtool.optim.SparseAdam, "use Adam"),
         (lambda: irtool.optim.lr_scheduler.CosineLR, "CosineAnnealingLR"),
         (lambda: irtool.ones(2).to_sparse(), "'Tensor' object has no attribute 'to_sparse'.*dense tensors.*at test_"),
         (lambda: irtool.ones(2).masked_filll(), "masked_fill"),

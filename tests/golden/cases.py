@@ -87,6 +87,27 @@ def optimizer_values(torch: Torch, name: str) -> list[list[float]]:
     return values
 
 
+LBFGS: dict[str, dict[str, Any]] = {
+    "plain": {"lr": 0.3, "max_iter": 4, "history_size": 2},
+    "strong_wolfe": {"max_iter": 6, "line_search_fn": "strong_wolfe"},
+}
+
+
+def lbfgs_losses(torch: Torch, name: str) -> list[float]:
+    """The losses of four steps down Rosenbrock's valley, and the number of evaluations."""
+    p = torch.nn.Parameter(torch.tensor([-1.2, 1.0]))
+    optimizer = torch.optim.LBFGS([p], **LBFGS[name])
+
+    def closure() -> Any:
+        optimizer.zero_grad()
+        loss = (1 - p[0]) ** 2 + 100 * (p[1] - p[0] ** 2) ** 2
+        loss.backward()
+        return loss
+
+    losses = [optimizer.step(closure).item() for _ in range(4)]
+    return [*losses, float(optimizer.state[p]["func_evals"])]
+
+
 SCHEDULES: dict[str, Callable[[Any, Any], Any]] = {
     "StepLR": lambda s, o: s.StepLR(o, 3, gamma=0.5),
     "MultiStepLR": lambda s, o: s.MultiStepLR(o, [2, 5, 5], gamma=0.3),

@@ -21,6 +21,7 @@ def main() -> None:
         "torch": torch.__version__,
         "mlp_losses": {name: cases.mlp_losses(torch, name) for name in cases.MLP_OPTIMIZERS},
         "optimizers": {name: cases.optimizer_values(torch, name) for name in cases.OPTIMIZERS},
+        "lbfgs": {name: cases.lbfgs_losses(torch, name) for name in cases.LBFGS},
         "schedules": {name: cases.schedule(torch, name) for name in cases.SCHEDULES},
         "functions": {name: cases.function(torch, name) for name in cases.FUNCTIONS},
     }
