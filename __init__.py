@@ -36,6 +36,7 @@ from .frontend.size import Size
 from .frontend.surface import FUNCTIONS as _FUNCTIONS
 from .frontend.surface import Tensor, result_type
 from .frontend.unsupported import module_getattr as _module_getattr
+from .frontend.vmap import vmap
 
 if TYPE_CHECKING:
     from .frontend.compile import compile
@@ -123,4 +124,5 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "set_printoptions",
     "uint8",
     "utils",
+    "vmap",
 ]

@@ -72,7 +72,7 @@ def backward(
             accumulated(leaf)
     for x in only or ():
         edge = tape.edge_of(x)
-        if isinstance(edge, tuple) and edge in walk.captured:
+        if isinstance(edge, tuple) and edge in walk.captured and edge[1] not in (edge[0].retained or ()):
             accumulate(x, walk.captured[edge], create_graph)
 
 

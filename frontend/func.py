@@ -10,6 +10,7 @@ from . import autograd, grad_mode, tree
 from .errors import runtime_error
 from .tensor import Tensor
 from .unsupported import module_getattr
+from .vmap import vmap
 
 
 class _Entered:
@@ -243,76 +244,53 @@ def directional(
     return derived
 
 
-def vmap(
-    func: Callable[..., Any],
-    in_dims: int | Sequence[Any] | None = 0,
-    out_dims: int | Sequence[int] = 0,
-    randomness: str = "error",
-    *,
-    chunk_size: int | None = None,
-) -> Callable[..., Any]:
-    """Calls a function for each index along a dimension of its arguments and stacks what it returns.
-
-    The calls are made one after the other: this is a convenience, not a faster program.
-    """
-    from .ops.joining import stack
-
-    @functools.wraps(func)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        dims: Sequence[Any] = in_dims if isinstance(in_dims, (tuple, list)) else (in_dims,) * len(args)
-        leaves: list[Any] = []
-        along: list[int | None] = []
-        structure = [_flatten_dims(x, dim, leaves, along) for x, dim in zip(args, dims, strict=True)]
-        named = [_flatten_dims(x, 0, leaves, along) for x in kwargs.values()]
-        sizes = {x.shape[dim] for x, dim in zip(leaves, along, strict=True) if dim is not None}
-        if len(sizes) != 1:
-            raise runtime_error(
-                f"vmap: expected all mapped dimensions to be of one size, got {sorted(sizes) or 'none'}"
-            )
-        outputs: list[list[Any]] = []
-        shape: Any = None
-        for i in range(sizes.pop()):
-            row = iter([x if dim is None else x.select(dim, i) for x, dim in zip(leaves, along, strict=True)])
-            given = [tree.rebuild(s, row) for s in structure]
-            keywords = {k: tree.rebuild(s, row) for k, s in zip(kwargs, named, strict=True)}
-            found: list[Any] = []
-            shape = tree.flatten(func(*given, **keywords), found)
-            outputs.append(found)
-        places: list[int] = [out_dims] * len(outputs[0]) if isinstance(out_dims, int) else list(out_dims)
-        return tree.rebuild(shape, iter([stack(list(ys), dim) for ys, dim in zip(zip(*outputs), places, strict=True)]))
-
-    return wrapped
-
-
-def _flatten_dims(x: Any, dim: Any, leaves: list[Any], along: list[int | None]) -> Any:
-    start = len(leaves)
-    structure = tree.flatten(x, leaves)
-    mapped = [isinstance(leaf, Tensor) and dim is not None for leaf in leaves[start:]]
-    along.extend(dim if m else None for m in mapped)
-    return structure
-
-
 def functional_call(
-    module: Any, parameters: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]], args: Any = (), kwargs: Any = None
+    module: Any,
+    parameter_and_buffer_dicts: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]],
+    args: Any = None,
+    kwargs: Any = None,
+    *,
+    tie_weights: bool = True,
+    strict: bool = False,
 ) -> Any:
-    """Calls a module with other tensors in the place of its parameters and buffers, given by their names."""
+    """Calls a module with other tensors in the place of its parameters and buffers, given by their names.
+
+    With `tie_weights`, what is shared under several names is replaced under all of them. `strict` demands all names of
+    the module and no other ones.
+    """
+    given = parameter_and_buffer_dicts
     merged: dict[str, Tensor] = {}
-    for part in (parameters,) if isinstance(parameters, Mapping) else parameters:
+    for part in (given,) if isinstance(given, Mapping) else given:
         merged.update(part)
-    tables: list[tuple[dict[str, Any], str, Any]] = []
+    places: dict[str, tuple[dict[str, Any], str]] = {}
+    shared: dict[int, list[str]] = {}
+    for path, owner in module.named_modules(remove_duplicate=False):
+        for table in (owner._parameters, owner._buffers):
+            for last, value in table.items():
+                if value is not None:
+                    name = f"{path}.{last}" if path else last
+                    places[name] = (table, last)
+                    shared.setdefault(id(value), []).append(name)
+    if tie_weights:
+        for names in shared.values():
+            first = next((name for name in names if name in merged), None)
+            if first is not None:
+                for name in names:
+                    merged.setdefault(name, merged[first])
+    unexpected, missing = sorted(merged.keys() - places.keys()), sorted(places.keys() - merged.keys())
+    if strict and (unexpected or missing):
+        raise runtime_error(f"functional_call: unexpected key(s): {unexpected}; missing key(s): {missing}")
+    before: list[tuple[dict[str, Any], str, Any]] = []
     try:
-        for name, value in merged.items():
-            *path, last = name.split(".")
-            owner = module.get_submodule(".".join(path))
-            table = next((t for t in (owner._parameters, owner._buffers) if last in t), None)
-            if table is None:
-                raise KeyError(f"functional_call: the module has no parameter or buffer named '{name}'")
-            tables.append((table, last, table[last]))
-            table[last] = value
-        return module(*(args if isinstance(args, tuple) else (args,)), **(kwargs or {}))
+        for name, (table, last) in places.items():
+            if name in merged:
+                before.append((table, last, table[last]))
+                table[last] = merged[name]
+        arguments = cast("tuple[Any, ...]", () if args is None else args if isinstance(args, tuple) else (args,))
+        return module(*arguments, **(kwargs or {}))
     finally:
-        for table, last, before in reversed(tables):
-            table[last] = before
+        for table, last, value in reversed(before):
+            table[last] = value
 
 
 def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -186,6 +186,10 @@ def test_backward_with_inputs() -> None:
     x, y = leaf(1.0), leaf(2.0)
     (x * y).sum().backward(inputs=[x])
     assert gradient(x) == [2.0] and y.grad is None
+    h = x * y
+    h.retain_grad()
+    (h * h).sum().backward(inputs=[h])
+    assert gradient(h) == [4.0] and gradient(x) == [2.0]
 
 
 def test_retained_gradients_and_hooks() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import os
+import threading
 import weakref
 from collections import namedtuple
 
@@ -420,3 +421,14 @@ def test_compiled_functions_compose():
     outer = compiled(lambda x: inner(x) + 1)
     assert outer(irtool.ones(1)).item() == 3.0
     assert not inner.programs()
+
+
+def test_threads_that_call_first_share_a_program():
+    f = irtool.compile(lambda x: x @ x.t(), target="reference")
+    x, found = irtool.randn(8, 8), []
+    threads = [threading.Thread(target=lambda: found.append(f(x).tolist())) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(f.programs()) == 1 and found[0] == found[1] == found[2]

@@ -69,8 +69,6 @@ def test_errors():
         func.grad(lambda x: x)(irtool.ones(2))
     with pytest.raises(RuntimeError, match="argnums 1 for a function that was called with 1"):
         func.grad(cube, argnums=1)(irtool.ones(2))
-    with pytest.raises(RuntimeError, match="one size"):
-        func.vmap(lambda a, b: a)(irtool.ones(2), irtool.ones(3))
 
 
 def tanh_of(a):
@@ -132,3 +130,64 @@ def test_ensembles_of_modules():
     x = irtool.randn(4, 3)
     found = func.vmap(lambda p, x: func.functional_call(models[0], p, (x,)), in_dims=(0, None))(parameters, x)
     np.testing.assert_allclose(found.detach(), irtool.stack([m(x) for m in models]).detach(), rtol=1e-5, atol=1e-6)
+
+
+@MODES
+def test_maps_over_trees_and_other_dimensions(mode):
+    a, b = irtool.randn(5, 3), irtool.randn(3, 5)
+
+    def f(a, b):
+        nested = func.vmap(lambda d, b: d["a"] * b + d["c"], in_dims=({"a": 0, "c": None}, 1))({"a": a, "c": a[0]}, b)
+        columns, total = func.vmap(lambda a: (a * 2, a.sum()), in_dims=-1, out_dims=(1, 0))(a)
+        return nested, columns, total, irtool.vmap(irtool.vmap(lambda x: x**2))(a)
+
+    nested, columns, total, squares = mode(f)(a, b)
+    np.testing.assert_allclose(nested, a * b.t() + a[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(columns, a * 2, rtol=1e-6)
+    np.testing.assert_allclose(total, a.sum(0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(squares, a**2, rtol=1e-6)
+
+
+def test_random_numbers_in_maps():
+    x = irtool.zeros(4, 3)
+
+    def noisy(x):
+        return x + irtool.rand(3)
+
+    same = func.vmap(noisy, randomness="same")(x)
+    assert (same == same[0]).all() and not (func.vmap(noisy, randomness="different")(x)[0] == same[1]).all()
+    with pytest.raises(RuntimeError, match="randomness error mode"):
+        func.vmap(noisy)(x)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: func.vmap(lambda a, b: a, in_dims=0)(x, x[:1]), "same size in the mapped dimension"),
+        (lambda x: func.vmap(lambda a: a, in_dims=None)(x), "in_dims"),
+        (lambda x: func.vmap(lambda a: a, in_dims=2)(x), "in_dim=2 for an input, but the input is a Tensor of dim"),
+        (lambda x: func.vmap(lambda a: a, in_dims=(0, 0))(x), "not compatible with the structure"),
+        (lambda x: func.vmap(lambda a: 3)(x), "must only return Tensors"),
+        (lambda x: func.vmap(lambda a: a, out_dims=(0, 0))(x), "out_dims does not fit"),
+    ],
+)
+def test_wrong_maps(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(irtool.ones(2, 3))
+
+
+def test_names_that_a_functional_call_does_not_know():
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False)
+            self.b.weight = self.a.weight
+
+        def forward(self, x):
+            return self.b(self.a(x))
+
+    model, x, w = Tied(), irtool.eye(2), irtool.tensor([[0.0, 1.0], [2.0, 0.0]])
+    assert func.functional_call(model, {"a.weight": w, "other": w}, (x,)).tolist() == [[2.0, 0.0], [0.0, 2.0]]
+    with pytest.raises(RuntimeError, match=r"unexpected key\(s\): \['other'\]"):
+        func.functional_call(model, {"a.weight": w, "other": w}, (x,), strict=True)
+    assert model.b.weight is model.a.weight
