@@ -10,12 +10,13 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..hl import window as w
 from ..types import dtype_of_numpy
+from .elementwise import select
 from .product import matmul
 from .shape import pad
 from .table import Array, Table
 
 Ints = tuple[int, ...]
-UNFOLDED = 1 << 25
+UNFOLDED = 1 << 22
 """So many bytes of windows are laid out at once."""
 
 
@@ -123,8 +124,8 @@ def argmax_window(x: Array, *, window: Ints, stride: Ints, low: Ints, high: Ints
         if dtype_of_numpy(x.dtype).kind == "float":
             better |= np.isnan(values) & ~np.isnan(best)
         better &= here >= 0
-        np.copyto(best, values, where=better)
-        np.copyto(where, here, where=better)
+        best = select(better, values, best)
+        where = select(better, np.broadcast_to(here, values.shape), where)
     return where
 
 
