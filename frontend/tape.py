@@ -17,6 +17,7 @@ from ..dialects.hl import shape as s
 from ..dialects.types import TensorSpec
 from ..runtime.storage import Storage
 from . import grad_mode, guards
+from .errors import runtime_error, type_error
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -237,13 +238,13 @@ def set_requires_grad(t: Tensor, value: bool) -> None:
     value = bool(value)
     if t._node is not None:
         if not value:
-            raise RuntimeError(
+            raise runtime_error(
                 "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
                 "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
             )
         return
     if value and t._spec.dtype.kind != "float":
-        raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        raise runtime_error("only Tensors of floating point dtype can require gradients")
     if value != t._requires_grad:
         t._requires_grad = value
         t._base = None
@@ -256,13 +257,13 @@ def check_grad(t: Tensor, grad: Any) -> None:
     if grad is None:
         return
     if not isinstance(getattr(grad, "_storage", None), Storage):
-        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(grad).__name__}")
+        raise type_error(f"assigned grad expected to be a Tensor or None but got grad of type {type(grad).__name__}")
     if grad._spec.shape != t._spec.shape:
-        raise RuntimeError(
+        raise runtime_error(
             f"assigned grad has data of a different size: expected {list(t._spec.shape)}, got {list(grad._spec.shape)}"
         )
     if grad._spec.dtype is not t._spec.dtype:
-        raise RuntimeError(f"assigned grad has data of a different type: expected {t.dtype}, got {grad.dtype}")
+        raise runtime_error(f"assigned grad has data of a different type: expected {t.dtype}, got {grad.dtype}")
 
 
 __all__ = [

@@ -15,7 +15,7 @@ from .. import dispatch
 from ..dispatch import apply, builder
 from ..errors import located, runtime_error, type_error
 from ..promotion import PROMOTED
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .operands import cast, expand_to, fitted
 from .shape import axis, distinct, ints, movedim, numbers, reshaped, slice_along, transpose, unsqueeze
 from .splitting import known
@@ -195,7 +195,7 @@ triu = _triangle("triu", "ge")
 
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The elements where two indices are equal, along a last dimension; a view where rows or columns lie together."""
+    """The elements where two indices are equal, along a last dimension: a view, except of batches of cut matrices."""
     rank = len(input._spec.shape)
     a, b = axis(dim1, rank), axis(dim2, rank)
     if a == b:
@@ -209,10 +209,28 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
             x, flat, offset = turned, turned_flat, -offset
     rows, columns = x._spec.shape[-2:]
     count = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
+    if count and rank == 2 and flat._storage is not input._storage:
+        spread = _spread_diagonal(x, offset, count)
+        if spread is not None:
+            return spread
     if count == 0:
         return slice_along(flat, rank - 2, 0, 0)
     start = offset if offset >= 0 else -offset * columns
     return slice_along(flat, rank - 2, start, start + (count - 1) * (columns + 1) + 1, columns + 1)
+
+
+def _spread_diagonal(x: Tensor, offset: int, count: int) -> Tensor | None:
+    """The diagonal of a part of a matrix, as elements of the whole memory that are equally far apart."""
+    root = x._base if x._base is not None else wrap(x._storage, x._storage.spec)
+    if root._view is not None or x._view is None:
+        return None
+    (down, right), start = x._view.layout
+    start += offset * right if offset >= 0 else -offset * down
+    step = down + right
+    found = slice_along(reshaped(root, (-1,)), 0, start, start + (count - 1) * step + 1, step)
+    if x._base is None:
+        found._detached = x._detached
+    return found
 
 
 def _flat_matrices(x: Tensor) -> Tensor:
