@@ -77,6 +77,21 @@ def test_compiled_layers_are_those_of_pytorch(name: str) -> None:
         (lambda x: nn.PixelShuffle(2)(x), RuntimeError, r"input.size\(-3\)=3 is not divisible by 4"),
         (lambda x: nn.ReflectionPad2d(6)(x), RuntimeError, "Padding size should be less than the corresponding input"),
         (lambda x: nn.MultiheadAttention(6, 4), AssertionError, "embed_dim must be divisible by num_heads"),
+        (
+            lambda x: nn.MultiheadAttention(6, 2)(x[0], x[0], x[0], attn_mask=irtool.ones(3, 2)),
+            RuntimeError,
+            r"The shape of the 2D attn_mask is \(3, 2\), but should be \(3, 3\)",
+        ),
+        (
+            lambda x: nn.MultiheadAttention(6, 2)(x[0], x[0], x[0], key_padding_mask=irtool.ones(5, 2).bool()),
+            AssertionError,
+            r"`key_padding_mask` of shape \(5, 3\), but got \(5, 2\)",
+        ),
+        (lambda x: nn.BatchNorm2d(4)(x), RuntimeError, "running_mean should contain 3 elements not 4"),
+        (lambda x: nn.Unfold(9)(x), RuntimeError, "sliding blocks as .*must be at least one"),
+        (lambda x: nn.Bilinear(6, 5, 2)(x, x), RuntimeError, r"bilinear\(\): input2 size does not match weight size"),
+        (lambda x: nn.utils.rnn.pad_sequence([]), RuntimeError, "received an empty list of sequences"),
+        (lambda x: nn.functional.layer_norm(x, 6), TypeError, "must be tuple of ints, not int"),
     ],
 )
 def test_wrong_uses_are_refused(call: Any, error: type[Exception], message: str) -> None:

@@ -119,7 +119,8 @@ def multi_head_attention_forward(
     if add_zero_attn:
         zeros = k.new_zeros(batch, num_heads, 1, head)
         k, v = cat([k, zeros], 2), cat([v, zeros], 2)
-    mask = _merged(mask, padding, batch, num_heads, length, k.shape[2])
+    added = int(bias_k is not None and bias_v is not None) + int(add_zero_attn)
+    mask = _merged(mask, padding, batch, num_heads, length, k.shape[2] - added, added)
     rate = dropout_p if training else 0.0
     weights: Tensor | None = None
     if need_weights:
@@ -173,25 +174,27 @@ def _additive(mask: Tensor | None, like: Tensor, name: str) -> Tensor | None:
 
 
 def _merged(
-    mask: Tensor | None, padding: Tensor | None, batch: int, heads: int, length: int, source: int
+    mask: Tensor | None, padding: Tensor | None, batch: int, heads: int, length: int, source: int, added: int
 ) -> Tensor | None:
     """Both masks as one that fits (N, heads, L, S); keys added at the end take part."""
     if mask is not None:
-        mask = pad(mask, (0, source - mask.shape[-1]))
         allowed = {2: (length, source), 3: (batch * heads, length, source)}
         if tuple(mask.shape) != allowed.get(mask.ndim):
             expected = allowed.get(mask.ndim)
             if expected is None:
-                raise runtime_error(f"attn_mask's dimension {mask.ndim} is not supported")
+                raise located(
+                    AssertionError, f"expected `attn_mask` to be `None`, 2-D or 3-D but found {mask.ndim}-D tensor"
+                )
             raise runtime_error(
                 f"The shape of the {mask.ndim}D attn_mask is {tuple(mask.shape)}, but should be {expected}."
             )
-        if mask.ndim == 3:
-            mask = mask.reshape(batch, heads, length, source)
+        by_head = mask.reshape(batch, heads, length, source) if mask.ndim == 3 else mask
+        mask = pad(by_head, (0, added))
     if padding is None:
         return mask
-    padding = pad(padding, (0, source - padding.shape[-1]))
     if tuple(padding.shape) != (batch, source):
-        raise runtime_error(f"key_padding_mask should be of shape {(batch, source)}, but got {tuple(padding.shape)}")
-    padding = padding.reshape(batch, 1, 1, source)
+        raise located(
+            AssertionError, f"expected `key_padding_mask` of shape {(batch, source)}, but got {tuple(padding.shape)}"
+        )
+    padding = pad(padding.reshape(batch, 1, 1, source), (0, added))
     return padding if mask is None else mask + padding

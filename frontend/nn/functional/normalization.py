@@ -24,6 +24,14 @@ def batch_norm(
     """Every channel (dimension 1) normalized by its mean and variance over the batch, or by running ones."""
     if input.ndim < 2:
         raise located(ValueError, f"expected at least 2D input (got {input.ndim}D input)")
+    for name, given in (
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+        ("weight", weight),
+        ("bias", bias),
+    ):
+        if given is not None and given.numel() != input.shape[1]:
+            raise runtime_error(f"{name} should contain {input.shape[1]} elements not {given.numel()}")
     channels = (input.shape[1], *(1,) * (input.ndim - 2))
     if training:
         over = (0, *range(2, input.ndim))
@@ -149,6 +157,8 @@ def _update(running: Tensor, value: Tensor, momentum: float | Tensor, scale: flo
 def _check_last(
     input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, bias: Tensor | None
 ) -> tuple[int, ...]:
+    if isinstance(normalized_shape, int):
+        raise located(TypeError, "argument 'normalized_shape' must be tuple of ints, not int")
     shape = tuple(int(n) for n in normalized_shape)
     if not shape:
         raise runtime_error(

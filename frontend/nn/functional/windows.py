@@ -62,4 +62,10 @@ def fold(
 
 
 def _places(extents: Ints, kernel: Ints, dilation: Ints, stride: Ints) -> Ints:
-    return tuple((n - d * (k - 1) - 1) // s + 1 for n, k, d, s in zip(extents, kernel, dilation, stride))
+    places = tuple((n - d * (k - 1) - 1) // s + 1 for n, k, d, s in zip(extents, kernel, dilation, stride))
+    if min(places) < 1:
+        raise runtime_error(
+            f"Given padded spatial size {extents}, kernel_size={kernel}, dilation={dilation}, calculated shape of the "
+            f"array of sliding blocks as {places}, but its components must be at least one."
+        )
+    return places

@@ -91,6 +91,8 @@ def pad_sequence(
     """Sequences (L, ...) of different lengths as one tensor (T, N, ...)."""
     if padding_side not in ("left", "right"):
         raise located(ValueError, f"Expected padding_side to be one of left or right, but got {padding_side}.")
+    if not sequences:
+        raise located(RuntimeError, "received an empty list of sequences")
     longest = max(s.shape[0] for s in sequences)
     parts: list[Tensor] = []
     for s in sequences:
