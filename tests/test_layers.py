@@ -72,7 +72,7 @@ def test_compiled_layers_are_those_of_pytorch(name: str) -> None:
             RuntimeError,
             r"Expected hidden size \(1, 5, 2\), got",
         ),
-        (lambda x: nn.Embedding(3, 2)(irtool.tensor([3])), IndexError, "index 3 is out of bounds for dimension 0"),
+        (lambda x: nn.Embedding(3, 2)(irtool.tensor([3])), IndexError, "index out of range in self"),
         (lambda x: nn.Upsample(size=3, scale_factor=2)(x), ValueError, "only one of size or scale_factor should be"),
         (lambda x: nn.PixelShuffle(2)(x), RuntimeError, r"input.size\(-3\)=3 is not divisible by 4"),
         (lambda x: nn.ReflectionPad2d(6)(x), RuntimeError, "Padding size should be less than the corresponding input"),
