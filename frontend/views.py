@@ -19,7 +19,8 @@ import numpy as np
 
 from ..dialects.hl import HLOp
 from ..dialects.hl import shape as s
-from ..dialects.types import TensorSpec, i1
+from ..dialects.hl.codec import decode
+from ..dialects.types import TensorSpec, i1, spec_of
 from . import dispatch, tape
 from .errors import runtime_error
 from .modes import modes
@@ -162,6 +163,9 @@ def _write_slice(old: Tensor, new: Tensor, view: View) -> Tensor:
         return new
     if 0 in new._spec.shape:
         return old
+    cut = [d for d, n in enumerate(shape) if new._spec.shape[d] != n]
+    if len(cut) == 1 and step[cut[0]] == 1:
+        return _splice(old, new, cut[0], start[cut[0]])
     last = [a + (n - 1) * c for a, c, n in zip(start, step, new._spec.shape)]
     around = {
         "low": start,
@@ -172,6 +176,43 @@ def _write_slice(old: Tensor, new: Tensor, view: View) -> Tensor:
     inside = b.pad(b.constant(True, new._spec.shape, i1), value=False, **around)
     zero = 0.0 if new._spec.dtype.kind == "float" else 0
     return b.select(inside, b.pad(new, value=zero, **around), old)
+
+
+def _splice(old: Tensor, new: Tensor, dimension: int, start: int) -> Tensor:
+    """concat(old[:start], new, old[stop:]), from what `old` itself is put together of:
+
+    out[0] = x                      ->   concat(x, out[1:])
+    out[0] = x;  out[1] = y         ->   concat(x, y, out[2:]), so that a loop that fills a tensor is one op
+    """
+    stop = start + new._spec.shape[dimension]
+    parts: list[Tensor] = []
+    at = 0
+    for part in _parts(old, dimension):
+        end = at + part._spec.shape[dimension]
+        if at < start:
+            parts.append(_section(part, dimension, 0, min(start, end) - at))
+        if at <= start < end:
+            parts.append(new)
+        if stop < end:
+            parts.append(_section(part, dimension, max(stop, at) - at, end - at))
+        at = end
+    return dispatch.builder.concat(parts, dimension)
+
+
+def _parts(x: Tensor, dimension: int) -> list[Tensor]:
+    """What a traced tensor has been joined of along a dimension."""
+    trace = modes.trace
+    if trace is not None:
+        op = dispatch.value_of(trace, x).owner
+        if isinstance(op, s.ConcatOp) and decode(op.dimension) == dimension:
+            return [dispatch.traced(part, spec_of(part.type)) for part in op.xs]
+    return [x]
+
+
+def _section(x: Tensor, dimension: int, start: int, stop: int) -> Tensor:
+    low, high = [0] * x.ndim, list(x._spec.shape)
+    low[dimension], high[dimension] = start, stop
+    return dispatch.builder.slice(x, tuple(low), tuple(high), (1,) * x.ndim)
 
 
 def _write_transpose(old: Tensor, new: Tensor, view: View) -> Tensor:

@@ -116,6 +116,8 @@ FLOAT: list[tuple[str, Build, list[str]]] = [
         lambda b, x, y: b.slice(b.broadcast(x, (7, 3, 4), (1, 2)), (2, 0, 0), (4, 3, 4), (1, 1, 1)),
         ["broadcast"],
     ),
+    ("slice concat", lambda b, x, y: b.slice(b.concat([x, y], 0), (4, 0), (6, 4), (1, 2)), ["slice"]),
+    ("slice both", lambda b, x, y: b.slice(b.concat([x, y], 0), (2, 0), (4, 4), (1, 1)), ["concat", "slice"]),
     ("pad crop", lambda b, x, y: b.pad(x, (-1, 0), (0, -2), (0, 0), 0.0), ["slice"]),
     ("pad twice", lambda b, x, y: b.pad(b.pad(x, (1, 0), (0, 2), (0, 0), 1.0), (1, 1), (0, 0), (0, 0), 1.0), ["pad"]),
     (

@@ -184,3 +184,54 @@ def test_storages_align_themselves() -> None:
     assert x._storage.align() and x._storage.address % 64 == 0 and x.tolist() == [2.0, 2.0, 2.0]
     shared = irtool.from_numpy(np.zeros(100, np.float32)[1:])
     assert not shared._storage.align()
+
+
+def _stepwise(x: Tensor, w: Tensor) -> Tensor:
+    """A tensor that is filled by a loop, which reads what it has written."""
+    out, h = irtool.zeros(6, 2, 3), x
+    for t in range(6):
+        h = irtool.tanh(h * w[t])
+        out[t] = h
+        if t > 1:
+            out[t] += out[t - 1] * 0.5
+    return out
+
+
+def _columns(x: Tensor, w: Tensor) -> Tensor:
+    """Ranges that cut through earlier ones, other dimensions, steps."""
+    out = irtool.ones(3, 6)
+    out[:, 1:3] = x.t()[:, :2]
+    out[:, 0] = w[0]
+    out[:, 2:5] = out[:, 1:4] * 2
+    out[1:, 4] *= 2
+    out[2] = w.mean()
+    out[:, ::2] = out[:, 1::2] + 1
+    return out
+
+
+@pytest.mark.parametrize("function", [_stepwise, _columns])
+def test_traced_writes_are_those_of_eager(function: Callable[[Tensor, Tensor], Tensor]) -> None:
+    rng = np.random.default_rng(0)
+    x, w = (irtool.from_numpy(rng.standard_normal(n).astype(np.float32)).requires_grad_() for n in ((2, 3), (6, 3)))
+
+    def both(x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
+        y = function(x, w)
+        return y, *irtool.autograd.grad((y * y * irtool.arange(y.numel()).reshape(y.shape)).sum(), [x, w])
+
+    for found, expected in zip(irtool.compile(both, target="reference")(x, w), both(x, w), strict=True):
+        np.testing.assert_array_equal(found.detach().numpy(), expected.detach().numpy())
+
+
+def test_a_loop_that_fills_a_tensor_is_one_concatenation() -> None:
+    """Its cost in the compiler grows with its steps, not with their square."""
+
+    def fill(x: Tensor) -> Tensor:
+        out = irtool.zeros_like(x)
+        for t in reversed(range(len(x))):
+            out[t] = x[t] * t
+        return out
+
+    text = irtool.compile(fill, target="reference")
+    text(irtool.ones(8))
+    lines = text.ir("hl").splitlines()
+    assert sum("hl.concat" in line for line in lines) == 1 and not any("hl.select" in line for line in lines)

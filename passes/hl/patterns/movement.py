@@ -131,6 +131,23 @@ def slice_of_broadcast(b: B, op: s.SliceOp) -> SSAValue | None:
     return b.broadcast(inner.x, result, dimensions)
 
 
+def slice_of_concat(b: B, op: s.SliceOp) -> SSAValue | None:
+    """concat(x, y)[2:3] -> y[0:1], where all of it is of one part"""
+    inner = made_by(op.x, s.ConcatOp)
+    if inner is None or 0 in spec(op.result).shape or not _static(*inner.xs):
+        return None
+    start, stop, d = ints(op.start), ints(op.stop), decode(inner.dimension)
+    assert isinstance(d, int)
+    at = 0
+    for part in inner.xs:
+        end = at + spec(part).shape[d]
+        if at <= start[d] and stop[d] <= end:
+            low, high = (tuple(n - at if k == d else n for k, n in enumerate(side)) for side in (start, stop))
+            return b.slice(part, low, high, ints(op.step))
+        at = end
+    return None
+
+
 def pad_that_crops(b: B, op: s.PadOp) -> SSAValue | None:
     """pad low [-1] high [-2] -> slice from [1] to [n - 2]"""
     low, high, shape = ints(op.low), ints(op.high), spec(op.x).shape
@@ -250,7 +267,7 @@ PATTERNS: PatternTable = {
         broadcast_iota,
     ),
     s.IotaOp: (iota_of_one,),
-    s.SliceOp: (changes_nothing, slice_of_slice, slice_of_broadcast),
+    s.SliceOp: (changes_nothing, slice_of_slice, slice_of_broadcast, slice_of_concat),
     s.PadOp: (pad_that_crops, pad_of_pad),
     s.ConcatOp: (concat_without_empty, concat_of_concat),
     s.ReverseOp: (reverse_of_one, reverse_of_reverse),
