@@ -95,6 +95,8 @@ EXPRESSIONS: dict[str, list[str]] = {
         *("F.group_norm(x, 2)", "F.instance_norm(x)", "F.batch_norm(x, None, None, training=True)", "F.unfold(x, 2)"),
         *("F.pad(x, (1, 1, 1, 1), mode='reflect')", "F.pad(x, (1, 0), mode='replicate')", "F.pad(x, (1, 1, 0, 0), mode='circular')"),
         *("F.adaptive_max_pool2d(x, 2)", "F.avg_pool1d(x[0], 2)", "F.rms_norm(x, x.shape[-1:])", "F.dropout2d(x, 0.5, False)"),
+        *("F.adaptive_max_pool2d(x, (3, 1), return_indices=True)", "F.avg_pool3d(x, 2)", "F.lp_pool2d(x, 2, 2)", "F.pdist(x[0, 0])"),
+        *("F.grid_sample(x, F.affine_grid(x[:, 0, :2, :3], (len(x), 4, 3, 3), align_corners=False), align_corners=False)",),
     ],
     "creation": [
         *("T.zeros(2, 3)", "T.ones((2,), dtype=T.int64)", "T.full((2,), 1.5)", "T.full((2,), 7)", "T.arange(5)", "T.arange(1, 2, 0.25)"),
