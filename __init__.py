@@ -17,7 +17,7 @@ from .dialects.types import i1 as bool
 from .dialects.types import i32 as int32
 from .dialects.types import i64 as int64
 from .dialects.types import u8 as uint8
-from .frontend import autograd, compiler, cuda, distributions, func, linalg, nn, optim, random, utils
+from .frontend import autograd, compiler, cuda, distributions, func, linalg, nn, optim, random, special, utils
 from .frontend.devices import device
 from .frontend.grad_mode import (
     enable_grad,
@@ -122,6 +122,7 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "set_grad_enabled",
     "set_num_threads",
     "set_printoptions",
+    "special",
     "uint8",
     "utils",
     "vmap",

@@ -79,6 +79,9 @@ def _array_of_data(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
         array = np.asarray(cast(Any, data))
     except ValueError:
         raise _ragged(data) from None
+    large = array.dtype == object and all(isinstance(x, int) for x in array.flat)
+    if large or (array.dtype == np.uint64 and _numpy_leaf(data) is None):
+        raise located_value_error("Overflow when unpacking long long")
     if array.dtype == object or array.dtype.kind in "USO":
         raise type_error(f"new(): invalid data type '{cast(object, data).__class__.__name__}'")
     if dtype is None:
@@ -281,13 +284,16 @@ def _iota(count: int, dtype: DType) -> Tensor:
 
 
 def arange(
-    start: Any, end: Any = None, step: Any = 1, *, dtype: DType | None = None, device: Any = None,
+    start: Any = None, end: Any = None, step: Any = 1, *, dtype: DType | None = None, device: Any = None,
     requires_grad: bool = False, **_: Any,
 ) -> Tensor:  # fmt: skip
     """start, start + step, ... as far as end, which is left out."""
     check_device(device)
     if end is None:
         start, end = 0, start
+    if end is None:
+        raise type_error("arange(): missing the argument 'end'")
+    start = 0 if start is None else start
     start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
     if dtype is None:
         dtype = i64 if all(python_dtype(v) is i64 for v in (start, end, step)) else get_default_dtype()
@@ -308,16 +314,21 @@ def linspace(
 ) -> Tensor:
     """`steps` evenly spaced numbers from start to end."""
     check_device(device)
+    if steps < 0:
+        raise runtime_error("number of steps must be non-negative")
     dtype = dtype or get_default_dtype()
     start, end = float(start), float(end)
     x = np.linspace(start, end, steps, dtype=np.float64).astype(dtype.numpy)
     return _finished(from_array(x), requires_grad)
 
 
-def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DType | None = None) -> Tensor:
+def logspace(
+    start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DType | None = None, device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """base ** x for `steps` evenly spaced x from start to end."""
     x = np.logspace(float(start), float(end), steps, base=base, dtype=np.float64)
-    return from_array(x.astype((dtype or get_default_dtype()).numpy))
+    return _finished(from_array(x.astype((dtype or get_default_dtype()).numpy)), requires_grad)
 
 
 def eye(
@@ -327,6 +338,8 @@ def eye(
     check_device(device)
     dtype = dtype or get_default_dtype()
     shape = (n, n if m is None else m)
+    if min(shape) < 0:
+        raise runtime_error(f"n must be greater or equal to 0, got {min(shape)}")
     if modes.trace is None:
         return _finished(from_array(np.eye(*shape, dtype=dtype.numpy)), requires_grad)
     rows, columns = (
@@ -334,6 +347,11 @@ def eye(
     )
     same = apply(CompareOp, (rows, columns), {"predicate": "eq"})[0]
     return _finished(same.to(dtype), requires_grad)
+
+
+def scalar_tensor(s: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A 0-d tensor of the default dtype."""
+    return tensor(s, dtype=dtype or get_default_dtype(), device=device, requires_grad=requires_grad)
 
 
 def is_tensor(obj: Any) -> bool:
@@ -371,7 +389,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         )
     },
     "asarray": as_tensor,
-    "scalar_tensor": tensor,
+    "scalar_tensor": scalar_tensor,
     "FloatTensor": TensorType(f32),
     "DoubleTensor": TensorType(f64),
     "LongTensor": TensorType(i64),

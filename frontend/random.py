@@ -21,7 +21,7 @@ from . import grad_mode
 from .creation import from_array, full_of, sizes
 from .devices import check_device
 from .dispatch import apply, array_of, builder, scalar
-from .errors import runtime_error, type_error
+from .errors import TYPE_NAMES, located, runtime_error, type_error
 from .modes import modes
 from .ops.arithmetic import add, mul
 from .ops.elementwise import FUNCTIONS as ELEMENTWISE
@@ -185,11 +185,13 @@ def _integers(low: int, high: int, shape: tuple[int, ...], generator: Generator 
 
 
 def randint(
-    low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: DType | None = None,
-    device: Any = None, requires_grad: bool = False,
+    low: Any = None, high: Any = None, size: Any = None, *, generator: Generator | None = None,
+    dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """Integers from low to high, which is left out."""
     check_device(device)
+    if low is None:
+        low = 0
     if size is None and not isinstance(high, int):
         low, high, size = 0, low, high
     if high is None:
@@ -218,11 +220,33 @@ def randperm(
     return cast(apply(i.GatherOp, (second, first), {"axis": 0, "batch_dims": 0})[0], dtype or i64)
 
 
+def check_probability(name: str, p: Any) -> None:
+    """Raises RuntimeError for a probability outside [0, 1], and for a tensor that is not of floats; values that only
+    compiled code will know are not looked at."""
+    if isinstance(p, Tensor):
+        if p._spec.dtype.kind != "float":
+            raise runtime_error(f"{name}: expected probabilities as floats, got {TYPE_NAMES[p._spec.dtype]}")
+        if modes.trace is None and not ((array_of(p) >= 0) & (array_of(p) <= 1)).all():
+            raise runtime_error("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
+    elif not 0 <= p <= 1:
+        raise runtime_error(f"{name} expects p to be in [0, 1], but got p={p}")
+
+
+def check_deviation(name: str, std: Any) -> None:
+    """Raises RuntimeError for a negative standard deviation."""
+    negative = not isinstance(std, Tensor) and std < 0
+    if isinstance(std, Tensor) and modes.trace is None:
+        negative = bool((array_of(std) < 0).any())
+    if negative:
+        raise runtime_error(f"{name} expects all elements of std >= 0.0")
+
+
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that each element (or p) says, otherwise 0."""
     dtype = input._spec.dtype if input._spec.dtype.kind == "float" else get_default_dtype()
     drawn = uniform(input._spec.shape, dtype, generator)
     chance = input.detach() if p is None else p
+    check_probability("bernoulli", chance)
     return cast(ELEMENTWISE["lt"](drawn, chance), input._spec.dtype)
 
 
@@ -243,6 +267,7 @@ def normal(
             raise type_error("normal(): the argument 'size' is required where mean and std are numbers")
         size = common_shape(mean, std)
         dtype = dtype or next(x for x in (mean, std) if isinstance(x, Tensor))._spec.dtype
+    check_deviation("normal", std)
     numbers = normal_numbers(sizes("normal", (size,)), dtype or get_default_dtype(), generator)
     return add(mul(numbers, std), mean)
 
@@ -251,6 +276,18 @@ def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:
     """Positions drawn by their weights."""
+    if input._spec.dtype.kind != "float":
+        raise runtime_error(f"multinomial only supports floating-point dtypes for input, got: {input.dtype}")
+    if not 1 <= len(input._spec.shape) <= 2:
+        raise runtime_error("prob_dist must be 1 or 2 dim")
+    if num_samples <= 0:
+        raise runtime_error("cannot sample n_sample <= 0 samples")
+    if modes.trace is None:
+        array = array_of(input)
+        if not np.isfinite(array).all() or (array < 0).any():
+            raise runtime_error("probability tensor contains either `inf`, `nan` or element < 0")
+        if not array.sum(-1).all():
+            raise runtime_error("invalid multinomial distribution (sum of probabilities <= 0)")
     weights = cast(input.detach(), f64)
     shape = weights._spec.shape
     n = shape[-1]
@@ -282,6 +319,11 @@ def _filler(draw: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return method
 
 
+def _check_float(name: str, x: Tensor) -> None:
+    if x._spec.dtype.kind != "float":
+        raise located(NotImplementedError, f"\"{name}\" not implemented for '{TYPE_NAMES[x._spec.dtype]}'")
+
+
 def _float_of(x: Tensor) -> DType:
     return x._spec.dtype if x._spec.dtype.kind == "float" else get_default_dtype()
 
@@ -290,19 +332,26 @@ def _uniform(
     self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None, **names: float
 ) -> Tensor:
     low, high = names.get("from", a), names.get("to", b)
+    _check_float("uniform_", self)
+    if low > high:
+        raise runtime_error(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
     return add(mul(uniform(self._spec.shape, _float_of(self), generator), high - low), low)
 
 
 def _normal(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    _check_float("normal_", self)
+    check_deviation("normal", std)
     return add(mul(normal_numbers(self._spec.shape, _float_of(self), generator), std), mean)
 
 
 def _exponential(self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    _check_float("exponential_", self)
     drawn = uniform(self._spec.shape, _float_of(self), generator)
     return mul(builder.log(ELEMENTWISE["sub"](1, drawn)), -1 / lambd)
 
 
 def _bernoulli(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
+    check_probability("bernoulli_", p)
     drawn = uniform(self._spec.shape, f32, generator)
     return ELEMENTWISE["lt"](drawn, p)
 

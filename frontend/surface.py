@@ -16,6 +16,7 @@ from .ops import (
     conversion,
     distinct,
     elementwise,
+    factorizations,
     gathering,
     in_place,
     indexing,
@@ -52,6 +53,7 @@ FAMILIES = (
         special_functions,
         statistics,
         distinct,
+        factorizations,
     ),
 )
 

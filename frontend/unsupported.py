@@ -45,7 +45,6 @@ INSTEAD: dict[str, str] = {
     "share_memory": "leave it out",
     "share_memory_": "leave it out",
     "pin_memory": "leave it out: there is one memory",
-    "is_pinned": "leave it out: there is one memory",
     "SyncBatchNorm": "use BatchNorm1d or BatchNorm2d",
     "FractionalMaxPool2d": "use MaxPool2d or AdaptiveMaxPool2d",
     "as_strided": "use slices, reshape, transpose, expand, diagonal and unfold, which give views",

@@ -25,7 +25,8 @@ UNCHECKED = (
     *("a[torch.tensor([7])]", "a.gather(1,torch.tensor([[5]]))", "a.index_select(0,torch.tensor([5]))"),
     "a.masked_scatter(m,v[:1])",
 )
-"""Positions out of range, which compiled code clamps, and counts of a mask."""
+"""Positions out of range, which compiled code clamps, and counts of a mask. All of the family `refused` is like that:
+compiled code does not look at values."""
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -38,7 +39,7 @@ def test_every_case_is_recorded() -> None:
     assert list(GOLDEN) == [case for family in FAMILIES.values() for case in family]
 
 
-@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "printing"])
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name not in ("printing", "refused")])
 def test_traced_as_eager(family: str) -> None:
     wrong: list[str] = []
     for case in FAMILIES[family]:

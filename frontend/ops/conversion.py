@@ -9,12 +9,13 @@ import numpy as np
 
 from ...dialects.types import DType, f32, f64, i1, i32, i64, u8
 from .. import dispatch, tape
+from ..argument_names import PYTHON_TYPES
 from ..autograd import backward
 from ..creation import TensorType
 from ..devices import CPU, check_device
 from ..devices import device as device_type
 from ..dispatch import array_of
-from ..errors import TYPE_NAMES, runtime_error, type_error, untraceable
+from ..errors import TYPE_NAMES, located, runtime_error, type_error, untraceable
 from ..hooks import register_hook, register_post_accumulate_grad_hook, retain_grad
 from ..modes import modes
 from ..size import Size
@@ -87,7 +88,12 @@ def truth(self: Tensor) -> bool:
 
 
 def _number(convert: Callable[[Any], Any]) -> Callable[[Tensor], Any]:
-    return lambda self: convert(item(self))
+    def method(self: Tensor) -> Any:
+        if modes.trace is None and numel(self) != 1:
+            raise located(ValueError, "only one element tensors can be converted to Python scalars")
+        return convert(item(self))
+
+    return method
 
 
 def index(self: Tensor) -> int:
@@ -112,16 +118,18 @@ def format_(self: Tensor, specification: str) -> str:
 # Types and devices
 def to(self: Tensor, *args: Any, **options: Any) -> Tensor:
     """The tensor with another dtype or on another device; itself where nothing changes."""
-    dtype: DType | None = options.get("dtype")
+    dtype: Any = options.get("dtype")
     where: Any = options.get("device")
     for value in args:
-        if isinstance(value, DType):
+        if isinstance(value, DType | type):
             dtype = value
         elif isinstance(value, Tensor):
             dtype = value._spec.dtype
         elif isinstance(value, str | device_type | int) and not isinstance(value, bool):
             where = value
     check_device(where)
+    if dtype in PYTHON_TYPES:
+        dtype = PYTHON_TYPES[dtype]
     result = self if dtype is None else cast(self, dtype)
     return clone(self) if options.get("copy") and result is self else result
 
@@ -147,6 +155,7 @@ def type_(self: Tensor, dtype: Any = None, **_: Any) -> Any:
         if found is None:
             raise type_error(f"invalid type: '{dtype}'")
         dtype = found
+    dtype = PYTHON_TYPES.get(dtype, dtype)
     return cast(self, dtype.dtype if isinstance(dtype, TensorType) else dtype)
 
 
@@ -156,9 +165,9 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 
 
 # Copies
-def detach(self: Tensor) -> Tensor:
+def detach(input: Tensor) -> Tensor:
     """The same memory without history."""
-    return alias(self)
+    return alias(input)
 
 
 def detach_(self: Tensor) -> Tensor:
@@ -171,8 +180,9 @@ def detach_(self: Tensor) -> Tensor:
     return self
 
 
-def clone(self: Tensor, *, memory_format: Any = None) -> Tensor:
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy that passes gradients on."""
+    self = input
     trace = modes.trace
     if trace is not None:
         copy = dispatch.traced(dispatch.value_of(trace, self), self._spec)
@@ -241,10 +251,10 @@ def backward_(
     backward(self, gradient, retain_graph, create_graph, inputs)
 
 
-def numel(self: Tensor) -> int:
+def numel(input: Tensor) -> int:
     """The number of elements."""
     count = 1
-    for extent in self._spec.shape:
+    for extent in input._spec.shape:
         count *= extent
     return count
 
@@ -293,8 +303,16 @@ _QUESTIONS: dict[str, Callable[[Tensor], Any]] = {
     "element_size": lambda self: self._spec.dtype.itemsize,
     "data_ptr": lambda self: array_of(self).__array_interface__["data"][0],
     "storage_offset": lambda self: 0 if self._view is None else self._view.layout[1],
-    "is_floating_point": lambda self: self._spec.dtype.kind == "float",
-    "is_complex": lambda self: False,
+    "is_floating_point": lambda input: input._spec.dtype.kind == "float",
+    "is_complex": lambda input: False,
+    "is_conj": lambda input: False,
+    "is_signed": lambda input: input._spec.dtype.signed,
+    "is_nonzero": lambda input: bool(item(input)),
+    "is_inference": lambda input: False,
+    "is_pinned": lambda input: False,
+    "is_shared": lambda input: False,
+    "dense_dim": lambda input: len(input._spec.shape),
+    "sparse_dim": lambda input: 0,
     "get_device": lambda self: -1,
     "cpu": lambda self: self,
 }
@@ -349,6 +367,11 @@ METHODS: dict[str, Callable[..., Any]] = {
 PROPERTIES: dict[str, Callable[[Tensor], Any]] = {
     "is_cuda": lambda self: False,
     "is_sparse": lambda self: False,
+    "is_quantized": lambda self: False,
+    "is_mkldnn": lambda self: False,
+    "is_meta": lambda self: False,
+    "layout": lambda self: "strided",
+    "real": lambda self: self,
     "is_cpu": lambda self: self.device == CPU,
     "itemsize": lambda self: self._spec.dtype.itemsize,
     "nbytes": lambda self: self._spec.dtype.itemsize * numel(self),
@@ -362,6 +385,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "numel": numel,
     "is_floating_point": METHODS["is_floating_point"],
     "is_complex": METHODS["is_complex"],
+    "is_conj": METHODS["is_conj"],
+    "is_nonzero": METHODS["is_nonzero"],
+    "is_signed": METHODS["is_signed"],
 }
 
 

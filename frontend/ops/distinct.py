@@ -55,9 +55,12 @@ def unique_consecutive(
 ) -> Any:
     """The elements, or slices along `dim`, without those equal to the one before."""
     array = _eager("unique_consecutive", input)
+    if not array.ndim and dim is not None:
+        axis(dim, 0)
+        array = array.reshape(1)
     d = 0 if dim is None else axis(dim, array.ndim)
     rows = array.reshape(-1) if dim is None else np.moveaxis(array, d, 0)
-    new = (rows[1:] != rows[:-1]).reshape(max(len(rows) - 1, 0), -1).any(1)
+    new = (rows[1:] != rows[:-1]).any(tuple(range(1, rows.ndim)))
     starts = np.flatnonzero(np.concatenate([np.ones(min(len(rows), 1), bool), new]))
     inverse = np.zeros(len(rows), np.int64)
     inverse[starts[1:]] = 1

@@ -12,8 +12,12 @@ from .families import GENERATED
 SYNONYMS: dict[str, str] = {
     "absolute": "abs",
     "arccos": "acos",
+    "arccosh": "acosh",
     "arcsin": "asin",
+    "arcsinh": "asinh",
     "arctan": "atan",
+    "arctan2": "atan2",
+    "arctanh": "atanh",
     "clip": "clamp",
     "divide": "div",
     "fix": "trunc",

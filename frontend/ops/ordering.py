@@ -14,6 +14,8 @@ from ...dialects.types import DType, i1, i32, i64
 from ..creation import full_of
 from ..dispatch import apply, builder, scalar
 from ..errors import runtime_error
+from ..modes import modes
+from ..promotion import iinfo
 from ..tensor import Tensor
 from .arithmetic import mul
 from .elementwise import FUNCTIONS as ELEMENTWISE
@@ -107,10 +109,40 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     d = axis(dim, len(input._spec.shape))
     if not 0 <= k <= (input._spec.shape or (1,))[d]:
         raise runtime_error("selected index k out of range")
+    if modes.trace is not None and input._spec.shape and 0 < k <= FEW < input._spec.shape[d] // 4:
+        indices = _few(input.detach(), k, d, largest)
+        return RETURN_TYPES["topk"](gather(input, d, indices), indices)
     values, indices = _sorted(input, d, largest)
     if input._spec.shape and k < input._spec.shape[d]:
         values, indices = narrow(values, d, 0, k).clone(), narrow(indices, d, 0, k).clone()
     return RETURN_TYPES["topk"](values, indices)
+
+
+FEW = 8
+"""Up to so many of the largest are found one by one in compiled code; for more, all are sorted."""
+
+
+def _few(x: Tensor, k: int, d: int, largest: bool) -> Tensor:
+    """Where the k largest are: the first, then the largest of the others, and so on."""
+    shape, dtype = x._spec.shape, x._spec.dtype
+    if dtype is i1:
+        x, dtype = cast(x, i32), i32
+    is_float = dtype.kind == "float"
+    lowest = scalar(-math.inf if is_float else iinfo(dtype).min, shape, dtype)
+    if not largest:  # NaN counts as the largest
+        x = builder.select(builder.is_nan(x), lowest, builder.neg(x)) if is_float else ELEMENTWISE["bitwise_not"](x)
+    places = builder.iota(shape, i64, d)
+    left = builder.constant(True, shape, i1)
+    found: list[Tensor] = []
+    for _ in range(k):
+        best = expand_to(GENERATED["amax"](builder.select(left, x, lowest), d, True), shape)
+        here = builder.compare("eq", x, best)
+        if is_float:
+            here = builder.bitwise_or(here, builder.bitwise_and(builder.is_nan(x), builder.is_nan(best)))
+        here = builder.cast(builder.bitwise_and(here, left), i32)
+        found.append(kept(builder.argmax(here, d), shape, (d,)))
+        left = builder.bitwise_and(left, builder.compare("ne", places, expand_to(found[-1], shape)))
+    return builder.concat(tuple(found), d) if k > 1 else found[0]
 
 
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
@@ -151,10 +183,16 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
 
 
 def searchsorted(
-    sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None
+    sorted_sequence: Tensor,
+    input: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Tensor | None = None,
 ) -> Tensor:
     """Where each value would be inserted to keep the last dimension in order: how many elements are smaller."""
-    edges = sorted_sequence
+    edges = sorted_sequence if sorter is None else gather(sorted_sequence, -1, sorter)
     x = input if isinstance(input, Tensor) else scalar(input, (), edges._spec.dtype)
     if len(edges._spec.shape) == 1:
         edges = reshaped(edges, (1,) * len(x._spec.shape) + edges._spec.shape)

@@ -102,7 +102,7 @@ def _truth(op: type[HLOp]) -> Callable[..., Tensor]:
     def function(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
         truth = to_bool(input)
         if dim is not None and not isinstance(dim, int) and not dim:  # unlike elsewhere, () means no dimension here
-            return truth.clone() if truth is input else truth
+            return truth.clone() if truth is input else cast(truth, u8) if input._spec.dtype is u8 else truth
         result = reduce(op, truth, dim, keepdim)
         return cast(result, u8) if input._spec.dtype is u8 else result
 

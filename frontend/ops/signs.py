@@ -124,7 +124,8 @@ def hypot(input: Tensor, other: Tensor) -> Tensor:
 
 def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
     """log2(2 ** input + 2 ** other)"""
-    return (input * math.log(2)).logaddexp(other * math.log(2)) / math.log(2)
+    x, y = operands_of("logaddexp2", input, other)
+    return (x * math.log(2)).logaddexp(y * math.log(2)) / math.log(2)
 
 
 def _by_numpy(name: str, function: Callable[..., Any], kinds: tuple[str, ...]) -> Callable[..., Tensor]:
@@ -195,8 +196,11 @@ _ONE = (deg2rad, rad2deg, isneginf, isposinf, isreal, logit, positive, real, sgn
 _TWO = (
     *(copysign, float_power, fmax, fmin, gcd, heaviside, hypot, isin, lcm, ldexp, logaddexp2, nextafter, xlogy),
 )  # fmt: skip
-FUNCTIONS: dict[str, Callable[..., Any]] = {f.__name__: f for f in (*_ONE, *_TWO)}
-METHODS: dict[str, Callable[..., Any]] = {f.__name__: f for f in (*_ONE, *_TWO) if f not in (isin, real)}
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{f.__name__: f for f in (*_ONE, *_TWO)},
+    **dict.fromkeys(("conj", "conj_physical", "resolve_conj", "resolve_neg"), real),
+}
+METHODS: dict[str, Callable[..., Any]] = {name: f for name, f in FUNCTIONS.items() if name not in ("isin", "real")}
 IN_PLACE = (
     *("copysign", "deg2rad", "float_power", "gcd", "heaviside", "hypot", "lcm", "ldexp", "logit", "nextafter"),
     *("rad2deg", "sgn", "sinc", "xlogy"),

@@ -110,7 +110,7 @@ def erfinv(input: Tensor) -> Tensor:
         # The tail is told apart by erfc; erf is 1 there.
         missing = where(x.ge(0), -(erfc(x) - (1 - y)), erfc(-x) - (1 + y))
         x = x - missing * (math.sqrt(math.pi) / 2) * (x * x).exp()
-    edge = where(input.abs().eq(1), input * math.inf, math.nan)
+    edge = where(inside, 0.0, input) * where(inside, 1.0, where(input.abs().eq(1), math.inf, math.nan))
     return where(inside, x, edge)
 
 

@@ -197,7 +197,7 @@ def cov(
         raise runtime_error(f"cov(): expected input to have two or fewer dimensions but got {input.ndim}")
     if input.dtype is i1:
         raise runtime_error("cov(): bool dtype is not supported for input")
-    x = cast(input, float_dtype(input.dtype)).reshape(-1 if input.ndim > 1 else 1, (input.shape or (1,))[-1])
+    x = cast(input, float_dtype(input.dtype)).reshape(input.shape if input.ndim > 1 else (1, input.numel()))
     n: Any = x.shape[1]
     given = [cast(v, x.dtype) for v in (fweights, aweights) if v is not None]
     if not given:

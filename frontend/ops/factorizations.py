@@ -1,0 +1,216 @@
+"""Inverses, determinants and factorizations of matrices: computed by numpy, eagerly, one node of the tape each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+
+from ..creation import from_array
+from ..dispatch import array_of
+from ..errors import TYPE_NAMES, runtime_error, untraceable
+from ..modes import modes
+from ..promotion import finfo
+from ..tape import CustomNode
+from ..tensor import Tensor
+
+_numpy: Any = np.linalg
+
+
+def _computed(name: str, function: Callable[..., Any], *tensors: Tensor, square: bool = True) -> list[Tensor]:
+    """The results of a numpy function, without history."""
+    if modes.trace is not None:
+        raise untraceable(f"linalg.{name}()", "there is no such operation in compiled code; call it outside")
+    for x in tensors:
+        if x.dtype.kind != "float":
+            raise runtime_error(f"linalg.{name}: Expected a floating point tensor as input. Got {TYPE_NAMES[x.dtype]}")
+    shape = tensors[0].shape
+    if len(shape) < 2:
+        raise runtime_error(f"linalg.{name}: The input tensor A must have at least 2 dimensions.")
+    if square and shape[-1] != shape[-2]:
+        raise runtime_error(
+            f"linalg.{name}: A must be batches of square matrices, but they are {shape[-2]} by {shape[-1]} matrices"
+        )
+    try:
+        found = function(*[array_of(x) for x in tensors])
+    except np.linalg.LinAlgError as error:
+        raise runtime_error(f"linalg.{name}: {error}") from None
+    results: list[Any] = list(cast(Any, found)) if isinstance(found, tuple) else [found]
+    return [from_array(np.asarray(x, tensors[0].dtype.numpy)) for x in results]
+
+
+def _differentiable(
+    name: str, inputs: Sequence[Tensor], output: Tensor, backward: Callable[[Tensor], Sequence[Tensor | None]]
+) -> Tensor:
+    def rule(gradients: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+        (gradient,) = gradients
+        assert gradient is not None
+        return backward(gradient)
+
+    if modes.grad and any(x.requires_grad for x in inputs):
+        CustomNode(name, inputs, (output,), rule)
+    return output
+
+
+def _without_gradient(name: str, x: Tensor) -> None:
+    if modes.grad and x.requires_grad:
+        raise runtime_error(f"linalg.{name} has no gradient in irtool: detach() its argument")
+
+
+def inv(A: Tensor) -> Tensor:
+    """The inverse of matrices."""
+    (found,) = _computed("inv", _numpy.inv, A)
+    return _differentiable("LinalgInvExBackward0", (A,), found, lambda g: (-(found.mT @ g @ found.mT),))
+
+
+def solve(A: Tensor, B: Tensor) -> Tensor:
+    """X with A X = B; B may be a vector."""
+    if B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1]):
+        return solve(A, B.unsqueeze(-1)).squeeze(-1)
+    if B.ndim < A.ndim:
+        return solve(A, B.expand(*A.shape[:-2], *B.shape[-2:]))
+    if A.ndim < B.ndim:
+        return solve(A.expand(*B.shape[:-2], *A.shape[-2:]), B)
+    (found,) = _computed("solve", _numpy.solve, A, B)
+
+    def backward(g: Tensor) -> tuple[Tensor, Tensor]:
+        part = solve(A.mT, g)
+        return -(part @ found.mT), part
+
+    return _differentiable("LinalgSolveExBackward0", (A, B), found, backward)
+
+
+def det(A: Tensor) -> Tensor:
+    """Determinants."""
+    (found,) = _computed("det", _numpy.det, A)
+    return _differentiable("LinalgDetBackward0", (A,), found, lambda g: ((g * found)[..., None, None] * inv(A).mT,))
+
+
+class SignAndLogarithm(NamedTuple):
+    """What slogdet returns."""
+
+    sign: Tensor
+    logabsdet: Tensor
+
+
+def slogdet(A: Tensor) -> SignAndLogarithm:
+    """Signs of determinants and logarithms of their absolute values."""
+    sign, logarithm = _computed("slogdet", _numpy.slogdet, A)
+    _differentiable("LinalgSlogdetBackward0", (A,), logarithm, lambda g: (g[..., None, None] * inv(A).mT,))
+    return _SLOGDET(sign, logarithm)
+
+
+_SLOGDET = type("slogdet", (SignAndLogarithm,), {"__slots__": ()})
+
+
+def logdet(input: Tensor) -> Tensor:
+    """Logarithms of determinants: NaN for negative ones."""
+    sign, logarithm = slogdet(input)
+    return logarithm.masked_fill(sign.lt(0), float("nan"))
+
+
+def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
+    """Triangular L with L Lᵀ = A."""
+    (found,) = _computed("cholesky", _numpy.cholesky, A)
+
+    def backward(g: Tensor) -> tuple[Tensor]:
+        half = (found.mT @ g).tril()
+        half = half - half.diagonal(dim1=-2, dim2=-1).diag_embed() / 2
+        inverse = inv(found)
+        whole = inverse.mT @ half @ inverse
+        return ((whole + whole.mT) / 2,)
+
+    _differentiable("LinalgCholeskyExBackward0", (A,), found, backward)
+    return found.mT if upper else found
+
+
+class QR(NamedTuple):
+    """What qr returns."""
+
+    Q: Tensor
+    R: Tensor
+
+
+class SVD(NamedTuple):
+    """What svd returns."""
+
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
+
+
+class Eigen(NamedTuple):
+    """What eigh returns."""
+
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+
+
+def qr(A: Tensor, mode: str = "reduced") -> QR:
+    """Orthogonal Q and triangular R with Q R = A."""
+    _without_gradient("qr", A)
+    return QR(*_computed("qr", partial(_numpy.qr, mode=mode), A, square=False))
+
+
+def svd(A: Tensor, full_matrices: bool = True) -> SVD:
+    """U, S and Vh with U diag(S) Vh = A."""
+    _without_gradient("svd", A)
+    return SVD(*_computed("svd", partial(_numpy.svd, full_matrices=full_matrices), A, square=False))
+
+
+def svdvals(A: Tensor) -> Tensor:
+    """Singular values."""
+    return svd(A, False).S
+
+
+def eigh(A: Tensor, UPLO: str = "L") -> Eigen:
+    """Eigenvalues, and eigenvectors as columns, of symmetric matrices."""
+    _without_gradient("eigh", A)
+    return Eigen(*_computed("eigh", partial(_numpy.eigh, UPLO=UPLO), A))
+
+
+def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
+    """Eigenvalues of symmetric matrices."""
+    return eigh(A, UPLO).eigenvalues
+
+
+def pinv(A: Tensor, rcond: float = 1e-15) -> Tensor:
+    """The pseudo-inverse."""
+    _without_gradient("pinv", A)
+    return _computed("pinv", partial(_numpy.pinv, rcond=max(rcond, finfo(A.dtype).eps)), A, square=False)[0]
+
+
+def matrix_rank(A: Tensor) -> Tensor:
+    """How many singular values are not about zero."""
+    values = svdvals(A.detach())
+    limit = values.amax(-1, True) * max(A.shape[-2:]) * finfo(A.dtype).eps
+    return values.gt(limit).sum(-1)
+
+
+_TORCH = (det, logdet, slogdet)
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{f.__name__: f for f in _TORCH},
+    "inverse": inv,
+    "cholesky": cholesky,
+    "pinverse": pinv,
+}
+METHODS: dict[str, Callable[..., Any]] = {name: FUNCTIONS[name] for name in ("det", "inverse", "logdet", "slogdet")}
+
+__all__ = [
+    "FUNCTIONS",
+    "METHODS",
+    "cholesky",
+    "det",
+    "eigh",
+    "eigvalsh",
+    "inv",
+    "matrix_rank",
+    "pinv",
+    "qr",
+    "slogdet",
+    "solve",
+    "svd",
+    "svdvals",
+]
