@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, cast
 
 from . import tree
-from .guards import PLAIN, Cell, Entry, Flag, bump
+from .guards import PLAIN, Cell, Entry, Flag, Item, bump
 
-Place = Entry | Cell
+Place = Entry | Cell | Item
 """Something that a tensor is assigned to."""
 
 

@@ -131,6 +131,29 @@ class Cell:
 
 
 @dataclass(slots=True)
+class Item:
+    """An element of a list, whose length is watched elsewhere."""
+
+    name: str
+    container: list[Any]
+    index: int
+    expected: Any
+
+    def now(self) -> Any:
+        return self.container[self.index] if self.index < len(self.container) else MISSING
+
+    def holds(self) -> bool:
+        return same(self.now(), self.expected)
+
+    def assign(self, value: Any) -> None:
+        """Sets the element."""
+        self.container[self.index] = value
+
+    def restore(self) -> None:
+        self.assign(self.expected)
+
+
+@dataclass(slots=True)
 class Contents:
     """The elements of a list, a set or a dictionary's keys."""
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 from . import dispatch, tree
 from .effects import Again, Assign, Effect, Extend, Hints, Place, Refill, Written, contains, likeness, stand_in
 from .errors import runtime_error
-from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Flag, Guard, Guards, Length
+from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Flag, Guard, Guards, Item, Length
 from .reach import Reach, is_module
 from .tensor import Tensor
 from .tracing import Trace
@@ -160,6 +160,9 @@ class Settling:
 
     def _container(self, guard: Containers) -> None:
         container = cast(Any, guard.container)
+        if isinstance(guard, Contents) and isinstance(container, list) and len(guard.expected) == len(guard.container):
+            self._elements(guard, cast("list[Any]", container))
+            return
         if not self._holds(container):
             self.reusable = False
             return
@@ -175,6 +178,20 @@ class Settling:
         self.effects.append(Refill(container, new))
         self.reusable = False
         guard.restore()
+
+    def _elements(self, guard: Contents, container: list[Any]) -> None:
+        """A list of the same length, some elements of which are replaced."""
+        self._settled.append(guard)
+        self._likenesses.append(Length(f"len({guard.name})", container, len(container)))
+        for index, before in enumerate(guard.expected):
+            place = Item(f"{guard.name}[{index}]", container, index, before)
+            if place.holds():
+                self._likenesses.append(place)
+            elif self._holds(place.now()):
+                self._assigned(place)
+            else:
+                self._likenesses.append(place)
+                self.reusable = False
 
     def _relax(self, substitutes: Substitutes) -> None:
         """Lets go of what the function replaces without reading it."""
@@ -197,6 +214,8 @@ class Settling:
 def _same_place(a: Place, b: Place) -> bool:
     if isinstance(a, Entry) and isinstance(b, Entry):
         return a.mapping is b.mapping and a.key == b.key
+    if isinstance(a, Item) and isinstance(b, Item):
+        return a.container is b.container and a.index == b.index
     return isinstance(a, Cell) and isinstance(b, Cell) and a.cell is b.cell
 
 

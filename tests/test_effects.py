@@ -266,3 +266,28 @@ def test_a_failed_trace_leaves_nothing_behind():
     with pytest.raises(KeyError):
         f(irtool.ones(1), items)
     assert not kept and entries == {"a": 1} and box.h.item() == 0 and not hasattr(box, "late") and not items
+
+
+def test_elements_of_lists_and_dictionaries_that_are_replaced():
+    """Moving averages beside a model: read and replaced in one program."""
+    model = nn.Linear(2, 2)
+    means, totals = [p.detach().clone() for p in model.parameters()], {"x": irtool.zeros(())}
+    expected, total = [m.clone() for m in means], 0.0
+
+    @compiled
+    def f(x):
+        for k, p in enumerate(model.parameters()):
+            means[k] = 0.5 * means[k] + x * p.detach()
+        totals["x"] = totals["x"] + x
+        return x
+
+    for k in (1.0, 2.0, 3.0):
+        earlier = means[0]
+        before = earlier.tolist()
+        f(irtool.tensor(k))
+        assert earlier.tolist() == before
+        expected = [0.5 * m + k * p.detach() for m, p in zip(expected, model.parameters(), strict=True)]
+        total += k
+    for found, wanted in zip(means, expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    assert totals["x"].item() == total and count(f) == 1
