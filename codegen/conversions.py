@@ -50,8 +50,10 @@ def _convert_vector(expr: Expr, source: Attribute, target: Any, source_type: str
         other = vector_of(source, source_type)
         if other != c_type(source):
             text = cast(other, expr).text
-    if scalar_type(element(source)) == "u8" and wanted[-1] in "fd":  # gcc does better in two steps
-        text = f"__builtin_convertvector({text}, v{lanes}i)"
+    if scalar_type(element(source)) == "u8" and wanted[-1] not in "bc":
+        # gcc has no instruction for larger steps: it would take the lanes apart.
+        for letter in ("" if source_type == "i8" else "t") + ("i" if wanted[-1] in "fd" else ""):
+            text = f"__builtin_convertvector({text}, v{lanes}{letter})"
     if c_type(source) == wanted and source_type is None:
         return expr
     through = f"v{lanes}{VECTOR_OF[final]}" if final is not None else wanted

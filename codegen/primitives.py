@@ -13,7 +13,7 @@ from .names import MATH
 
 ELEMENTS = {
     "f": ("float", 4), "d": ("double", 8), "b": ("unsigned char", 1), "c": ("signed char", 1),
-    "i": ("int", 4), "u": ("unsigned", 4), "l": ("long", 8), "m": ("unsigned long", 8),
+    "t": ("unsigned short", 2), "i": ("int", 4), "u": ("unsigned", 4), "l": ("long", 8), "m": ("unsigned long", 8),
 }  # fmt: skip
 
 SCALARS = {
@@ -186,8 +186,10 @@ def _interleave(name: str, half: int) -> Callable[[Vector], str]:
 
 
 def _bool_load(v: Vector) -> str:
-    convert = f"return -__builtin_convertvector(*(const v{v.lanes}b_u *)p, {v.name});"
-    return _function(v.name, f"load_bool_{v.name}", "const bool *p", convert)
+    # gcc has no instruction for a step from one byte to four: it would take the lanes apart.
+    wide = f"v{v.lanes}t wide = __builtin_convertvector(*(const v{v.lanes}b_u *)p, v{v.lanes}t);"
+    convert = f"return -__builtin_convertvector(wide, {v.name});"
+    return _function(v.name, f"load_bool_{v.name}", "const bool *p", wide, convert)
 
 
 def _bool_store(v: Vector) -> str:

@@ -61,6 +61,8 @@ class _Walk:
     merged: dict[Operation, list[LocationAttr]] = field(default_factory=dict[Operation, "list[LocationAttr]"])
     """The locations of ops that now are one, fused at the end: once per survivor."""
     constants: int = 0
+    written: dict[Operation, Writes] = field(default_factory=dict[Operation, Writes])
+    """What the loops and branches met so far write."""
 
     def region(self, region: Region) -> None:
         for block in region.blocks:
@@ -76,7 +78,7 @@ class _Walk:
     def visit(self, op: Operation, added: list[Hashable]) -> None:
         if op.regions:
             # What the body of a loop writes has been written when its next round begins.
-            writes = writes_inside(op)
+            writes = writes_inside(op, self.written)
             self.forget(writes)
             outside = self.known
             if op.has_trait(IsolatedFromAbove):

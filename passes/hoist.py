@@ -43,20 +43,24 @@ class HoistInvariants(FunctionPass):
 
 def hoist_invariants(region: Region) -> int:
     """Hoists out of every loop of a region, inner loops first; returns how many ops moved."""
+    return _hoist(region, {})
+
+
+def _hoist(region: Region, written: dict[Operation, Writes]) -> int:
     moved = 0
     for block in region.blocks:
         for op in list(block.ops):
             for inner in op.regions:
-                moved += hoist_invariants(inner)
+                moved += _hoist(inner, written)
             if isinstance(op, scf.ForOp):
-                moved += _hoist_from(op)
+                moved += _hoist_from(op, written)
     return moved
 
 
-def _hoist_from(loop: scf.ForOp) -> int:
+def _hoist_from(loop: scf.ForOp, written: dict[Operation, Writes]) -> int:
     body, before = loop.body.block, loop.parent
     assert before is not None
-    writes = writes_inside(loop) if _runs(loop) else None
+    writes = writes_inside(loop, written) if _runs(loop) else None
     moved = 0
     for op in list(body.ops):
         if _movable(op, writes) and not any(_inside(v, body) for v in op.operands):

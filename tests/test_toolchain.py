@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import stat
 import threading
 from pathlib import Path
 
 import pytest
+from irtool.dialects.text import parse_module
 from irtool.passes.target import TARGETS, Target
 from irtool.runtime import toolchain
 from irtool.runtime.cache import Cache
+from irtool.runtime.compiler import compile_module
 from irtool.runtime.target import cache_sizes, detect_target
 from irtool.runtime.toolchain import (
     Ahead,
@@ -145,6 +148,21 @@ def test_nothing_is_made_ahead_after_an_error(cache: Cache, monkeypatch: pytest.
         threading.Timer(0.05, hold.set).start()
         raise ValueError("lowering failed")
     assert started == ["first.c"]
+
+
+def test_the_collector_is_as_it_was(cache: Cache, monkeypatch: pytest.MonkeyPatch):
+    seen: list[tuple[int, int, int]] = []
+
+    def translate(*_: object, **__: object) -> None:
+        seen.append(gc.get_threshold())
+        raise ValueError("lowering failed")
+
+    monkeypatch.setattr("irtool.runtime.compiler.translate", translate)
+    module = parse_module("func.func @f(%x: tensor<f32>) -> tensor<f32> { func.return %x : tensor<f32> }")
+    before = gc.get_threshold()
+    with pytest.raises(ValueError, match="lowering"):
+        compile_module(module)
+    assert gc.get_threshold() == before and seen[0][0] > before[0]
 
 
 def test_targets():
