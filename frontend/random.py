@@ -21,7 +21,7 @@ from . import grad_mode
 from .creation import from_array, full_of, sizes
 from .devices import check_device
 from .dispatch import apply, array_of, builder, scalar
-from .errors import TYPE_NAMES, located, runtime_error, type_error
+from .errors import runtime_error, type_error
 from .modes import modes
 from .ops.arithmetic import add, mul
 from .ops.elementwise import FUNCTIONS as ELEMENTWISE
@@ -30,6 +30,7 @@ from .ops.operands import cast, expand_to
 from .ops.ordering import searchsorted
 from .ops.shape import reshaped, select
 from .promotion import get_default_dtype
+from .random_checks import check_deviation, check_float, check_probability
 from .tensor import Tensor, wrap
 from .views import write
 
@@ -220,27 +221,6 @@ def randperm(
     return cast(apply(i.GatherOp, (second, first), {"axis": 0, "batch_dims": 0})[0], dtype or i64)
 
 
-def check_probability(name: str, p: Any) -> None:
-    """Raises RuntimeError for a probability outside [0, 1], and for a tensor that is not of floats; values that only
-    compiled code will know are not looked at."""
-    if isinstance(p, Tensor):
-        if p._spec.dtype.kind != "float":
-            raise runtime_error(f"{name}: expected probabilities as floats, got {TYPE_NAMES[p._spec.dtype]}")
-        if modes.trace is None and not ((array_of(p) >= 0) & (array_of(p) <= 1)).all():
-            raise runtime_error("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
-    elif not 0 <= p <= 1:
-        raise runtime_error(f"{name} expects p to be in [0, 1], but got p={p}")
-
-
-def check_deviation(name: str, std: Any) -> None:
-    """Raises RuntimeError for a negative standard deviation."""
-    negative = not isinstance(std, Tensor) and std < 0
-    if isinstance(std, Tensor) and modes.trace is None:
-        negative = bool((array_of(std) < 0).any())
-    if negative:
-        raise runtime_error(f"{name} expects all elements of std >= 0.0")
-
-
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that each element (or p) says, otherwise 0."""
     dtype = input._spec.dtype if input._spec.dtype.kind == "float" else get_default_dtype()
@@ -319,11 +299,6 @@ def _filler(draw: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return method
 
 
-def _check_float(name: str, x: Tensor) -> None:
-    if x._spec.dtype.kind != "float":
-        raise located(NotImplementedError, f"\"{name}\" not implemented for '{TYPE_NAMES[x._spec.dtype]}'")
-
-
 def _float_of(x: Tensor) -> DType:
     return x._spec.dtype if x._spec.dtype.kind == "float" else get_default_dtype()
 
@@ -332,20 +307,20 @@ def _uniform(
     self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None, **names: float
 ) -> Tensor:
     low, high = names.get("from", a), names.get("to", b)
-    _check_float("uniform_", self)
+    check_float("uniform_", self)
     if low > high:
         raise runtime_error(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
     return add(mul(uniform(self._spec.shape, _float_of(self), generator), high - low), low)
 
 
 def _normal(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
-    _check_float("normal_", self)
+    check_float("normal_", self)
     check_deviation("normal", std)
     return add(mul(normal_numbers(self._spec.shape, _float_of(self), generator), std), mean)
 
 
 def _exponential(self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
-    _check_float("exponential_", self)
+    check_float("exponential_", self)
     drawn = uniform(self._spec.shape, _float_of(self), generator)
     return mul(builder.log(ELEMENTWISE["sub"](1, drawn)), -1 / lambd)
 

@@ -14,12 +14,12 @@ import numpy as np
 Inputs = dict[str, tuple[np.ndarray[Any, Any], str]]
 """By name: an array, and how the tensor lies over it ("", "t": transposed, "step": every second, "expand")."""
 
-UNARY = """abs neg sign exp expm1 log log1p log2 log10 sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh sigmoid erf floor
+UNARY = """abs neg sign signbit exp exp2 erfc lgamma digamma expm1 log log1p log2 log10 sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh sigmoid erf floor
 ceil round trunc relu square reciprocal frac isnan isinf isfinite logical_not""".split()
 FLOATS = """softplus elu selu silu gelu leaky_relu hardtanh hardswish hardsigmoid mish logsigmoid softsign tanhshrink relu6
 celu softshrink hardshrink""".split()
 BINARY = """add sub mul div pow maximum minimum remainder floor_divide fmod atan2 eq ne lt le gt ge logical_and logical_or
-logical_xor""".split()
+logical_xor hypot copysign fmax fmin""".split()
 REDUCTIONS = "sum mean var std amax amin argmax argmin prod any all norm logsumexp".split()
 
 EXPRESSIONS: dict[str, list[str]] = {
@@ -41,7 +41,7 @@ EXPRESSIONS: dict[str, list[str]] = {
     "binary": [
         *(f"T.{name}(x, y)" for name in BINARY),
         *("x + y", "x - y", "x * y", "x / y", "x // y", "x % y", "x < y", "x == y", "T.where(x > y, x, y)"),
-        *("T.max(x, y)", "T.min(x, y)", "T.lerp(x, y, 0.25)", "T.addcmul(x, x, y)", "T.isclose(x, y)", "T.hypot(x, y)"),
+        *("T.max(x, y)", "T.min(x, y)", "T.lerp(x, y, 0.25)", "T.addcmul(x, x, y)", "T.isclose(x, y)"),
     ],
     "loss": [
         *("F.mse_loss(x, y)", "F.l1_loss(x, y)", "F.smooth_l1_loss(x, y)", "F.huber_loss(x, y)", "F.kl_div(x, y)"),
@@ -55,6 +55,7 @@ EXPRESSIONS: dict[str, list[str]] = {
         *("x.sum((0, 1))", "x.mean((0, -1), keepdim=True)", "x.norm(dim=1)", "x.norm(p=1, dim=0)", "x.norm()", "x.var(0, unbiased=False)"),
         *("T.max(x, 1)", "T.min(x, 0)", "T.cumsum(x, 1)", "T.cumprod(x, 0)", "x.sort(1)", "x.sort(0, descending=True)"),
         *("T.argsort(x, 1)", "x.topk(1, 1)", "x.topk(2, 0, largest=False)", "T.median(x)", "T.std_mean(x)", "T.var_mean(x, 0)"),
+        *("T.nansum(x, 1)", "T.aminmax(x, dim=1)", "T.trapezoid(x, dim=1)", "T.nanquantile(x, 0.3)", "T.renorm(x, 2, 0, 0.5)", "T.cov(x)"),
         *("T.count_nonzero(x)", "T.diff(x)", "x.sum(dtype=T.float64)", "x.cummax(1)"),
     ],
     "shape": [
@@ -109,11 +110,8 @@ EXPRESSIONS: dict[str, list[str]] = {
 
 
 KNOWN: dict[str, str] = {
-    "T.sign(x)": "the sign of NaN is NaN, not 0",
-    "x.sign()": "the sign of NaN is NaN, not 0",
     "F.gelu(x)": "gelu(inf) is inf, not NaN",
     "T.var_mean(x, 0)": "a mean that overflows",
-    "T.hypot(x, y)": "squares overflow",
     "F.multi_margin_loss(x, k)": "infinite scores",
     "x.scatter_add(1, T.tensor([[0, 0], [1, 2]]), x)": "bool is not added",
 }
