@@ -52,7 +52,7 @@ def same(now: Any, before: Any) -> bool:
         return False
     if kind in PLAIN:
         return bool(now == before)
-    if kind is tuple or kind is frozenset:
+    if issubclass(kind, (tuple, frozenset)):
         return len(now) == len(before) and all(map(same, now, before))
     return False
 

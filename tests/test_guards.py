@@ -341,3 +341,12 @@ def test_parameters_that_are_switched_off_and_on():
         assert not b.weight.requires_grad and not b.bias.requires_grad
         f(x)
     assert (count(f), count(g)) == (2, 1)
+
+
+def test_what_a_hook_writes_down_settles():
+    layer, shapes = nn.Linear(2, 3), {}
+    layer.register_forward_hook(lambda module, given, output: shapes.update(layer=output.shape))
+    f = compiled(lambda x: layer(x).sum())
+    for _ in range(4):
+        f(irtool.ones(1, 2))
+    assert shapes == {"layer": (1, 3)} and count(f) == 2
