@@ -16,7 +16,7 @@ from irtool.passes.cleanup import Cleanup
 from irtool.passes.loops.collapse_loops import CollapseLoops
 from irtool.passes.loops.expand_math import ExpandMath
 from irtool.passes.loops.fuse_loops import FuseLoops
-from irtool.passes.loops.hoist_workspace import HoistWorkspace
+from irtool.passes.loops.hoist_workspace import HoistWorkspace, ShareWorkspace
 from irtool.passes.loops.insert_barriers import InsertBarriers
 from irtool.passes.loops.lower_linalg import LowerLinalg
 from irtool.passes.loops.parallelize import Parallelize
@@ -32,12 +32,13 @@ Array = np.ndarray[Any, Any]
 PIPELINES = {
     "all": (
         LowerLinalg(), FuseLoops(), CollapseLoops(), ExpandMath(), Parallelize(min_work=1), Vectorize(),
-        HoistWorkspace(), InsertBarriers(), Cleanup(),
+        HoistWorkspace(), Cleanup(), ShareWorkspace(), InsertBarriers(),
     ),
-    "scalar": (LowerLinalg(), Parallelize(min_work=1), HoistWorkspace(), InsertBarriers()),
+    "scalar": (LowerLinalg(), Parallelize(min_work=1), HoistWorkspace(), ShareWorkspace(), InsertBarriers()),
     "unrolled": (
         LowerLinalg(), FuseLoops(), CollapseLoops(), TileLoops(tile=4, longest_untiled=4), Unroll(trips=5),
-        ExpandMath(), Parallelize(), Vectorize(vector_bits=256), HoistWorkspace(), InsertBarriers(), Cleanup(),
+        ExpandMath(), Parallelize(), Vectorize(vector_bits=256), HoistWorkspace(), Cleanup(), ShareWorkspace(),
+        InsertBarriers(),
     ),
 }  # fmt: skip
 

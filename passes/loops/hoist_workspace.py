@@ -39,13 +39,17 @@ class HoistWorkspace(KernelPass):
 
     name = "hoist-workspace"
 
+    def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
+        super().apply(ctx, op)
+        ShareWorkspace().apply(ctx, op)  # so that the calls fit at once, where a whole module is at hand
+
     def apply_to_function(self, function: func.FuncOp) -> None:
         _hoist(function)
 
 
 @dataclass(frozen=True)
 class ShareWorkspace(HostPass):
-    """Host functions get a workspace for the kernels that they call."""
+    """Host functions that have none get a workspace, for kernels that have been hoisted one by one."""
 
     name = "share-workspace"
 
