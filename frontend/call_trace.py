@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
 
 from ..runtime.storage import Storage
 from . import grad_mode, tree
+from .counters import Counters, Counting
 from .effects import Again, Effect, Hints, ReadBack, changed_arguments
 from .errors import runtime_error
 from .guards import Guards, bump
@@ -39,6 +40,8 @@ class Call:
     """What the user calls them."""
     dynamic_floats: bool
     """Whether floats are run-time numbers; otherwise they are constants."""
+    counters: Counters = field(default_factory=Counters)
+    """What earlier calls of the function have found out."""
 
 
 class CallTrace:
@@ -49,15 +52,21 @@ class CallTrace:
     """Arguments whose `requires_grad` the function sets."""
 
     def __init__(self, function: Callable[..., Any], call: Call, keep_gradients: bool) -> None:
-        hints = Hints()
+        hints = Hints(call.counters)
         for _ in range(ATTEMPTS):
             try:
                 self._attempt(function, call, keep_gradients, hints)
+                for place in hints.suspects:
+                    call.counters.read(place)
                 return
             except Again as again:
                 again.learn(hints)
             except ReadBack as error:
                 hints.look_into(error.container)
+            except Exception:
+                if hints.suspects or not hints.counted:
+                    raise
+                hints.suspects = hints.counted  # without their numbers it may have failed
         raise runtime_error("the compiled function changes Python values in another way each time that it is traced")
 
     def _attempt(self, function: Callable[..., Any], call: Call, keep_gradients: bool, hints: Hints) -> None:
@@ -91,6 +100,7 @@ class CallTrace:
         mode = modes.grad
         substitutes = Substitutes(self.guards, hints)
         try:
+            counting = Counting(self.guards, hints)
             rest = iter(given[count:])
             for place, structure in zip(self.places, structures):
                 substitutes.put(place, tree.rebuild(structure, rest))
@@ -101,6 +111,7 @@ class CallTrace:
                 grad_mode.switch(mode)
                 self._settle_hooks(trace, output)
                 substitutes.take_out()
+                counts = counting.take_out()
                 for entry in self._reach.runtime:
                     if not entry.holds():
                         raise runtime_error(
@@ -114,9 +125,10 @@ class CallTrace:
 
                 settling = Settling(trace, self._reach, self.guards, hints, is_ours)
                 settling.run(substitutes)
+                counting.relax(self.guards)
                 self.reusable = settling.reusable
                 before = tree.rebuild(call.structure, iter(given))
-                self.effects: list[Effect] = [*settling.effects, *changed_arguments(before, arguments)]
+                self.effects: list[Effect] = [*settling.effects, *counts, *changed_arguments(before, arguments)]
                 """What each call does besides returning."""
                 self.requires_grad = [
                     (i, t._requires_grad)

@@ -15,6 +15,7 @@ import numpy as np
 from ..dialects.types import DType
 from . import tree
 from .call_trace import Call, is_float
+from .counters import Counters
 from .devices import device
 from .guards import PLAIN
 from .inspection import Inspection
@@ -52,6 +53,7 @@ class Compiled(Inspection):
         self._programs: dict[Any, list[Specialization]] = {}
         self._recent: list[Specialization] = []
         self._dynamic_floats = True
+        self._counters = Counters()
         self._lock = threading.RLock()
         self._reasons: list[str] = []
         self._compilations = 0
@@ -166,7 +168,8 @@ class Compiled(Inspection):
             return made
 
     def _call(self, structure: Any, leaves: Sequence[Any]) -> Call:
-        return Call(structure, leaves, self._leaf_names(structure, len(leaves)), self._dynamic_floats)
+        names = self._leaf_names(structure, len(leaves))
+        return Call(structure, leaves, names, self._dynamic_floats, self._counters)
 
     def _specialize(self, call: Call, target: str | None = None) -> Specialization:
         from .specialize import Specialization

@@ -12,13 +12,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 from . import tree
 from .guards import PLAIN, Cell, Entry, Flag, Item, bump
 
+if TYPE_CHECKING:
+    from .counters import Counters
+
 Place = Entry | Cell | Item
-"""Something that a tensor is assigned to."""
+"""Something that a tensor or a number is assigned to."""
+
+
+def identity(place: Place) -> tuple[int, Any]:
+    """What two descriptions of one place have in common, as long as either lives."""
+    if isinstance(place, Entry):
+        return id(place.mapping), place.key
+    return (id(place.cell), None) if isinstance(place, Cell) else (id(place.container), place.index)
 
 
 class Effect(Protocol):
@@ -241,7 +251,14 @@ class Again(BaseException):
 class Hints:
     """What earlier traces of the same call have found out."""
 
-    def __init__(self) -> None:
+    def __init__(self, counters: Counters) -> None:
+        self.counters = counters
+        """What other calls have found out too."""
+        self.counted: list[Place] = []
+        """Ints that the trace may not read."""
+        self._numbers = 0
+        self.suspects: list[Place] = []
+        """Those that it may read nevertheless, since the function has failed without them."""
         self.written: list[Any] = []
         """Lists and dictionaries that the function writes tensors to."""
         self.read: list[Any] = []
@@ -258,6 +275,12 @@ class Hints:
     def write(self, container: Any) -> None:
         """A list or dictionary gets tensors."""
         self.written.append(container)
+
+    def number(self, place: Place) -> None:
+        """A counter is read too. After several of them the others are taken to be: each costs a trace."""
+        self._numbers += 1
+        for read in (place,) if self._numbers < 8 else self.counted:
+            self.counters.read(read)
 
     def look_into(self, container: Any) -> None:
         """It is read too."""

@@ -47,8 +47,8 @@ def same(now: Any, before: Any) -> bool:
     """Whether a program may take one value for the other."""
     if now is before:
         return True
-    kind = now.__class__
-    if kind is not before.__class__:
+    kind = cast(Any, type(now))
+    if kind is not type(before):
         return False
     if kind in PLAIN:
         return bool(now == before)

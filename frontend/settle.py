@@ -8,7 +8,21 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from . import dispatch, tree
-from .effects import Again, Assign, Effect, Extend, Hints, Place, Refill, Written, contains, likeness, stand_in
+from .counters import items
+from .effects import (
+    Again,
+    Assign,
+    Effect,
+    Extend,
+    Hints,
+    Place,
+    Refill,
+    Written,
+    contains,
+    identity,
+    likeness,
+    stand_in,
+)
 from .errors import runtime_error
 from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Flag, Guard, Guards, Item, Length
 from .reach import Reach, is_module
@@ -80,7 +94,7 @@ class Settling:
             elif self._holds(guard.now()):
                 raise kept(guard.name)
             else:
-                self.reusable = False
+                self._replaced(guard)
         self._relax(substitutes)
 
     def _holds(self, value: Any, depth: int = 8) -> bool:
@@ -111,6 +125,12 @@ class Settling:
         return tree.Template(value) if any(map(self._holds, parts)) else None
 
     # Attributes and variables
+
+    def _replaced(self, guard: Guard) -> None:
+        """Another plain value, which is there for this call alone."""
+        self.reusable = False
+        if isinstance(guard, (Entry, Cell, Item)) and type(guard.expected) is int and type(guard.now()) is int:
+            self._hints.counters.change(guard)
 
     def _appeared(self, guard: Absent) -> None:
         for key in guard.now():
@@ -154,7 +174,7 @@ class Settling:
         return any(isinstance(x, Tensor) and x._storage in self._trace.lifted for x in leaves)
 
     def _is_place(self, place: Place) -> bool:
-        return any(_same_place(place, other) for other in self._hints.places)
+        return any(identity(place) == identity(other) for other in self._hints.places)
 
     # Lists and dictionaries
 
@@ -183,15 +203,14 @@ class Settling:
         """A list of the same length, some elements of which are replaced."""
         self._settled.append(guard)
         self._likenesses.append(Length(f"len({guard.name})", container, len(container)))
-        for index, before in enumerate(guard.expected):
-            place = Item(f"{guard.name}[{index}]", container, index, before)
+        for place in items(guard):
             if place.holds():
                 self._likenesses.append(place)
             elif self._holds(place.now()):
                 self._assigned(place)
             else:
                 self._likenesses.append(place)
-                self.reusable = False
+                self._replaced(place)
 
     def _relax(self, substitutes: Substitutes) -> None:
         """Lets go of what the function replaces without reading it."""
@@ -209,14 +228,6 @@ class Settling:
         self._guards.always[:] = [*filter(remains, self._guards.always), *self._likenesses]
         self._guards.slow[:] = filter(remains, self._guards.slow)
         self._guards.seal()
-
-
-def _same_place(a: Place, b: Place) -> bool:
-    if isinstance(a, Entry) and isinstance(b, Entry):
-        return a.mapping is b.mapping and a.key == b.key
-    if isinstance(a, Item) and isinstance(b, Item):
-        return a.container is b.container and a.index == b.index
-    return isinstance(a, Cell) and isinstance(b, Cell) and a.cell is b.cell
 
 
 def kept(name: str) -> RuntimeError:

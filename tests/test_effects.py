@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import os
@@ -291,3 +292,124 @@ def test_elements_of_lists_and_dictionaries_that_are_replaced():
     for found, wanted in zip(means, expected, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-5)
     assert totals["x"].item() == total and count(f) == 1
+
+
+class Counting(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear, self.calls, self.rows = nn.Linear(2, 2), 0, 10
+
+    def forward(self, x):
+        if self.training:
+            self.calls += 1
+        self.rows = self.rows - 1 + len(x) + 1
+        return self.linear(x)
+
+
+def test_counters_of_modules():
+    """Two programs, the first of which finds the counter: its value is nothing that they depend on."""
+    model, x = Counting(), irtool.ones(1, 2)
+    f = compiled(model)
+    for k in range(5):
+        f(x)
+        assert (model.calls, model.rows) == (k + 1, k + 11) and type(model.calls) is int
+    model(x)
+    model.calls = 41
+    f(x)
+    assert (model.calls, model.rows, count(f)) == (42, 17, 2)
+    f(irtool.ones(3, 2))
+    f(irtool.ones(3, 2))
+    assert (model.calls, model.rows, count(f)) == (44, 23, 3)
+    model.eval()
+    f(x)
+    model.calls = 7
+    f(x)
+    assert (model.calls, model.rows, count(f)) == (7, 25, 4)
+    model.calls = 0.5  # no int any more
+    f(x)
+    assert model.calls == 0.5 and count(f) == 5
+
+
+STEPS = 0
+
+
+def test_counters_in_variables_and_containers():
+    seen, names, turns = {"n": 0, "m": 1}, [5, 6], 0
+
+    @compiled
+    def f(x):
+        global STEPS
+        nonlocal turns
+        STEPS += 1
+        turns -= 2
+        seen["n"] = 3 + seen["n"]
+        names[1] += len(names)
+        return x * seen["m"]
+
+    for k in range(1, 5):
+        assert f(irtool.ones(1)).item() == 1.0
+        assert (STEPS, turns, seen["n"], names) == (k, -2 * k, 3 * k, [5, 6 + 2 * k])
+    assert count(f) == 2
+    seen["m"], names[0] = 4, 0
+    assert f(irtool.ones(1)).item() == 4.0 and names == [0, 16] and count(f) == 3
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda kept, n, x: x * 2 if n % 2 else x,
+        lambda kept, n, x: x * n + [1, 2, 4, 8, 16][n],
+        lambda kept, n, x: irtool.full((2,), n) + float(f"{n}"),
+        lambda kept, n, x: x.sum(n - n) + np.asarray(n).item(),
+        lambda kept, n, x: kept.append(n) or x,
+        lambda kept, n, x: kept.append({"n": (copy.deepcopy(n),)}) or x,
+        lambda kept, n, x: kept.append(lambda: n + 1) or x,
+        lambda kept, n, x: (x, n),
+    ],
+)
+def test_counters_that_are_read_are_traced_each_time(read):
+    def outcome(wrap):
+        kept, counter = [], {"n": 0}
+
+        @wrap
+        def f(x):
+            counter["n"] += 1
+            return read(kept, counter["n"], x)
+
+        found = [f(irtool.tensor([1.0, k])) for k in (2.0, 3.0, 4.0)]
+        found += [k() if callable(k) else k for k in kept]
+        return str(found), counter
+
+    assert outcome(compiled) == outcome(lambda f: f)
+
+
+def test_counters_of_a_function_that_fails():
+    """What fails with a counter as with a number says nothing about the counter."""
+    counter = {"n": 0, "m": 0}
+
+    @compiled
+    def f(x, y):
+        counter["n"] += 1
+        return x @ y
+
+    for k in range(4):
+        f(irtool.ones(2, 2), irtool.ones(2, 2))
+        with pytest.raises(RuntimeError):
+            f(irtool.ones(2, 2), irtool.ones(3))
+        assert counter["n"] == k + 1
+    assert count(f) == 2
+
+
+def test_many_counters_that_are_read():
+    """More than a function is traced for."""
+    counters = [0] * 100
+
+    @compiled
+    def f(x):
+        for k in range(len(counters)):
+            counters[k] += 1
+            x = x * (counters[k] % 2)
+        return x
+
+    assert [f(irtool.ones(())).item() for _ in range(3)] == [1.0, 0.0, 1.0]
+    assert counters == [3] * 100
