@@ -256,6 +256,8 @@ def translate(
     clone = module.clone()
     interface = tensor_interface(host_of(clone), level_of(clone))
     reports = lower(clone, "memref", target).reports
+    if interface is None:
+        interface = buffer_interface(host_of(clone))
     memory = memory_report(host_of(clone))  # here buffers have names, and each call is a moment of its own
     names = callee_names(clone)
     units: dict[str, Unit] = {}
@@ -268,8 +270,6 @@ def translate(
 
     reports += lower(clone, target=target, finished=finished).reports
     host = host_of(clone)
-    if interface is None:
-        interface = buffer_interface(host)
     started = time.perf_counter()
     c = c_program(clone, rules, units)
     report = StageReport(

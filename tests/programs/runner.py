@@ -17,21 +17,22 @@ Wrap = Callable[[Any], Any]
 
 @contextmanager
 def standing_for_torch(package: Any) -> Generator[None]:
-    """`import torch` gives the package, and what the programs import from this folder is new."""
-    own = {"common", *FILES}
-    if sys.modules.get("torch") is not package:
-        own |= {name for name in sys.modules if name.partition(".")[0] == "torch"}
-    hidden = {name: sys.modules.pop(name) for name in own if name in sys.modules}
-    before = set(sys.modules)
+    """`import torch` gives the package, and what the programs import from this folder is new; afterwards all is as it
+    was before."""
+    stands_in = sys.modules.get("torch") is not package
+
+    def is_own(name: str) -> bool:
+        return name in ("common", *FILES) or (stands_in and name.partition(".")[0] == "torch")
+
+    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if is_own(name)}
     sys.modules["torch"] = package
     sys.path.insert(0, str(HERE))
     try:
         yield
     finally:
         sys.path.remove(str(HERE))
-        for name in set(sys.modules) - before:
-            if name in own or (name.partition(".")[0] == "torch" and "torch" in hidden):
-                del sys.modules[name]
+        for name in filter(is_own, list(sys.modules)):
+            del sys.modules[name]
         sys.modules.update(hidden)
 
 
