@@ -46,6 +46,7 @@ def test_compiled(name: str) -> None:
     check(run(irtool, name, irtool.compile), GOLDEN[name])
 
 
+@pytest.mark.filterwarnings("default")  # PyTorch's own
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs PyTorch")
 @pytest.mark.parametrize("name", GOLDEN)
 def test_records_are_those_of_pytorch(name: str) -> None:
