@@ -8,9 +8,9 @@ where only part of a step changed, each kernel's object is found by its C.
 from __future__ import annotations
 
 import gc
+import threading
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache
 from itertools import groupby
@@ -225,22 +225,37 @@ def compile_module(module: ModuleOp, target: str = "cpu") -> Program:
     cache = get_cache()
     entry = cache.program(key)
     if entry is None:
-        with _fewer_collections(), Ahead(find_compiler(), cache) as ahead:
+        with _fewer_collections, Ahead(find_compiler(), cache) as ahead:
             plan, sources = translate(module, target, printed=ahead.compile)
         entry = build_program(key, sources, plan, cache)
     program = _loaded[key] = Program(entry.library, entry.plan)
     return program
 
 
-@contextmanager
-def _fewer_collections() -> Generator[None]:
-    """IR is many small objects that all live: looking for garbage among them takes a sixth of the time."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(max(thresholds[0], 50_000) if thresholds[0] else 0, *thresholds[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
+class _FewerCollections:
+    """While any thread compiles. IR is many small objects that all live: looking for garbage among them takes a sixth
+    of the time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = gc.get_threshold()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._before = first, *others = gc.get_threshold()
+                gc.set_threshold(max(first, 50_000) if first else 0, *others)
+            self._inside += 1
+
+    def __exit__(self, *raised: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                gc.set_threshold(*self._before)
+
+
+_fewer_collections = _FewerCollections()
 
 
 def translate(

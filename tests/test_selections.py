@@ -36,6 +36,33 @@ def test_what_does_not_hold_makes_no_nan():
         assert compiled == eager
 
 
+def test_reductions_of_each_row_see_only_what_holds():
+    rows, chosen = [[1.0, 2.0, 4.0], [-np.inf] * 3, [3.0, 1.0, 1.0], [np.nan] * 3], irtool.tensor([1, 0, 1, 0]).bool()
+    for function in (lambda x: x[chosen].logsumexp(1).sum(), lambda x: x[chosen].std(1).mean()):
+        (eager, slope), (compiled, compiled_slope) = both(function, irtool.tensor(rows))
+        assert compiled == pytest.approx(eager, rel=1e-5)
+        np.testing.assert_allclose(compiled_slope, slope, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("order", [float("-inf"), -1, 1, 2, float("inf")])
+def test_norms(order: float):
+    x, chosen = irtool.tensor([3.0, 0.0, -2.0]), irtool.tensor([True, False, True])
+    eager, compiled = both(lambda x: x[chosen].norm(order), x)
+    assert compiled[0] == pytest.approx(eager[0], rel=1e-5)
+    np.testing.assert_allclose(compiled[1], eager[1], rtol=1e-4)
+
+
+def test_masks_that_are_made_twice_from_values_used_many_times_are_the_same():
+    def mask(x: Any):
+        for _ in range(40):
+            x = x * x + x
+        return x > -1
+
+    x = irtool.tensor([0.01, -0.02])
+    traced = irtool.compile(lambda x: (x[mask(x)] - x[mask(x)]).sum(), target=TARGET)
+    assert traced(x).item() == 0
+
+
 def test_losses_of_chosen_rows():
     irtool.manual_seed(0)
     scores, labels, chosen = irtool.randn(5, 3), irtool.tensor([0, 2, -1, 1, 9]), irtool.tensor([1, 1, 0, 1, 0]).bool()

@@ -150,19 +150,31 @@ def test_nothing_is_made_ahead_after_an_error(cache: Cache, monkeypatch: pytest.
     assert started == ["first.c"]
 
 
-def test_the_collector_is_as_it_was(cache: Cache, monkeypatch: pytest.MonkeyPatch):
+def test_the_collector_is_as_it_was_once_the_last_thread_has_compiled(cache: Cache, monkeypatch: pytest.MonkeyPatch):
     seen: list[tuple[int, int, int]] = []
+    all_inside = threading.Barrier(2)
 
     def translate(*_: object, **__: object) -> None:
+        all_inside.wait(timeout=10)
+        if threading.current_thread() is later:
+            earlier.join(timeout=10)
         seen.append(gc.get_threshold())
         raise ValueError("lowering failed")
+
+    def run() -> None:
+        with pytest.raises(ValueError, match="lowering"):
+            compile_module(module)
 
     monkeypatch.setattr("irtool.runtime.compiler.translate", translate)
     module = parse_module("func.func @f(%x: tensor<f32>) -> tensor<f32> { func.return %x : tensor<f32> }")
     before = gc.get_threshold()
-    with pytest.raises(ValueError, match="lowering"):
-        compile_module(module)
-    assert gc.get_threshold() == before and seen[0][0] > before[0]
+    earlier, later = threading.Thread(target=run), threading.Thread(target=run)
+    for thread in (earlier, later):
+        thread.start()
+    for thread in (earlier, later):
+        thread.join(timeout=20)
+    assert gc.get_threshold() == before
+    assert len(seen) == 2 and all(first > before[0] for first, *_ in seen)
 
 
 def test_targets():

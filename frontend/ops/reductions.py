@@ -326,11 +326,11 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
 
 
 def _root(x: Tensor, exponent: float = 0.5) -> Tensor:
-    """x ** exponent, where the gradient at 0 is 0 instead of infinite, as for norms in PyTorch."""
+    """x ** exponent for x >= 0, where the gradient at 0 is 0 instead of infinite, as for norms in PyTorch."""
     zero = ELEMENTWISE["eq"](x, 0)
     safe = masked_fill(x, zero, 1)
     root = ELEMENTWISE["sqrt"](safe) if exponent == 0.5 else ELEMENTWISE["pow"](safe, exponent)
-    return masked_fill(root, zero, 0)
+    return masked_fill(root, zero, 0 if exponent > 0 else float("inf"))
 
 
 def vector_norm(

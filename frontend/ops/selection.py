@@ -195,13 +195,21 @@ def assigned(x: Tensor, mask: Tensor, d: int, value: Selection) -> Tensor:
 
 def _equal(a: SSAValue, b: SSAValue) -> bool:
     """Whether two values are made in the same way of the same values."""
-    if a is b:
-        return True
-    if not isinstance(a, OpResult) or not isinstance(b, OpResult) or a.index != b.index:
-        return False
-    p, q = a.op, b.op
-    same_op = type(p) is type(q) and p.properties == q.properties and a.type == b.type and not p.regions
-    return same_op and len(p.operands) == len(q.operands) and all(map(_equal, p.operands, q.operands))
+    pending, known = [(a, b)], set[tuple[SSAValue, SSAValue]]()
+    while pending:
+        pair = a, b = pending.pop()
+        if a is b or pair in known:
+            continue
+        known.add(pair)  # values may be used many times over
+        if not isinstance(a, OpResult) or not isinstance(b, OpResult) or a.index != b.index:
+            return False
+        p, q = a.op, b.op
+        if type(p) is not type(q) or p.properties != q.properties or a.type != b.type or p.regions:
+            return False
+        if len(p.operands) != len(q.operands):
+            return False
+        pending += zip(p.operands, q.operands)
+    return True
 
 
 # Functions

@@ -32,7 +32,6 @@ NEUTRAL: dict[str, Callable[[DType], Any]] = {
     "amin": highest,
     "max": lowest,
     "min": highest,
-    "norm": _constant(0),
     "logsumexp": _constant(-math.inf),
     "count_nonzero": _constant(0),
 }
@@ -59,7 +58,7 @@ def _reduced(name: str, function: Callable[..., Any], args: tuple[Any, ...], opt
     dim = None if isinstance(given.get("dim"), bool) else given.get("dim")
     over = _over(x, dim)
     if x.row not in over:
-        result = function(x.wide, *args[1:], **options)
+        result = function(x.filled(), *args[1:], **options)
         behind = x.behind if given.get("keepdim") else x.behind - sum(d > x.row for d in over)
         if isinstance(result, Tensor):
             return Selection(result, x.mask, behind)
@@ -101,10 +100,18 @@ def _std(x: Selection, over: tuple[int, ...], given: dict[str, Any]) -> Tensor:
     return _var(x, over, given).sqrt()
 
 
+def _norm(x: Selection, over: tuple[int, ...], given: dict[str, Any]) -> Tensor:
+    order = given.get("p")
+    least = isinstance(order, int | float) and order < 0  # of which infinity changes nothing
+    options = {k: v for k, v in given.items() if k != "input"}
+    return reductions.FUNCTIONS["norm"](x.or_else(math.inf if least else 0), **options)
+
+
 SPECIAL: dict[str, Callable[[Selection, tuple[int, ...], dict[str, Any]], Tensor]] = {
     "mean": _mean,
     "var": _var,
     "std": _std,
+    "norm": _norm,
 }
 
 REDUCTIONS = (*NEUTRAL, *SPECIAL)
