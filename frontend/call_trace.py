@@ -116,7 +116,7 @@ class CallTrace:
                     if not entry.holds():
                         raise runtime_error(
                             f"the compiled function changes {entry.name}, which compiled programs read on each call. "
-                            "Change it outside, before or after the call"
+                            "Change it outside, before or after the call, as by a scheduler's step()"
                         )
 
                 def is_ours(t: Tensor) -> bool:

@@ -54,7 +54,7 @@ def trace_body(arguments: Sequence[TensorSpec], run: Callable[[Sequence[BlockArg
         lifted = trace.lifted.get(storage)
         known = before.get(storage, lifted.value if lifted is not None else None)
         if known is None:
-            del trace.values[storage]
+            trace.forget(storage)
         elif value is not known:
             written.append((storage, trace.is_tracked(value)))
             results.append(value)

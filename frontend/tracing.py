@@ -235,8 +235,17 @@ class Trace(Flow):
         while self._restore:
             self._restore.pop()()
         for storage, value in self.values.items():
-            if storage.array is None and isinstance(value, OpResult):
-                origins[storage] = value.op.location
+            _remember(storage, value)
+
+    def forget(self, storage: Storage) -> None:
+        """What a storage holds cannot be used from here on."""
+        _remember(storage, self.values.pop(storage))
+
+
+def _remember(storage: Storage, value: SSAValue) -> None:
+    """Lets whoever keeps a storage of a trace know where it was made."""
+    if storage.array is None and isinstance(value, OpResult):
+        origins[storage] = value.op.location
 
 
 @contextmanager

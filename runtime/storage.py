@@ -48,8 +48,8 @@ class Storage:
         made = describe(origins[self]) if self in origins else ""
         return RuntimeError(
             f"this tensor was made{f' at {made}' if made else ''} while a function was being traced for "
-            "irtool.compile, and has no value outside that trace. Return it from the compiled function instead of "
-            "keeping it in a variable."
+            "irtool.compile, and has no value outside that trace. Return it from that function instead of keeping it "
+            "in a variable."
         )
 
     @property

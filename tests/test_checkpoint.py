@@ -112,3 +112,15 @@ def test_memory_of_a_compiled_step_goes_down():
     less, losses = peak(checkpoint)
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
     assert less < 0.6 * plain
+
+
+def test_what_a_checkpointed_function_keeps_is_refused_with_its_line():
+    kept = []
+
+    def part(x):
+        kept.append(x.sum())
+        return x.exp()
+
+    step = compiled(lambda x: checkpoint(part, x))
+    with pytest.raises(RuntimeError, match=r"made at \S*test_checkpoint.py:\d+(.|\n)*has no value outside"):
+        step(irtool.ones(2, requires_grad=True))
