@@ -240,6 +240,13 @@ class HLOp(IRDLOperation):
         return types
 
 
+def check_types(op: Operation, what: str, expected: Sequence[Attribute], given: Sequence[Attribute]) -> None:
+    """Fails where one of an op's lists of types is not the one that the others ask for."""
+    if list(expected) != list(given):
+        wanted, got = (", ".join(map(str, types)) or "none" for types in (expected, given))
+        raise VerifyException(f"{op.name}: {what}: expected {wanted}, got {got}")
+
+
 def attributes_of(op: Operation) -> dict[str, Any]:
     """`op.attributes_dict()` for an op known to be of the hl dialect."""
     return cast(HLOp, op).attributes_dict()
@@ -267,6 +274,7 @@ __all__ = [
     "check_axes",
     "check_axis",
     "check_shape",
+    "check_types",
     "known",
     "mismatch",
     "same_extent",

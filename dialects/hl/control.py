@@ -23,7 +23,7 @@ from xdsl.traits import IsolatedFromAbove, IsTerminator, Pure, RecursiveMemoryEf
 from xdsl.utils.exceptions import VerifyException
 
 from ..types import TensorSpec, spec_of, tensor_type
-from .base import AnyTensor, show
+from .base import AnyTensor, check_types, show
 
 
 @irdl_op_definition
@@ -121,16 +121,13 @@ class ScanOp(IRDLOperation):
                     f"{self.name}: expected a first dimension of {self.steps}, the length, got {show(shape)}"
                 )
         expected = [*self.carried.types, *(_slice(x.type) for x in self.xs), *self.constants.types]
-        self._compare("arguments of the body", expected, list(self.body.block.arg_types))
+        check_types(self, "arguments of the body", expected, list(self.body.block.arg_types))
         count = len(self.carried)
-        self._compare("carried values that the body yields", list(self.carried.types), list(last.values.types[:count]))
+        check_types(
+            self, "carried values that the body yields", list(self.carried.types), list(last.values.types[:count])
+        )
         stacked = [_stacked(t, self.steps) for t in last.values.types[count:]]
-        self._compare("results", [*self.carried.types, *stacked], list(self.outputs.types))
-
-    def _compare(self, what: str, expected: Sequence[Attribute], given: Sequence[Attribute]) -> None:
-        if list(expected) != list(given):
-            wanted, got = (", ".join(map(str, types)) or "none" for types in (expected, given))
-            raise VerifyException(f"{self.name}: {what}: expected {wanted}, got {got}")
+        check_types(self, "results", [*self.carried.types, *stacked], list(self.outputs.types))
 
     def print(self, printer: Printer) -> None:
         printer.print_string(f" {self.steps}")

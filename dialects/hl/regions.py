@@ -24,7 +24,7 @@ from xdsl.printer import Printer
 from xdsl.traits import IsolatedFromAbove, Pure
 from xdsl.utils.exceptions import VerifyException
 
-from .base import AnyTensor
+from .base import AnyTensor, check_types
 from .control import YieldOp
 
 
@@ -48,11 +48,6 @@ class RegionOp(IRDLOperation):
         if not isinstance(last, YieldOp):
             raise VerifyException(f"{self.name}: expected a body that ends in hl.yield")
         return last
-
-    def _compare(self, what: str, expected: Sequence[Attribute], given: Sequence[Attribute]) -> None:
-        if list(expected) != list(given):
-            wanted, got = (", ".join(map(str, types)) or "none" for types in (expected, given))
-            raise VerifyException(f"{self.name}: {what}: expected {wanted}, got {got}")
 
     def print(self, printer: Printer) -> None:
         for keyword, values in zip(self.GROUPS, self._groups(), strict=True):
@@ -137,9 +132,9 @@ class CustomGradientOp(RegionOp):
 
     def verify_(self) -> None:
         types = [*self.outputs.types, *self.outputs.types, *self.captured.types]
-        self._compare("results", list(self.values.types), list(self.outputs.types))
-        self._compare("arguments of the body", types, list(self.body.block.arg_types))
-        self._compare("what the body yields", list(self.inputs.types), list(self.terminator.values.types))
+        check_types(self, "results", list(self.values.types), list(self.outputs.types))
+        check_types(self, "arguments of the body", types, list(self.body.block.arg_types))
+        check_types(self, "what the body yields", list(self.inputs.types), list(self.terminator.values.types))
 
 
 @irdl_op_definition
@@ -172,8 +167,8 @@ class CheckpointOp(RegionOp):
         return (self.xs,)
 
     def verify_(self) -> None:
-        self._compare("arguments of the body", list(self.xs.types), list(self.body.block.arg_types))
-        self._compare("results", list(self.terminator.values.types), list(self.outputs.types))
+        check_types(self, "arguments of the body", list(self.xs.types), list(self.body.block.arg_types))
+        check_types(self, "results", list(self.terminator.values.types), list(self.outputs.types))
 
 
 def copy_body(op: RegionOp, arguments: Sequence[SSAValue], insert: Block, before: Operation | None) -> list[SSAValue]:
