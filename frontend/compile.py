@@ -18,6 +18,7 @@ from .call_trace import Call, is_float
 from .counters import Counters
 from .devices import device
 from .guards import PLAIN
+from .hooks import hooks_of
 from .inspection import Inspection
 from .modes import modes
 from .promotion import get_default_dtype
@@ -116,6 +117,8 @@ class Compiled(Inspection):
         for value in leaves:
             if isinstance(value, Tensor):
                 key += (type(value), value._spec, value.requires_grad)
+                if value.requires_grad and any(hooks := hooks_of(value)):
+                    key.append(hooks)
                 tensors.append(id(value))
             else:
                 key.append(self._plain_key(value))

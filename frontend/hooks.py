@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from . import tape
+from . import guards, tape
 from .errors import runtime_error
 from .modes import modes
 from .tensor import Tensor
@@ -37,6 +37,7 @@ class RemovableHandle:
     def remove(self) -> None:
         """Unregisters the hook."""
         self._hooks[:] = [entry for entry in self._hooks if entry is not self._entry]
+        guards.bump()
 
     def __enter__(self) -> RemovableHandle:
         return self
@@ -60,9 +61,7 @@ def register_hook(t: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Removab
         traced.append(entry)
         return RemovableHandle(traced, entry)
     if node is None:
-        hooks: list[Any] = t.__dict__.setdefault("_hooks", [])
-        hooks.append(hook)
-        return RemovableHandle(hooks, hook)
+        return _of_leaf(t, "_hooks", hook)
     if node.hooks is None:
         node.hooks = []
     entry = (t._index, hook)
@@ -76,9 +75,19 @@ def register_post_accumulate_grad_hook(t: Tensor, hook: Callable[[Tensor], None]
         raise runtime_error("cannot register a hook on a tensor that doesn't require gradient")
     if not t.is_leaf:
         raise runtime_error("post accumulate grad hooks cannot be registered on non-leaf tensors")
-    hooks: list[Any] = t.__dict__.setdefault("_post_hooks", [])
+    return _of_leaf(t, "_post_hooks", hook)
+
+
+def _of_leaf(t: Tensor, kind: str, hook: Callable[..., Any]) -> RemovableHandle:
+    hooks: list[Any] = t.__dict__.setdefault(kind, [])
     hooks.append(hook)
+    guards.bump()
     return RemovableHandle(hooks, hook)
+
+
+def hooks_of(t: Tensor) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The hooks of a leaf: for gradients that arrive, and for what they add up to."""
+    return tuple(t.__dict__.get("_hooks", ())), tuple(t.__dict__.get("_post_hooks", ()))
 
 
 def accumulated(t: Tensor) -> None:
@@ -87,4 +96,11 @@ def accumulated(t: Tensor) -> None:
         hook(t)
 
 
-__all__ = ["RemovableHandle", "accumulated", "register_hook", "register_post_accumulate_grad_hook", "retain_grad"]
+__all__ = [
+    "RemovableHandle",
+    "accumulated",
+    "hooks_of",
+    "register_hook",
+    "register_post_accumulate_grad_hook",
+    "retain_grad",
+]

@@ -23,6 +23,7 @@ import numpy as np
 
 from ..runtime.storage import Storage
 from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Flag, Guard, Guards, Length
+from .hooks import hooks_of
 from .tensor import Tensor
 
 PACKAGE = __name__.partition(".")[0]
@@ -269,6 +270,10 @@ class Reach:
         memory = (tensor._storage, tensor._view)
         self._add(Attribute(f"memory of {name}", lambda: (tensor._storage, tensor._view), memory), slow=True)
         self._add(Flag(f"{name}.requires_grad", tensor, tensor.requires_grad), slow=True)
+        if tensor.requires_grad:
+            hooks = hooks_of(tensor)
+            self._add(Attribute(f"hooks of {name}", lambda: hooks_of(tensor), hooks), slow=True)
+            self._visit_all((*hooks[0], *hooks[1]), f"hook of {name}")
 
     def _module(self, module: Any, name: str) -> None:
         attributes = cast(dict[str, Any], vars(module))

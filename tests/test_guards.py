@@ -350,3 +350,45 @@ def test_what_a_hook_writes_down_settles():
     for _ in range(4):
         f(irtool.ones(1, 2))
     assert shapes == {"layer": (1, 3)} and count(f) == 2
+
+
+def test_hooks_of_leaves_that_come_and_go():
+    w, factors, seen = irtool.ones(1, requires_grad=True), [2.0], []
+
+    @compiled
+    def gradient(x):
+        w.grad = None
+        (w * x).sum().backward()
+        return w.grad
+
+    def slope():
+        return gradient(ones).item()
+
+    assert slope() == 1.0
+    doubled = w.register_hook(lambda g: g * factors[0])
+    assert slope() == 2.0
+    factors[0] = 3.0
+    assert slope() == 3.0
+    more = w.register_hook(lambda g: g + 1)
+    assert slope() == 4.0
+    doubled.remove()
+    assert slope() == 2.0
+    more.remove()
+    assert slope() == 1.0
+    known = count(gradient)
+    handle = w.register_post_accumulate_grad_hook(lambda p: seen.append(1))
+    slope()
+    handle.remove()
+    slope()
+    assert seen == [1] and count(gradient) <= known + 1
+
+
+def test_hooks_of_arguments():
+    @compiled
+    def gradient(p, x):
+        (p * x).sum().backward()
+        return p.grad
+
+    plain, hooked = irtool.ones(1, requires_grad=True), irtool.ones(1, requires_grad=True)
+    hooked.register_hook(lambda g: g * 3)
+    assert [gradient(p, ones).item() for p in (hooked, plain)] == [3.0, 1.0]
