@@ -311,6 +311,8 @@ class Reach:
                         self._visit(parameter, f"parameter{position}")
                 else:
                     (self.runtime if key in runtime else self.guards.always).append(Entry(path, group, key, value))
+        for hooks in ("_pre_hooks", "_post_hooks"):
+            self._visit(getattr(optimizer, hooks, None), f"{name}.{hooks}")
         self._class(optimizer.__class__, name)
 
     # Attributes

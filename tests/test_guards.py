@@ -392,3 +392,25 @@ def test_hooks_of_arguments():
     plain, hooked = irtool.ones(1, requires_grad=True), irtool.ones(1, requires_grad=True)
     hooked.register_hook(lambda g: g * 3)
     assert [gradient(p, ones).item() for p in (hooked, plain)] == [3.0, 1.0]
+
+
+def test_hooks_of_optimizers():
+    w, called = irtool.ones(1, requires_grad=True), []
+    optimizer = optim.SGD([w], lr=0.1)
+
+    @compiled
+    def step():
+        optimizer.zero_grad()
+        (w * 2).sum().backward()
+        optimizer.step()
+
+    step()
+    handles = [
+        optimizer.register_step_pre_hook(lambda *_: called.append("before")),
+        optimizer.register_step_post_hook(lambda *_: called.append("after")),
+    ]
+    step()
+    for handle in handles:
+        handle.remove()
+    step()
+    assert called == ["before", "after"] and w.item() == pytest.approx(0.4)
