@@ -15,6 +15,7 @@ from . import grad_mode, tree
 from .counters import Counters, Counting
 from .effects import Again, Effect, Hints, ReadBack, changed_arguments
 from .errors import runtime_error
+from .foreign_random import Draws
 from .guards import Guards, bump
 from .launch import ELSEWHERE
 from .modes import modes
@@ -84,6 +85,7 @@ class CallTrace:
         """All that was there before."""
         self.outside = frozenset(reach.names_of_storages)
         """Storages that the function can reach on its own."""
+        self._draws = Draws(reach.generators)
         self._trace = Trace(dict(reach.names_of_storages))
         self._run(function, call, keep_gradients, hints)
         reach.add_optimizer_state()
@@ -126,7 +128,7 @@ class CallTrace:
                 settling = Settling(trace, self._reach, self.guards, hints, is_ours)
                 settling.run(substitutes)
                 counting.relax(self.guards)
-                self.reusable = settling.reusable
+                self.reusable = settling.reusable and not self._draws.happened()
                 before = tree.rebuild(call.structure, iter(given))
                 self.effects: list[Effect] = [*settling.effects, *counts, *changed_arguments(before, arguments)]
                 """What each call does besides returning."""
@@ -150,6 +152,7 @@ class CallTrace:
     def undo(self) -> None:
         """Takes back what tracing changed in Python."""
         self._trace.fail()
+        self._draws.take_back()
         for guard in self._found:
             if not guard.holds():
                 guard.restore()

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from ..runtime.storage import Storage
+from .foreign_random import GENERATORS
 from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Flag, Guard, Guards, Length
 from .hooks import hooks_of
 from .tensor import Tensor
@@ -111,6 +112,8 @@ class Reach:
         self.optimizers: dict[int, Any] = {}
         self.names_of_storages: dict[Storage, str] = {}
         """Short names: those of parameters and variables."""
+        self.generators: list[Any] = []
+        """Those of random numbers, of Python and numpy."""
         self.tensors: set[int] = set()
         """The ids of all tensors found."""
         self.tables: set[int] = set()
@@ -210,6 +213,8 @@ class Reach:
             self._array(any_value, name)
         elif isinstance(value, Tensor):
             self._tensor(value, name)
+        elif isinstance(value, GENERATORS):
+            self.generators.append(value)
         elif hasattr(value, "__wrapped__"):
             self._visit(value.__wrapped__, name)
         elif is_user(kind.__module__ if not isinstance(value, type) else value.__module__):

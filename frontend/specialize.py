@@ -188,7 +188,10 @@ class Specialization:
         if not found and self.mismatch(leaves):
             found.append("arguments share memory with each other or with state in another way")
         if not self.reusable:
-            found.append("tracing changed Python values that the function depends on, so that each call traces anew")
+            found.append(
+                "tracing changed Python values that the function depends on, or drew random numbers of Python or "
+                "numpy, so that each call traces anew"
+            )
         return found
 
     def run(self, leaves: Sequence[Any], arguments: Any) -> Any:
