@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import irtool
@@ -35,8 +36,8 @@ def test_eager_training_is_that_of_pytorch(name: str) -> None:
     np.testing.assert_allclose([loss for loss, _ in steps], WORKLOADS[name]["losses"][:3], 1e-3)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_from_the_weights_of_pytorch(name: str) -> None:
+def both(name: str) -> Iterator[tuple[float, dict[str, Any], float, dict[str, Any]]]:
+    """Loss and gradients of each step, ours and PyTorch's, from PyTorch's weights."""
     torch: Any = pytest.importorskip("torch")
     torch.manual_seed(0)
     state = workloads.WORKLOADS[name].model(torch).state_dict()
@@ -44,12 +45,31 @@ def test_from_the_weights_of_pytorch(name: str) -> None:
     def load(package: Any, model: Any) -> None:
         model.load_state_dict({key: package.from_numpy(value.numpy().copy()) for key, value in state.items()})
 
-    tolerance = workloads.WORKLOADS[name].tolerance
     theirs, ours = workloads.train(torch, name, prepare=load), workloads.train(irtool, name, compiled, load)
-    for step, ((loss, gradients), (expected, references)) in enumerate(zip(ours, theirs, strict=True)):
+    for (loss, gradients), (expected, references) in zip(ours, theirs, strict=True):
+        yield loss, gradients, expected, references
+
+
+def check_gradients(gradients: dict[str, Any], references: dict[str, Any], tolerance: float) -> None:
+    for key, g in gradients.items():
+        reference = references[key].numpy()
+        assert np.linalg.norm(g.numpy() - reference) <= tolerance * max(np.linalg.norm(reference), 1e-6), key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_from_the_weights_of_pytorch(name: str) -> None:
+    tolerance = workloads.WORKLOADS[name].tolerance
+    for step, (loss, gradients, expected, references) in enumerate(both(name)):
         assert abs(loss - expected) <= tolerance * abs(expected)
-        if step > 0 and tolerance > 1e-3:
-            continue  # rounding has grown: PyTorch's own gradients differ by half their norm for one thread and two
-        for key, g in gradients.items():
-            reference = references[key].numpy()
-            assert np.linalg.norm(g.numpy() - reference) <= tolerance * max(np.linalg.norm(reference), 1e-6), key
+        if step == 0:
+            check_gradients(gradients, references, tolerance)
+
+
+# PyTorch's own gradients of ResNet-18 differ by half their norm after ten steps, for one thread and two.
+GROWING = pytest.mark.xfail(strict=True, reason="in float32 rounding grows from step to step")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=GROWING) if n == "resnet18" else n for n in NAMES])
+def test_gradients_of_every_step(name: str) -> None:
+    for _, gradients, _, references in both(name):
+        check_gradients(gradients, references, workloads.WORKLOADS[name].tolerance)
