@@ -27,19 +27,19 @@ from .frontend.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
-from .frontend.imports import install as _install
 from .frontend.ops.reductions import RETURN_TYPES as _RETURN_TYPES
 from .frontend.printing import set_printoptions
 from .frontend.promotion import can_cast, finfo, get_default_dtype, iinfo, promote_types, set_default_dtype
 from .frontend.random import Generator, default_generator
 from .frontend.size import Size
-from .frontend.surface import FUNCTIONS as _FUNCTIONS
-from .frontend.surface import Tensor, result_type
-from .frontend.unsupported import module_getattr as _module_getattr
+from .frontend.surface.imports import install as _install
+from .frontend.surface.names import FUNCTIONS as _FUNCTIONS
+from .frontend.surface.names import Tensor, result_type
+from .frontend.surface.unsupported import module_getattr as _module_getattr
 from .frontend.vmap import vmap
 
 if TYPE_CHECKING:
-    from .frontend.compile import compile
+    from .frontend.compiling.compile import compile
     from .frontend.serialization import load, save
     from .runtime.threads import get_num_threads, set_num_threads
 
@@ -53,7 +53,7 @@ default_generator = default_generator
 __version__ = "0.1.0"
 
 _LAZY = {
-    "compile": ("frontend.compile", "compile"),
+    "compile": ("frontend.compiling.compile", "compile"),
     "load": ("frontend.serialization", "load"),
     "save": ("frontend.serialization", "save"),
     "set_num_threads": ("runtime.threads", "set_num_threads"),

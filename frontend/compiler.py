@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .modes import modes
-from .unsupported import module_getattr
+from .surface.unsupported import module_getattr
 
 
 def compile(*args: Any, **kwargs: Any) -> Any:
     """`irtool.compile`."""
-    from .compile import compile as compile_
+    from .compiling.compile import compile as compile_
 
     return compile_(*args, **kwargs)
 

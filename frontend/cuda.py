@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .random import manual_seed
-from .unsupported import module_getattr
+from .surface.unsupported import module_getattr
 
 
 def is_available() -> bool:

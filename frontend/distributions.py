@@ -11,8 +11,8 @@ from .errors import located, type_error
 from .grad_mode import no_grad
 from .ops.arithmetic import where
 from .random import bernoulli, multinomial, normal_numbers
-from .surface import FUNCTIONS, Tensor
-from .unsupported import module_getattr
+from .surface.names import FUNCTIONS, Tensor
+from .surface.unsupported import module_getattr
 
 
 class Distribution:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from . import autograd, grad_mode, tree
+from .autograd.gradients import directional
 from .errors import runtime_error
+from .surface.unsupported import module_getattr
 from .tensor import Tensor
-from .unsupported import module_getattr
 from .vmap import vmap
 
 
@@ -221,27 +222,6 @@ def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, has_aux: bool 
         found = directional(outputs, entered.inputs, seeds, entered.nested or any(s.requires_grad for s in seeds))
     result, tangent = entered.left(output), tree.rebuild(structure, iter(found))
     return (result, tangent, entered.left(aux)) if has_aux else (result, tangent)
-
-
-def directional(
-    outputs: Sequence[Any], inputs: Sequence[Tensor], tangents: Sequence[Tensor], create_graph: bool
-) -> list[Tensor]:
-    """The derivatives of outputs that were computed from inputs, in the direction of the tangents."""
-    reached = [y for y in outputs if y.requires_grad]
-    cotangents = [y.detach().clone().zero_().requires_grad_() for y in reached]
-    options = {"allow_unused": True, "materialize_grads": True}
-    pulled = autograd.grad(reached, inputs, cotangents, create_graph=True, **options) if reached else ()
-    linear = [(g, t) for g, t in zip(pulled, tangents) if g is not None and g.requires_grad]
-    found: Sequence[Any] = [None] * len(reached)
-    if linear:
-        seeds = [t for _, t in linear]
-        found = autograd.grad([g for g, _ in linear], cotangents, seeds, create_graph=create_graph, **options)
-    by_output = {id(y): t for y, t in zip(reached, found, strict=True)}
-    derived: list[Tensor] = []
-    for y in outputs:
-        tangent = by_output.get(id(y))
-        derived.append(y.detach().clone().zero_() if tangent is None else tangent)
-    return derived
 
 
 def functional_call(

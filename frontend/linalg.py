@@ -6,14 +6,14 @@ import math
 from typing import Any
 
 from ..dialects.types import DType
-from .argument_names import adapted
 from .errors import runtime_error
 from .ops import combined, reductions
 from .ops.factorizations import cholesky, det, eigh, eigvalsh, inv, matrix_rank, pinv, qr, slogdet, solve, svd, svdvals
 from .ops.joining import diagonal as _diagonal
 from .ops.matmul import matmul, matrix_power, multi_dot
+from .surface.argument_names import adapted
+from .surface.unsupported import module_getattr
 from .tensor import Tensor
-from .unsupported import module_getattr
 
 cross = adapted(combined.cross, out=True)
 vector_norm = adapted(reductions.vector_norm, out=True)

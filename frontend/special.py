@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .argument_names import adapted
 from .ops import elementwise, reductions, signs, special_functions
-from .unsupported import module_getattr
+from .surface.argument_names import adapted
+from .surface.unsupported import module_getattr
 
 _TORCH: dict[str, Any] = {**elementwise.FUNCTIONS, **reductions.FUNCTIONS, **signs.FUNCTIONS}
 _SAME = ("exp2", "expm1", "log1p", "log_softmax", "logit", "logsumexp", "round", "sinc", "softmax", "xlogy", "erf")

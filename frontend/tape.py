@@ -16,7 +16,7 @@ from ..dialects.hl import reduction as r
 from ..dialects.hl import shape as s
 from ..dialects.types import TensorSpec
 from ..runtime.storage import Storage
-from . import grad_mode, guards
+from . import changes, grad_mode
 from .errors import runtime_error, type_error
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def set_requires_grad(t: Tensor, value: bool) -> None:
         t._requires_grad = value
         t._base = None
         t._history += 1
-        guards.bump()
+        changes.bump()
 
 
 def check_grad(t: Tensor, grad: Any) -> None:

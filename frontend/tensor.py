@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..dialects.types import DType, TensorSpec
 from ..runtime.storage import Storage
-from . import guards, tape
+from . import changes, tape
 from .devices import CPU, device
 from .errors import runtime_error
 from .modes import modes
@@ -176,7 +176,7 @@ class Tensor:
             return
         self._storage, self._spec, self._view = value._storage, value._spec, value._view
         self._base = None
-        guards.bump()
+        changes.bump()
 
     def _assign_traced(self, value: Tensor) -> None:
         """In a trace the bytes stay where they are, since the program knows their place: they are overwritten."""

@@ -107,7 +107,10 @@ PARTS = {
     "optim.optimizer": "Optimizer",
     "distributions.categorical": "Categorical",
     "autograd.function": "Function",
-    "autograd.variable": "Function",
+    "autograd.functional": "jacobian",
+    "autograd.gradcheck": "gradcheck",
+    "autograd.grad_mode": "no_grad",
+    "autograd.variable": "Variable",
 }
 """Where PyTorch has names that programs import from there."""
 

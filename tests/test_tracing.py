@@ -12,8 +12,8 @@ import irtool
 import pytest
 from irtool import nn, optim
 from irtool.dialects.text import parse_module, print_op
-from irtool.frontend.targets import target_at
-from irtool.frontend.trace_file import TraceError, parse_spec, trace_function
+from irtool.frontend.compiling.trace_file import TraceError, parse_spec, trace_function
+from irtool.frontend.tracing.targets import target_at
 from irtool.nn import functional as F
 
 compiled = functools.partial(irtool.compile, target=os.environ.get("IRTOOL_TEST_TARGET", "reference"))
@@ -125,7 +125,7 @@ def test_existing_gradients_survive_a_failed_trace():
 
 
 def test_a_failed_compilation_changes_nothing(monkeypatch):
-    from irtool.frontend import specialize
+    from irtool.frontend.compiling import specialize
 
     w = nn.Parameter(irtool.ones(2))
     optimizer = optim.SGD([w], lr=1.0, momentum=0.9)

@@ -6,7 +6,7 @@ import importlib
 
 import irtool
 import pytest
-from irtool.frontend.unsupported import INSTEAD
+from irtool.frontend.surface.unsupported import INSTEAD
 from irtool.nn import functional as F
 
 
@@ -44,4 +44,4 @@ def test_hints_are_for_names_that_are_missing():
         for owner in (irtool, irtool.nn, F, irtool.optim, irtool.Tensor)
         if hasattr(owner, name)
     ]
-    assert not found, "these exist now: drop their rows in frontend/unsupported.py"
+    assert not found, "these exist now: drop their rows in frontend/surface/unsupported.py"

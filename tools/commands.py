@@ -15,7 +15,7 @@ from .opt import read, write
 
 def run_trace(place: str, stop_after: str | None, debuginfo: bool, output: str | None) -> None:
     """`irtool trace FILE.py:FUNCTION`."""
-    from ..frontend.trace_file import trace_function
+    from ..frontend.compiling.trace_file import trace_function
     from ..runtime.compiler import lower
 
     path, colon, name = place.rpartition(":")

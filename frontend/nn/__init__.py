@@ -1,6 +1,6 @@
 """Layers, losses and containers: torch.nn."""
 
-from ..unsupported import module_getattr
+from ..surface.unsupported import module_getattr
 from . import functional, init, utils
 from .activation import (
     CELU,

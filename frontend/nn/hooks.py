@@ -7,11 +7,11 @@ from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from .. import guards, tree
+from .. import changes, tree
+from ..autograd.function import Function
+from ..autograd.function_traced import variable
+from ..autograd.hooks import register_hook
 from ..errors import runtime_error
-from ..function import Function
-from ..function_traced import variable
-from ..hooks import register_hook
 from ..modes import modes
 from ..tensor import Tensor
 
@@ -40,12 +40,12 @@ class RemovableHandle:
             hooks.clear()
         hooks[self.id] = hook
         hooks.update(others)
-        guards.bump()
+        changes.bump()
 
     def remove(self) -> None:
         """Takes the hook out; a second time does nothing."""
         self._hooks.pop(self.id, None)
-        guards.bump()
+        changes.bump()
 
     def __enter__(self) -> RemovableHandle:
         return self

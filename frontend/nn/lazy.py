@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from .. import guards
+from .. import changes
 from ..errors import runtime_error
 from ..tensor import Tensor
-from ..tracing import paused
+from ..tracing.trace import paused
 from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .linear import Linear
@@ -58,7 +58,7 @@ class _Lazy(Module):
         self.__dict__.update({name: value for name, value in made.__dict__.items() if name not in kept})
         del self.__dict__["_made_with"]
         self.__class__ = type(made)  # pyright: ignore[reportAttributeAccessIssue]
-        guards.bump()
+        changes.bump()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._become(self._features(args[0]))

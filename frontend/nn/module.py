@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 from ...dialects.types import DType
-from .. import guards
+from .. import changes
 from ..grad_mode import no_grad
 from ..tensor import Tensor
 from . import state
@@ -205,7 +205,7 @@ class Module(Registry):
         for name, buffer in self._buffers.items():
             if buffer is not None:
                 self._buffers[name] = convert(buffer)
-        guards.bump()
+        changes.bump()
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Self:

@@ -1,1 +1,1 @@
-"""PyTorch's operations on tensors, by family. Each module ends in the tables of names that `surface` installs."""
+"""PyTorch's operations on tensors, by family. Each module ends in tables of names, which `surface` installs."""

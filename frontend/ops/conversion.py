@@ -9,16 +9,16 @@ import numpy as np
 
 from ...dialects.types import DType, f32, f64, i1, i32, i64, u8
 from .. import dispatch, tape
-from ..argument_names import PYTHON_TYPES
-from ..autograd import backward
+from ..autograd.gradients import backward
+from ..autograd.hooks import register_hook, register_post_accumulate_grad_hook, retain_grad
 from ..creation import TensorType
 from ..devices import CPU, check_device
 from ..devices import device as device_type
 from ..dispatch import array_of
 from ..errors import TYPE_NAMES, located, runtime_error, type_error, untraceable
-from ..hooks import register_hook, register_post_accumulate_grad_hook, retain_grad
 from ..modes import modes
 from ..size import Size
+from ..surface.argument_names import PYTHON_TYPES
 from ..tensor import Tensor, alias, wrap
 from ..views import row_major
 from .operands import cast

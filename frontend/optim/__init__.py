@@ -1,6 +1,6 @@
 """Optimizers: torch.optim."""
 
-from ..unsupported import module_getattr
+from ..surface.unsupported import module_getattr
 from . import lr_scheduler, swa_utils
 from .adam import Adam, AdamW
 from .adaptive import Adadelta, Adagrad, Adamax, RMSprop

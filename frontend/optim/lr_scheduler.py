@@ -1,6 +1,6 @@
 """Learning rates that change with time, by PyTorch's formulas: torch.optim.lr_scheduler."""
 
-from ..unsupported import module_getattr
+from ..surface.unsupported import module_getattr
 from .lr_base import LRScheduler
 from .lr_cyclic import CyclicLR
 from .lr_factors import (

@@ -12,12 +12,12 @@ from copy import deepcopy
 from typing import Any, ClassVar
 
 from ...dialects.types import DType
-from .. import guards
+from .. import changes
 from ..grad_mode import enable_grad, no_grad
 from ..modes import modes
 from ..nn.hooks import RemovableHandle
 from ..tensor import Tensor
-from ..tracing import paused
+from ..tracing.trace import paused
 from . import steps
 from .numbers import Number, Numbers
 
@@ -113,7 +113,7 @@ class Optimizer:
         if not taken.isdisjoint(id(p) for p in listed):
             raise ValueError("some parameters appear in more than one parameter group")
         self.param_groups.append(param_group)
-        guards.bump()
+        changes.bump()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drops the gradients of all parameters, or fills them with zeros."""
@@ -265,7 +265,7 @@ class Optimizer:
             for state in states if self.counts(group) else ():
                 state.setdefault(steps.KEY, 1.0)
             steps.share(states)
-        guards.bump()
+        changes.bump()
         self._run_hooks("after loading")
 
     def _parameters(self) -> list[Tensor]:

@@ -14,7 +14,7 @@ from .. import dispatch
 from ..creation import tensor
 from ..modes import modes
 from ..tensor import Tensor
-from ..tracing import paused
+from ..tracing.trace import paused
 
 KEY = "step"
 

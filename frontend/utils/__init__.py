@@ -1,6 +1,6 @@
 """Helpers around training: torch.utils."""
 
-from ..unsupported import module_getattr
+from ..surface.unsupported import module_getattr
 from . import checkpoint, data
 
 __all__ = ["checkpoint", "data"]

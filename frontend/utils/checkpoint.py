@@ -14,12 +14,12 @@ from xdsl.ir import BlockArgument, SSAValue
 
 from ...dialects.hl.regions import CheckpointOp
 from .. import grad_mode, tape, tree
+from ..autograd.walk import Walk
 from ..dispatch import traced, value_of
 from ..errors import runtime_error
 from ..modes import modes
 from ..random import default_generator
 from ..tensor import Tensor, alias
-from ..walk import Walk
 
 
 def checkpoint(
@@ -157,7 +157,7 @@ def _random_from(state: Tensor | None) -> Generator[None]:
 
 
 def _traced(run: Callable[[], Any]) -> Any:
-    from ..regions import trace_body
+    from ..tracing.regions import trace_body
 
     trace = modes.trace
     leaves: list[Any] = []

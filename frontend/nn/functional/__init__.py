@@ -1,7 +1,7 @@
 """Functions behind the layers: torch.nn.functional."""
 
 from ...ops.gathering import one_hot
-from ...unsupported import module_getattr
+from ...surface.unsupported import module_getattr
 from .activation import (
     celu,
     elu,

@@ -1,6 +1,6 @@
 """Helpers on the parameters of a model: torch.nn.utils."""
 
-from ...unsupported import module_getattr
+from ...surface.unsupported import module_getattr
 from . import parametrizations, parametrize, rnn
 from .clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .older_norms import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm

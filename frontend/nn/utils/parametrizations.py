@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...grad_mode import no_grad
+from ...surface.unsupported import module_getattr
 from ...tensor import Tensor
-from ...unsupported import module_getattr
 from .. import functional as F
 from ..module import Module
 from .normed import as_matrix, by_largest, left, norm_except, random_direction, right, spectral_dim, with_norm

@@ -1,6 +1,6 @@
 """Datasets, samplers and loaders: torch.utils.data."""
 
-from ...unsupported import module_getattr
+from ...surface.unsupported import module_getattr
 from . import datasets
 from .collate import default_collate, default_convert
 from .dataloader import DataLoader

@@ -1,0 +1,231 @@
+"""Functions with a backward of their own."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from .. import dispatch, grad_mode
+from ..errors import located, runtime_error
+from ..modes import modes
+from ..tape import CustomNode
+from ..tensor import Tensor
+from ..views import identity
+
+
+class FunctionCtx:
+    """What forward leaves for backward."""
+
+    def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:
+        self.needs_input_grad = needs_input_grad
+        self._saved: tuple[Tensor | None, ...] = ()
+        self._versions: tuple[int, ...] = ()
+        self._constant: set[int] = set()
+        self._dirty: tuple[Tensor, ...] = ()
+        self._materialize = True
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keeps inputs or outputs, to be found in `saved_tensors`."""
+        self._saved = tensors
+        self._versions = tuple(-1 if t is None else t._storage.version for t in tensors)
+
+    @property
+    def saved_tensors(self) -> tuple[Tensor | None, ...]:
+        """What save_for_backward was given. Raises RuntimeError where it has been overwritten since."""
+        for t, version in zip(self._saved, self._versions):
+            if t is not None and t._storage.version != version:
+                raise runtime_error(
+                    "one of the variables needed for gradient computation has been modified by an inplace operation: a "
+                    f"saved tensor is at version {t._storage.version}; expected version {version} instead."
+                )
+        return self._saved
+
+    def mark_non_differentiable(self, *outputs: Tensor) -> None:
+        """Says which outputs have no gradient."""
+        self._constant = {id(t) for t in outputs}
+
+    def is_differentiable(self, output: Any) -> bool:
+        """Whether gradients flow back from an output."""
+        return isinstance(output, Tensor) and id(output) not in self._constant and output._spec.dtype.kind == "float"
+
+    def replace(self, tensors: Mapping[int, Tensor]) -> None:
+        """Keeps other tensors in the place of some outputs, which are given by id."""
+        self._saved = tuple(tensors.get(id(t), t) for t in self._saved)
+        self._versions = tuple(-1 if t is None else t._storage.version for t in self._saved)
+
+    def mark_dirty(self, *tensors: Tensor) -> None:
+        """Says which inputs forward has changed in place; it returns these."""
+        self._dirty = tensors
+
+    def is_dirty(self, output: Any) -> bool:
+        """Whether an output is an input that was changed in place. Raises where that has no gradient."""
+        if not any(output is t for t in self._dirty):
+            return False
+        if output.requires_grad and output.is_leaf:
+            raise runtime_error("a leaf Variable that requires grad is being used in an in-place operation.")
+        if output._base is not None:
+            raise runtime_error("ctx.mark_dirty: a view was changed in place; pass a tensor that is no view of another")
+        return True
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether backward gets zeros, rather than None, for outputs that nothing depends on."""
+        self._materialize = value
+
+
+class Function:
+    """Base of operations with a hand-written gradient: static methods `forward(ctx, ...)` and `backward(ctx, ...)`, or
+    `forward(...)`, `setup_context(ctx, inputs, output)` and `backward`. Called through `apply`."""
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        """Computes the outputs."""
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """Saves what backward needs, where forward takes no ctx."""
+        raise NotImplementedError("setup_context is not implemented")
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        """Gradients of the inputs, one each, None for those that have none."""
+        raise NotImplementedError("You must implement the backward for your custom autograd.Function to use it.")
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Runs forward, and backward when gradients come."""
+        if kwargs:
+            args = cls._positional(args, kwargs)
+        inputs = [x for x in args if isinstance(x, Tensor)]
+        recorded = modes.grad and any(x.requires_grad for x in inputs)
+        ctx = FunctionCtx(tuple(isinstance(x, Tensor) and x.requires_grad for x in args))
+        entering: Any = None
+        if recorded and modes.trace is not None:
+            from .function_traced import values_of
+
+            entering = values_of(ctx, args)
+        before = grad_mode.switch(False)
+        try:
+            if cls.setup_context is not Function.setup_context:
+                output = cls.forward(*args)
+                cls.setup_context(ctx, args, output)
+            else:
+                output = cls.forward(ctx, *args)
+        finally:
+            grad_mode.switch(before)
+        if not recorded:
+            return output
+        several = isinstance(output, tuple)
+        outputs: list[Any] = list(cast("tuple[Any, ...]", output) if several else (output,))
+        if modes.trace is not None:
+            from .function_traced import attach
+
+            made = attach(ctx, args, entering, outputs, cls._backward, cls.__name__)
+        else:
+            made = [x if ctx.is_dirty(x) else _fresh(x, inputs) for x in outputs]
+            nodes = [x for x in made if ctx.is_differentiable(x)]
+            gradients = cls._backward
+            CustomNode(f"{cls.__name__}Backward", inputs, nodes, _on_tape(ctx, gradients, args, made, nodes))
+            for x in ctx._dirty:
+                x._history += 1
+        return tuple(made) if several else made[0]
+
+    @classmethod
+    def _positional(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        forward = (
+            cls.forward if cls.setup_context is not Function.setup_context else functools.partial(cls.forward, None)
+        )
+        bound = inspect.signature(forward).bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.args
+
+    @classmethod
+    def _backward(
+        cls, ctx: FunctionCtx, args: tuple[Any, ...], cotangents: Sequence[Tensor | None]
+    ) -> list[Tensor | None]:
+        """What the user's backward gives for each argument, in the shape and dtype of that."""
+        found: Any = cls.backward(ctx, *cotangents)
+        gradients = _tuple(found)
+        if len(gradients) < len(args) or any(g is not None for g in gradients[len(args) :]):
+            raise runtime_error(
+                f"function {cls.__name__}Backward returned an incorrect number of gradients (expected {len(args)}, got "
+                f"{len(gradients)})"
+            )
+        return [
+            None if g is None or not isinstance(x, Tensor) else _fitted(cls.__name__, k, g, x)
+            for k, (g, x) in enumerate(zip(gradients, args))
+        ]
+
+
+def _fitted(name: str, index: int, gradient: Any, x: Tensor) -> Tensor:
+    """A gradient in the shape and dtype of what it is the gradient of, summed where that was broadcast."""
+    if not isinstance(gradient, Tensor):
+        raise located(
+            TypeError,
+            f"function {name}Backward returned a {type(gradient).__name__} at index {index}, expected Variable or None",
+        )
+    shape, wanted = gradient._spec.shape, x._spec.shape
+    lead = len(shape) - len(wanted)
+    if shape != wanted:
+        if lead < 0 or any(b not in (1, a) for a, b in zip(shape[lead:], wanted)):
+            raise runtime_error(
+                f"Function {name}Backward returned an invalid gradient at index {index} - got {list(shape)} but "
+                f"expected shape compatible with {list(wanted)}"
+            )
+        over = (*range(lead), *(d + lead for d, n in enumerate(wanted) if n == 1 and shape[d + lead] != 1))
+        if over:
+            gradient = dispatch.builder.reduce_sum(gradient, over)
+        gradient = dispatch.builder.reshape(gradient, wanted)
+    if gradient._spec.dtype is not x._spec.dtype:
+        gradient = dispatch.builder.cast(gradient, x._spec.dtype)
+    return gradient
+
+
+def _on_tape(
+    ctx: FunctionCtx,
+    gradients: Callable[[FunctionCtx, tuple[Any, ...], Sequence[Tensor | None]], list[Tensor | None]],
+    args: tuple[Any, ...],
+    outputs: Sequence[Any],
+    made: Sequence[Tensor],
+) -> Callable[[Sequence[Tensor | None]], Sequence[Tensor | None]]:
+    """The backward of a node: cotangents of the differentiable outputs in, gradients of the tensor arguments out."""
+    specs = [x._spec if isinstance(x, Tensor) else None for x in outputs]
+    places = [next(k for k, x in enumerate(outputs) if x is y) for y in made]
+
+    def backward(cotangents: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+        given: list[Tensor | None] = [None] * len(specs)
+        for place, ct in zip(places, cotangents):
+            given[place] = ct
+        if ctx._materialize:
+            for k, spec in enumerate(specs):
+                if given[k] is None and spec is not None and spec.dtype.kind == "float":
+                    given[k] = dispatch.builder.constant(0.0, spec.shape, spec.dtype)
+        found = gradients(ctx, args, given)
+        return [g for g, x in zip(found, args) if isinstance(x, Tensor)]
+
+    return backward
+
+
+def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A backward that is not itself differentiated."""
+
+    @functools.wraps(function)
+    def wrapped(ctx: Any, *args: Any) -> Any:
+        with grad_mode.no_grad():
+            return function(ctx, *args)
+
+    return wrapped
+
+
+def _tuple(value: Any) -> tuple[Any, ...]:
+    return tuple(cast(Any, value)) if isinstance(value, (tuple, list)) else (value,)
+
+
+def _fresh(output: Any, inputs: Sequence[Tensor]) -> Any:
+    """An output that is an input itself, as a tensor of its own."""
+    return identity(output.detach()) if any(output is x for x in inputs) else output
+
+
+__all__ = ["Function", "FunctionCtx", "once_differentiable"]

@@ -1,0 +1,159 @@
+"""backward() and grad() inside a compiled function: `hl.gradient` by the leaves that the trace has met."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
+
+from ...dialects.hl.regions import CustomGradientOp
+from ...dialects.types import spec_of
+from .. import grad_mode, tape
+from ..dispatch import builder, value_of
+from ..errors import runtime_error
+from ..modes import modes
+from ..tensor import Tensor
+from ..tracing.marks import mark, rename
+from ..tracing.regions import trace_body
+from .hooks import accumulated
+from .walk import FREED, hooked
+
+if TYPE_CHECKING:
+    from ..tracing.trace import Trace
+
+
+def _differentiate(
+    outputs: Sequence[Tensor],
+    seeds: Sequence[Tensor | None],
+    retain_graph: bool,
+    create_graph: bool,
+    wanted: Sequence[Tensor] | None,
+    retained: Sequence[Tensor] = (),
+) -> list[tuple[Tensor, Tensor]]:
+    """(leaf, gradient) for every leaf that the outputs depend on; a leaf may come more than once."""
+    trace = modes.trace
+    found: list[tuple[Tensor, Tensor]] = []
+    for y, seed in zip(outputs, seeds):
+        _run_hooks(y, seed)
+    inner = {mark(trace, value_of(trace, x)): x for x in (*(wanted or ()), *retained) if not x.is_leaf}
+    for y, seed in zip(outputs, seeds):
+        value: SSAValue = value_of(trace, y)
+        if trace.is_freed(value):
+            raise runtime_error(FREED)
+        leaves = trace.leaves_of(value, free=not retain_graph)
+        if wanted is not None:
+            leaves = [leaf for leaf in leaves if any(trace.leaves[leaf] is x for x in wanted)]
+        leaves += [leaf for leaf in inner if trace.depends(value, leaf)]
+        if not leaves:
+            continue
+        weight = None if seed is None else value_of(trace, seed)
+        for leaf, gradient in zip(leaves, trace.gradient(value, weight, leaves, create_graph)):
+            result = trace.wrap(gradient)
+            if create_graph:
+                tape.attach(tape.TRACED, (result,))
+            else:
+                result._detached = True
+            found.append((inner[leaf] if leaf in inner else trace.leaves[leaf], result))
+    return found
+
+
+def _run_hooks(y: Tensor, seed: Tensor | None) -> None:
+    """Calls the hooks of computed tensors that an output depends on, last registered first.
+
+    Where one returns another gradient, the tensor becomes one with that gradient.
+    """
+    trace = modes.trace
+    for t, hook in reversed(trace.__dict__.get("hooks", [])):
+        value = mark(trace, value_of(trace, t))
+        root = value_of(trace, y)
+        if not trace.depends(root, value):
+            continue
+        weight = None if seed is None else value_of(trace, seed)
+        (found,) = trace.gradient(root, weight, [value])
+        with grad_mode.no_grad():
+            if hook(trace.wrap(found)) is not None:
+                _regrade(trace, value, hook)
+
+
+def settle_hooks(trace: Trace, outputs: Sequence[Tensor]) -> None:
+    """Makes hooks that outputs of the function depend on part of their gradients, which are taken outside."""
+    for t, hook in reversed(trace.__dict__.get("hooks", [])):
+        value = value_of(trace, t)
+        if any(trace.depends(value_of(trace, y), value) and not trace.is_freed(value_of(trace, y)) for y in outputs):
+            _regrade(trace, mark(trace, value), hook)
+
+
+def _regrade(trace: Trace, value: SSAValue, hook: Callable[[Tensor], Tensor | None]) -> None:
+    """Puts hl.custom_gradient, whose body is the hook, behind a value."""
+
+    def body(arguments: Sequence[BlockArgument]) -> Sequence[SSAValue]:
+        gradient = trace.wrap(arguments[1])
+        return [value_of(trace, hooked(hook, gradient))]
+
+    spec = spec_of(value.type)
+    traced = trace_body([spec, spec], body)
+    assert isinstance(value, OpResult) and value.op.parent is not None
+    if traced.written or not all(_is_before(x, value.op) for x in traced.captured):
+        raise runtime_error(
+            "inside a compiled function, a hook that returns another gradient may use only what was there before the "
+            "tensor that it is registered for"
+        )
+    op = CustomGradientOp.make([value], [value], traced.captured, traced.block)
+    op.location = value.op.location
+    result = op.outputs[0]
+    value.replace_all_uses_with(result)
+    op.operands[0] = op.operands[1] = value  # the op is itself a user; it captures nothing that depends on the value
+    value.op.parent.insert_op_after(op, value.op)
+    rename(trace, value, result)
+
+
+def _is_before(value: SSAValue, op: Operation) -> bool:
+    """Whether a value is there when an op runs."""
+    return isinstance(value, BlockArgument) or (isinstance(value, OpResult) and value.op.is_before_in_block(op))
+
+
+def backward_traced(
+    outputs: Sequence[Tensor],
+    seeds: Sequence[Tensor | None],
+    retain_graph: bool,
+    create_graph: bool,
+    inputs: Sequence[Tensor] | None,
+) -> None:
+    """Accumulates into `grad` of the leaves, or of `inputs`."""
+    from ..views import write
+
+    retained: list[Tensor] = modes.trace.__dict__.get("retained", [])
+    reached: dict[Tensor, None] = {}
+    for leaf, gradient in _differentiate(outputs, seeds, retain_graph, create_graph, inputs, retained):
+        for hook in leaf.__dict__.get("_hooks", ()):
+            gradient = hooked(hook, gradient)
+        before = leaf.grad
+        mode = grad_mode.switch(create_graph)
+        try:
+            if before is None:
+                leaf.grad = gradient
+            elif create_graph:
+                leaf.grad = builder.add(before, gradient)
+            else:
+                write(before, builder.add(before, gradient))
+        finally:
+            grad_mode.switch(mode)
+        reached[leaf] = None
+    for leaf in reached:
+        accumulated(leaf)
+
+
+def gradients_traced(
+    outputs: Sequence[Tensor],
+    seeds: Sequence[Tensor | None],
+    inputs: Sequence[Tensor],
+    retain_graph: bool,
+    create_graph: bool,
+) -> list[Tensor | None]:
+    """The gradient by each input; None for one that the outputs do not depend on."""
+    total: dict[int, Tensor] = {}
+    for leaf, gradient in _differentiate(outputs, seeds, retain_graph, create_graph, inputs):
+        before = total.get(id(leaf))
+        total[id(leaf)] = gradient if before is None else builder.add(before, gradient)
+    return [total.get(id(x)) for x in inputs]

@@ -1,0 +1,170 @@
+"""Compiled functions whose outputs are differentiated outside: a forward program, and a backward program on the tape.
+
+y = compiled(x)                        runs forward; y's node keeps what backward needs
+y.sum().backward()                     reaches the node, which runs backward
+grad(y.sum(), x, create_graph=True)    runs the gradient as a compiled function of x and dy, with a node of its own
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...dialects.types import TensorSpec, spec_of
+from ...runtime.storage import Storage, aligned_empty
+from .. import dispatch, tape
+from ..errors import runtime_error
+from ..modes import modes
+from .launch import Bound, Launchable, address_of
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+    from xdsl.dialects.func import FuncOp
+
+    from ...passes.hl.partition import GradientFunction, Partition, Wrt
+    from ..tensor import Tensor
+
+Make = Callable[["ModuleOp"], Launchable]
+"""Compiles a module."""
+
+
+class Runner:
+    """A function without state, run on given memory; compiled when first needed."""
+
+    def __init__(self, function: FuncOp, make: Make) -> None:
+        self.function = function
+        self.program: Launchable | None = None
+        self._make = make
+        self._call: Bound | None = None
+        self._lock = threading.Lock()
+        types: Any = function.function_type
+        self.arguments = [spec_of(t) for t in types.inputs]
+        self.results = [spec_of(t) for t in types.outputs]
+
+    @cached_property
+    def module(self) -> ModuleOp:
+        """The function as a module."""
+        from xdsl.dialects.builtin import ModuleOp
+
+        return ModuleOp([self.function])
+
+    def run(self, arguments: Sequence[Storage]) -> list[Storage]:
+        """The results, in memory of their own."""
+        with self._lock:
+            if self._call is None:
+                self.program = self._make(self.module)
+                self._call = self.program.bind()
+            outputs = [aligned_empty(spec) for spec in self.results]
+            addresses = [s.address for s in arguments] + [address_of(a) for a in outputs]
+            self._call.run(list(enumerate(addresses)))
+        return [Storage(array, spec) for array, spec in zip(outputs, self.results)]
+
+
+class Differentiable:
+    """A function, its gradient, and the gradient of that, as far as they are asked for."""
+
+    def __init__(self, function: FuncOp, wrt: Sequence[Wrt], outputs: Sequence[int], make: Make) -> None:
+        self.function = function
+        self._wrt = wrt
+        self._outputs = outputs
+        self._make = make
+
+    @cached_property
+    def parts(self) -> Partition:
+        """Forward and backward."""
+        from ...passes.hl.partition import partition
+
+        return partition(self.function, self._wrt, self._outputs)
+
+    @cached_property
+    def forward(self) -> Runner:
+        """All results, then what is saved for backward."""
+        return Runner(self.parts.forward, self._make)
+
+    @cached_property
+    def backward(self) -> Runner:
+        """Residuals and cotangents to gradients."""
+        return Runner(self.parts.backward, self._make)
+
+    @cached_property
+    def _gradient(self) -> tuple[GradientFunction, Differentiable]:
+        """The gradient as a function that is differentiated in turn."""
+        from ...passes.hl.partition import gradient_function
+
+        found = gradient_function(self.function, self.parts.gradients, self.parts.cotangents)
+        return found, Differentiable(found.function, found.wrt, range(len(self.parts.gradients)), self._make)
+
+    def call(self, arguments: Sequence[Storage], inputs: Sequence[Tensor]) -> list[Tensor]:
+        """The results as tensors that depend on `inputs`, which are what the function is differentiated by."""
+        from ..tensor import wrap
+
+        results = self.forward.run(arguments)
+        made = [wrap(results[k], results[k].spec) for k in self.parts.cotangents]
+        residuals = [(arguments if r.of == "argument" else results)[r.index] for r in self.parts.residuals]
+        self.attach(made, inputs, residuals, dict(enumerate(arguments)))
+        return made
+
+    def attach(
+        self,
+        made: Sequence[Tensor],
+        inputs: Sequence[Tensor],
+        residuals: Sequence[Storage],
+        arguments: Mapping[int, Storage],
+    ) -> None:
+        """Makes outputs depend on inputs. `arguments`: what the function was called with, by number."""
+        places = {w: k for k, w in enumerate(self._wrt)}
+        sources = [inputs[places[w]] for w in self.parts.gradients]
+        versions = [s.version for s in residuals]
+        all_versions = [s.version for s in arguments.values()]
+
+        def backward(gradients: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+            _check_versions(residuals, versions)
+            cotangents = [
+                _given(g, spec) for g, spec in zip(gradients, self.backward.arguments[len(residuals) :], strict=True)
+            ]
+            if not modes.grad:
+                from ..tensor import wrap
+
+                results = self.backward.run([*residuals, *(c._storage for c in cotangents)])
+                return [wrap(storage, storage.spec) for storage in results]
+            _check_versions(arguments.values(), all_versions)
+            found, gradient = self._gradient
+            seeds = [c._storage for c in cotangents]
+            given = [tensor if tensor is not None else c for tensor, c in zip(gradients, cotangents)]
+            missing = [i for i in found.arguments if i not in arguments]
+            if missing:
+                raise runtime_error(
+                    "gradients of gradients do not flow through a compiled function that overwrites what its outputs "
+                    "depend on; take both gradients inside it, or run it eagerly"
+                )
+            return gradient.call(
+                [*(arguments[i] for i in found.arguments), *seeds], [[*sources, *given][k] for k in found.sources]
+            )
+
+        tape.CustomNode("CompiledBackward", sources, made, backward)
+
+
+def _check_versions(storages: Iterable[Storage], versions: Sequence[int]) -> None:
+    for storage, version in zip(storages, versions, strict=True):
+        if storage.version != version:
+            raise runtime_error(
+                "one of the variables needed for gradient computation has been modified by an inplace operation: a "
+                f"{storage.spec} that a compiled function used or returned is at version {storage.version}; expected "
+                f"version {version} instead"
+            )
+
+
+def _given(gradient: Tensor | None, spec: TensorSpec) -> Tensor:
+    """A cotangent as the program reads it; zeros where there is none."""
+    from ..tensor import wrap
+
+    seed = aligned_empty(spec)
+    np.copyto(seed, 0 if gradient is None else dispatch.array_of(gradient))
+    return wrap(Storage(seed, spec), spec)
+
+
+__all__ = ["Differentiable", "Runner"]

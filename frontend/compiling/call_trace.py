@@ -1,0 +1,279 @@
+"""Tracing one call: what the function can reach, tensors in the place of arguments, and what it did to Python."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+
+from ...runtime.storage import Storage
+from .. import grad_mode, tree
+from ..changes import bump
+from ..errors import runtime_error
+from ..modes import modes
+from ..tensor import Tensor, wrap
+from ..tracing.trace import Trace, tracing
+from .counters import Counters, Counting
+from .effects import Again, Effect, Hints, ReadBack, changed_arguments
+from .foreign_random import Draws
+from .guards import Guards
+from .launch import ELSEWHERE
+from .reach import Reach
+from .scalars import SPEC as NUMBER
+from .scalars import number
+from .settle import Settling, Substitutes
+from .traced import Finisher, Held, Traced
+
+ATTEMPTS = 64
+"""How often a function may be traced before what it does to Python is known."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """The arguments of one call, flattened."""
+
+    structure: Any
+    leaves: Sequence[Any]
+    names: Sequence[str]
+    """What the user calls them."""
+    dynamic_floats: bool
+    """Whether floats are run-time numbers; otherwise they are constants."""
+    counters: Counters = field(default_factory=Counters)
+    """What earlier calls of the function have found out."""
+
+
+class CallTrace:
+    """A function traced for one call."""
+
+    traced: Traced
+    requires_grad: list[tuple[int, bool]]
+    """Arguments whose `requires_grad` the function sets."""
+
+    def __init__(self, function: Callable[..., Any], call: Call, keep_gradients: bool) -> None:
+        hints = Hints(call.counters)
+        for _ in range(ATTEMPTS):
+            try:
+                self._attempt(function, call, keep_gradients, hints)
+                for place in hints.suspects:
+                    call.counters.read(place)
+                return
+            except Again as again:
+                again.learn(hints)
+            except ReadBack as error:
+                hints.look_into(error.container)
+            except Exception:
+                if hints.suspects or not hints.counted:
+                    raise
+                hints.suspects = hints.counted  # without their numbers it may have failed
+        raise runtime_error("the compiled function changes Python values in another way each time that it is traced")
+
+    def _attempt(self, function: Callable[..., Any], call: Call, keep_gradients: bool, hints: Hints) -> None:
+        self.reusable = True
+        """Whether later calls may use the program; not where tracing changed what it depends on."""
+        self.places = hints.places
+        """What holds further arguments of each call."""
+        self._reach = reach = Reach()
+        reach.add_root(function, getattr(function, "__name__", "function"))
+        for value, name in zip(call.leaves, call.names, strict=True):
+            if not isinstance(value, Tensor):
+                reach.add_root(value, name)
+        self.guards: Guards = reach.finish()
+        self._found = (*reach.runtime, *self.guards.always, *self.guards.slow)
+        """All that was there before."""
+        self.outside = frozenset(reach.names_of_storages)
+        """Storages that the function can reach on its own."""
+        self._draws = Draws(reach.generators)
+        self._trace = Trace(dict(reach.names_of_storages))
+        self._run(function, call, keep_gradients, hints)
+        reach.add_optimizer_state()
+        self._trace.release()
+
+    def _run(self, function: Callable[..., Any], call: Call, keep_gradients: bool, hints: Hints) -> None:
+        trace = self._trace
+        further: list[Any] = []
+        structures = [tree.flatten(place.now(), further) for place in self.places]
+        count = len(call.leaves)
+        names = [*call.names, *["kept"] * len(further)]
+        call = Call(call.structure, [*call.leaves, *further], names, call.dynamic_floats)
+        given, stand_ins = self._arguments(trace, call, count, hints.shared)
+        mode = modes.grad
+        substitutes = Substitutes(self.guards, hints)
+        try:
+            counting = Counting(self.guards, hints)
+            rest = iter(given[count:])
+            for place, structure in zip(self.places, structures):
+                substitutes.put(place, tree.rebuild(structure, rest))
+            with tracing(trace):
+                arguments = tree.rebuild(call.structure, iter(given))
+                args, kwargs = arguments
+                output = function(*args, **kwargs)
+                grad_mode.switch(mode)
+                self._settle_hooks(trace, output)
+                substitutes.take_out()
+                counts = counting.take_out()
+                for entry in self._reach.runtime:
+                    if not entry.holds():
+                        raise runtime_error(
+                            f"the compiled function changes {entry.name}, which compiled programs read on each call. "
+                            "Change it outside, before or after the call, as by a scheduler's step()"
+                        )
+
+                def is_ours(t: Tensor) -> bool:
+                    storage = t._storage
+                    return storage.array is None or t in stand_ins or trace.argument_of(storage)[0] is not None
+
+                settling = Settling(trace, self._reach, self.guards, hints, is_ours)
+                settling.run(substitutes)
+                counting.relax(self.guards)
+                self.reusable = settling.reusable and not self._draws.happened()
+                before = tree.rebuild(call.structure, iter(given))
+                self.effects: list[Effect] = [*settling.effects, *counts, *changed_arguments(before, arguments)]
+                """What each call does besides returning."""
+                self.requires_grad = [
+                    (i, t._requires_grad)
+                    for t, i in stand_ins.items()
+                    if t._node is None and t._requires_grad is not getattr(call.leaves[i], "requires_grad", False)
+                ]
+                known = self._reach.tensors
+                finisher = Finisher(trace, stand_ins, lambda t: id(t) in known, keep_gradients)
+                self.traced = finisher.finish((output, tuple(effect.value for effect in self.effects)), settling)
+                self._check_sharing(call.leaves[:count], hints)
+                _check_output([held.value for held in self.traced.outputs if isinstance(held, Held)])
+        except BaseException:
+            self.undo()
+            raise
+        finally:
+            grad_mode.switch(mode)
+            trace.end()
+
+    def undo(self) -> None:
+        """Takes back what tracing changed in Python."""
+        self._trace.fail()
+        self._draws.take_back()
+        for guard in self._found:
+            if not guard.holds():
+                guard.restore()
+        bump()
+
+    # Before
+
+    def _arguments(self, trace: Trace, call: Call, count: int, sharing: bool) -> tuple[list[Any], dict[Tensor, int]]:
+        """What the function is called with, and which of it stands for which leaf. Those from number `count` on are in
+        places of their own. Arguments that share memory do so in the trace where it matters (`sharing`)."""
+        given: list[Any] = []
+        stand_ins: dict[Tensor, int] = {}
+        by_id: dict[int, Tensor] = {}
+        leaves, dynamic_floats = call.leaves, call.dynamic_floats
+        tensors = [i for i, v in enumerate(leaves) if isinstance(v, Tensor)]
+        storages = [leaves[i]._storage for i in tensors if i < count]
+        for i, (value, name) in enumerate(zip(leaves, call.names, strict=True)):
+            if isinstance(value, Tensor):
+                new = by_id.get(id(value))
+                if new is None or i >= count:
+                    storage = value._storage
+                    shared = i < count and ((sharing and storages.count(storage) > 1) or storage in self.outside)
+                    own = i >= count or (not shared and storage in storages[: tensors.index(i)])
+                    new = self._stand_in(trace, value, i, name, shared, own)
+                    by_id.setdefault(id(value), new)
+                    stand_ins[new] = i
+                given.append(new)
+            elif dynamic_floats and is_float(value) and i < count:
+                storage = Storage(None, NUMBER)
+                trace.declare_number(storage, i, name)
+                new = number(storage)
+                stand_ins[new] = i
+                given.append(new)
+            else:
+                given.append(value)
+        return given, stand_ins
+
+    def _stand_in(self, trace: Trace, value: Tensor, leaf: int, name: str, shared: bool, own: bool) -> Tensor:
+        """A tensor in the place of an argument, so that what the trace does to it leaves the caller's alone."""
+        storage = value._storage
+        if not own and (value._view is None or shared):
+            new = wrap(storage, value._spec, value._view, type(value))
+        else:
+            # A view: later calls may pass any view of this shape, so the trace sees bytes of their own.
+            storage = Storage(ELSEWHERE, value._spec)
+            new = wrap(storage, value._spec, None, type(value))
+        trace.declare_argument(storage, leaf, name, whole=new._view is not None)
+        new._requires_grad = value.requires_grad
+        new._grad = value._grad
+        new.__dict__.update(value.__dict__)
+        return new
+
+    # After
+
+    def _check_sharing(self, leaves: Sequence[Any], hints: Hints) -> None:
+        """Arguments that share memory are traced as if they did not, until one of them is written to: then which parts
+        they are matters, and a program is for one pattern. Batches are often slices of the same data."""
+        self.written = [source.leaf for source in self.traced.updated if source.leaf is not None]
+        """The arguments that are written to."""
+        self.pattern = sharing(leaves) if hints.shared else None
+        if not hints.shared and share(leaves, self.written):
+            raise Again(Hints.share)
+
+    def _settle_hooks(self, trace: Trace, output: Any) -> None:
+        if "hooks" in trace.__dict__ and modes.grad:
+            from ..autograd.gradients_traced import settle_hooks
+
+            leaves: list[Any] = []
+            tree.flatten(output, leaves)
+            settle_hooks(trace, [y for y in leaves if isinstance(y, Tensor) and y.requires_grad])
+
+
+def _check_output(values: Sequence[Any]) -> None:
+    for value in values:
+        if not isinstance(value, Tensor) and holds_traced(value):
+            raise runtime_error(
+                f"the compiled function returns or keeps a {type(value).__name__} that holds tensors. Return tensors, "
+                "plain values, or tuples, lists, dictionaries and dataclasses of these"
+            )
+
+
+def sharing(leaves: Sequence[Any]) -> Any:
+    """Which tensors share memory with which, and what parts of it they are; None where none do."""
+    tensors = [v for v in leaves if isinstance(v, Tensor)]
+    storages = [v._storage for v in tensors]
+    if len(set(storages)) == len(storages):
+        return None
+    return tuple(storages.index(s) for s in storages), tuple(v._view for v in tensors)
+
+
+def share(leaves: Sequence[Any], which: Sequence[int]) -> bool:
+    """Whether some of the arguments share memory with others."""
+    tensors = [v for v in leaves if isinstance(v, Tensor)]
+    written = [leaves[i] for i in which if i < len(leaves)]
+    return any(v._storage is w._storage and v is not w for w in written for v in tensors)
+
+
+@contextmanager
+def no_collection() -> Generator[None]:
+    """Without garbage collection: IR is many long-lived objects, which collections would walk again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def is_float(value: Any) -> bool:
+    """Whether an argument is a number that may change from call to call."""
+    return type(value) is float or isinstance(value, np.floating)
+
+
+def holds_traced(value: Any) -> bool:
+    """Whether a container holds tensors without bytes."""
+    if isinstance(value, Tensor):
+        return value._storage.array is None
+    if isinstance(value, dict):
+        value = tuple(cast(dict[Any, Any], value).values())
+    if isinstance(value, (list, tuple, set)):
+        return any(map(holds_traced, cast(Sequence[Any], value)))
+    return any(isinstance(v, Tensor) and v._storage.array is None for v in getattr(value, "__dict__", {}).values())

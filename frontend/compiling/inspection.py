@@ -1,0 +1,124 @@
+"""What a compiled function tells about itself: IR at every stage, C, memory, time, and why it was compiled again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..modes import modes
+from ..tensor import Tensor
+from .call_trace import Call, is_float
+from .guards import show
+
+if TYPE_CHECKING:
+    from ...runtime.profiling import Profile
+    from .specialize import Specialization
+
+TRACED = "traced"
+"""The stage before the first: the ops as the trace left them."""
+
+
+class Inspection:
+    """Looks at the programs of a compiled function, by default at the one compiled last."""
+
+    _recent: list[Specialization]
+    _reasons: list[str]
+    _target: str
+
+    def _program_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Specialization, list[Any]]:
+        raise NotImplementedError
+
+    def programs(self) -> list[Specialization]:
+        """All programs, oldest first."""
+        return list(self._recent)
+
+    def _last(self) -> Specialization:
+        if not self._recent:
+            raise RuntimeError("nothing is compiled yet: call the function first")
+        return self._recent[-1]
+
+    def ir(self, stage: str = TRACED, locations: bool = False) -> str:
+        """The IR at a stage: "traced", "hl", "kernels", "linalg", "memref" or "loops"; with two functions where the
+        outputs are differentiated outside: forward and backward."""
+        from ...dialects.text import print_op
+        from ...runtime.compiler import lower
+
+        texts: list[str] = []
+        for module in self._last().modules():
+            module = module.clone()
+            if stage != TRACED:
+                lower(module, until=stage)
+            texts.append(print_op(module, locations))
+        return "\n".join(texts)
+
+    def source(self) -> str:
+        """The generated C: the kernels, then the step that calls them."""
+        files: list[str] = []
+        for program in self._last().loaded():
+            folder = Path(program.library).parent
+            units = sorted(folder.glob("*.c"), key=lambda path: (path.name == "step.c", path.name))
+            files += [f"// {path.name}\n{path.read_text()}" for path in units]
+        if not files:
+            raise RuntimeError(f"programs for the target {self._target!r} have no C source")
+        return "\n".join(files)
+
+    def memory(self) -> dict[str, Any]:
+        """Planned memory in bytes: `arena` (the peak of intermediates), `workspace`, `state`, and `buffers`, the
+        intermediates from the largest down, each with the Python line that it comes from."""
+        last = self._last()
+        plans = [program.plan for program in last.loaded()]
+        buffers = [buffer for plan in plans for buffer in plan.get("memory", ())]
+        return {
+            "arena": sum(int(plan.get("arena", 0)) for plan in plans),
+            "workspace": sum(int(plan.get("workspace", 0)) for plan in plans),
+            "state": sum(
+                i.storage.array.nbytes for i in last.traced.updated if i.storage and i.storage.array is not None
+            ),
+            "buffers": sorted(buffers, key=lambda buffer: -buffer["bytes"]),
+        }
+
+    def profile(self, *args: Any, steps: int = 20, **kwargs: Any) -> Profile:
+        """The time of each kernel, with its Python lines, as the mean of several runs with these arguments. Prints as a
+        table; `.by_line()` sums up by Python line. Afterwards, state is what it was before."""
+        program, leaves = self._program_for(args, kwargs)
+        return program.profile(leaves, steps)
+
+    def explain(self) -> str:
+        """Why the last compilation was needed."""
+        if not self._recent:
+            return "nothing is compiled yet"
+        if not self._reasons:
+            return "compiled because the function was called for the first time"
+        return "compiled anew because\n" + "\n".join(f"  {reason}" for reason in self._reasons)
+
+    def _why(self, call: Call) -> list[str]:
+        """How a call differs from the most similar program."""
+        signature = describe_call(call)
+        best: list[str] | None = None
+        for program in self._recent:
+            found = _differences(program.signature, signature) or program.changes(call.leaves)
+            if best is None or len(found) <= len(best):
+                best = found
+        return best or []
+
+
+def describe_call(call: Call) -> list[tuple[str, Any]]:
+    """What a program is chosen by, argument by argument, in words."""
+    found: list[tuple[str, Any]] = [("grad mode", modes.grad)]
+    for name, value in zip(call.names, call.leaves, strict=True):
+        if isinstance(value, Tensor):
+            gradient = ", requires_grad" if value.requires_grad else ""
+            kind = "" if type(value) is Tensor else f"{type(value).__name__} "
+            found.append((name, f"{kind}{value._spec}{gradient}"))
+        elif not (call.dynamic_floats and is_float(value)):
+            found.append((name, show(value)))
+    return found
+
+
+def _differences(before: Sequence[tuple[str, Any]], now: Sequence[tuple[str, Any]]) -> list[str]:
+    old, new = dict(before), dict(now)
+    found = [f"argument {n} is new" for n in new if n not in old] + [
+        f"argument {n} is gone" for n in old if n not in new
+    ]
+    return found + [f"{n} was {old[n]}, is now {new[n]}" for n in new if n in old and new[n] != old[n]]

@@ -1,0 +1,241 @@
+"""After a function was traced: what happened to Python values that it depends on, and what each call has to repeat."""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from .. import dispatch, tree
+from ..errors import runtime_error
+from ..tensor import Tensor
+from ..tracing.trace import Trace
+from .counters import items
+from .effects import (
+    Again,
+    Assign,
+    Effect,
+    Extend,
+    Hints,
+    Place,
+    Refill,
+    Written,
+    contains,
+    identity,
+    likeness,
+    stand_in,
+)
+from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Flag, Guard, Guards, Item, Length
+from .reach import Reach, is_module
+
+Containers = Contents | Length
+
+
+class Substitutes:
+    """Stand-ins in Python's places for the time of a trace: lists and dictionaries that are written to, and tensors
+    that are arguments of each call."""
+
+    def __init__(self, guards: Guards, hints: Hints) -> None:
+        places = [g for g in (*guards.always, *guards.slow) if isinstance(g, (Entry, Cell))]
+        self._replaced: list[tuple[Place, Any, Any]] = []
+        self.written: list[Written] = []
+        for container in hints.written:
+            if contains(hints.read, container):
+                continue
+            new = stand_in(container)
+            self.written.append(new)
+            for place in places:
+                if place.expected is container:
+                    self.put(place, new)
+
+    def put(self, place: Place, new: Any) -> None:
+        """Puts a value into a place until the end of the trace."""
+        self._replaced.append((place, place.now(), new))
+        place.assign(new)
+
+    def take_out(self) -> None:
+        """Puts back what was there, except where the function has assigned something else."""
+        for place, before, new in self._replaced:
+            if place.now() is new:
+                place.assign(before)
+
+
+class Settling:
+    """Finds the effects of a trace and takes them back, so that they can be repeated."""
+
+    def __init__(
+        self, trace: Trace, reach: Reach, guards: Guards, hints: Hints, is_ours: Callable[[Tensor], bool]
+    ) -> None:
+        self._trace, self._reach, self._guards, self._hints = trace, reach, guards, hints
+        self._is_ours = is_ours
+        """Whether a tensor is of the trace: computed in it, or standing for an argument."""
+        self.effects: list[Effect] = []
+        self.reusable = True
+        """Whether later calls may use the program; not where tracing changed plain values that it depends on."""
+        self._settled: list[Guard] = []
+        """Guards that give way to likenesses."""
+        self._likenesses: list[Guard] = []
+
+    def run(self, substitutes: Substitutes) -> None:
+        """Looks at everything that was there before, or was not."""
+        for written in substitutes.written:
+            if written.added:
+                self.effects.append(Extend(written.original, written.added))
+        for guard in list(self._guards.broken()):
+            if isinstance(guard, Absent):
+                self._appeared(guard)
+            elif isinstance(guard, (Contents, Length)):
+                self._container(guard)
+            elif isinstance(guard, Flag):
+                self.effects.append(Assign(guard, guard.now()))
+            elif isinstance(guard, (Entry, Cell)) and self._holds(guard.now()):
+                self._assigned(guard)
+            elif self._holds(guard.now()):
+                raise kept(guard.name)
+            else:
+                self._replaced(guard)
+        self._relax(substitutes)
+
+    def _holds(self, value: Any, depth: int = 8) -> bool:
+        """Whether a value is, or contains, a tensor of the trace."""
+        if isinstance(value, Tensor):
+            return self._is_ours(value)
+        if depth == 0:
+            return False
+        if isinstance(value, dict):
+            value = tuple(cast("dict[Any, Any]", value).values())
+        if isinstance(value, (list, tuple, set, frozenset, deque)):
+            return any(self._holds(v, depth - 1) for v in cast("Sequence[Any]", value))
+        if is_module(value):
+            return False
+        attributes: Mapping[str, Any] = getattr(value, "__dict__", {})
+        return any(isinstance(v, Tensor) and self._is_ours(v) for v in attributes.values())
+
+    def is_leaf(self, value: Any) -> bool:
+        """Whether a list or dictionary in what the function returns or keeps is one that was there before."""
+        return isinstance(value, (list, dict)) and self._reach.has_seen(value) and not self._holds(value)
+
+    def template(self, value: Any) -> tree.Template | None:
+        """How to copy an object that the function returns or keeps, where it holds tensors of the trace."""
+        if isinstance(value, (Tensor, type)) or type(value) in PLAIN or is_module(value):
+            return None
+        parts: Any = cast("dict[Any, Any]", value).values() if isinstance(value, dict) else ()
+        parts = [*parts, *tree.attributes_of(value).values()]
+        return tree.Template(value) if any(map(self._holds, parts)) else None
+
+    # Attributes and variables
+
+    def _replaced(self, guard: Guard) -> None:
+        """Another plain value, which is there for this call alone."""
+        self.reusable = False
+        if isinstance(guard, (Entry, Cell, Item)) and type(guard.expected) is int and type(guard.now()) is int:
+            self._hints.counters.change(guard)
+
+    def _appeared(self, guard: Absent) -> None:
+        for key in guard.now():
+            value = guard.mapping[key]
+            if not self._holds(value):
+                self.reusable = False
+                continue
+            place = Entry(f"{guard.name}.{key}", guard.mapping, key, MISSING)
+            self.effects.append(Assign(place, value))
+            place.restore()
+
+    def _assigned(self, place: Place) -> None:
+        now, before = place.now(), place.expected
+        if isinstance(now, Tensor) and self._fits(place, now, before):
+            value = self._trace.detached(dispatch.value_of(self._trace, now))
+            self._trace.write(before._storage, value)
+            place.restore()
+            return
+        if self._is_read(before) and not self._is_place(place):
+            raise Again(lambda hints: hints.exchange(place))
+        self.effects.append(Assign(place, now))
+        place.restore()
+        self._settled.append(place)
+        self._likenesses.append(Attribute(f"kind of {place.name}", lambda: likeness(place.now()), likeness(before)))
+
+    def _fits(self, place: Place, now: Tensor, before: Any) -> bool:
+        """Whether the tensor is the new value of a module's buffer, which goes where the old one is."""
+        return (
+            isinstance(place, Entry)
+            and id(place.mapping) in self._reach.tables
+            and isinstance(before, Tensor)
+            and before._spec == now._spec
+            and before._view is None
+            and before._storage.array is not None
+        )
+
+    def _is_read(self, value: Any) -> bool:
+        """Whether the function has asked for numbers of what was in a place."""
+        leaves: list[Any] = []
+        tree.flatten(value, leaves)
+        return any(isinstance(x, Tensor) and x._storage in self._trace.lifted for x in leaves)
+
+    def _is_place(self, place: Place) -> bool:
+        return any(identity(place) == identity(other) for other in self._hints.places)
+
+    # Lists and dictionaries
+
+    def _container(self, guard: Containers) -> None:
+        container = cast(Any, guard.container)
+        if isinstance(guard, Contents) and isinstance(container, list) and len(guard.expected) == len(guard.container):
+            self._elements(guard, cast("list[Any]", container))
+            return
+        if not self._holds(container):
+            self.reusable = False
+            return
+        if not isinstance(container, (list, dict, deque)):
+            raise kept(guard.name)
+        if not contains(self._hints.written, container):
+            raise Again(lambda hints: hints.write(container))
+        if not contains(self._hints.read, container):  # changed under another name than the known ones
+            raise Again(lambda hints: hints.look_into(container))
+        new: Any = copy.copy(guard.container)
+        if not isinstance(container, dict):
+            new = list(new)
+        self.effects.append(Refill(container, new))
+        self.reusable = False
+        guard.restore()
+
+    def _elements(self, guard: Contents, container: list[Any]) -> None:
+        """A list of the same length, some elements of which are replaced."""
+        self._settled.append(guard)
+        self._likenesses.append(Length(f"len({guard.name})", container, len(container)))
+        for place in items(guard):
+            if place.holds():
+                self._likenesses.append(place)
+            elif self._holds(place.now()):
+                self._assigned(place)
+            else:
+                self._likenesses.append(place)
+                self._replaced(place)
+
+    def _relax(self, substitutes: Substitutes) -> None:
+        """Lets go of what the function replaces without reading it."""
+        originals = [w.original for w in substitutes.written]
+
+        def remains(guard: Guard) -> bool:
+            if any(guard is settled for settled in self._settled):
+                return False
+            if isinstance(guard, (Contents, Length)):
+                return not contains(originals, guard.container)
+            return not (isinstance(guard, Entry) and contains(originals, guard.mapping))
+
+        if not self._settled and not originals:
+            return
+        self._guards.always[:] = [*filter(remains, self._guards.always), *self._likenesses]
+        self._guards.slow[:] = filter(remains, self._guards.slow)
+        self._guards.seal()
+
+
+def kept(name: str) -> RuntimeError:
+    """The error for tensors in a place that calls cannot write to."""
+    return runtime_error(
+        f"the compiled function keeps a tensor in `{name}`, which would have no value after tracing. Return the "
+        "tensor instead, or write into an existing one of the same shape"
+    )
+
+
+__all__ = ["Settling", "Substitutes", "kept"]

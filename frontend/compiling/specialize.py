@@ -1,0 +1,301 @@
+"""One program of a compiled function: traced for one key, valid while what it read stays the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...dialects.types import TensorSpec
+from ...runtime.storage import Storage
+from .. import changes, tree
+from ..tensor import Tensor, alias, wrap
+from ..views import replay
+from .backward import Differentiable
+from .call_trace import Call, CallTrace, no_collection, share, sharing
+from .guards import PLAIN
+from .inspection import describe_call
+from .launch import Launch
+from .reference import REFERENCE, ReferenceProgram
+from .traced import Alias, Fresh, Given, Held, Output
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from ...runtime.profiling import Profile, ProfiledProgram
+
+
+SMALL = 1 << 20
+"""Bytes of an argument that is overwritten, up to which each call copies it for gradients of gradients."""
+
+
+def nbytes(spec: TensorSpec) -> int:
+    """The size of a tensor."""
+    return math.prod(spec.shape) * spec.dtype.itemsize
+
+
+def make_program(module: ModuleOp, target: str) -> Any:
+    """The program of a traced module."""
+    if target == REFERENCE:
+        return ReferenceProgram(module)
+    from ...runtime.compiler import compile_module
+
+    return compile_module(module, target)
+
+
+class Specialization:
+    """A traced and compiled function for one shape of call."""
+
+    def __init__(self, function: Callable[..., Any], call: Call, keep_gradients: bool, target: str) -> None:
+        self.target = target
+        leaves = call.leaves
+        self.signature = describe_call(call)
+        """What the program is chosen by, in words."""
+        self._objects = [v for v in leaves if not isinstance(v, Tensor) and type(v) not in PLAIN]
+        """Objects that keys know by their id: while they live, no other has it."""
+        self._profiled: tuple[ProfiledProgram, Launch] | None = None
+        with no_collection():
+            self._call_trace = trace = CallTrace(function, call, keep_gradients)
+            self.traced, self.guards, self.reusable = trace.traced, trace.guards, trace.reusable
+            self._compile()
+        self._outside = trace.outside
+        self._effects, self._places = trace.effects, trace.places
+        self._aliases = {
+            i: (v._storage, v._view)
+            for i, v in enumerate(leaves)
+            if isinstance(v, Tensor) and v._storage in trace.outside
+        }
+        self._tensor_leaves = [i for i, v in enumerate(leaves) if isinstance(v, Tensor)]
+        self._cleared = [t for t in self.traced.cleared if not isinstance(t, int)]
+        self._cleared_leaves = [t for t in self.traced.cleared if isinstance(t, int)]
+
+    def undo(self) -> None:
+        """Takes back what tracing changed in Python."""
+        self._call_trace.undo()
+
+    # Compiling
+
+    def _compile(self) -> None:
+        traced = self.traced
+        self._differentiable: Differentiable | None = None
+        try:
+            module = traced.module
+            if traced.wrt and traced.differentiable:
+                function: Any = next(iter(module.ops))
+                self._differentiable = Differentiable(
+                    *(function, [place for place, _ in traced.wrt], [k for k, _ in traced.differentiable]),
+                    lambda module: make_program(module, self.target),
+                )
+                module = self._differentiable.forward.module
+            self.program = make_program(module, self.target)
+            self._plan_gradients()
+            self.launch = self._launch_of(self.program)
+        except BaseException:
+            self.undo()
+            raise
+
+    def _plan_gradients(self) -> None:
+        """What each call keeps for gradients of its outputs: residuals, and arguments for gradients of gradients."""
+        from ...passes.hl.partition import arguments_of
+
+        self._residuals: list[tuple[str, int]] = []
+        self._kept: list[int] = []
+        if self._differentiable is None:
+            return
+        traced, parts = self.traced, self._differentiable.parts
+        returned = len(self._differentiable.function.function_type.outputs)
+        first = returned - len(traced.own)
+        for residual in parts.residuals:
+            if residual.of == "argument":
+                self._residuals.append(("argument", residual.index))
+            elif residual.index < returned:
+                self._residuals.append(("result", traced.own[residual.index - first]))
+            else:
+                self._residuals.append(("result", len(traced.results) + residual.index - returned))
+        needed = {i for of, i in self._residuals if of == "argument"}
+        updated = {id(source) for source in traced.updated}
+        for i in arguments_of(self._differentiable.function, [k for k, _ in traced.differentiable]):
+            if id(traced.inputs[i]) not in updated or nbytes(traced.inputs[i].spec) <= SMALL:
+                needed.add(i)
+        self._kept = sorted(needed)
+
+    def _launch_of(self, program: Any) -> Launch:
+        traced = self.traced
+        saved: list[TensorSpec] = []
+        if self._differentiable is not None:
+            runner = self._differentiable.forward
+            saved = runner.results[len(self._differentiable.function.function_type.outputs) :]
+        first = len(traced.results)
+        own = [*traced.own, *range(first, first + len(saved))]
+        launch = Launch(program, traced.inputs, traced.updated, [*traced.results, *saved], own, traced.copies)
+        for index in self._kept:
+            launch.keep(traced.inputs[index])
+        return launch
+
+    def modules(self) -> list[ModuleOp]:
+        """The traced function, or its two halves where its outputs are differentiated outside."""
+        if self._differentiable is None:
+            return [self.traced.module]
+        return [self._differentiable.forward.module, self._differentiable.backward.module]
+
+    def loaded(self) -> list[Any]:
+        """The compiled programs so far: backward follows when it is first needed."""
+        found = [self.program, None if self._differentiable is None else self._differentiable.backward.program]
+        return [program for program in found if hasattr(program, "plan")]
+
+    # Calls
+
+    def mismatch(self, leaves: Sequence[Any]) -> bool:
+        """Whether this call's tensors share memory otherwise than those traced, or what was read has changed."""
+        outside, aliases = self._outside, self._aliases
+        for i in self._tensor_leaves:
+            tensor = leaves[i]
+            if tensor._storage in outside:
+                if aliases.get(i) != (tensor._storage, tensor._view):
+                    return True
+            elif i in aliases:
+                return True
+        written, pattern = self._call_trace.written, self._call_trace.pattern
+        if written and (share(leaves, written) if pattern is None else sharing(leaves) != pattern):
+            return True
+        if not self.guards.hold():
+            return True
+        leaves = self._all(leaves)
+        for owner, spec in self.traced.grads_found:
+            grad = (leaves[owner] if isinstance(owner, int) else owner)._grad
+            if (grad is None) is not (spec is None) or (grad is not None and grad._spec != spec):
+                return True
+        return False
+
+    def _all(self, leaves: Sequence[Any]) -> Sequence[Any]:
+        """The arguments of a call, with what the function finds in places of its own."""
+        if not self._places:
+            return leaves
+        found = list(leaves)
+        for place in self._places:
+            tree.flatten(place.now(), found)
+        return found
+
+    def changes(self, leaves: Sequence[Any]) -> list[str]:
+        """Why a call with the same arguments needs another program, in words."""
+        found = self.guards.differences()
+        for owner, spec in self.traced.grads_found if not found else ():
+            tensor = self._all(leaves)[owner] if isinstance(owner, int) else owner
+            if (tensor._grad is None) is not (spec is None):
+                found.append(f".grad of a {tensor._spec} was {'None' if spec is None else 'there'} and is no longer")
+        if not found and self.mismatch(leaves):
+            found.append("arguments share memory with each other or with state in another way")
+        if not self.reusable:
+            found.append(
+                "tracing changed Python values that the function depends on, or drew random numbers of Python or "
+                "numpy, so that each call traces anew"
+            )
+        return found
+
+    def run(self, leaves: Sequence[Any], arguments: Any) -> Any:
+        """One call. `arguments`: what was flattened to the leaves."""
+        leaves = self._all(leaves)
+        results, kept = self.launch.run(leaves)
+        for leaf, requires_grad in self._call_trace.requires_grad:
+            leaves[leaf].requires_grad = requires_grad
+        traced = self.traced
+        made: dict[Fresh, Tensor] = {}
+        outputs = [self._output(plan, leaves, results, made) for plan in traced.outputs]
+        for tensor in self._cleared:
+            tensor._grad = None
+        for leaf in self._cleared_leaves:
+            leaves[leaf]._grad = None
+        for owner, plan in traced.grads:
+            (leaves[owner] if isinstance(owner, int) else owner)._grad = self._output(plan, leaves, results, made)
+        for callback in traced.after_call:
+            callback()
+        if self._differentiable is not None:
+            self._record(leaves, results, kept, made)
+        output, values = tree.rebuild(traced.structure, iter(outputs))
+        if self._effects:
+            sealed = self.guards.checked_at == changes.count
+            for effect, value in zip(self._effects, values, strict=True):
+                effect.apply(value, arguments)
+            if sealed:  # what the program itself replaces, it does not depend on
+                self.guards.checked_at = changes.count
+        return output
+
+    def profile(self, leaves: Sequence[Any], steps: int) -> Profile:
+        """The time of each kernel, as the mean of several runs; state is left as it is."""
+        from ...runtime.profiling import ProfiledProgram
+
+        if not self.loaded():
+            raise RuntimeError(f"programs for the target {self.target!r} have no kernels to measure")
+        if self._profiled is None:
+            program = ProfiledProgram(self.modules()[0], self.target)
+            self._profiled = program, self._launch_of(program)
+        program, launch = self._profiled
+        leaves = self._all(leaves)
+        copies = self._snapshot(leaves)
+        try:
+            launch.run(leaves)
+            program.reset()
+            for _ in range(max(steps, 1)):
+                launch.run(leaves)
+        finally:
+            for array, copy in copies:
+                np.copyto(array, copy)
+        return program.report(max(steps, 1))
+
+    def _snapshot(self, leaves: Sequence[Any]) -> list[tuple[Any, Any]]:
+        """The memory that a run would change, and copies of it."""
+        found: list[tuple[Any, Any]] = []
+        for source in self.traced.updated:
+            tensor: Any = leaves[source.leaf] if source.leaf is not None else None
+            if isinstance(source.gradient_of, int):
+                tensor = leaves[source.gradient_of]._grad
+            elif source.gradient_of is not None:
+                tensor = source.gradient_of._grad
+            storage: Any = source.storage if tensor is None else tensor._storage
+            found.append((storage.array, storage.array.copy()))
+        return found
+
+    def _output(
+        self, plan: Output, leaves: Sequence[Any], results: Sequence[Storage], made: dict[Fresh, Tensor]
+    ) -> Any:
+        match plan:
+            case Fresh():
+                if plan.number:
+                    array: Any = results[plan.result].array
+                    return float(array)
+                found = made.get(plan)
+                if found is None:
+                    found = made[plan] = wrap(results[plan.result], plan.spec, plan.view)
+                return found
+            case Given():
+                return leaves[plan.leaf]
+            case Held():
+                return plan.value
+            case Alias():
+                if plan.base is not None:
+                    base = leaves[plan.base] if isinstance(plan.base, int) else plan.base
+                    return replay(base, plan.origin, plan.view)
+                if plan.leaf is None:
+                    assert plan.storage is not None
+                    return wrap(plan.storage, plan.spec, plan.view)
+                tensor = leaves[plan.leaf]
+                if plan.whole:
+                    return wrap(tensor._storage, plan.spec, plan.view)
+                return replay(alias(tensor), None, plan.view)
+
+    def _record(
+        self,
+        leaves: Sequence[Any],
+        results: Sequence[Storage],
+        kept: Sequence[Storage],
+        made: Mapping[Fresh, Tensor],
+    ) -> None:
+        assert self._differentiable is not None
+        by_result = {plan.result: tensor for plan, tensor in made.items() if plan.differentiable}
+        outputs = [by_result[number] for _, number in self.traced.differentiable]
+        inputs = [leaves[owner] if isinstance(owner, int) else owner for _, owner in self.traced.wrt]
+        arguments = dict(zip(self._kept, kept))
+        residuals = [arguments[i] if of == "argument" else results[i] for of, i in self._residuals]
+        self._differentiable.attach(outputs, inputs, residuals, arguments)

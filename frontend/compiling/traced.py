@@ -1,0 +1,315 @@
+"""The end of a trace: what the function returns and changes, as results of an IR function and a plan for each call."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp, i64
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Block, BlockArgument, Region, SSAValue
+
+from ...dialects.hl.autodiff import GradientOp, StopGradientOp, VariableOp
+from ...dialects.types import TensorSpec, spec_of
+from ...runtime.storage import Storage
+from .. import dispatch, tape, tree
+from ..modes import modes
+from ..tracing.trace import Input, Trace
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+    from ..views import View
+
+RESULT = "irtool.result"
+"""The attribute of a state argument: the result that updates it."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """An output that is one of the call's arguments."""
+
+    leaf: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """An output that is an object from outside, or a plain value."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Alias:
+    """An output that shares memory with an argument of the call or with state."""
+
+    storage: Storage | None
+    leaf: int | None
+    whole: bool
+    """Whether the argument is itself a view, and `view` is of what it is a view of."""
+    spec: TensorSpec
+    view: View | None
+    base: Tensor | int | None = None
+    """What gradients flow back to: a tensor or the number of an argument, of which the output is a view."""
+    origin: View | None = None
+    """The view that `base` itself was in the trace; the steps of `view` beyond it lead to the output."""
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """An output in memory of its own: a result of the program, or a part of one that other outputs share."""
+
+    result: int
+    spec: TensorSpec
+    view: View | None
+    differentiable: bool = False
+    number: bool = False
+    """Whether it is a Python float: arithmetic on float arguments."""
+
+
+Output = Given | Held | Alias | Fresh
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Bytes to copy around a run, for a value that the function returns as it came, or more than once.
+
+    So the IR function returns each value once and no argument as it is, which keeps every lower level simple.
+    """
+
+    source: Input | int
+    """An argument, or one of the results."""
+    target: Input | int
+    """A state argument, or a result that the program itself does not make."""
+    before: bool
+    """Whether the source is meant as it was before the run."""
+
+
+@dataclass
+class Traced:
+    """A traced function, and all that a call has to do beside running it."""
+
+    module: ModuleOp
+    inputs: list[Input]
+    updated: list[Input]
+    """State: arguments whose memory changes."""
+    results: list[TensorSpec]
+    """Memory that each call makes anew, for outputs and gradients."""
+    own: list[int]
+    """Which of the results the program makes, in its order; the others are copies."""
+    copies: list[Copy]
+    structure: Any
+    outputs: list[Output]
+    cleared: list[Tensor | int]
+    """Whose `.grad` reads None afterwards: tensors, or positions among the arguments."""
+    grads: list[tuple[Tensor | int, Output]]
+    """What `.grad` is set to."""
+    grads_found: list[tuple[Tensor | int, TensorSpec | None]]
+    """What `.grad` was where the trace has read it."""
+    after_call: list[Callable[[], None]]
+    wrt: list[tuple[int | VariableOp, Tensor | int]]
+    """What gradients of the differentiable outputs flow to: an argument's number or a value inside, and whose it is."""
+    differentiable: list[tuple[int, int]]
+    """The outputs that gradients flow back from: what the function returns, and the result that holds it."""
+
+
+class Finisher:
+    """Turns what a function returned into a Traced."""
+
+    def __init__(
+        self, trace: Trace, stand_ins: Mapping[Tensor, int], known: Callable[[Tensor], bool], keep_gradients: bool
+    ) -> None:
+        self.trace = trace
+        self.stand_ins = stand_ins
+        """Tensors that the function got in the place of its arguments."""
+        self.known = known
+        """Whether a tensor existed before the trace."""
+        self.keep_gradients = keep_gradients
+        self.fresh: list[SSAValue] = []
+        """The values of results that live in memory of their own."""
+        self.differentiable: dict[int, SSAValue] = {}
+        """The results that gradients flow back from."""
+        self._numbers: dict[Tensor, int] = {}
+        self.shared: dict[Storage, int] = {}
+        """The result that holds the base of several outputs."""
+
+    def finish(self, output: Any, guide: tree.Guide | None = None) -> Traced:
+        """Ends the function. `guide` says which objects in the output are to be taken apart."""
+        trace = self.trace
+        leaves: list[Any] = []
+        structure = tree.flatten(output, leaves, guide)
+        grads, cleared = self._grads()
+        uses = Counter(t._storage for t in (*leaves, *(g for _, g in grads)) if is_tensor(t))
+        self.shared = {s: -1 for s, count in uses.items() if count > 1 and s.array is None}
+        outputs = [self._output(leaf) for leaf in leaves]
+        grad_outputs = [(self._owner(t), self._output(g)) for t, g in grads]
+        state = [(i, trace.values[s]) for s, i in trace.lifted.items() if trace.values[s] is not i.value]
+        returned, own, copies = self._returns(state)
+        for source in trace.inputs:
+            if source.gradient_of is not None and not isinstance(source.gradient_of, int):
+                source.gradient_of = self._owner(source.gradient_of)
+        return Traced(
+            module=self._module(returned),
+            inputs=trace.inputs,
+            updated=[i for i, _ in state],
+            results=[spec_of(v.type) for v in self.fresh],
+            own=own,
+            copies=copies,
+            structure=structure,
+            outputs=outputs,
+            cleared=[self._owner(t) for t in cleared],
+            grads=grad_outputs,
+            grads_found=[(self._owner(t), None if g is None else g._spec) for t, g in trace.grads_found.items()],
+            after_call=trace.after_call,
+            wrt=self._wrt(),
+            differentiable=[(len(returned) - len(own) + i, k) for i, k in enumerate(own) if k in self.differentiable],
+        )
+
+    # Outputs
+
+    def _owner(self, tensor: Tensor) -> Tensor | int:
+        return self.stand_ins.get(tensor, tensor)
+
+    def _output(self, value: Any) -> Output:
+        if not is_tensor(value):
+            return Held(value)
+        leaf = self.stand_ins.get(value)
+        if leaf is not None:
+            return Given(leaf)
+        storage: Storage = value._storage
+        if storage.array is not None:
+            if self.known(value):
+                return Held(value)
+            leaf, whole = self.trace.argument_of(storage)
+            base, origin = self._base_outside(value)
+            return Alias(storage if leaf is None else None, leaf, whole, value._spec, value._view, base, origin)
+        if self._is_differentiable(value):
+            return Fresh(self._differentiable_result(value), value._spec, None, differentiable=True)
+        if storage in self.shared:
+            if self.shared[storage] < 0:
+                self.shared[storage] = self._result(self.trace.read(storage))
+            return Fresh(self.shared[storage], value._spec, value._view)
+        return Fresh(self._result(dispatch.value_of(self.trace, value)), value._spec, None, number=value._is_number)
+
+    def _base_outside(self, value: Tensor) -> tuple[Tensor | int | None, View | None]:
+        """What a differentiable view is a view of, and as what view; None where its history was made in the trace."""
+        base = value._base
+        if base is None or not value.requires_grad or not modes.grad or base._node is tape.TRACED:
+            return None, None
+        return self._owner(base), base._view
+
+    def _differentiable_result(self, value: Tensor) -> int:
+        number = self._numbers.get(value)
+        if number is None:
+            storage = value._storage
+            whole = value._view is None
+            number = self.shared.get(storage, -1) if whole else -1
+            ir_value = dispatch.value_of(self.trace, value)
+            if number < 0:
+                number = self._result(ir_value)
+            if whole and storage in self.shared:
+                self.shared[storage] = number
+            self._numbers[value] = number
+            self.differentiable[number] = ir_value
+        return number
+
+    def _result(self, value: SSAValue) -> int:
+        self.fresh.append(value)
+        return len(self.fresh) - 1
+
+    def _is_differentiable(self, value: Tensor) -> bool:
+        if not value.requires_grad or not modes.grad:
+            return False
+        ir_value = dispatch.value_of(self.trace, value)
+        return bool(self.trace.leaves_of(ir_value, free=False)) and not self.trace.is_freed(ir_value)
+
+    def _grads(self) -> tuple[list[tuple[Tensor, Tensor]], list[Tensor]]:
+        """`.grad` to set afterwards, and to clear: also that of tensors whose gradient was made and used up inside."""
+        trace = self.trace
+        sets: list[tuple[Tensor, Tensor]] = []
+        cleared: list[Tensor] = []
+        for tensor, grad in trace.grads.items():
+            if tensor._storage.array is None and tensor not in self.stand_ins:
+                continue  # computed in here, with its gradient retained
+            found = trace.grads_found.get(tensor)
+            used_up = tensor in trace.grads_used and tensor not in trace.grads_found
+            if grad is None or (used_up and not self.keep_gradients and grad._storage.array is None):
+                cleared.append(tensor)
+            elif grad is not found:
+                sets.append((tensor, grad))
+        return sets, cleared
+
+    # The function
+
+    def _wrt(self) -> list[tuple[int | VariableOp, Tensor | int]]:
+        trace = self.trace
+        found: dict[SSAValue, None] = {}
+        for value in self.differentiable.values():
+            found.update(dict.fromkeys(trace.leaves_of(value, free=False)))
+        places = [v.index if isinstance(v, BlockArgument) else v.owner for v in found]
+        owners = [self._owner(trace.leaves[v]) for v in found]
+        return [(p, t) for p, t in zip(places, owners, strict=True) if isinstance(p, int | VariableOp)]
+
+    def _returns(self, state: list[tuple[Input, SSAValue]]) -> tuple[list[SSAValue], list[int], list[Copy]]:
+        arguments = {i.value: i for i in self.trace.inputs}
+        holder: dict[SSAValue, Input | int] = {}
+        returned: list[SSAValue] = []
+        own: list[int] = []
+        copies: list[Copy] = []
+        for target, value in (*state, *enumerate(self.fresh)):
+            # Where gradients flow back, each result needs a place of its own in the function.
+            if isinstance(target, int) and target in self.differentiable:
+                returned.append(value)
+                own.append(target)
+            elif isinstance(value, BlockArgument):
+                copies.append(Copy(arguments[value], target, before=True))
+            elif value in holder:
+                copies.append(Copy(holder[value], target, before=False))
+            else:
+                holder[value] = target
+                returned.append(value)
+                if isinstance(target, int):
+                    own.append(target)
+                else:
+                    target.result = len(returned) - 1
+        return returned, own, copies
+
+    def _module(self, returned: list[SSAValue]) -> ModuleOp:
+        trace = self.trace
+        trace.name_last()
+        block = trace.block
+        block.add_op(ReturnOp(*returned))
+        prune(block, self.differentiable.values())
+        function = FuncOp("step", (block.arg_types, [v.type for v in returned]), Region(block))
+        function.arg_attrs = ArrayAttr(
+            DictionaryAttr({} if i.result is None else {RESULT: IntegerAttr(i.result, i64)}) for i in trace.inputs
+        )
+        return ModuleOp([function])
+
+
+def prune(block: Block, outputs: Iterable[SSAValue] = ()) -> None:
+    """Removes each `hl.stop_gradient` that no derivative would meet, and what nobody uses. Derivatives are those taken
+    inside, and those of `outputs`.
+
+    %0 = hl.stop_gradient %w                %1 = hl.sub %w, %update
+    %1 = hl.sub %0, %update           ->
+    """
+    differentiated = set(outputs)
+    for op in reversed(list(block.ops)):
+        if isinstance(op, GradientOp):
+            differentiated.update(op.operands)
+        if op.results and not any(result.first_use for result in op.results):
+            op.detach()
+            op.erase()
+        elif any(result in differentiated for result in op.results):
+            differentiated.update(op.operands)
+        elif isinstance(op, StopGradientOp):
+            op.result.replace_all_uses_with(op.x)
+            op.detach()
+            op.erase()
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether a value is a Tensor."""
+    return isinstance(getattr(value, "_storage", None), Storage)

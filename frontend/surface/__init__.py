@@ -1,0 +1,1 @@
+"""What users see: names of the package and of Tensor, spellings of arguments, imports, errors for what is missing."""

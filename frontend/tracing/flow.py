@@ -1,0 +1,205 @@
+"""Derivatives inside a trace: which values they flow through, and by what they are taken."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from xdsl.dialects.builtin import LocationAttr
+from xdsl.ir import Block, BlockArgument, OpResult, SSAValue
+
+from ...dialects.hl.builder import IRBuilder
+from ...dialects.hl.regions import CustomGradientOp
+from ...dialects.locations import at_line
+from ...dialects.types import spec_of
+from ...runtime.storage import Storage
+from ..errors import runtime_error
+from ..source import is_ours
+from ..tape import VALUE_FREE
+from .targets import target_at
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+def user_location() -> LocationAttr:
+    """The location of the innermost user frame."""
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None:
+        code = frame.f_code
+        if not is_ours(code.co_filename):
+            return at_line(code.co_filename, frame.f_lineno)
+        frame = frame.f_back
+    return at_line("", 0)
+
+
+class Flow:
+    """The ops of a trace, and which of their values derivatives flow through: the tracked ones."""
+
+    def __init__(self) -> None:
+        self.block = Block()
+        self.builder = IRBuilder(self.block)
+        self.values: dict[Storage, SSAValue] = {}
+        """The current value of every storage that the trace has met."""
+        self.leaves: dict[SSAValue, Tensor] = {}
+        """Tensors that derivatives are taken by, under the value they were read as."""
+        self._leaf_values: dict[tuple[Tensor, SSAValue], SSAValue] = {}
+        self._tracked: set[SSAValue] = set()
+        self._plain: set[SSAValue] = set()
+        """Arguments that were used where no derivative flows."""
+        self._stopped: dict[SSAValue, SSAValue] = {}
+        self._freed: set[SSAValue] = set()
+        """Tracked values that a backward pass has used up."""
+        self._last: SSAValue | None = None
+
+    # Where ops stand
+
+    def _locate(self) -> None:
+        """Ops from here on stand at the user's line; the last one of the line before is named after its variable."""
+        location = user_location()
+        if location is not self.builder.location:
+            self.name_last()
+            self.builder.location = location
+
+    def name_last(self) -> None:
+        """Names the last value of a line that assigns to one variable."""
+        if self._last is not None and self._last.name_hint is None:
+            self._last.name_hint = target_at(self.builder.location)
+        self._last = None
+
+    # What is tracked
+
+    def is_tracked(self, value: SSAValue) -> bool:
+        """Whether gradients may flow through a value."""
+        return value in self._tracked
+
+    def track(self, values: Iterable[SSAValue]) -> None:
+        """Says that gradients may flow through these values."""
+        self._tracked.update(values)
+
+    def leaf_value(self, storage: Storage, leaf: Tensor, value: SSAValue) -> SSAValue:
+        """The value to compute with for a leaf that gradients are taken of, given its current one.
+
+        A function argument can be named by hl.gradient itself, unless it already stands for another tensor or for a
+        constant.
+        """
+        if self.leaves.get(value) is leaf:
+            return value
+        key = (leaf, value)
+        found = self._leaf_values.get(key)
+        if found is None:
+            if isinstance(value, BlockArgument) and value not in self._tracked and value not in self._plain:
+                found = value
+            else:
+                stopped = self.detached(value)
+                self._locate()
+                found = self.builder.variable(stopped)
+                found.name_hint = value.name_hint
+            self._leaf_values[key] = found
+            self._tracked.add(found)
+            self.leaves[found] = leaf
+        return found
+
+    def detached(self, value: SSAValue) -> SSAValue:
+        """The value as a constant for derivatives."""
+        if value not in self._tracked:
+            if isinstance(value, BlockArgument):
+                self._plain.add(value)
+            return value
+        found = self._stopped.get(value)
+        if found is None:
+            self._locate()
+            found = self._stopped[value] = self.builder.stop_gradient(value)
+            found.name_hint = value.name_hint
+        return found
+
+    def unrecorded(self, storage: Storage, value: SSAValue) -> SSAValue:
+        """What a storage holds after a write that is not recorded for gradients: `value`, constant for derivatives.
+
+        Where gradients flow through what it held, they go on as if nothing had been written: as in PyTorch, the history
+        stays that of the old value, x' = value + (x - constant(x)).
+        """
+        value = self.detached(value)
+        old = self.values.get(storage)
+        if old is None or old not in self._tracked or storage.spec.dtype.kind != "float":
+            return value
+        leaf = self.leaves.get(old)
+        if leaf is not None and leaf._storage is storage:
+            return value
+        constant = self.detached(old)
+        (difference,) = self._differentiable(lambda b: (b.sub(old, constant),))
+        (result,) = self._differentiable(lambda b: (b.add(value, difference),))
+        return result
+
+    # Derivatives
+
+    def gradient(
+        self, value: SSAValue, seed: SSAValue | None, leaves: Sequence[SSAValue], create_graph: bool = False
+    ) -> list[SSAValue]:
+        """The derivative of the sum of value * seed by each of the leaves; no seed counts as ones.
+
+        With `create_graph`, derivatives of the result flow to the seed as well.
+        """
+        if seed is not None and (not create_graph or seed not in self._tracked):
+            seed = self.detached(seed)
+        elif seed is not None and any(self.depends(seed, leaf) for leaf in leaves):
+            raise runtime_error(
+                "inside a compiled function, a grad_output that itself depends on what the gradient is taken by cannot "
+                "be differentiated: detach() it, or take this gradient outside"
+            )
+        total = self._weighted(value, seed)
+        results = list(self._differentiable(lambda b: b.gradient(total, leaves)))
+        for leaf, result in zip(leaves, results, strict=True):
+            result.name_hint = f"d{leaf.name_hint}" if leaf.name_hint else None
+        return results if create_graph else [self.detached(result) for result in results]
+
+    def _weighted(self, value: SSAValue, weight: SSAValue | None) -> SSAValue:
+        """The sum over value * weight, as a 0-d value."""
+        if weight is not None:
+            (value,) = self._differentiable(lambda b: (b.mul(value, weight),))
+        axes = tuple(range(len(spec_of(value.type).shape)))
+        if axes:
+            (value,) = self._differentiable(lambda b: (b.reduce_sum(value, axes),))
+        return value
+
+    def _differentiable(self, build: Callable[[IRBuilder], Sequence[SSAValue]]) -> Sequence[SSAValue]:
+        """Values that derivatives flow through, made at the user's line."""
+        self._locate()
+        results = build(self.builder)
+        self._tracked.update(results)
+        return results
+
+    def leaves_of(self, value: SSAValue, free: bool = True) -> list[SSAValue]:
+        """The values that derivatives of `value` can be taken by; `free`: its graph is not to be used again."""
+        reached = self._slice(value)
+        if free:
+            # What keeps no values for its gradient, such as the transpose of a weight, can serve several graphs.
+            self._freed.update(
+                v
+                for v in reached
+                if v not in self.leaves and not (isinstance(v, OpResult) and type(v.op) in VALUE_FREE)
+            )
+        return [v for v in self.leaves if v in reached]
+
+    def is_freed(self, value: SSAValue) -> bool:
+        """Whether a backward pass has used up part of what `value` is computed by."""
+        return not self._freed.isdisjoint(self._slice(value))
+
+    def depends(self, value: SSAValue, on: SSAValue) -> bool:
+        """Whether derivatives of a value flow to another one."""
+        return on in self._slice(value)
+
+    def _slice(self, value: SSAValue) -> set[SSAValue]:
+        """The tracked values that a value depends on."""
+        seen: set[SSAValue] = set()
+        pending = [value]
+        while pending:
+            current = pending.pop()
+            if current in seen or current not in self._tracked:
+                continue
+            seen.add(current)
+            if isinstance(current, OpResult) and current not in self.leaves:
+                op = current.op
+                pending.extend(op.inputs if isinstance(op, CustomGradientOp) else op.operands)
+        return seen

@@ -1,0 +1,110 @@
+"""Bodies of ops while tracing: Python that runs into a block of its own, which then sees nothing from outside.
+
+h = x * w                 %y = hl.checkpoint of(%h, %w) {
+y = checkpoint(f, h)  ->  ^bb0(%h0, %w0):            what f used from outside is handed to it
+                            ...
+                            hl.yield %y0, %mean      what it returned, then what it wrote to
+                          }
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xdsl.ir import Block, BlockArgument, Operation, SSAValue
+
+from ...dialects.hl.autodiff import StopGradientOp, VariableOp
+from ...dialects.hl.builder import IRBuilder
+from ...dialects.hl.control import YieldOp
+from ...dialects.types import TensorSpec, tensor_type
+from ...runtime.storage import Storage
+from ..modes import modes
+
+
+@dataclass
+class Body:
+    """A block that ends in hl.yield. Its arguments are those asked for, then one for each of `captured`."""
+
+    block: Block
+    captured: list[SSAValue]
+    written: list[tuple[Storage, bool]]
+    """Storages from outside whose new values are yielded last, and whether gradients flow through these."""
+
+
+def trace_body(arguments: Sequence[TensorSpec], run: Callable[[Sequence[BlockArgument]], Sequence[SSAValue]]) -> Body:
+    """Runs Python into a block: `run` gets the block's arguments and returns what is yielded first.
+
+    Tensors that are made meanwhile cannot be used afterwards.
+    """
+    trace = modes.trace
+    outside: IRBuilder = trace.builder
+    block = Block(arg_types=[tensor_type(spec) for spec in arguments])
+    before = dict(trace.values)
+    trace.builder = IRBuilder(block, location=outside.location)
+    try:
+        trace.name_last()
+        results = list(run(block.args))
+        trace.name_last()
+    finally:
+        trace.builder = outside
+    written: list[tuple[Storage, bool]] = []
+    for storage, value in list(trace.values.items()):
+        lifted = trace.lifted.get(storage)
+        known = before.get(storage, lifted.value if lifted is not None else None)
+        if known is None:
+            trace.forget(storage)
+        elif value is not known:
+            written.append((storage, trace.is_tracked(value)))
+            results.append(value)
+            trace.values[storage] = known
+    end = YieldOp.create(operands=results, location=outside.location)
+    block.add_op(end)
+    _hoist(trace, block, outside)
+    return Body(block, _capture(block), written)
+
+
+def _hoist(trace: Any, block: Block, outside: IRBuilder) -> None:
+    """Moves out what the trace remembers to use again: views, and what marks leaves and constants."""
+    inside = _values(block)
+    views = set(trace.__dict__.get("derived_values", {}).values())
+    for op in list(block.ops):
+        shared = isinstance(op, VariableOp | StopGradientOp) or any(r in views for r in op.results)
+        if shared and inside.isdisjoint(op.operands):
+            op.detach()
+            outside.insert(op)
+            inside.difference_update(op.results)
+
+
+def _capture(block: Block) -> list[SSAValue]:
+    """Gives the block an argument for each value that it uses from outside; these values."""
+    inside = _values(block)
+    arguments: dict[SSAValue, SSAValue] = {}
+    for op in _ops(block):
+        for index, value in enumerate(op.operands):
+            if value in inside:
+                continue
+            if value not in arguments:
+                argument = arguments[value] = block.insert_arg(value.type, len(block.args))
+                argument.name_hint = value.name_hint
+            op.operands[index] = arguments[value]
+    return list(arguments)
+
+
+def _ops(block: Block) -> list[Operation]:
+    return [inner for op in block.ops for inner in op.walk()]
+
+
+def _values(block: Block) -> set[SSAValue]:
+    """All values that are defined in a block, also deeper in."""
+    found: set[SSAValue] = set(block.args)
+    for op in _ops(block):
+        found.update(op.results)
+        for region in op.regions:
+            for nested in region.blocks:
+                found.update(nested.args)
+    return found
+
+
+__all__ = ["Body", "trace_body"]

@@ -1,0 +1,276 @@
+"""Tracing: the same Python that runs eagerly, run once on tensors without values, leaves a function of hl ops.
+
+A concrete storage becomes a function argument when it is first read. Writes go to an overlay, so that nothing outside
+changes while tracing; at the end, storages whose value is another one than at the start are state, which the compiled
+program updates in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
+
+from ...dialects.hl.autodiff import StopGradientOp
+from ...dialects.hl.base import Attributes, HLOp
+from ...dialects.types import DType, TensorSpec, spec_of, tensor_type
+from ...runtime.storage import Storage, origins
+from .. import dispatch
+from ..modes import modes
+from .flow import Flow
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+@dataclass(eq=False)
+class Input:
+    """An argument of the traced function and where its value comes from on each call."""
+
+    value: BlockArgument
+    spec: TensorSpec
+    storage: Storage | None = None
+    """The storage that holds it; None where each call has another one, and for a run-time scalar."""
+    leaf: int | None = None
+    """The position among the call's flattened arguments."""
+    is_number: bool = False
+    """Whether the argument is a float."""
+    gradient_of: Tensor | int | None = None
+    """The tensor whose `.grad` this is; the position of one among the arguments."""
+    whole: bool = False
+    """Whether the argument is a view, and this all that it is a view of."""
+    getter: Callable[[], float] | None = None
+    """What gives the number on each call."""
+    result: int | None = None
+    """The result that is its new value."""
+
+
+class Trace(Flow):
+    """A function being traced: its ops so far, its arguments, and what Python would see changed."""
+
+    def __init__(self, names: dict[Storage, str] | None = None) -> None:
+        super().__init__()
+        self.inputs: list[Input] = []
+        self.lifted: dict[Storage, Input] = {}
+        """The arguments by the storage they stand for."""
+        self.grads: dict[Tensor, Tensor | None] = {}
+        """`.grad` of every tensor where the trace has set it."""
+        self.grads_found: dict[Tensor, Tensor | None] = {}
+        """`.grad` as it was before, where the trace has asked for it."""
+        self.grads_used: set[Tensor] = set()
+        """Tensors whose gradient an optimizer has applied."""
+        self.after_call: list[Callable[[], None]] = []
+        """Called after each run of the program, for counts that Python keeps."""
+        self._names = names or {}
+        self._argument_leaves: dict[Storage, int] = {}
+        self._numbers: set[Storage] = set()
+        self._whole: set[Storage] = set()
+        self._gradients: dict[Storage, Tensor] = {}
+        self._undo: list[Callable[[], None]] = []
+        self._restore: list[Callable[[], None]] = []
+
+    # Arguments and storages
+
+    def declare_argument(self, storage: Storage, leaf: int, name: str, whole: bool = False) -> None:
+        """Says that a storage is that of the flattened argument number `leaf`. `whole`: that is a view of it."""
+        if whole:
+            self._whole.add(storage)
+        self._argument_leaves.setdefault(storage, leaf)
+        self._names.setdefault(storage, name)
+
+    def argument_of(self, storage: Storage) -> tuple[int | None, bool]:
+        """The position of the argument whose storage this is, if any, and whether it is a view of it."""
+        return self._argument_leaves.get(storage), storage in self._whole
+
+    def declare_number(self, storage: Storage, leaf: int, name: str) -> None:
+        """Says that a storage without bytes stands for the float that is the flattened argument number `leaf`."""
+        self._numbers.add(storage)
+        self.declare_argument(storage, leaf, name)
+
+    def name_after(self, storage: Storage, owner: Storage, suffix: str) -> None:
+        """Calls a storage `weight_exp_avg` where it belongs to one that is called `weight`."""
+        name = self._names.get(owner)
+        if name:
+            self._names.setdefault(storage, f"{name}_{suffix}")
+
+    def _lift(self, storage: Storage) -> Input:
+        found = self.lifted.get(storage)
+        if found is not None:
+            return found
+        if storage.array is None and storage not in self._numbers:
+            raise storage.missing()
+        name = self._names.get(storage)
+        owner = self._gradients.get(storage)
+        if owner is not None:
+            name = f"d{self._names.get(owner._storage, 'gradient')}"
+        value = self.argument(storage.spec, name)
+        source = Input(value, storage.spec, storage, self._argument_leaves.get(storage), gradient_of=owner)
+        source.whole = storage in self._whole
+        source.is_number = storage in self._numbers
+        self.inputs.append(source)
+        self.lifted[storage] = source
+        self.values[storage] = value
+        return source
+
+    def argument(self, spec: TensorSpec, name: str | None) -> BlockArgument:
+        """A new argument of the function."""
+        value = self.block.insert_arg(tensor_type(spec), len(self.block.args))
+        if name and name.isidentifier():
+            value.name_hint = name
+        return value
+
+    def read(self, storage: Storage, leaf: Tensor | None = None) -> SSAValue:
+        """The current value of a storage; one from outside is lifted to a function argument once.
+
+        `leaf` is the tensor whose gradient may be asked for, where it is read to compute with.
+        """
+        value = self.values.get(storage)
+        if value is None:
+            value = self._lift(storage).value
+        return value if leaf is None else self.leaf_value(storage, leaf, value)
+
+    def write(self, storage: Storage, value: SSAValue) -> None:
+        """Makes `value` what the storage holds from here on, in this trace."""
+        if storage.array is not None:
+            self._lift(storage)
+        self.values[storage] = value
+
+    # Ops
+
+    def emit(
+        self,
+        op: type[HLOp],
+        values: Sequence[SSAValue],
+        attributes: Attributes,
+        specs: Sequence[TensorSpec] | None = None,
+    ) -> Sequence[SSAValue]:
+        """The results of one op, stamped with the user's line. `specs` are theirs, when the caller has inferred them.
+
+        Raises ShapeError where the op's rule is broken.
+        """
+        self._locate()
+        new = op.build_op(values, attributes, specs)
+        self.builder.insert(new)
+        results: Sequence[SSAValue] = new.results
+        flows = False
+        for value in values:
+            if value in self._tracked:
+                flows = True
+            elif type(value) is BlockArgument:
+                self._plain.add(value)
+        if flows and op is not StopGradientOp:
+            self._tracked.update(results)
+        self._last = results[0] if len(results) == 1 else None
+        return results
+
+    def insert(self, op: Operation) -> None:
+        """Places an op that was made elsewhere, at the user's line."""
+        self._locate()
+        self.builder.insert(op)
+
+    def runtime_scalar(self, getter: Callable[[], float], dtype: DType, name: str = "scalar") -> Tensor:
+        """A 0-d tensor that `getter` fills on each call: a learning rate, a step count."""
+        spec = TensorSpec((), dtype)
+        source = Input(self.argument(spec, name), spec, getter=getter)
+        self.inputs.append(source)
+        return self.wrap(source.value)
+
+    def wrap(self, value: SSAValue) -> Tensor:
+        """A new tensor that holds a value of this trace."""
+        return dispatch.traced(value, spec_of(value.type))
+
+    # Gradients
+
+    def get_grad(self, tensor: Tensor) -> Tensor | None:
+        """What `tensor.grad` is at this point of the trace."""
+        if tensor in self.grads:
+            return self.grads[tensor]
+        if tensor not in self.grads_found:
+            found = self.grads_found[tensor] = tensor._grad
+            if found is not None:
+                self._gradients.setdefault(found._storage, tensor)
+        return self.grads_found[tensor]
+
+    def set_grad(self, tensor: Tensor, grad: Tensor | None) -> None:
+        """Sets `tensor.grad` from this point of the trace on."""
+        self.grads[tensor] = grad
+
+    def use_grad(self, tensor: Tensor) -> Tensor | None:
+        """`tensor.grad` for an optimizer, which uses it up."""
+        self.grads_used.add(tensor)
+        return self.get_grad(tensor)
+
+    # Python state
+
+    def on_failure(self, undo: Callable[[], None]) -> None:
+        """Registers what to call if the trace fails, to take back what Python could see."""
+        self._undo.append(undo)
+
+    def release(self) -> None:
+        """Lets go of the tensors of the call that was traced; what is needed on each call is in the inputs."""
+        for source in self.inputs:
+            if source.leaf is not None or source.gradient_of is not None:
+                source.storage = None
+        for table in (self.values, self.lifted, self.leaves, self.grads, self.grads_found, self._leaf_values):
+            table.clear()
+        for table in (self._argument_leaves, self._gradients, self._names):
+            table.clear()
+        for values in (self.grads_used, self._numbers, self._whole):
+            values.clear()
+
+    def on_end(self, restore: Callable[[], None]) -> None:
+        """Registers what to call when the trace ends, however it does."""
+        self._restore.append(restore)
+
+    def fail(self) -> None:
+        """Takes back what was registered, last first."""
+        while self._undo:
+            self._undo.pop()()
+
+    def end(self) -> None:
+        """From here on, values of this trace cannot be used; those still alive know where they were made."""
+        while self._restore:
+            self._restore.pop()()
+        for storage, value in self.values.items():
+            _remember(storage, value)
+
+    def forget(self, storage: Storage) -> None:
+        """What a storage holds cannot be used from here on."""
+        _remember(storage, self.values.pop(storage))
+
+
+def _remember(storage: Storage, value: SSAValue) -> None:
+    """Lets whoever keeps a storage of a trace know where it was made."""
+    if storage.array is None and isinstance(value, OpResult):
+        origins[storage] = value.op.location
+
+
+@contextmanager
+def tracing(trace: Trace) -> Generator[Trace]:
+    """Makes a trace the current one. Traces do not nest: a compiled function inside another is traced into it."""
+    before = modes.trace
+    modes.trace = trace
+    try:
+        yield trace
+    finally:
+        modes.trace = before
+
+
+@contextmanager
+def paused() -> Generator[None]:
+    """Code in here runs eagerly: optimizers make their state tensors so."""
+    before = modes.trace
+    modes.trace = None
+    try:
+        yield
+    finally:
+        modes.trace = before
+
+
+def current() -> Trace | None:
+    """The trace that is going on, if any."""
+    found: Any = modes.trace
+    return found
