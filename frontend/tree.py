@@ -78,8 +78,7 @@ def holds_tensors(value: Any) -> bool:
     for part in attributes_of(value).values():
         if isinstance(part, dict):
             part = tuple(cast("dict[Any, Any]", part).values())
-        parts = cast("list[Any]", part) if isinstance(part, (tuple, list)) else (part,)
-        if any(map(is_tensor, parts)):
+        if any(map(is_tensor, as_tuple(part))):
             return True
     return False
 
@@ -132,4 +131,9 @@ def _base(value: Any) -> Any:
     return OrderedDict if isinstance(value, OrderedDict) else dict
 
 
-__all__ = ["LEAF", "Guide", "Template", "attributes_of", "flatten", "holds_tensors", "is_tensor", "rebuild"]
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """The elements of a tuple or list, or the one value that is given without one."""
+    return tuple(cast("Iterator[Any]", value)) if isinstance(value, (tuple, list)) else (value,)
+
+
+__all__ = ["LEAF", "Guide", "Template", "as_tuple", "attributes_of", "flatten", "holds_tensors", "is_tensor", "rebuild"]

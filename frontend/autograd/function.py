@@ -12,6 +12,7 @@ from ..errors import located, runtime_error
 from ..modes import modes
 from ..tape import CustomNode
 from ..tensor import Tensor
+from ..tree import as_tuple
 from ..views import identity
 
 
@@ -147,7 +148,7 @@ class Function:
     ) -> list[Tensor | None]:
         """What the user's backward gives for each argument, in the shape and dtype of that."""
         found: Any = cls.backward(ctx, *cotangents)
-        gradients = _tuple(found)
+        gradients = as_tuple(found)
         if len(gradients) < len(args) or any(g is not None for g in gradients[len(args) :]):
             raise runtime_error(
                 f"function {cls.__name__}Backward returned an incorrect number of gradients (expected {len(args)}, got "
@@ -217,10 +218,6 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(ctx, *args)
 
     return wrapped
-
-
-def _tuple(value: Any) -> tuple[Any, ...]:
-    return tuple(cast(Any, value)) if isinstance(value, (tuple, list)) else (value,)
 
 
 def _fresh(output: Any, inputs: Sequence[Tensor]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +11,11 @@ from .. import grad_mode
 from ..dispatch import array_of
 from ..errors import located
 from ..tensor import Tensor
+from ..tree import as_tuple
 
 
 class GradcheckError(RuntimeError):
     """A gradient differs from its finite difference."""
-
-
-def _tuple(value: Any) -> tuple[Any, ...]:
-    return tuple(cast(Any, value)) if isinstance(value, (tuple, list)) else (value,)
 
 
 def gradcheck(
@@ -35,7 +32,7 @@ def gradcheck(
 
     Raises GradcheckError where they do not, unless `raise_exception` is false.
     """
-    given = _tuple(inputs)
+    given = as_tuple(inputs)
     checked = [x for x in given if isinstance(x, Tensor) and x.requires_grad]
     if not checked:
         raise located(
@@ -45,7 +42,7 @@ def gradcheck(
         )
 
     def outputs() -> list[Tensor]:
-        return [y for y in _tuple(func(*given)) if y._spec.dtype.kind == "float"]
+        return [y for y in as_tuple(func(*given)) if y._spec.dtype.kind == "float"]
 
     for x in checked:
         for number, y in enumerate(outputs()):
@@ -100,15 +97,15 @@ def gradgradcheck(
     from ..random import randn
     from .gradients import grad
 
-    given = _tuple(inputs)
+    given = as_tuple(inputs)
 
     def outputs(*inner: Any) -> list[Any]:
-        return [y for y in _tuple(func(*inner)) if y.requires_grad]
+        return [y for y in as_tuple(func(*inner)) if y.requires_grad]
 
     if grad_outputs is None:
         seeds: Sequence[Any] = [randn(y.shape, dtype=y.dtype).requires_grad_() for y in outputs(*given)]
     else:
-        seeds = _tuple(grad_outputs)
+        seeds = as_tuple(grad_outputs)
     wanted = [k for k, x in enumerate(given) if isinstance(x, Tensor) and x.requires_grad]
 
     def gradients(*inner: Any) -> tuple[Any, ...]:

@@ -9,12 +9,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..tensor import Tensor
+from .adam import Averages
 from .numbers import Number, Numbers
-from .optimizer import Group, Optimizer, Params, State, check_range, complete
-
-
-def _zeros(p: Tensor, *names: str) -> State:
-    return {name: p.detach().clone().zero_() for name in names}
+from .optimizer import Group, Optimizer, Params, State, check_range, complete, zero_state
 
 
 class RMSprop(Optimizer):
@@ -52,7 +49,7 @@ class RMSprop(Optimizer):
 
     def init_state(self, p: Tensor, group: Group) -> State:
         wanted = {"square_avg": True, "momentum_buffer": group["momentum"], "grad_avg": group["centered"]}
-        return _zeros(p, *(name for name, needed in wanted.items() if needed))
+        return zero_state(p, *(name for name, needed in wanted.items() if needed))
 
     def update(self, p: Tensor, grad: Tensor, state: State, group: Group, n: Numbers) -> None:
         if group["weight_decay"]:
@@ -142,7 +139,7 @@ class Adadelta(Optimizer):
         super().__init__(params, complete(options, ignored, "capturable", "foreach", "differentiable"))
 
     def init_state(self, p: Tensor, group: Group) -> State:
-        return _zeros(p, "square_avg", "acc_delta")
+        return zero_state(p, "square_avg", "acc_delta")
 
     def update(self, p: Tensor, grad: Tensor, state: State, group: Group, n: Numbers) -> None:
         if group["weight_decay"]:
@@ -154,7 +151,7 @@ class Adadelta(Optimizer):
         p.sub_(delta * n["lr"])
 
 
-class Adamax(Optimizer):
+class Adamax(Averages):
     """Adam with the largest gradient (decaying) in place of the average square."""
 
     NUMBERS: ClassVar[Mapping[str, Number]] = {
@@ -175,16 +172,10 @@ class Adamax(Optimizer):
         maximize: bool = False,
         **ignored: Any,
     ) -> None:
-        check_range("learning rate", lr, bool(lr >= 0.0))
-        check_range("epsilon value", eps, eps >= 0.0)
-        check_range("beta parameter at index 0", betas[0], 0.0 <= betas[0] < 1.0)
-        check_range("beta parameter at index 1", betas[1], 0.0 <= betas[1] < 1.0)
-        check_range("weight_decay value", weight_decay, weight_decay >= 0.0)
-        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
-        super().__init__(params, complete(options, ignored, "capturable", "foreach", "differentiable"))
+        super().__init__(params, lr, betas, eps, weight_decay, {"maximize": maximize}, ignored)
 
     def init_state(self, p: Tensor, group: Group) -> State:
-        return _zeros(p, "exp_avg", "exp_inf")
+        return zero_state(p, "exp_avg", "exp_inf")
 
     def update(self, p: Tensor, grad: Tensor, state: State, group: Group, n: Numbers) -> None:
         if group["weight_decay"]:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from ..creation import tensor
 from ..tensor import Tensor
 from .numbers import Number, Numbers, plain
-from .optimizer import Group, Optimizer, Params, State, check_range, complete
+from .optimizer import Group, Optimizer, Params, State, check_range, complete, zero_state
 
 
 class ASGD(Optimizer):
@@ -46,7 +46,7 @@ class ASGD(Optimizer):
         return {
             "eta": tensor(float(plain(group["lr"])), dtype=p.dtype),
             "mu": tensor(1.0, dtype=p.dtype),
-            "ax": p.detach().clone().zero_(),
+            **zero_state(p, "ax"),
         }
 
     def update(self, p: Tensor, grad: Tensor, state: State, group: Group, n: Numbers) -> None:
@@ -85,8 +85,7 @@ class Rprop(Optimizer):
         super().__init__(params, complete(options, ignored, "foreach", "capturable", "differentiable"))
 
     def init_state(self, p: Tensor, group: Group) -> State:
-        zeros = p.detach().clone().zero_()
-        return {"prev": zeros, "step_size": zeros.clone().fill_(plain(group["lr"]))}
+        return {**zero_state(p, "prev"), "step_size": p.detach().clone().fill_(plain(group["lr"]))}
 
     def update(self, p: Tensor, grad: Tensor, state: State, group: Group, n: Numbers) -> None:
         before, size = state["prev"], state["step_size"]

@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from ..tensor import Tensor
+from .adam import AVERAGES, Averages
 from .numbers import Number, Numbers
-from .optimizer import Group, Optimizer, Params, State, check_range, complete
+from .optimizer import Group, Params, State, check_range
 
 
 def _momentum(beta: float, decay: float, step: int) -> float:
@@ -25,56 +26,7 @@ def _product(beta: float, decay: float, step: int) -> float:
     return math.prod(_momentum(beta, decay, k) for k in range(1, step + 1))
 
 
-class _Averages(Optimizer):
-    """Running averages of grad and of grad², as Adam has them."""
-
-    def __init__(
-        self,
-        params: Params,
-        lr: float | Tensor,
-        betas: tuple[float, float],
-        eps: float,
-        weight_decay: float,
-        options: dict[str, Any],
-        ignored: Mapping[str, Any],
-    ) -> None:
-        check_range("learning rate", lr, bool(lr >= 0.0))
-        check_range("epsilon value", eps, eps >= 0.0)
-        check_range("beta parameter at index 0", betas[0], 0.0 <= betas[0] < 1.0)
-        check_range("beta parameter at index 1", betas[1], 0.0 <= betas[1] < 1.0)
-        check_range("weight_decay value", weight_decay, weight_decay >= 0.0)
-        common = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, complete(common | options, ignored, "foreach", "capturable", "differentiable"))
-
-    def init_state(self, p: Tensor, group: Group) -> State:
-        return {name: p.detach().clone().zero_() for name in ("exp_avg", "exp_avg_sq")}
-
-    def averaged(
-        self, p: Tensor, grad: Tensor, state: State, group: Group, n: Numbers
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The parameter and the gradient after weight decay, and the two averages."""
-        decayed = p
-        if group["weight_decay"]:
-            if group["decoupled_weight_decay"]:
-                decayed = p * n["shrink"]
-            else:
-                grad = grad + p * n["weight_decay"]
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        mean.copy_(mean + (grad - mean) * n["new_mean"])
-        square.copy_(square * n["keep_square"] + grad * grad * n["new_square"])
-        return decayed, grad, mean, square
-
-
-AVERAGES: Mapping[str, Number] = {
-    "new_mean": lambda betas: 1.0 - betas[0],
-    "keep_square": lambda betas: betas[1],
-    "new_square": lambda betas: 1.0 - betas[1],
-    "weight_decay": lambda weight_decay: weight_decay,
-    "shrink": lambda lr, weight_decay: 1.0 - lr * weight_decay,
-}
-
-
-class NAdam(_Averages):
+class NAdam(Averages):
     """Adam that looks ahead: p -= (new * grad + next * mean) / (sqrt(square) + eps), with a momentum that grows."""
 
     NUMBERS: ClassVar[Mapping[str, Number]] = {
@@ -119,7 +71,7 @@ def _rectified(beta: float, step: int) -> float:
     return math.sqrt((length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length))
 
 
-class RAdam(_Averages):
+class RAdam(Averages):
     """Adam that starts without dividing by sqrt(square), and then does so with a growing factor."""
 
     NUMBERS: ClassVar[Mapping[str, Number]] = {

@@ -310,6 +310,11 @@ def complete(options: dict[str, Any], ignored: Mapping[str, Any], *names: str) -
     return {**options, **{name: ignored.get(name, IGNORED[name]) for name in names}}
 
 
+def zero_state(p: Tensor, *names: str) -> State:
+    """State that starts as zeros, in the shape and dtype of the parameter."""
+    return {name: p.detach().clone().zero_() for name in names}
+
+
 def check_range(name: str, value: Any, valid: bool) -> None:
     """Raises ValueError in PyTorch's words."""
     if not valid:

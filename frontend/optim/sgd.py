@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from ..tensor import Tensor
 from .numbers import Number, Numbers
-from .optimizer import Group, Optimizer, Params, State, check_range, complete
+from .optimizer import Group, Optimizer, Params, State, check_range, complete, zero_state
 
 
 class SGD(Optimizer):
@@ -49,7 +49,7 @@ class SGD(Optimizer):
         super().__init__(params, complete(options, ignored, "foreach", "differentiable", "fused"))
 
     def init_state(self, p: Tensor, group: Group) -> State:
-        return {"momentum_buffer": p.detach().clone().zero_()} if group["momentum"] else {}
+        return zero_state(p, "momentum_buffer") if group["momentum"] else {}
 
     def counts(self, group: Group) -> bool:
         return bool(group["momentum"] and group["dampening"])
