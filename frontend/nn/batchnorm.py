@@ -9,12 +9,10 @@ from ...dialects.types import i64
 from ..creation import ones, tensor, zeros
 from ..tensor import Tensor
 from . import functional as F
-from . import init
-from .module import Module
-from .parameter import empty_parameter
+from .affine import Affine
 
 
-class _NormBase(Module):
+class _NormBase(Affine):
     """Scale, shift and running statistics of `num_features` channels."""
 
     _version = 2
@@ -35,8 +33,7 @@ class _NormBase(Module):
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            self.register_parameter(name, empty_parameter((num_features,), device, dtype) if wanted else None)
+        self.add_affine((num_features,), affine, bias, device, dtype)
         self.register_buffer("running_mean", zeros(num_features, dtype=dtype) if track_running_stats else None)
         self.register_buffer("running_var", ones(num_features, dtype=dtype) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", tensor(0, dtype=i64) if track_running_stats else None)
@@ -52,10 +49,7 @@ class _NormBase(Module):
     def reset_parameters(self) -> None:
         """Scale 1, shift 0, statistics as at the start."""
         self.reset_running_stats()
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        super().reset_parameters()
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim not in self.RANKS:
