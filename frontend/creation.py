@@ -1,27 +1,26 @@
-"""Tensors from values: tensor, zeros, arange, from_numpy and their kin."""
+"""Tensors from values: tensor, zeros, from_numpy and their kin."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
 
 from ..dialects.hl import shape as s
-from ..dialects.hl.elementwise import CompareOp
 from ..dialects.types import DType, TensorSpec, dtype_of_numpy, f32, f64, i1, i32, i64, u8
 from ..runtime.storage import Storage, aligned_empty
 from . import dispatch
 from .devices import check_device
 from .dispatch import apply, array_of, exact
-from .errors import runtime_error, type_error, untraceable
+from .errors import located, runtime_error, type_error, untraceable
 from .modes import modes
 from .promotion import PYTHON, get_default_dtype, python_dtype
-from .tensor import Tensor, alias, wrap
+from .tensor import Tensor, wrap
 
 
-def _finished(x: Tensor, requires_grad: bool) -> Tensor:
+def finished(x: Tensor, requires_grad: bool) -> Tensor:
+    """A tensor that was just made, as the user wants it to be."""
     if requires_grad:
         if x._spec.dtype.kind != "float":
             raise runtime_error("Only Tensors of floating point and complex dtype can require gradients")
@@ -81,7 +80,7 @@ def _array_of_data(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
         raise _ragged(data) from None
     large = array.dtype == object and all(isinstance(x, int) for x in array.flat)
     if large or (array.dtype == np.uint64 and _numpy_leaf(data) is None):
-        raise located_value_error("Overflow when unpacking long long")
+        raise located(ValueError, "Overflow when unpacking long long")
     if array.dtype == object or array.dtype.kind in "USO":
         raise type_error(f"new(): invalid data type '{cast(object, data).__class__.__name__}'")
     if dtype is None:
@@ -127,15 +126,8 @@ def _ragged(data: Any) -> Exception:
     lengths = [len(cast(Any, x)) for x in data if isinstance(x, (list, tuple))]
     if len(set(lengths)) > 1:
         at = next(i for i, n in enumerate(lengths) if n != lengths[0])
-        return located_value_error(f"expected sequence of length {lengths[0]} at dim 1 (got {lengths[at]})")
-    return located_value_error("expected a rectangular nest of numbers")
-
-
-def located_value_error(message: str) -> ValueError:
-    """A ValueError that names the user's line."""
-    from .errors import located
-
-    return located(ValueError, message)
+        return located(ValueError, f"expected sequence of length {lengths[0]} at dim 1 (got {lengths[at]})")
+    return located(ValueError, "expected a rectangular nest of numbers")
 
 
 def tensor(
@@ -147,8 +139,8 @@ def tensor(
         if data._is_number:
             dtype = dtype or get_default_dtype()
         result = data.detach().clone()
-        return _finished(result if dtype is None else result.to(dtype), requires_grad)
-    return _finished(from_array(_array_of_data(data, dtype)), requires_grad)
+        return finished(result if dtype is None else result.to(dtype), requires_grad)
+    return finished(from_array(_array_of_data(data, dtype)), requires_grad)
 
 
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
@@ -223,10 +215,10 @@ def full(
             kind = fill_value._spec.dtype
             cast_to = dtype or (get_default_dtype() if kind.kind == "float" else kind)
             value = dispatch.builder.broadcast(fill_value.detach().to(cast_to), shape, ())
-            return _finished(value, requires_grad)
+            return finished(value, requires_grad)
         fill_value = fill_value.item()
     dtype = dtype or python_dtype(fill_value) or get_default_dtype()
-    return _finished(full_of(shape, fill_value, dtype), requires_grad)
+    return finished(full_of(shape, fill_value, dtype), requires_grad)
 
 
 def _filled(name: str, value: int) -> Callable[..., Tensor]:
@@ -236,7 +228,7 @@ def _filled(name: str, value: int) -> Callable[..., Tensor]:
         check_device(device)
         if "size" in others:
             size = (others["size"],)
-        return _finished(full_of(sizes(name, size), value, dtype or get_default_dtype()), requires_grad)
+        return finished(full_of(sizes(name, size), value, dtype or get_default_dtype()), requires_grad)
 
     create.__name__ = name
     return create
@@ -247,7 +239,7 @@ def _filled_like(name: str, value: int) -> Callable[..., Tensor]:
         input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, **_: Any
     ) -> Tensor:
         check_device(device)
-        return _finished(full_of(input._spec.shape, value, dtype or input._spec.dtype), requires_grad)
+        return finished(full_of(input._spec.shape, value, dtype or input._spec.dtype), requires_grad)
 
     create.__name__ = f"{name}_like"
     return create
@@ -265,88 +257,6 @@ empty_like = _filled_like("empty", 0)
 def full_like(input: Tensor, fill_value: Any, *, dtype: DType | None = None, **options: Any) -> Tensor:
     """A tensor of one number with the shape of another tensor."""
     return full(input._spec.shape, fill_value, dtype=dtype or input._spec.dtype, **options)
-
-
-# Ranges
-
-
-def _length(start: Any, end: Any, step: Any) -> int:
-    if step == 0:
-        raise runtime_error("step must be nonzero")
-    count = math.ceil((end - start) / step)
-    if count < 0:
-        raise runtime_error("upper bound and larger bound inconsistent with step sign")
-    return count
-
-
-def _iota(count: int, dtype: DType) -> Tensor:
-    return apply(s.IotaOp, (), {"shape": (count,), "dtype": dtype, "dimension": 0})[0]
-
-
-def arange(
-    start: Any = None, end: Any = None, step: Any = 1, *, dtype: DType | None = None, device: Any = None,
-    requires_grad: bool = False, **_: Any,
-) -> Tensor:  # fmt: skip
-    """start, start + step, ... as far as end, which is left out."""
-    check_device(device)
-    if end is None:
-        start, end = 0, start
-    if end is None:
-        raise type_error("arange(): missing the argument 'end'")
-    start = 0 if start is None else start
-    start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
-    if dtype is None:
-        dtype = i64 if all(python_dtype(v) is i64 for v in (start, end, step)) else get_default_dtype()
-    count = _length(start, end, step)
-    wide = f64 if dtype.kind == "float" else i64
-    if modes.trace is None:
-        with np.errstate(all="ignore"):
-            values = np.arange(count, dtype=wide.numpy) * np.asarray(step, wide.numpy) + np.asarray(start, wide.numpy)
-        return _finished(from_array(values.astype(dtype.numpy)), requires_grad)
-    x: Any = _iota(count, wide)
-    x = x if step == 1 else x * step
-    x = x if start == 0 else x + start
-    return _finished(x.to(dtype), requires_grad)
-
-
-def linspace(
-    start: Any, end: Any, steps: int, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """`steps` evenly spaced numbers from start to end."""
-    check_device(device)
-    if steps < 0:
-        raise runtime_error("number of steps must be non-negative")
-    dtype = dtype or get_default_dtype()
-    start, end = float(start), float(end)
-    x = np.linspace(start, end, steps, dtype=np.float64).astype(dtype.numpy)
-    return _finished(from_array(x), requires_grad)
-
-
-def logspace(
-    start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DType | None = None, device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:  # fmt: skip
-    """base ** x for `steps` evenly spaced x from start to end."""
-    x = np.logspace(float(start), float(end), steps, base=base, dtype=np.float64)
-    return _finished(from_array(x.astype((dtype or get_default_dtype()).numpy)), requires_grad)
-
-
-def eye(
-    n: int, m: int | None = None, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """Ones on the diagonal, zeros elsewhere."""
-    check_device(device)
-    dtype = dtype or get_default_dtype()
-    shape = (n, n if m is None else m)
-    if min(shape) < 0:
-        raise runtime_error(f"n must be greater or equal to 0, got {min(shape)}")
-    if modes.trace is None:
-        return _finished(from_array(np.eye(*shape, dtype=dtype.numpy)), requires_grad)
-    rows, columns = (
-        apply(s.IotaOp, (), {"shape": shape, "dtype": i64, "dimension": dimension})[0] for dimension in (0, 1)
-    )
-    same = apply(CompareOp, (rows, columns), {"predicate": "eq"})[0]
-    return _finished(same.to(dtype), requires_grad)
 
 
 def scalar_tensor(s: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -370,17 +280,13 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{
         f.__name__: f
         for f in (
-            arange,
             as_tensor,
             empty,
             empty_like,
-            eye,
             from_numpy,
             full,
             full_like,
             is_tensor,
-            linspace,
-            logspace,
             ones,
             ones_like,
             tensor,
@@ -405,4 +311,4 @@ METHODS: dict[str, Callable[..., Any]] = {
     "new_tensor": _new(tensor),
 }
 
-__all__ = ["FUNCTIONS", "METHODS", "alias"]
+__all__ = ["FUNCTIONS", "METHODS"]

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...dialects.types import DType, i1, i64
-from ..creation import arange, from_array, ones
+from ..creation import from_array, ones
 from ..errors import index_error, runtime_error
 from ..promotion import get_default_dtype
+from ..ranges import arange
 from ..tensor import Tensor
 from .arithmetic import where
 from .joining import cat, pad_constant

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ...dialects.types import DType, i1, i64
-from ..creation import arange, zeros
+from ..creation import zeros
 from ..dispatch import array_of, builder, scalar
 from ..errors import TYPE_NAMES, runtime_error
 from ..modes import modes
 from ..promotion import float_dtype
+from ..ranges import arange
 from ..tensor import Tensor
 from .arithmetic import where
 from .operands import cast

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from ...dialects.types import DType
-from .. import creation, printing, random
+from .. import creation, printing, random, ranges
 from ..errors import untraceable
 from ..modes import modes
 from ..ops import (
@@ -47,6 +47,7 @@ FAMILIES = (
         matmul,
         conversion,
         creation,
+        ranges,
         random,
         combined,
         signs,

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....dialects.types import i64
-from ...creation import arange, tensor
+from ...creation import tensor
 from ...errors import located, runtime_error
 from ...modes import modes
 from ...ops.control import scan
 from ...ops.joining import stack
+from ...ranges import arange
 from ...tensor import Tensor
 from .padding import pad
 

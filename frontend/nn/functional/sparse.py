@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...creation import arange
 from ...errors import located, runtime_error
 from ...grad_mode import no_grad
 from ...ops.gathering import embedding_rows
+from ...ranges import arange
 from ...tensor import Tensor
 
 
