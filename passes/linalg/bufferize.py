@@ -44,11 +44,11 @@ from xdsl.rewriter import Rewriter
 
 from ...dialects.linalgx import DestinationOp
 from ..hl.group.schedule import state_arguments
-from ..interface import check_static
+from ..interface import OUT_ATTRIBUTE, check_static
 from ..loops.build import Emitter, memref_type
 from ..pass_base import KERNEL_ATTRIBUTE, fail, functions, parent_block
 from .bufferize_loop import bufferize_loop
-from .convert_hl import OUT_ATTRIBUTE, root
+from .convert_host import root
 
 DESTINATION_STYLE = (linalg.GenericOp, linalg.FillOp, DestinationOp)
 

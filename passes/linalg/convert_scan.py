@@ -19,9 +19,10 @@ from xdsl.ir import Attribute, SSAValue
 
 from ...dialects.hl.control import ScanOp
 from ..loops.build import Constants, Emitter
+from .convert_kernel import lowered_type
 
 if TYPE_CHECKING:
-    from .convert_hl import Host
+    from .convert_host import Host
 
 
 def slice_properties(shape: tuple[int, ...], segments: list[int]) -> dict[str, Attribute]:
@@ -53,8 +54,6 @@ def insert(e: Emitter, source: SSAValue, destination: SSAValue, position: SSAVal
 
 def lower_scan(host: Host, op: ScanOp) -> None:
     """Replaces one scan; the calls in its body are converted as all others are."""
-    from .convert_hl import lowered_type
-
     block = op.parent
     assert block is not None
     e = Emitter(Constants(host.function), block, op, op.location)

@@ -13,7 +13,7 @@ from ....dialects.hl.base import HLOp
 from ....dialects.linalgx import CumulateOp, SortOp
 
 if TYPE_CHECKING:
-    from ..convert_hl import Lowering
+    from ..convert_kernel import Lowering
 
 KINDS: dict[type[HLOp], str] = {
     sequence.CumsumOp: "sum",

@@ -28,7 +28,7 @@ from .views import Index, Splat, emit_index
 from .window import WINDOWED
 
 if TYPE_CHECKING:
-    from ..convert_hl import Lowering
+    from ..convert_kernel import Lowering
 
 d = AffineDimExpr
 

@@ -17,7 +17,7 @@ from ...loops.build import Emitter
 from .views import Splat
 
 if TYPE_CHECKING:
-    from ..convert_hl import Lowering
+    from ..convert_kernel import Lowering
 
 d = AffineDimExpr
 
