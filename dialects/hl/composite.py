@@ -10,7 +10,7 @@ from xdsl.traits import Pure
 
 from ..types import TensorSpec, i64
 from .base import INT_PROPERTY, AnyTensor, HLOp, check_axis, mismatch, same_extent, show
-from .elementwise import UnaryOp
+from .pointwise import UnaryOp
 from .rules import FLOAT, check_kind
 
 Reduction = Literal["mean", "sum", "none"]

@@ -6,46 +6,12 @@ from typing import ClassVar, Literal
 
 from xdsl.dialects.builtin import StringAttr
 from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, traits_def
-from xdsl.traits import Commutative, Pure
+from xdsl.traits import Pure
 
-from ..types import DType, Kind, TensorSpec, i1
+from ..types import DType, TensorSpec, i1
 from .base import AnyTensor, HLOp, known, mismatch, same_shape, show
+from .pointwise import BinaryOp, CommutativeOp, UnaryOp
 from .rules import ANY, FLOAT, INTEGER, NUMBER, check_kind, common
-
-
-class UnaryOp(HLOp):
-    """result[i...] = f(x[i...])"""
-
-    x = operand_def(AnyTensor)
-    result = result_def(AnyTensor)
-    traits = traits_def(Pure())
-    KINDS: ClassVar[tuple[Kind, ...]] = FLOAT
-
-    @classmethod
-    def infer(cls, x: TensorSpec) -> tuple[TensorSpec, ...]:
-        check_kind(x.dtype, cls.KINDS)
-        return (x,)
-
-
-class BinaryOp(HLOp):
-    """result[i...] = f(x[i...], y[i...])"""
-
-    x = operand_def(AnyTensor)
-    y = operand_def(AnyTensor)
-    result = result_def(AnyTensor)
-    traits = traits_def(Pure())
-    KINDS: ClassVar[tuple[Kind, ...]] = NUMBER
-
-    @classmethod
-    def infer(cls, x: TensorSpec, y: TensorSpec) -> tuple[TensorSpec, ...]:
-        check_kind(x.dtype, cls.KINDS)
-        return (common(x, y),)
-
-
-class CommutativeOp(BinaryOp):
-    """A binary op whose operands may be exchanged."""
-
-    traits = traits_def(Pure(), Commutative())
 
 
 @irdl_op_definition

@@ -27,6 +27,7 @@ from ...dialects.hl import elementwise as e
 from ...dialects.hl import reduction as r
 from ...dialects.hl import shape as s
 from ...dialects.hl.base import HLOp, attributes_of
+from ...dialects.hl.pointwise import BinaryOp, UnaryOp
 from ...dialects.types import DYNAMIC
 from ..pass_base import FunctionPass, RecordingBuilder, replace, walk
 from .index_maps import changes_only_units
@@ -139,8 +140,8 @@ def _broadcast(b: RecordingBuilder, op: HLOp, lead: Leading) -> SSAValue | None:
 
 
 MOVABLE: tuple[type[Operation], ...] = (
-    e.UnaryOp,
-    e.BinaryOp,
+    UnaryOp,
+    BinaryOp,
     e.CompareOp,
     e.SelectOp,
     e.CastOp,

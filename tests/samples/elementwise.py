@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from irtool.dialects.hl import elementwise as e
+from irtool.dialects.hl.pointwise import BinaryOp, UnaryOp
 from irtool.dialects.types import DTYPES, DType, f32, f64, i1, i32, i64, u8
 
 from .core import SHAPES, SPECIAL, Generator, Op, Sample, dtypes_of, generator, pairs, random_array
@@ -104,8 +105,8 @@ def cast(op: Op) -> Iterator[Sample]:
 
 
 GENERATORS: dict[Op, Generator] = {
-    e.UnaryOp: unary,
-    e.BinaryOp: binary,
+    UnaryOp: unary,
+    BinaryOp: binary,
     e.ShiftLeftOp: shifts,
     e.ShiftRightLogicalOp: shifts,
     e.CompareOp: compare,

@@ -7,11 +7,12 @@ import math
 from xdsl.ir import SSAValue
 
 from ....dialects.hl import elementwise as e
+from ....dialects.hl.pointwise import BinaryOp, UnaryOp
 from ...pass_base import RecordingBuilder as B
 from .match import Pattern, PatternTable, constant, is_float, is_number, made_by, number, spec
 
 
-def constant_last(b: B, op: e.BinaryOp) -> SSAValue | None:
+def constant_last(b: B, op: BinaryOp) -> SSAValue | None:
     """c + x -> x + c"""
     if constant(op.x) is None or constant(op.y) is not None:
         return None
@@ -96,17 +97,17 @@ def pow_constant(b: B, op: e.PowOp) -> SSAValue | None:
     return None
 
 
-def twice(inner: type[e.UnaryOp]) -> Pattern:
+def twice(inner: type[UnaryOp]) -> Pattern:
     """-(-x) -> x        not (not x) -> x"""
 
-    def pattern(b: B, op: e.UnaryOp) -> SSAValue | None:
+    def pattern(b: B, op: UnaryOp) -> SSAValue | None:
         found = made_by(op.x, inner)
         return None if found is None else found.x
 
     return pattern
 
 
-def idempotent(b: B, op: e.UnaryOp) -> SSAValue | None:
+def idempotent(b: B, op: UnaryOp) -> SSAValue | None:
     """relu(relu(x)) -> relu(x)        abs, sign, floor, ceil, round, trunc alike"""
     return op.x if made_by(op.x, type(op)) is not None else None
 
@@ -117,7 +118,7 @@ def abs_negative(b: B, op: e.AbsOp) -> SSAValue | None:
     return None if negative is None else b.abs(negative.x)
 
 
-def extremum_itself(b: B, op: e.BinaryOp) -> SSAValue | None:
+def extremum_itself(b: B, op: BinaryOp) -> SSAValue | None:
     """maximum(x, x) -> x"""
     return op.x if op.x is op.y else None
 
