@@ -172,7 +172,52 @@ class ModuleList(_ModuleSequence):
         return f"{self._get_name()}(\n  " + "\n".join(lines).replace("\n", "\n  ") + "\n)"
 
 
-class ModuleDict(Module):
+class _Named(Module):
+    """What ModuleDict and ParameterDict share: a dictionary of what they hold."""
+
+    def _held(self) -> Mapping[str, Any]:
+        raise NotImplementedError
+
+    def __getitem__(self, key: str) -> Any:
+        return self._held()[key]
+
+    def __delitem__(self, key: str) -> None:
+        delattr(self, key)
+
+    def __len__(self) -> int:
+        return len(self._held())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held())
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._held()
+
+    def clear(self) -> None:
+        """Takes out all that is held."""
+        for key in list(self._held()):
+            delattr(self, key)
+
+    def pop(self, key: str) -> Any:
+        """Takes out what a name stands for, and gives it back."""
+        value = self[key]
+        del self[key]
+        return value
+
+    def keys(self) -> Iterable[str]:
+        """The names."""
+        return self._held().keys()
+
+    def values(self) -> Iterable[Any]:
+        """What is held."""
+        return self._held().values()
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """Names, and what they stand for."""
+        return self._held().items()
+
+
+class ModuleDict(_Named):
     """Modules under names, in order."""
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
@@ -180,46 +225,11 @@ class ModuleDict(Module):
         if modules is not None:
             self.update(modules)
 
-    def __getitem__(self, key: str) -> Any:
-        return self._modules[key]
+    def _held(self) -> Mapping[str, Any]:
+        return self._modules
 
-    def __setitem__(self, key: str, module: Module) -> None:
-        self.add_module(key, module)
-
-    def __delitem__(self, key: str) -> None:
-        delattr(self, key)
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._modules
-
-    def clear(self) -> None:
-        """Takes out all modules."""
-        for key in list(self._modules):
-            delattr(self, key)
-
-    def pop(self, key: str) -> Any:
-        """Takes out a module and gives it back."""
-        module = self[key]
-        del self[key]
-        return module
-
-    def keys(self) -> Iterable[str]:
-        """The names."""
-        return self._modules.keys()
-
-    def values(self) -> Iterable[Any]:
-        """The modules."""
-        return self._modules.values()
-
-    def items(self) -> Iterable[tuple[str, Any]]:
-        """Names and modules."""
-        return self._modules.items()
+    def __setitem__(self, key: str, value: Module) -> None:
+        self.add_module(key, value)
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Adds modules, replacing those of the same names."""
@@ -269,41 +279,18 @@ class ParameterList(Module):
         return _describe(self._parameters)
 
 
-class ParameterDict(Module):
+class ParameterDict(_Named):
     """Parameters under names, in order; tensors put into it become parameters."""
 
     def __init__(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] | None = None) -> None:
         super().__init__()
         self.update(parameters or {})
 
-    def __getitem__(self, key: str) -> Any:
-        return self._parameters[key]
+    def _held(self) -> Mapping[str, Any]:
+        return self._parameters
 
     def __setitem__(self, key: str, value: Tensor) -> None:
         self.register_parameter(key, _parameter(value))
-
-    def __delitem__(self, key: str) -> None:
-        delattr(self, key)
-
-    def __len__(self) -> int:
-        return len(self._parameters)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._parameters)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._parameters
-
-    def clear(self) -> None:
-        """Takes out all parameters."""
-        for key in list(self._parameters):
-            delattr(self, key)
-
-    def pop(self, key: str) -> Any:
-        """Takes out a parameter and gives it back."""
-        parameter = self[key]
-        del self[key]
-        return parameter
 
     def popitem(self) -> tuple[str, Any]:
         """Takes out the last parameter and gives it back with its name."""
@@ -331,18 +318,6 @@ class ParameterDict(Module):
     def get(self, key: str, default: Any = None) -> Any:
         """The parameter of a name, or `default`."""
         return self._parameters.get(key, default)
-
-    def keys(self) -> Iterable[str]:
-        """The names."""
-        return self._parameters.keys()
-
-    def values(self) -> Iterable[Any]:
-        """The parameters."""
-        return self._parameters.values()
-
-    def items(self) -> Iterable[tuple[str, Any]]:
-        """Names and parameters."""
-        return self._parameters.items()
 
     def update(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]) -> None:
         """Adds parameters, replacing those of the same names. Those of a plain dictionary are taken in sorted order, as
