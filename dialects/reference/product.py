@@ -12,13 +12,15 @@ import math
 import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .table import Array
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 ALONE, ALONE_BY_VECTOR = 1 << 18, 1 << 13
 """Up to so many multiplications libraries stay on one thread by themselves; to fewer where a factor is a vector."""
@@ -78,6 +80,8 @@ _alone = _Alone()
 
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
     return ThreadPoolExecutor(threads, "irtool-product")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -75,6 +74,8 @@ class Unsupported(AttributeError):
         hint = INSTEAD.get(self._attribute)
         if hint is None:
             names = [name for name in self._known() if not name.startswith("_")]
+            import difflib
+
             close = difflib.get_close_matches(self._attribute, names, n=3, cutoff=0.6)
             hint = f"the nearest there is: {', '.join(close)}" if close else "write it with the operations there are"
         where = f" (at {self._where})" if self._where else ""
