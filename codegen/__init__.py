@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .c import C, CProgram, Unit, callee_names, kernel_source, print_c, print_kernel
+from .files import Files
 from .types import CodegenError
 
-__all__ = ["C", "CProgram", "CodegenError", "Unit", "callee_names", "kernel_source", "print_c", "print_kernel"]
+__all__ = ["C", "CProgram", "CodegenError", "Files", "Unit", "callee_names", "kernel_source", "print_c", "print_kernel"]

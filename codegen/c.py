@@ -1,4 +1,4 @@
-"""From a module at the loops level to C source: one translation unit for each kernel, and `step.c` for the host.
+"""From a module at the loops level to C source: a function for each kernel, and `step.c` for the host.
 
     void matmul(const float x[restrict 64][784], …, char *workspace, long thread, long threads);
     void step(void **buffers, char *arena, char *workspace, int threads);
@@ -10,7 +10,7 @@ file that compiles by itself.
 # pyright: basic
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import func, memref, vector
@@ -59,10 +59,8 @@ class Unit:
 
     @property
     def source(self) -> str:
-        """The whole translation unit."""
-        declarations = "\n".join(f"{d};" for d in self.declarations)
-        text = (declarations + "\n\n" if declarations else "") + self.definitions + self.function
-        return preamble(text) + text
+        """The whole of a file that has no other function."""
+        return file_source([self])
 
 
 @dataclass(frozen=True)
@@ -94,6 +92,14 @@ class CProgram:
             functions += [self.host_unit.definitions, self.host_unit.function]
         text = "\n".join(f for f in functions if f)
         return f"// gcc {FLAGS}\n\n{preamble(text)}{text}"
+
+
+def file_source(units: Sequence[Unit]) -> str:
+    """A file that compiles by itself."""
+    declarations = "".join(f"{d};\n" for d in dict.fromkeys(d for unit in units for d in unit.declarations))
+    functions = "\n".join(unit.definitions + unit.function for unit in units)
+    text = (declarations + "\n" if declarations else "") + functions
+    return preamble(text) + text
 
 
 def preamble(text: str) -> str:

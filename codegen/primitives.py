@@ -7,7 +7,7 @@ the one or two instructions that a person would pick (masked moves, blends, fuse
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from .names import MATH
 
@@ -22,6 +22,8 @@ SCALARS = {
     "u16": "typedef unsigned short u16;",
     "u32": "typedef unsigned u32;",
     "u64": "typedef unsigned long u64;",
+    "INFINITY": "#define INFINITY __builtin_inff()",
+    "NAN": '#define NAN __builtin_nanf("")',
     "omp_get_thread_num": "int omp_get_thread_num(void);",
     "omp_get_num_threads": "int omp_get_num_threads(void);",
     "barrier": "void barrier(long threads);  // waits for the whole team",
@@ -162,15 +164,50 @@ def _select(v: Vector) -> str:
     return v.lanewise(f"select_{v.name}", parameters, "m[i] ? x[i] : y[i]")
 
 
+def _avx512(mask_bits: int, load: str, store: str) -> tuple[str, str]:
+    mask = f"__builtin_ia32_ptestmd{mask_bits}(m, m, -1)"
+    return f"__builtin_ia32_{load}512_mask(p, other, {mask})", f"__builtin_ia32_{store}512_mask(p, x, {mask})"
+
+
+def _avx2(type_: str, suffix: str) -> tuple[str, str]:
+    load = f"__builtin_ia32_maskload{suffix}256((const {type_} *)p, m)"
+    blend = f"({type_})__builtin_ia32_blendvps256((v8f)other, (v8f){load}, (v8f)m)"
+    return blend, f"__builtin_ia32_maskstore{suffix}256(({type_} *)p, m, x)"
+
+
+MASKED_MOVES = {
+    "v16f": ("__AVX512F__", *_avx512(512, "loadups", "storeups")),
+    "v16i": ("__AVX512F__", *_avx512(512, "loaddqusi", "storedqusi")),
+    "v8d": ("__AVX512VL__", *_avx512(256, "loadupd", "storeupd")),
+    "v8f": ("__AVX2__", *_avx2("v8f", "ps")),
+    "v8i": ("__AVX2__", *_avx2("v8i", "d")),
+}
+"""By vector type: the feature that has masked moves, and gcc's names of a load and a store. From a loop over lanes gcc
+makes the same instruction where it sees that nothing overlaps; but it must look, each time, and often does not see."""
+
+
+def _with_masked_move(v: Vector, which: int, function: str) -> str:
+    """The function, by way of the machine's own masked move where there is one."""
+    if v.name not in MASKED_MOVES:
+        return function
+    feature, *moves = MASKED_MOVES[v.name]
+    head, body = function.split("{\n", 1)
+    returned = "return " if which == 0 else ""
+    return (
+        f"{head}{{\n#if defined({feature}) && !defined(__clang__)\n    {returned}{moves[which]};\n#else\n"
+        f"{body.removesuffix('}')}#endif\n}}"
+    )
+
+
 def _masked_load(v: Vector) -> str:
     parameters = f"const {v.type} *p, v{v.lanes}i m, {v.name} other"
-    return v.lanewise(f"masked_load_{v.name}", parameters, "m[i] ? p[i] : other[i]")
+    return _with_masked_move(v, 0, v.lanewise(f"masked_load_{v.name}", parameters, "m[i] ? p[i] : other[i]"))
 
 
 def _masked_store(v: Vector) -> str:
     parameters = f"{v.type} *p, v{v.lanes}i m, {v.name} x"
     body = (f"for (int i = 0; i < {v.lanes}; i++)", "    if (m[i])", "        p[i] = x[i];")
-    return _function("void", f"masked_store_{v.name}", parameters, *body)
+    return _with_masked_move(v, 1, _function("void", f"masked_store_{v.name}", parameters, *body))
 
 
 def _interleave(name: str, half: int) -> Callable[[Vector], str]:
@@ -278,6 +315,14 @@ def _lanewise_math(function: str, v: Vector) -> str:
     return v.lanewise(f"{function}_{v.name}", parameters, f"{function}{suffix}({arguments})")
 
 
+def _math_declaration(word: str) -> str | None:
+    """`float sqrtf(float);`: reading the whole of <math.h> takes longer than compiling a small kernel."""
+    for type_, function in (("double", word), ("float", word.removesuffix("f"))):
+        if function in MATH and function + "f" * (type_ == "float") == word:
+            return f"{type_} {word}({', '.join([type_] * ARITY.get(function, 1))});"
+    return None
+
+
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _COMMENT = re.compile(r"//.*")  # holds names of files, which may look like anything
 _VECTOR_NAME = re.compile(r"(?:(\w+)_)?(v\d+[a-z])(_u)?")
@@ -289,7 +334,7 @@ def _definition(word: str) -> str | None:
         return SCALARS[word]
     match = _VECTOR_NAME.fullmatch(word)
     if match is None or match[2][-1] not in ELEMENTS:
-        return None
+        return _math_declaration(word)
     function, vector, unaligned = match[1] or "", Vector(match[2]), match[3]
     if unaligned:
         return _unaligned(vector)
@@ -324,11 +369,9 @@ def primitives_for(text: str) -> list[str]:
     return types + [d for d in found.values() if not d.startswith("typedef")]
 
 
-_MATH_CALL = re.compile(r"\b(?:" + "|".join(sorted(MATH)) + r")[f]?\(|\b(?:INFINITY|NAN)\b")
 _BOOL = re.compile(r"\b(?:bool|true|false)\b")
 
 
 def includes_for(text: str) -> list[str]:
-    """The headers that a C text needs; few, since each costs time in every unit."""
-    wanted: Iterable[tuple[str, re.Pattern[str]]] = (("math.h", _MATH_CALL), ("stdbool.h", _BOOL))
-    return [f"#include <{header}>" for header, pattern in wanted if pattern.search(text)]
+    """The headers that a C text needs; each costs time in every unit."""
+    return ["#include <stdbool.h>"] if _BOOL.search(text) else []

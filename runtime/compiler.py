@@ -21,6 +21,7 @@ from weakref import WeakValueDictionary
 from .cache import content_key, get_cache
 from .plan import buffer_interface, bytes_marked, host_of, hosts, kernel_report, memory_report, tensor_interface
 from .program import Program
+from .threads import available_cores
 
 if TYPE_CHECKING:
     from xdsl.context import Context
@@ -263,10 +264,10 @@ def translate(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The plan of a program and its C by file name.
 
-    `rules` print other C than usual, as for profiling; `printed(name, C)` is called with each kernel's file as soon as
-    it is known, while the others are still being lowered.
+    `rules` print other C than usual, as for profiling; `printed(name, C)` is called with each file as soon as it is
+    known, while other kernels are still being lowered.
     """
-    from ..codegen import C, callee_names, print_kernel
+    from ..codegen import C, Files, callee_names, print_kernel
 
     clone = module.clone()
     interface = tensor_interface(host_of(clone), level_of(clone))
@@ -276,17 +277,21 @@ def translate(
     memory = memory_report(host_of(clone))  # here buffers have names, and each call is a moment of its own
     names = callee_names(clone)
     units: dict[str, Unit] = {}
+    files = Files(available_cores(), printed)
 
     def finished(kernel: FuncOp) -> None:
         symbol = kernel.sym_name.data
         unit = units[symbol] = print_kernel(kernel, names[symbol], rules or C)
-        if printed is not None:
-            printed(f"{unit.name}.c", unit.source)
+        files.add(unit)
 
     reports += lower(clone, target=target, finished=finished).reports
     host = host_of(clone)
     started = time.perf_counter()
     c = c_program(clone, rules, units)
+    for unit in c.kernels:
+        if unit not in files:  # of a module that came in at this level
+            files.add(unit)
+    files.finish(c.host)
     report = StageReport(
         "c", time.perf_counter() - started, sum(text.count("\n") for text in (*c.units.values(), c.host))
     )
@@ -299,8 +304,7 @@ def translate(
         "memory": memory,
         "kernels": kernel_report(clone),
     }
-    sources = {**{f"{name}.c": text for name, text in c.units.items()}, "step.c": c.host}
-    return plan, sources
+    return plan, files.sources
 
 
 def c_program(module: ModuleOp, rules: Any = None, units: Mapping[str, Unit] | None = None) -> CProgram:

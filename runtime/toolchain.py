@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from queue import PriorityQueue
 from typing import Any
 
 from .cache import Cache, Entry, content_key, get_cache
@@ -208,20 +209,28 @@ class Ahead:
     def __init__(self, compiler: Compiler, cache: Cache) -> None:
         self._compiler, self._cache = compiler, cache
         self._pool = ThreadPoolExecutor(available_cores())
-        self.objects: dict[str, Future[Path]] = {}
+        self._waiting: PriorityQueue[tuple[int, str, str]] = PriorityQueue()
+        """The longest first, so that the last one to finish is a short one."""
+        self._started: list[Future[None]] = []
+        self.objects: dict[str, Path] = {}
         """By name of the unit."""
 
     def compile(self, name: str, source: str) -> None:
         """Starts on one unit, or queues it."""
-        self.objects[name] = self._pool.submit(compile_object, source, name, self._compiler, self._cache)
+        self._waiting.put((-len(source), name, source))
+        self._started.append(self._pool.submit(self._compile_next))
+
+    def _compile_next(self) -> None:
+        _, name, source = self._waiting.get()
+        self.objects[name] = compile_object(source, name, self._compiler, self._cache)
 
     def __enter__(self) -> Ahead:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            for made in self.objects.values() if kind is None else ():
-                made.result()
+            for compiled in self._started if kind is None else ():
+                compiled.result()
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
@@ -229,10 +238,9 @@ class Ahead:
 def compile_objects(sources: Mapping[str, str], compiler: Compiler, cache: Cache) -> list[Path]:
     """The objects of all sources, compiled in parallel."""
     with Ahead(compiler, cache) as ahead:
-        # The longest first, so that the last one to finish is a short one.
-        for name in sorted(sources, key=lambda name: -len(sources[name])):
-            ahead.compile(name, sources[name])
-    return [ahead.objects[name].result() for name in sources]
+        for name, source in sources.items():
+            ahead.compile(name, source)
+    return [ahead.objects[name] for name in sources]
 
 
 def build_program(key: str, sources: Mapping[str, str], plan: dict[str, Any], cache: Cache | None = None) -> Entry:

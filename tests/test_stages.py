@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -159,11 +160,26 @@ def test_kernels_are_printed_while_others_are_lowered(monkeypatch: pytest.Monkey
         units[name] = source
 
     monkeypatch.setattr(Contract, "apply_to_function", recorded)
+    monkeypatch.setattr("irtool.runtime.compiler.available_cores", lambda: 1_000_000)
     sources = translate(parse_module(traced("adam")), "cpu", printed=printed)[1]
     kernels = [name.removesuffix(".c") for name in sources if name != "step.c"]
     assert len(kernels) > 2
-    assert events == [f"{what} {kernel}" for kernel in kernels for what in ("lower", "print")]
-    assert units == {name: source for name, source in sources.items() if name != "step.c"}
+    assert events == [*(f"{what} {kernel}" for kernel in kernels for what in ("lower", "print")), "print step"]
+    assert units == sources
+
+
+def test_small_kernels_share_files_where_cores_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    def files(cores: int) -> dict[str, str]:
+        monkeypatch.setattr("irtool.runtime.compiler.available_cores", lambda: cores)
+        return translate(parse_module(traced("adam")), "cpu")[1]
+
+    def kernels(sources: dict[str, str]) -> list[str]:
+        text = "\n".join(text for name, text in sources.items() if name != "step.c")
+        return sorted(re.findall(r"^void (\w+)\((?!long threads)", text, re.MULTILINE))
+
+    alone, together = files(1_000_000), files(1)
+    assert len(alone) > len(together)
+    assert kernels(alone) == kernels(together)
 
 
 def test_the_mask_survives() -> None:

@@ -32,7 +32,7 @@ from .vectors import Point, evaluate, look_up, read, shifted, turn, write
 Span = tuple[Lin, Lin]
 """From a first number to before an end."""
 
-UNROLLED_EPILOGUE = 6
+UNROLLED_EPILOGUE = 2
 """Operations in an epilogue that may be repeated for every vector of the register tile."""
 
 

@@ -23,6 +23,8 @@ LINE, PAGE = 64, 4096
 LOADS_PER_CYCLE, FMA_PER_CYCLE, STEP, TILE = 1.3, 2.0, 0.5, 30.0
 PACK = {"direct": 0.0, "copy": 0.3, "turn": 0.4, "gather": 2.0}
 BARRIER = 4000.0
+SECOND_KIND = 0.05
+"""What tiles of another size cost beside cycles: as much C again."""
 FINISH, TURN = 1.0, 4.0
 """Per vector of output: stored as it stands, or turned around first."""
 PARALLEL_FLOPS, PARALLEL_PACKED_FLOPS = 200_000, 600_000
@@ -247,6 +249,7 @@ def _tiling(
                 square = tiles.step if isinstance(m, Box) else lanes
                 finish = TURN * lanes * ceil(tiles.size / square)
             cost = repeats * (_tiles_cost(tiles, row_size, n_size, lanes, vectors, depth) + finish * n_vectors)
+            cost *= 1 + SECOND_KIND * (len(tiles.kinds()) - 1)
             if best is None or cost < 0.99 * best.cost:
                 best = Tiling(cost, m, vectors, tiles, turned)
     assert best is not None
@@ -261,6 +264,8 @@ def _row_dims(
     m = _inner(m_dims, extents, rows, contraction.out)
     size = extents[m] if m is not None else 1
     power = 1 << (most.bit_length() - 1)
+    even = max(step for step in range(1, most + 1) if size % step == 0)
+    yield m, lambda turned: uniform(size, power) if turned else uniform(size, even)
     yield m, lambda turned: uniform(size, power) if turned else balanced(size, most)
     if rows.plain is None:
         return

@@ -1,0 +1,45 @@
+"""The primitives of generated C, on every kind of machine that they tell apart."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+import numpy as np
+import pytest
+from irtool.codegen.primitives import ELEMENTS, MASKED_MOVES, primitives_for
+from irtool.runtime.toolchain import find_compiler
+
+NUMPY = {"f": np.float32, "i": np.int32, "d": np.float64}
+FUNCTION = """\
+void move_{v}({t} *to, const {t} *from, const int *mask, const {t} *other)
+{{
+    v{n}i m = load_v{n}i(mask);
+    masked_store_{v}(to, m, masked_load_{v}(from, ~m, load_{v}(other)));
+    masked_store_{v}(to + {n}, ~m, masked_load_{v}(from, m, load_{v}(other)));
+}}
+"""
+
+
+def names() -> list[tuple[str, int, str]]:
+    return [(v, int(v[1:-1]), v[-1]) for v in MASKED_MOVES]
+
+
+@pytest.mark.parametrize("machine", ["-march=native", "-mavx2", "-msse2"])
+def test_masked_moves(machine: str, tmp_path: Path) -> None:
+    """With the machine's instructions and as loops over lanes."""
+    compiler = find_compiler()
+    if machine != "-march=native" and "__AVX2__" not in compiler.features:
+        pytest.skip("another machine")
+    functions = "\n".join(FUNCTION.format(v=v, n=n, t=ELEMENTS[letter][0]) for v, n, letter in names())
+    source = tmp_path / "moves.c"
+    source.write_text("\n".join([*primitives_for(functions), functions]))
+    compiler.run(["-O2", machine, "-Wno-psabi", "-shared", "-fPIC", "-o", str(tmp_path / "moves.so"), str(source)])
+    library = ctypes.CDLL(str(tmp_path / "moves.so"))
+    random = np.random.default_rng(0)
+    for v, n, letter in names():
+        to, start, other = (np.round(99 * random.normal(size=k)).astype(NUMPY[letter]) for k in (2 * n, n, n))
+        mask = random.integers(0, 2, n).astype(np.int32) * -1
+        expected = np.concatenate([np.where(mask, other, to[:n]), np.where(mask, to[n:], other)])
+        getattr(library, f"move_{v}")(*(ctypes.c_void_p(a.ctypes.data) for a in (to, start, mask, other)))
+        np.testing.assert_array_equal(to, expected)
