@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections import namedtuple
 from collections.abc import Iterator
 from typing import Any
@@ -235,10 +236,43 @@ def test_workers_share_a_stream() -> None:
 def test_a_worker_that_raises_or_dies_is_reported() -> None:
     iterator = iter(DataLoader(Failing(6), batch_size=3, num_workers=2))
     assert next(iterator).tolist() == [0, 1, 2]
-    with pytest.raises(KeyError, match="Caught KeyError in DataLoader worker process 1"):
+    with pytest.raises(KeyError, match=r"^Caught KeyError in DataLoader worker process 1\.\nOriginal Traceback"):
         next(iterator)
     with pytest.raises(RuntimeError, match=r"DataLoader worker \(pid \d+\) exited unexpectedly with code 3"):
         list(DataLoader(Failing(10), batch_sampler=[[7], [7]], num_workers=1))
+
+
+class Unsendable(Squares):
+    """Errors and examples that no other process can be sent."""
+
+    def __getitem__(self, index: int) -> Any:
+        class Odd(Exception):
+            pass
+
+        if index == 1:
+            raise Odd("of a class of its own")
+        return lambda: index
+
+
+@pytest.mark.parametrize("index, message", [(0, "Can't pickle|Can't get"), (1, "Odd: of a class of its own")])
+def test_what_cannot_be_sent_is_reported(index: int, message: str) -> None:
+    with pytest.raises(RuntimeError, match=rf"(?s)in DataLoader worker process 0.*({message})"):
+        list(DataLoader(Unsendable(2), batch_size=None, sampler=[index], num_workers=1))
+
+
+class Noisy(Squares):
+    def __getitem__(self, index: int) -> Any:
+        return irtool.rand(1).item() + random.random()
+
+
+def test_random_numbers_of_workers_are_repeatable() -> None:
+    def epoch() -> list[float]:
+        return [b.item() for b in DataLoader(Noisy(4), num_workers=2)]
+
+    irtool.manual_seed(3)
+    first, second = epoch(), epoch()
+    irtool.manual_seed(3)
+    assert epoch() == first and second != first and len(set(first)) == 4
 
 
 def test_leaving_early_ends_the_workers() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from ...random import Generator
+from ...random import Generator, bits
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, collated
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
@@ -132,7 +132,13 @@ class DataLoader(Generic[T_co]):
             timeout=self.timeout,
             init=self.worker_init_fn,
             context=self.multiprocessing_context,
+            seed=self._seed(),
         )
+
+    def _seed(self) -> int:
+        """What the random numbers of workers begin with: another one for each iteration, repeatable by manual_seed."""
+        high, low = bits((2,), self.generator).tolist()
+        return high << 30 | low >> 2
 
     # What an iteration consists of, here or in a worker
 

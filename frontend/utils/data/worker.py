@@ -60,9 +60,15 @@ class _Failure:
     def raised(self) -> BaseException:
         """The error, of its own kind where that takes a message."""
         try:
-            return self.kind(self.message)
+            return self.kind(_Verbatim(self.message))
         except Exception:
             return RuntimeError(self.message)
+
+
+class _Verbatim(str):
+    """A message that a KeyError, which shows the repr of its key, shows as it is."""
+
+    __repr__ = str.__str__
 
 
 def _failure(kind: type[BaseException], message: str) -> _Failure:
@@ -104,9 +110,20 @@ def _work(
         except Exception as error:
             result = _Failure(worker, error)
         try:
-            connection.send(result)
+            _send(connection, worker, result)
         except (BrokenPipeError, ConnectionError):
             return
+
+
+def _send(connection: Connection, worker: int, result: Any) -> None:
+    """Sends a result, or the reason why it cannot be pickled; of an error of a class that cannot, the message."""
+    try:
+        connection.send(result)
+    except (BrokenPipeError, ConnectionError):
+        raise
+    except Exception as error:
+        failure = result if isinstance(result, _Failure) else _Failure(worker, error)
+        connection.send(_failure(RuntimeError, failure.message))
 
 
 def _receive(connection: Connection, tasks: queue.SimpleQueue[Any]) -> None:
@@ -131,6 +148,7 @@ class WorkerPool:
         timeout: float,
         init: Callable[[int], None] | None,
         context: Any,
+        seed: int,
     ) -> None:
         self._ahead = ahead
         self._timeout = timeout
@@ -140,7 +158,6 @@ class WorkerPool:
             # As PyTorch does: a script's own classes need no import in the worker.
             forks = "fork" in multiprocessing.get_all_start_methods()
             context = multiprocessing.get_context(context or ("fork" if forks else None))
-        seed = random.getrandbits(62)
         self._connections: list[Connection] = []
         self._processes: list[Any] = []
         for worker in range(workers):
