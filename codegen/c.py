@@ -17,6 +17,7 @@ from xdsl.dialects import func, memref, vector
 from xdsl.dialects.builtin import MemRefType, ModuleOp
 from xdsl.ir import Operation, SSAValue
 
+from ..dialects import vectorx
 from ..dialects.locations import describe
 from .arithmetic import ARITHMETIC
 from .control import CONTROL
@@ -240,6 +241,8 @@ def _is_written(value: SSAValue) -> bool:
     """Whether anything may be stored through this buffer."""
     for use in value.uses:
         op = use.operation
+        if isinstance(op, vectorx.TransposeOp) and value is op.target:
+            return True
         if isinstance(op, WRITERS) or (isinstance(op, ALIASES) and _is_written(op.results[0])):
             return True
     return False

@@ -10,7 +10,7 @@ from xdsl.dialects import func, memref, vector
 from xdsl.dialects.builtin import DYNAMIC_INDEX, BoolAttr, FixedBitwidthType, MemRefType, VectorType, i8
 from xdsl.ir import Attribute, Operation, SSAValue
 
-from ..dialects import spmd
+from ..dialects import spmd, vectorx
 from .control import assignment
 from .expr import MULTIPLY, Expr, call
 from .printer import Printer, Rule
@@ -84,6 +84,16 @@ def print_prefetch(p: Printer, op: spmd.PrefetchOp) -> None:
     write = op.properties.get("write")
     hint = ", 1" if write is not None and write != BoolAttr.from_bool(False) else ""
     p.line(f"__builtin_prefetch({p.arrays[op.memref].address(_indices(p, op)).text}{hint});")
+
+
+def print_transpose(p: Printer, op: vectorx.TransposeOp) -> None:
+    """`transpose_v16f(&x[i][j], 64, &y[k][l], 32, rows, columns);`."""
+    element_type = op.source.type.element_type  # type: ignore[attr-defined]
+    name = f"transpose_{c_type(VectorType(element_type, [op.lanes.value.data]))}"
+    source = p.arrays[op.source].address([p.use(i) for i in op.indices])
+    target = p.arrays[op.target].address([p.use(i) for i in op.target_indices])
+    step, to_step = (Expr(str(n.value.data), constant=True) for n in (op.step, op.to_step))
+    p.effect(f"{call(name, source, step, target, to_step, p.use(op.rows), p.use(op.columns)).text};")
 
 
 def print_alloca(p: Printer, op: memref.AllocaOp) -> None:
@@ -201,5 +211,6 @@ MEMORY: dict[type[Operation], Rule] = {
     vector.MaskedLoadOp: print_masked_load,
     vector.MaskedStoreOp: print_masked_store,
     spmd.PrefetchOp: print_prefetch,
+    vectorx.TransposeOp: print_transpose,
 }
 """How accesses to memory are printed, by op."""

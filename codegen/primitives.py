@@ -222,6 +222,40 @@ def _interleave(name: str, half: int) -> Callable[[Vector], str]:
     return build
 
 
+def _transpose(v: Vector) -> str:
+    """Interleaving row i with row i + lanes/2 rotates the bits of (row, lane) by one place; after log2(lanes) rounds
+    rows and lanes have changed places. Not inlined: a copy for each use would be most of what there is to compile.
+    """
+    n, half, name = v.lanes, v.lanes // 2, v.name
+    parameters = f"const {v.type} *from, long step, {v.type} *to, long to_step, long rows, long columns"
+    masked = f"masked_load_{name}(from + i * step, mask, splat_{name}(0))"
+    lines = [
+        f"v{n}i mask = first_v{n}i(columns);",
+        f"{name} x[{n}], y[{n}];",
+        f"#pragma GCC unroll {n}",
+        f"for (long i = 0; i < {n}; i++)",
+        f"    x[i] = i >= rows ? splat_{name}(0) : columns < {n} ? {masked} : load_{name}(from + i * step);",
+    ]
+    x, y = "xy"
+    for _ in range(n.bit_length() - 1):
+        lines += [
+            f"#pragma GCC unroll {half}",
+            f"for (long i = 0; i < {half}; i++) {{",
+            f"    {y}[2 * i] = interleave_low_{name}({x}[i], {x}[i + {half}]);",
+            f"    {y}[2 * i + 1] = interleave_high_{name}({x}[i], {x}[i + {half}]);",
+            "}",
+        ]
+        x, y = y, x
+    lines += [
+        f"#pragma GCC unroll {n}",
+        f"for (long i = 0; i < {n}; i++)",
+        "    if (i < columns)",
+        f"        store_{name}(to + i * to_step, {x}[i]);",
+    ]
+    text = _function("void", f"transpose_{name}", parameters, *lines)
+    return text.replace("static inline", "static __attribute__((noinline))", 1)
+
+
 def _bool_load(v: Vector) -> str:
     # gcc has no instruction for a step from one byte to four: it would take the lanes apart.
     wide = f"v{v.lanes}t wide = __builtin_convertvector(*(const v{v.lanes}b_u *)p, v{v.lanes}t);"
@@ -283,6 +317,7 @@ VECTORS: dict[str, Callable[[Vector], str]] = {
     "masked_store": _masked_store,
     "interleave_low": _interleave("interleave_low", 0),
     "interleave_high": _interleave("interleave_high", 1),
+    "transpose": _transpose,
     "load_bool": _bool_load,
     "store_bool": _bool_store,
     "max": _extreme("max", "(x > y) | (x != x)"),

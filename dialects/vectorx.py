@@ -8,22 +8,37 @@ compare lane by lane, and take each lane from `%a` where the mask is set, from `
     %w = vectorx.extf %a : vector<16xf32> to vector<16xf64>
 
 converts. In xDSL the operations of arith with these names know scalars only. Meaning and predicates are theirs.
+
+    vectorx.transpose %x[%i, %j], %y[%k, %l], %rows, %columns {step = 64, to_step = 32, lanes = 16} : …
+
+turns a small block of a matrix around in registers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Self, cast
 
 from xdsl.dialects.arith import CMPF_COMPARISON_OPERATIONS, CMPI_COMPARISON_OPERATIONS
-from xdsl.dialects.builtin import IntegerAttr, VectorType, i1, i64
+from xdsl.dialects.builtin import IndexType, IntegerAttr, MemRefType, VectorType, i1, i64
 from xdsl.ir import Attribute, Dialect, Operation, SSAValue
-from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.irdl import (
+    AttrSizedOperandSegments,
+    IRDLOperation,
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    operand_def,
+    prop_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+)
 from xdsl.parser import Parser
 from xdsl.printer import Printer
-from xdsl.traits import Pure
+from xdsl.traits import EffectInstance, MemoryEffect, MemoryEffectKind, Pure
 from xdsl.utils.exceptions import VerifyException
 
-__all__ = ["CONVERSIONS", "VECTORX", "CmpfOp", "CmpiOp", "SelectOp"]
+__all__ = ["CONVERSIONS", "VECTORX", "CmpfOp", "CmpiOp", "SelectOp", "TransposeOp"]
 
 
 def _parse_vector_type(parser: Parser) -> VectorType[Attribute]:
@@ -217,4 +232,68 @@ CONVERSIONS: tuple[type[Operation], ...] = (
 )  # fmt: skip
 """The conversions, each named as its scalar form in arith."""
 
-VECTORX = Dialect("vectorx", [CmpfOp, CmpiOp, SelectOp, *CONVERSIONS], [])
+
+class _ReadsSourceWritesTarget(MemoryEffect):
+    @classmethod
+    def get_effects(cls, op: Operation) -> set[EffectInstance]:
+        assert isinstance(op, TransposeOp)
+        return {
+            EffectInstance(MemoryEffectKind.READ, op.source), EffectInstance(MemoryEffectKind.WRITE, op.target),
+        }  # fmt: skip
+
+
+@irdl_op_definition
+class TransposeOp(IRDLOperation):
+    """Reads `rows` rows of `columns` neighbouring elements, each row `step` elements after the one before, and writes
+    column after column, `to_step` elements apart. Of each column `lanes` elements are written: those from `rows` on are
+    zero. At most `lanes` rows and columns; all elements lie in the buffers.
+    """
+
+    name = "vectorx.transpose"
+    source = operand_def(MemRefType)
+    indices = var_operand_def(IndexType())
+    target = operand_def(MemRefType)
+    target_indices = var_operand_def(IndexType())
+    rows = operand_def(IndexType())
+    columns = operand_def(IndexType())
+    step = prop_def(IntegerAttr)
+    to_step = prop_def(IntegerAttr)
+    lanes = prop_def(IntegerAttr)
+    traits = traits_def(_ReadsSourceWritesTarget())
+    irdl_options = (AttrSizedOperandSegments(as_property=True), ParsePropInAttrDict())
+    assembly_format = (
+        "$source `[` $indices `]` `,` $target `[` $target_indices `]` `,` $rows `,` $columns attr-dict `:` "
+        "type($source) `,` type($target)"
+    )
+
+    def __init__(
+        self,
+        source: SSAValue,
+        indices: Sequence[SSAValue],
+        target: SSAValue,
+        target_indices: Sequence[SSAValue],
+        rows: SSAValue,
+        columns: SSAValue,
+        step: int,
+        to_step: int,
+        lanes: int,
+    ) -> None:
+        numbers = {"step": step, "to_step": to_step, "lanes": lanes}
+        super().__init__(
+            operands=[source, indices, target, target_indices, rows, columns],
+            properties={name: IntegerAttr(number, i64) for name, number in numbers.items()},
+        )
+
+    def verify_(self) -> None:
+        have, want = cast("MemRefType", self.source.type), cast("MemRefType", self.target.type)
+        if have.element_type != want.element_type:
+            raise VerifyException(f"expected buffers of equal elements, given {have} and {want}")
+        for type_, indices in ((have, self.indices), (want, self.target_indices)):
+            if len(indices) != type_.get_num_dims():
+                raise VerifyException(f"expected {type_.get_num_dims()} indices for {type_}, given {len(indices)}")
+        lanes = self.lanes.value.data
+        if lanes < 2 or lanes & (lanes - 1):
+            raise VerifyException(f"expected a power of two as the number of lanes, given {lanes}")
+
+
+VECTORX = Dialect("vectorx", [CmpfOp, CmpiOp, SelectOp, TransposeOp, *CONVERSIONS], [])

@@ -43,3 +43,35 @@ def test_masked_moves(machine: str, tmp_path: Path) -> None:
         expected = np.concatenate([np.where(mask, other, to[:n]), np.where(mask, to[n:], other)])
         getattr(library, f"move_{v}")(*(ctypes.c_void_p(a.ctypes.data) for a in (to, start, mask, other)))
         np.testing.assert_array_equal(to, expected)
+
+
+TURN = """\
+void turn_{v}(const {t} *from, {t} *to, long rows, long columns)
+{{
+    transpose_{v}(from, 40, to, 24, rows, columns);
+}}
+"""
+
+
+@pytest.mark.parametrize("machine", ["-march=native", "-mavx2", "-msse2"])
+def test_transpose(machine: str, tmp_path: Path) -> None:
+    """Whole squares and edges; nothing is read or written outside the block."""
+    compiler = find_compiler()
+    if machine != "-march=native" and "__AVX2__" not in compiler.features:
+        pytest.skip("another machine")
+    kinds = [("v16f", 16, np.float32), ("v8f", 8, np.float32), ("v8d", 8, np.float64), ("v4i", 4, np.int32)]
+    functions = "\n".join(TURN.format(v=v, t=ELEMENTS[v[-1]][0]) for v, _, _ in kinds)
+    source = tmp_path / "turn.c"
+    source.write_text("\n".join([*primitives_for(functions), functions]))
+    compiler.run(["-O2", machine, "-Wno-psabi", "-shared", "-fPIC", "-o", str(tmp_path / "turn.so"), str(source)])
+    library = ctypes.CDLL(str(tmp_path / "turn.so"))
+    for v, n, dtype in kinds:
+        for rows, columns in ((n, n), (n, n - 1), (1, n), (n - 1, 1)):
+            x = np.arange(40 * n, dtype=dtype).reshape(n, 40)
+            y = np.full((n, 24), -1, dtype)
+            pointers = (ctypes.c_void_p(a.ctypes.data) for a in (x, y))
+            getattr(library, f"turn_{v}")(*pointers, ctypes.c_long(rows), ctypes.c_long(columns))
+            expected = np.full((n, 24), -1, dtype)
+            expected[:columns, :n] = 0
+            expected[:columns, :rows] = x[:rows, :columns].T
+            np.testing.assert_array_equal(y, expected)

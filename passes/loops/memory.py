@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Block, Operation, SSAValue
 
 from ...dialects.spmd import ThreadIdOp
+from ...dialects.vectorx import TransposeOp
 from .build import constant_value
 
 _VIEWS = (memref.CollapseShapeOp, memref.ExpandShapeOp, memref.ReinterpretCastOp, memref.ViewOp, memref.CastOp)
@@ -44,7 +45,7 @@ _ACCESSORS: dict[type[Operation], Callable[..., Access]] = {
 
 
 def access(op: Operation) -> Access | None:
-    """What an operation itself accesses, or None."""
+    """The one place that an operation itself accesses, or None."""
     rule = _ACCESSORS.get(type(op))
     return None if rule is None else rule(op)
 
@@ -57,6 +58,8 @@ def accesses(ops: Iterable[Operation]) -> list[Access]:
             rule = _ACCESSORS.get(type(inner))
             if rule is not None:
                 found.append(rule(inner))
+            elif isinstance(inner, TransposeOp):  # many places, which no index names
+                found += (Access(inner, inner.source, (), False), Access(inner, inner.target, (), True))
     return found
 
 
@@ -84,7 +87,7 @@ def same_iteration(a: Sequence[Access], iv_a: SSAValue, b: Sequence[Access], iv_
     So it is where one index of all of them is the loop's counter, plus the same constant.
     """
     everything = [(x, iv_a) for x in a] + [(x, iv_b) for x in b]
-    if len({x.buffer for x, _ in everything}) != 1:
+    if len({x.buffer for x, _ in everything}) != 1 or len({len(x.indices) for x, _ in everything}) != 1:
         return False
     for position in range(len(a[0].indices)):
         offsets = {_offset(x.indices[position], iv) for x, iv in everything}

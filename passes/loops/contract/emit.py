@@ -34,7 +34,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
-from ....dialects import spmd
+from ....dialects import spmd, vectorx
 from ..build import INDEX, memref_type, vector_type
 
 NO_OPERANDS = DenseArrayBase.from_list(i32, [0, 0])
@@ -361,6 +361,23 @@ class Emitter:
             self.op(vector.StoreOp, (value, *where))
         else:
             self.op(vector.MaskedStoreOp, (*where, self.mask(count, lanes), value))
+
+    def transpose(
+        self,
+        source: SSAValue,
+        at: Sequence[Index],
+        step: int,
+        target: SSAValue,
+        to: Sequence[Index],
+        to_step: int,
+        rows: Index,
+        columns: Index,
+        lanes: int,
+    ) -> None:
+        """Turns a block around: rows and columns at most `lanes`, elements from one row to the next."""
+        places = [[self.value(index) for index in indices] for indices in (at, to)]
+        counts = self.value(rows), self.value(columns)
+        self.add(vectorx.TransposeOp(source, places[0], target, places[1], *counts, step, to_step, lanes))
 
     def broadcast(self, value: SSAValue, lanes: int) -> SSAValue:
         """A vector of equal lanes."""

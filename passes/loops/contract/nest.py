@@ -27,7 +27,7 @@ from .epilogue import Epilogue
 from .microkernel import MicroKernel, Tile
 from .pack import Packer, linearize, pieces, start
 from .plan import Plan
-from .vectors import Point, evaluate, look_up, read, shifted, turn, write
+from .vectors import Point, evaluate, look_up, read, shifted, write
 
 Span = tuple[Lin, Lin]
 """From a first number to before an end."""
@@ -276,12 +276,8 @@ class Nest:
         e, plan, lanes = self.e, self.plan, self.plan.lanes
         columns = e.private(self.contraction.element, lanes, lanes, hint="columns")
         with e.loop(0, vectors) as j:
-            square = turn(
-                e, self.contraction.element, lanes, rows,
-                lambda i: e.load_vector(place.buffer, place.at(i, j * lanes), lanes),
-            )  # fmt: skip
-            with e.loop(0, lanes, unroll=True) as c:
-                e.store_vector(e.load(square, [c]), columns, [c, 0], lanes)
+            width = place.buffer.type.get_shape()[-1]  # type: ignore[attr-defined]
+            e.transpose(place.buffer, place.at(0, j * lanes), width, columns, [0, 0], lanes, rows, lanes, lanes)
             left = lanes if last is None else e.minimum(lanes, j * -lanes + ((vectors - 1) * lanes + last))
             with e.loop(0, left) as c:
                 value = e.load_vector(columns, [c, 0], lanes)

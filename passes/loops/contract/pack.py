@@ -16,11 +16,11 @@ from math import ceil, prod
 
 from xdsl.ir import SSAValue
 
-from .classify import Contraction, Factor
+from .classify import Access, Contraction, Factor
 from .emit import Emitter, Index, Lin
 from .plan import LINE, PAGE, Plan, element_size
 from .tiles import Tiles
-from .vectors import Point, factor_scalar, factor_vector, place, shifted, turn
+from .vectors import Point, factor_scalar, factor_vector, place, shifted
 
 CHUNK = 64
 """Steps of K in one piece of packing work."""
@@ -132,38 +132,48 @@ class Packer:
                     e.store_vector(value, target.buffer, target.at(here, j), plan.lanes)
 
     def _turn_chunk(self, target: _Target, point: Point, first: Lin) -> None:
-        e, plan, lanes, run = self.e, self.plan, self.plan.lanes, self.plan.run
+        plan, lanes, run = self.plan, self.plan.lanes, self.plan.run
+        if plan.columns.plain is not None:
+            self._turn_plain(plan.columns.plain, target, point, first)
+            return
         rest = run.size % lanes
         whole = run.size - rest
-        spans: list[tuple[Lin, Lin, int]] = []
         if whole:
-            spans.append((first, e.minimum(first + lanes, whole), lanes))
+            self._turn_made(target, point, first, self.e.minimum(first + lanes, whole), lanes)
         if rest:
-            spans.append((e.maximum(first, whole), e.minimum(first + lanes, run.size), rest))
-        for low, high, depth in spans:
-            with e.loop(low, high, step=lanes) as k:
-                here = shifted(point, plan.k, k)
-                for first_vector, end, count in self._vectors(target.panel):
-                    with e.loop(first_vector, end) as j:
-                        there = shifted(here, plan.n, target.panel * plan.width + j * lanes)
+            self._turn_made(target, point, self.e.maximum(first, whole), self.e.minimum(first + lanes, run.size), rest)
 
-                        def row(i: Lin, there: Point = there, depth: int = depth) -> SSAValue:
-                            return self._along_run(shifted(there, plan.n, i), depth)
+    def _turn_plain(self, access: Access, target: _Target, point: Point, first: Lin) -> None:
+        """Squares as they lie in memory, with what is left at the edges."""
+        e, plan, lanes, run = self.e, self.plan, self.plan.lanes, self.plan.run
+        size = plan.panels.size
+        here = shifted(point, plan.k, first)
+        depth = e.minimum(lanes, first * -1 + run.size) if run.size % lanes else Lin(lanes)
+        last = depth + -1 if run.backwards else Lin()
+        step = -plan.width if run.backwards else plan.width
+        count = e.minimum(plan.vectors, target.panel * -plan.vectors + ceil(size / lanes))
+        with e.loop(0, count if size % plan.width else plan.vectors) as j:
+            n = target.panel * plan.width + j * lanes
+            rows = e.minimum(lanes, n * -1 + size) if size % lanes else Lin(lanes)
+            there = shifted(shifted(here, plan.n, n), plan.k, last)
+            to = target.at(shifted(here, plan.k, last), j)
+            source, at = place(e, access, there, run.dim)
+            e.transpose(source, at, access.stride(plan.n), target.buffer, to, step, rows, depth, lanes)
 
-                        square = turn(e, self.contraction.element, lanes, count or lanes, row)
-                        with e.loop(0, depth, unroll=True) as c:
-                            step = c * -1 + (depth - 1) if run.backwards else c
-                            where = target.at(shifted(here, plan.k, step), j)
-                            e.store_vector(e.load(square, [c]), target.buffer, where, lanes)
-
-    def _along_run(self, point: Point, depth: int) -> SSAValue:
-        """The columns at so many steps of K from a point on, last one first if they run backwards."""
-        e, plan, run = self.e, self.plan, self.plan.run
-        access = plan.columns.plain
-        if access is None or (run.dim == plan.k and not run.backwards):
-            return factor_vector(e, plan.columns, point, plan.k, plan.lanes, depth)
-        first = shifted(point, plan.k, depth - 1) if run.backwards else point
-        return e.load_vector(*place(e, access, first, run.dim), plan.lanes, depth)
+    def _turn_made(self, target: _Target, point: Point, low: Lin, high: Lin, depth: int) -> None:
+        """Squares of what elementwise operations make of the factor."""
+        e, plan, lanes = self.e, self.plan, self.plan.lanes
+        with e.loop(low, high, step=lanes) as k:
+            here = shifted(point, plan.k, k)
+            for first_vector, end, count in self._vectors(target.panel):
+                with e.loop(first_vector, end) as j:
+                    there = shifted(here, plan.n, target.panel * plan.width + j * lanes)
+                    square = e.private(self.contraction.element, lanes, lanes, hint="square")
+                    with e.loop(0, count or lanes) as i:
+                        row = factor_vector(e, plan.columns, shifted(there, plan.n, i), plan.k, lanes, depth)
+                        e.store_vector(row, square, [i, 0], lanes)
+                    to = target.at(here, j)
+                    e.transpose(square, [0, 0], lanes, target.buffer, to, plan.width, count or lanes, depth, lanes)
 
     def _gather_chunk(self, target: _Target, point: Point, first: Lin, end: Lin) -> None:
         e, plan = self.e, self.plan

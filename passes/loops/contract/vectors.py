@@ -3,11 +3,11 @@
 # pyright: basic
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from xdsl.dialects import arith, math, vector
-from xdsl.dialects.builtin import DenseArrayBase, VectorType, i1, i64
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.dialects.builtin import i1
+from xdsl.ir import Operation, SSAValue
 
 from ....dialects import vectorx
 from ..build import vector_type
@@ -125,37 +125,3 @@ def factor_scalar(e: Emitter, factor: Factor, point: Point) -> SSAValue:
     values = {argument: e.load(access.buffer, access.at(point)) for argument, access in factor.inputs}
     evaluate(e, factor.ops, values, None)
     return look_up(e, values, factor.result, None)
-
-
-def turn(e: Emitter, element: Attribute, lanes: int, rows: int, row: Callable[[Lin], SSAValue]) -> SSAValue:
-    """A square of `lanes` rows turned around: element c of the result holds lane c of every row.
-
-    Interleaving row i with row i + lanes/2 rotates the bits of (row, lane) by one place; after log2(lanes) rounds rows
-    and lanes have changed places.
-    """
-    type_ = vector_type(lanes, element)
-    square, other = e.private(type_, lanes), e.private(type_, lanes)
-    with e.loop(0, rows, unroll=True) as i:
-        e.store(row(i), square, [i])
-    if rows < lanes:
-        nothing = e.broadcast(e.zero(element), lanes)
-        with e.loop(rows, lanes, unroll=True) as i:
-            e.store(nothing, square, [i])
-    half = lanes // 2
-    pairs = [(i, lanes + i) for i in range(lanes)]
-    low = [lane for pair in pairs[:half] for lane in pair]
-    high = [lane for pair in pairs[half:] for lane in pair]
-    for _ in range(lanes.bit_length() - 1):
-        with e.loop(0, half, unroll=True) as i:
-            upper, lower = e.load(square, [i]), e.load(square, [i + half])
-            e.store(shuffle(e, upper, lower, low), other, [i * 2])
-            e.store(shuffle(e, upper, lower, high), other, [i * 2 + 1])
-        square, other = other, square
-    return square
-
-
-def shuffle(e: Emitter, first: SSAValue, second: SSAValue, lanes: Sequence[int]) -> SSAValue:
-    """A vector of chosen lanes of two."""
-    assert isinstance(first.type, VectorType)
-    mask = DenseArrayBase.from_list(i64, lanes)
-    return e.op(vector.ShuffleOp, (first, second), vector_type(len(lanes), first.type.element_type), {"mask": mask})

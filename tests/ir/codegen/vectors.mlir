@@ -115,6 +115,21 @@ func.func private @tail(%x: memref<21xf32> {irtool.out = 0 : i64}, %rate: memref
   func.return
 }
 
+// A block is turned around by a function, once in a file.
+
+// CHECK:void turn(const float x[restrict 40][64], float y[restrict 64][48], long thread, long threads)
+// CHECK-NEXT:{
+// CHECK-NEXT:    transpose_v16f(&x[16][32], 64, &y[32][16], 48, 16, 9);
+// CHECK-NEXT:}
+
+func.func private @turn(%x: memref<40x64xf32>, %y: memref<64x48xf32> {irtool.out = 0 : i64}) attributes {irtool.kernel} {
+  %c9 = arith.constant 9 : index
+  %c16 = arith.constant 16 : index
+  %c32 = arith.constant 32 : index
+  vectorx.transpose %x[%c16, %c32], %y[%c32, %c16], %c16, %c9 {step = 64, to_step = 48, lanes = 16} : memref<40x64xf32>, memref<64x48xf32>
+  func.return
+}
+
 func.func @step(%workspace: memref<?xi8> {irtool.workspace}) {
   func.return
 }

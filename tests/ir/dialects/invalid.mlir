@@ -69,3 +69,19 @@ func.func @convert(%a: vector<16xf32>) {
   %w = vectorx.extf %a : vector<16xf32> to vector<8xf64>
   func.return
 }
+
+// -----
+
+// CHECK: expected 2 indices for memref<64x48xf32>, given 1
+func.func @places(%x: memref<40x64xf32>, %y: memref<64x48xf32>, %i: index) {
+  vectorx.transpose %x[%i, %i], %y[%i], %i, %i {step = 64, to_step = 48, lanes = 16} : memref<40x64xf32>, memref<64x48xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: expected a power of two as the number of lanes, given 12
+func.func @square(%x: memref<40x64xf32>, %y: memref<64x48xf32>, %i: index) {
+  vectorx.transpose %x[%i, %i], %y[%i, %i], %i, %i {step = 64, to_step = 48, lanes = 12} : memref<40x64xf32>, memref<64x48xf32>
+  func.return
+}

@@ -14,3 +14,10 @@ func.func @lanes(%a: vector<16xf32>, %b: vector<16xf32>, %i: vector<16xi32>) {
   %f = vectorx.sitofp %i : vector<16xi32> to vector<16xf32>
   func.return
 }
+
+// CHECK-LABEL: func.func @blocks
+func.func @blocks(%x: memref<40x64xf32>, %y: memref<64x48xf32>, %i: index, %rows: index, %columns: index) {
+  // CHECK-NEXT: vectorx.transpose %x[%i, %i], %y[%i, %i], %rows, %columns {step = 64 : i64, to_step = 48 : i64, lanes = 16 : i64} : memref<40x64xf32>, memref<64x48xf32>
+  vectorx.transpose %x[%i, %i], %y[%i, %i], %rows, %columns {step = 64, to_step = 48, lanes = 16} : memref<40x64xf32>, memref<64x48xf32>
+  func.return
+}

@@ -56,15 +56,13 @@ func.func private @forward(%x: memref<6x20xf32>, %w: memref<20x48xf32>, %b: memr
 // CHECK-LABEL: func.func private @transposed
 // CHECK:         spmd.thread_id
 // CHECK:         %panels = memref.alloc() {{.*}}: memref<1x2x784x32xf32>
-// CHECK:         vector.load %x
-// CHECK:         vector.shuffle
-// CHECK:         vector.store %{{.*}}, %panels
+// CHECK:         vectorx.transpose %x[{{.*}}], %panels[{{.*}}], {{.*}} {step = 784 : i64, to_step = 32 : i64, lanes = 16 : i64}
 // CHECK:         spmd.barrier
 // CHECK:         memref<8x2xvector<16xf32>>
 // CHECK:         vector.load %panels
 // CHECK:         memref.load %w
 // CHECK:         vector.fma
-// CHECK:         vector.shuffle
+// CHECK:         vectorx.transpose %finished[{{.*}}], %columns[{{.*}}]
 // CHECK:         vector.store %{{.*}}, %y
 func.func private @transposed(%x: memref<64x784xf32>, %w: memref<256x784xf32>,
                               %y: memref<64x256xf32> {irtool.out = 0 : i64}) attributes {irtool.kernel} {
