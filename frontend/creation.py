@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -49,8 +49,12 @@ def from_array(array: np.ndarray[Any, Any]) -> Tensor:
     return wrap(Storage(target, spec), spec)
 
 
-def sizes(name: str, size: Sequence[Any]) -> tuple[int, ...]:
-    """(2, 3) from f(2, 3) or f((2, 3))."""
+def sizes(name: str, size: Sequence[Any], named: Mapping[str, Any] | None = None) -> tuple[int, ...]:
+    """(2, 3) from f(2, 3), f((2, 3)) or f(size=(2, 3)); whatever else has been named is refused."""
+    for key, value in (named or {}).items():
+        if key != "size" or size:
+            raise type_error(f"{name}() got an unexpected keyword argument '{key}'")
+        size = (value,)
     if len(size) == 1 and isinstance(size[0], Sequence):
         size = cast(Sequence[Any], size[0])
     shape: list[int] = []
@@ -205,7 +209,7 @@ def legacy_tensor(cls: type[Any], *data: Any, **options: Any) -> Any:
 
 
 def full(
-    size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, **_: Any
+    size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of one number."""
     check_device(device)
@@ -223,21 +227,17 @@ def full(
 
 def _filled(name: str, value: int) -> Callable[..., Tensor]:
     def create(
-        *size: Any, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, **others: Any
+        *size: Any, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, **named: Any
     ) -> Tensor:
         check_device(device)
-        if "size" in others:
-            size = (others["size"],)
-        return finished(full_of(sizes(name, size), value, dtype or get_default_dtype()), requires_grad)
+        return finished(full_of(sizes(name, size, named), value, dtype or get_default_dtype()), requires_grad)
 
     create.__name__ = name
     return create
 
 
 def _filled_like(name: str, value: int) -> Callable[..., Tensor]:
-    def create(
-        input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, **_: Any
-    ) -> Tensor:
+    def create(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
         check_device(device)
         return finished(full_of(input._spec.shape, value, dtype or input._spec.dtype), requires_grad)
 
@@ -254,9 +254,12 @@ empty = _filled("empty", 0)
 empty_like = _filled_like("empty", 0)
 
 
-def full_like(input: Tensor, fill_value: Any, *, dtype: DType | None = None, **options: Any) -> Tensor:
+def full_like(
+    input: Tensor, fill_value: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor of one number with the shape of another tensor."""
-    return full(input._spec.shape, fill_value, dtype=dtype or input._spec.dtype, **options)
+    dtype = dtype or input._spec.dtype
+    return full(input._spec.shape, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def scalar_tensor(s: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -270,8 +273,8 @@ def is_tensor(obj: Any) -> bool:
 
 
 def _new(create: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def method(self: Tensor, *args: Any, dtype: DType | None = None, **options: Any) -> Tensor:
-        return create(*args, dtype=dtype or self._spec.dtype, **options)
+    def method(self: Tensor, *args: Any, dtype: DType | None = None, device: Any = None, **options: Any) -> Tensor:
+        return create(*args, dtype=dtype or self._spec.dtype, device=device, **options)
 
     return method
 

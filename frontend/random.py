@@ -152,17 +152,15 @@ def _sampler(name: str, draw: Callable[..., Tensor]) -> tuple[Callable[..., Tens
 
     def create(
         *size: Any, generator: Generator | None = None, dtype: DType | None = None, device: Any = None,
-        requires_grad: bool = False, **others: Any,
+        requires_grad: bool = False, **named: Any,
     ) -> Tensor:  # fmt: skip
         check_device(device)
-        if "size" in others:
-            size = (others["size"],)
-        result = draw(sizes(name, size), dtype or get_default_dtype(), generator)
+        result = draw(sizes(name, size, named), dtype or get_default_dtype(), generator)
         result.requires_grad = requires_grad
         return result
 
     def create_like(
-        input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, **_: Any
+        input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
     ) -> Tensor:
         return create(input._spec.shape, dtype=dtype or input._spec.dtype, device=device, requires_grad=requires_grad)
 
@@ -209,9 +207,7 @@ def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: DTy
     return randint(low, high, input._spec.shape, dtype=dtype or input._spec.dtype)
 
 
-def randperm(
-    n: int, *, generator: Generator | None = None, dtype: DType | None = None, device: Any = None, **_: Any
-) -> Tensor:
+def randperm(n: int, *, generator: Generator | None = None, dtype: DType | None = None, device: Any = None) -> Tensor:
     """The numbers from 0 to n - 1 in random order."""
     check_device(device)
     # In the order of random numbers: of two keys, since one of 32 bits may come twice.

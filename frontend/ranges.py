@@ -35,7 +35,7 @@ def _iota(count: int, dtype: DType) -> Tensor:
 
 def arange(
     start: Any = None, end: Any = None, step: Any = 1, *, dtype: DType | None = None, device: Any = None,
-    requires_grad: bool = False, **_: Any,
+    requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """start, start + step, ... as far as end, which is left out."""
     check_device(device)

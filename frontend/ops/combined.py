@@ -10,6 +10,7 @@ import numpy as np
 
 from ...dialects.types import DType, i1, i64
 from ..creation import from_array, ones
+from ..devices import check_device
 from ..errors import index_error, runtime_error
 from ..promotion import get_default_dtype
 from ..ranges import arange
@@ -79,8 +80,9 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DType = i64, dev
     return _triangle(np.triu, row, col, offset, dtype)
 
 
-def hann_window(window_length: int, periodic: bool = True, *, dtype: DType | None = None, **_: Any) -> Tensor:
+def hann_window(window_length: int, periodic: bool = True, *, dtype: DType | None = None, device: Any = None) -> Tensor:
     """0.5 - 0.5 cos(2πn / N)"""
+    check_device(device)
     steps = max(window_length if periodic else window_length - 1, 1)
     values = 0.5 - 0.5 * np.cos(2 * math.pi * np.arange(window_length) / steps)
     return from_array(

@@ -116,11 +116,18 @@ def format_(self: Tensor, specification: str) -> str:
 
 
 # Types and devices
+TO = ("dtype", "device", "other", "copy", "non_blocking", "memory_format")
+"""The names of what `to` takes."""
+
+
 def to(self: Tensor, *args: Any, **options: Any) -> Tensor:
     """The tensor with another dtype or on another device; itself where nothing changes."""
+    for name in options:
+        if name not in TO:
+            raise type_error(f"to() got an unexpected keyword argument '{name}'")
     dtype: Any = options.get("dtype")
     where: Any = options.get("device")
-    for value in args:
+    for value in (*args, options.get("other")):
         if isinstance(value, DType | type):
             dtype = value
         elif isinstance(value, Tensor):
@@ -135,7 +142,7 @@ def to(self: Tensor, *args: Any, **options: Any) -> Tensor:
 
 
 def _caster(dtype: DType) -> Callable[..., Tensor]:
-    def convert(self: Tensor, **_: Any) -> Tensor:
+    def convert(self: Tensor, memory_format: Any = None) -> Tensor:
         return cast(self, dtype)
 
     return convert
@@ -146,7 +153,7 @@ def cuda(self: Tensor, device: Any = "cuda", non_blocking: bool = False) -> Tens
     return to(self, device)
 
 
-def type_(self: Tensor, dtype: Any = None, **_: Any) -> Any:
+def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """The tensor with another dtype; without one, the name of its type."""
     if dtype is None:
         return f"irtool.{TYPE_NAMES[self._spec.dtype]}Tensor"
@@ -156,6 +163,8 @@ def type_(self: Tensor, dtype: Any = None, **_: Any) -> Any:
             raise type_error(f"invalid type: '{dtype}'")
         dtype = found
     dtype = PYTHON_TYPES.get(dtype, dtype)
+    if not isinstance(dtype, DType | TensorType):
+        raise type_error("dtype must be a type, str, or dtype object")
     return cast(self, dtype.dtype if isinstance(dtype, TensorType) else dtype)
 
 
@@ -208,7 +217,7 @@ def contiguous(self: Tensor, *, memory_format: Any = None) -> Tensor:
     return self if is_contiguous(self) else clone(self)
 
 
-def is_contiguous(self: Tensor, **_: Any) -> bool:
+def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
     """Whether the tensor lies row by row in memory."""
     return self._view is None or self._view.contiguous
 

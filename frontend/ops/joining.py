@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from typing import cast as typed
 
@@ -23,12 +23,9 @@ from .splitting import known
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors one after the other along a dimension."""
-    parts: list[Any] = list(tensors)
+    parts = _members("cat", tensors)
     if not parts:
         raise located(ValueError, "torch.cat(): expected a non-empty list of Tensors")
-    for k, part in enumerate(parts):
-        if not isinstance(part, Tensor):
-            raise type_error(f"expected Tensor as element {k} in argument 0, but got {type(part).__name__}")
     dtype = parts[0]._spec.dtype
     for part in parts:
         dtype = PROMOTED[dtype, part._spec.dtype]
@@ -53,9 +50,21 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return apply(s.ConcatOp, [cast(part, dtype) for part in parts], {"dimension": d})[0]
 
 
+def _members(name: str, tensors: Any) -> list[Tensor]:
+    """What is in a list of tensors."""
+    if not isinstance(tensors, Iterable) or (isinstance(tensors, Tensor) and not tensors.ndim):
+        kind = type(typed(Any, tensors)).__name__
+        raise type_error(f"{name}(): argument 'tensors' must be tuple of Tensors, not {kind}")
+    members = list(typed("Iterable[Any]", tensors))
+    for k, member in enumerate(members):
+        if not isinstance(member, Tensor):
+            raise type_error(f"expected Tensor as element {k} in argument 0, but got {type(member).__name__}")
+    return members
+
+
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors along a new dimension."""
-    parts = list(tensors)
+    parts = _members("stack", tensors)
     if not parts:
         raise runtime_error("stack expects a non-empty TensorList")
     for k, part in enumerate(parts):

@@ -1,4 +1,5 @@
-"""What PyTorch takes besides a function's own arguments: NumPy's names, Python types for dtype, and `out`.
+"""What PyTorch takes besides a function's own arguments: NumPy's names, Python types for dtype, `out`, and for new
+tensors what makes no difference here.
 
 axis=0        dim=0                     keepdims=True     keepdim=True
 dtype=float   dtype=torch.float64       out=t             the result is written into t, and t is returned
@@ -11,10 +12,14 @@ from functools import wraps
 from typing import Any
 
 from ...dialects.types import DType, f64, i1, i64
+from .argument_kinds import check_dtype, explain, explained
 from .out_argument import into
 
 PYTHON_TYPES: dict[Any, DType] = {float: f64, int: i64, bool: i1}
 """What a Python type means as a dtype."""
+
+NO_DIFFERENCE = ("layout", "memory_format", "pin_memory")
+"""Arguments of functions that make tensors: there is one layout, and one memory."""
 
 
 def adapted(function: Callable[..., Any], out: bool = False) -> Callable[..., Any]:
@@ -25,13 +30,19 @@ def adapted(function: Callable[..., Any], out: bool = False) -> Callable[..., An
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     dim = next((name for name in ("dim", "dims") if name in names), None)
     has_dtype = "dtype" in names
+    ignored = [name for name in NO_DIFFERENCE if name not in names] if "device" in names else []
     if dim is None and not has_dtype and not out:
-        return function
+        return explained(function)
 
     @wraps(function)
     def renamed(*args: Any, **options: Any) -> Any:
-        if not options:
-            return function(*args)
+        try:
+            return with_options(args, options) if options else function(*args)
+        except AttributeError as error:
+            explain(error, function, args, options)
+            raise
+
+    def with_options(args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         if dim is not None and "axis" in options:
             options[dim] = options.pop("axis")
         if dim is not None and "keepdims" in options:
@@ -39,7 +50,10 @@ def adapted(function: Callable[..., Any], out: bool = False) -> Callable[..., An
         if has_dtype:
             kind = options.get("dtype")
             if isinstance(kind, type):
-                options["dtype"] = PYTHON_TYPES.get(kind, kind)
+                options["dtype"] = kind = PYTHON_TYPES.get(kind, kind)
+            check_dtype(function.__name__, kind)
+        for name in ignored:
+            options.pop(name, None)
         if out and "out" in options:
             target = options.pop("out")
             if target is not None:

@@ -58,14 +58,22 @@ FAMILIES = (
     ),
 )
 
+
+def _named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, under its name in Python's own errors where that is one of a factory."""
+    if "<" in getattr(function, "__qualname__", ""):
+        function.__name__ = function.__qualname__ = name
+    return function
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    name: adapted(function, out=family not in (shape, conversion))
+    name: adapted(_named(name, function), out=family not in (shape, conversion))
     for family in FAMILIES
     for name, function in family.FUNCTIONS.items()
 }
 
 _METHODS: dict[str, Callable[..., Any]] = {
-    name: adapted(function) for family in FAMILIES for name, function in family.METHODS.items()
+    name: adapted(_named(name, function)) for family in FAMILIES for name, function in family.METHODS.items()
 }
 
 _IN_PLACE = (
@@ -100,7 +108,7 @@ def _operator(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
         kind = cast(Any, type(other))
         if kind is Tensor or kind is float or kind is int:
             return function(self, other)
-        if kind is Selection or not isinstance(other, _OPERANDS):
+        if kind is Selection or not issubclass(kind, _OPERANDS):
             return NotImplemented
         return function(self, other)
 

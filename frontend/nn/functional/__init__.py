@@ -1,6 +1,7 @@
 """Functions behind the layers: torch.nn.functional."""
 
 from ...ops.gathering import one_hot
+from ...surface.argument_kinds import install as _explain_arguments
 from ...surface.unsupported import module_getattr
 from .activation import (
     celu,
@@ -206,6 +207,8 @@ __all__ = [
     "upsample",
 ]
 
+_explain_arguments(globals())
 _accept_selections(globals())
+_take_older_arguments(globals())
 
 __getattr__ = module_getattr("irtool.nn.functional", lambda: __all__)

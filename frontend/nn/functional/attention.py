@@ -93,6 +93,7 @@ def multi_head_attention_forward(
         )
     if query.shape[-1] != embed_dim_to_check:
         raise AssertionError(f"was expecting embedding dimension of {embed_dim_to_check}, but got {query.shape[-1]}")
+    _check_pairs(key, value, use_separate_proj_weight)
     if is_causal and attn_mask is None:
         raise runtime_error("Need attn_mask if specifying the is_causal hint.")
     q, k, v = _projected(
@@ -171,6 +172,13 @@ def _additive(mask: Tensor | None, like: Tensor, name: str) -> Tensor | None:
     if mask.dtype.kind != "bool":
         raise located(AssertionError, f"only bool and floating types of {name} are supported")
     return like.new_zeros(mask.shape).masked_fill(mask, -math.inf)
+
+
+def _check_pairs(key: Tensor, value: Tensor, separate: bool) -> None:
+    """Every key has its value, in as many features unless these have projections of their own."""
+    kept = key.ndim - 1 if separate else key.ndim
+    if key.shape[:kept] != value.shape[:kept]:
+        raise located(AssertionError, f"key shape {key.shape} does not match value shape {value.shape}")
 
 
 def _merged(

@@ -31,6 +31,7 @@ def cross_entropy(
     _check(input, target)
     rows, labels = _rows(input), target.reshape(-1)
     _check_bounds(labels, rows.shape[1], ignore_index)
+    _check_weight(weight, rows.shape[1])
     if weight is None:
         attributes = {"reduction": reduction, "ignore_index": ignore_index, "label_smoothing": label_smoothing}
         if reduction not in ("none", "mean", "sum"):
@@ -61,6 +62,7 @@ def nll_loss(
     _check(input, target)
     rows, labels = _rows(input), target.reshape(-1)
     _check_bounds(labels, rows.shape[1], ignore_index)
+    _check_weight(weight, rows.shape[1])
     loss = _pick(rows, labels, weight, ignore_index, reduction)
     return loss.reshape(target.shape) if reduction == "none" else loss
 
@@ -80,6 +82,7 @@ def _soft_cross_entropy(
         )
     axis = min(1, input.ndim - 1)
     classes = input.shape[axis]
+    _check_weight(weight, classes)
     scores = input.log_softmax(axis)
     if label_smoothing:
         target = target * (1.0 - label_smoothing) + label_smoothing / classes
@@ -103,6 +106,15 @@ def _label_weights(labels: Tensor, weight: Tensor | None, ignore_index: int, lik
     if weight is None:
         return valid.to(cast(Tensor, like).dtype)
     return weight.index_select(0, labels.masked_fill(~valid, 0)).masked_fill(~valid, 0.0)
+
+
+def _check_weight(weight: Tensor | None, classes: int) -> None:
+    if weight is not None and weight.shape != (classes,):
+        raise located(
+            RuntimeError,
+            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
+            f"shape: {list(weight.shape)}",
+        )
 
 
 def _rows(input: Tensor) -> Tensor:
