@@ -209,6 +209,5 @@ __all__ = [
 
 _explain_arguments(globals())
 _accept_selections(globals())
-_take_older_arguments(globals())
 
 __getattr__ = module_getattr("irtool.nn.functional", lambda: __all__)
