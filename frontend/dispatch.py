@@ -48,13 +48,15 @@ def array_of(t: Tensor) -> np.ndarray[Any, Any]:
 
 
 def known_array(t: Tensor) -> np.ndarray[Any, Any] | None:
-    """The values of a tensor where they are known: always in eager mode, in a trace those of a constant."""
-    if modes.trace is None:
-        return array_of(t)
-    op = value_of(modes.trace, t).owner
-    if not isinstance(op, s.ConstantOp):
-        return None
-    return np.broadcast_to(np.asarray(op.attributes_dict()["value"], t._spec.dtype.numpy), t._spec.shape)
+    """The values of a tensor where they are known: always in eager mode, in a trace what follows from constants."""
+    trace = modes.trace
+    return array_of(t) if trace is None else trace.known.constant(value_of(trace, t))
+
+
+def needed_array(t: Tensor) -> np.ndarray[Any, Any] | None:
+    """As `known_array`; in a trace also those of buffers, on whose numbers the program then relies."""
+    trace = modes.trace
+    return array_of(t) if trace is None else trace.known.number(trace, value_of(trace, t))
 
 
 def value_of(trace: Any, t: Tensor) -> SSAValue:

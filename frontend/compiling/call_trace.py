@@ -20,8 +20,9 @@ from ..tracing.trace import Trace, tracing
 from .counters import Counters, Counting
 from .effects import Again, Effect, Hints, ReadBack, changed_arguments
 from .foreign_random import Draws
-from .guards import Guards
+from .guards import Guards, Numbers
 from .launch import ELSEWHERE
+from .mathematics import put_mathematics
 from .reach import Reach
 from .scalars import SPEC as NUMBER
 from .scalars import number
@@ -82,13 +83,21 @@ class CallTrace:
             if not isinstance(value, Tensor):
                 reach.add_root(value, name)
         self.guards: Guards = reach.finish()
+        hints.counters.expect(reach.rates)
         self._found = (*reach.runtime, *self.guards.always, *self.guards.slow)
         """All that was there before."""
         self.outside = frozenset(reach.names_of_storages)
         """Storages that the function can reach on its own."""
+        self.themselves: dict[int, Tensor] = {}
+        """Arguments that the function can also reach on its own."""
         self._draws = Draws(reach.generators)
         self._trace = Trace(dict(reach.names_of_storages))
+        self._trace.known.learned = reach.learned
         self._run(function, call, keep_gradients, hints)
+        rates = () if "param_groups" not in reach.names else reach.rates
+        self.guards.always += [rate for rate in rates if not hints.counters.is_counted(rate)]
+        for storage, array in self._trace.known.relied_on.items():
+            self.guards.always.append(Numbers(reach.names_of_storages.get(storage, "a buffer"), storage, array))
         reach.add_optimizer_state()
         self._trace.release()
 
@@ -103,10 +112,12 @@ class CallTrace:
         mode = modes.grad
         substitutes = Substitutes(self.guards, hints)
         try:
-            counting = Counting(self.guards, hints)
+            with tracing(trace):
+                counting = Counting(self.guards, hints, self._reach.rates)
             rest = iter(given[count:])
             for place, structure in zip(self.places, structures):
                 substitutes.put(place, tree.rebuild(structure, rest))
+            put_mathematics(self.guards, substitutes)
             with tracing(trace):
                 arguments = tree.rebuild(call.structure, iter(given))
                 args, kwargs = arguments
@@ -163,7 +174,8 @@ class CallTrace:
 
     def _arguments(self, trace: Trace, call: Call, count: int, sharing: bool) -> tuple[list[Any], dict[Tensor, int]]:
         """What the function is called with, and which of it stands for which leaf. Those from number `count` on are in
-        places of their own. Arguments that share memory do so in the trace where it matters (`sharing`)."""
+        places of their own. Arguments that share memory do so in the trace where it matters (`sharing`). A tensor that
+        the function reaches by itself stays what it is, so that `.grad` and attributes have one owner."""
         given: list[Any] = []
         stand_ins: dict[Tensor, int] = {}
         by_id: dict[int, Tensor] = {}
@@ -172,6 +184,10 @@ class CallTrace:
         storages = [leaves[i]._storage for i in tensors if i < count]
         for i, (value, name) in enumerate(zip(leaves, call.names, strict=True)):
             if isinstance(value, Tensor):
+                if i < count and self._reach.has_seen(value):
+                    self.themselves[i] = value
+                    given.append(value)
+                    continue
                 new = by_id.get(id(value))
                 if new is None or i >= count:
                     storage = value._storage

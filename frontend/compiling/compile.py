@@ -152,6 +152,8 @@ class Compiled(Inspection):
                 return known
             call = self._call(structure, leaves)
             self._reasons = self._why(call)
+            for program in self._programs.get(key, ()):
+                self._counters.compare(program.guards)
             try:
                 made = self._specialize(call)
             except Exception:

@@ -14,7 +14,10 @@ from operator import is_
 from types import CellType, MappingProxyType
 from typing import Any, Protocol, cast
 
+import numpy as np
+
 from ...dialects.types import DType
+from ...runtime.storage import Storage
 from .. import changes
 
 PLAIN: frozenset[type] = frozenset({int, float, str, bool, type(None), bytes, complex, DType, slice, type(...)})
@@ -254,6 +257,32 @@ class Flag:
         self.assign(self.expected)
 
 
+@dataclass(slots=True)
+class Numbers:
+    """What is in a buffer that Python has asked for the numbers of."""
+
+    name: str
+    storage: Storage
+    expected: np.ndarray[Any, Any]
+    version: int = -1
+    """The last one that was found to be the same."""
+
+    def now(self) -> np.ndarray[Any, Any]:
+        assert self.storage.array is not None
+        return self.storage.array
+
+    def holds(self) -> bool:
+        storage = self.storage
+        if storage.version == self.version and not storage.shared:
+            return True
+        same = np.array_equal(self.now(), self.expected)
+        self.version = storage.version if same else -1
+        return same
+
+    def restore(self) -> None:
+        """Traces leave numbers alone."""
+
+
 @dataclass
 class Guards:
     """All that one program relies on."""
@@ -305,6 +334,8 @@ def show(value: Any) -> str:
     if type(value) in PLAIN or value is MISSING:
         text = repr(value)
         return text if len(text) <= 60 else text[:57] + "..."
+    if isinstance(value, np.ndarray):
+        return show(cast("np.ndarray[Any, Any]", value)[..., :8].tolist() if value.ndim else value.item())
     if isinstance(value, (tuple, list)):
         items = cast("tuple[Any, ...] | list[Any]", value)
         inner = ", ".join(map(show, items[:4])) + (", ..." if len(items) > 4 else "")

@@ -101,6 +101,11 @@ def is_optimizer(value: object) -> bool:
     return attributes is not None and "param_groups" in attributes and "state" in attributes
 
 
+def is_custom(optimizer: Any) -> bool:
+    """Whether a user has written how an optimizer steps, and what its state is."""
+    return all(is_user(cls.__module__) or cls.__name__ in ("Optimizer", "object") for cls in type(optimizer).__mro__)
+
+
 class Reach:
     """The values that a function can reach, as guards."""
 
@@ -109,6 +114,10 @@ class Reach:
         self.names: set[str] = {"training"}
         self.runtime: list[Entry] = []
         """What a program asks for on each call, such as learning rates: it may change between calls, not within one."""
+        self.rates: list[Entry] = []
+        """Learning rates, which code of the user may read as well."""
+        self.learned: set[Storage] = set()
+        """What holds tensors that gradients are wanted for."""
         self.optimizers: dict[int, Any] = {}
         self.names_of_storages: dict[Storage, str] = {}
         """Short names: those of parameters and variables."""
@@ -146,6 +155,8 @@ class Reach:
     def add_optimizer_state(self) -> None:
         """The state that optimizers made while tracing."""
         for optimizer in self.optimizers.values():
+            if is_custom(optimizer):
+                continue  # whose state was visited: it comes to be as any other dictionary
             name = type(optimizer).__name__.lower()
             state = optimizer.state
             self.guards.slow.append(Entry(f"{name}.state", optimizer.__dict__, "state", state))
@@ -276,6 +287,7 @@ class Reach:
         self._add(Attribute(f"memory of {name}", lambda: (tensor._storage, tensor._view), memory), slow=True)
         self._add(Flag(f"{name}.requires_grad", tensor, tensor.requires_grad), slow=True)
         if tensor.requires_grad:
+            self.learned.add(tensor._storage)
             hooks = hooks_of(tensor)
             self._add(Attribute(f"hooks of {name}", lambda: hooks_of(tensor), hooks), slow=True)
             self._visit_all((*hooks[0], *hooks[1]), f"hook of {name}")
@@ -315,10 +327,24 @@ class Reach:
                     for position, parameter in enumerate(value):
                         self._visit(parameter, f"parameter{position}")
                 else:
-                    (self.runtime if key in runtime else self.guards.always).append(Entry(path, group, key, value))
+                    entry = Entry(path, group, key, value)
+                    (self.runtime if key in runtime else self.guards.always).append(entry)
+                    if key in runtime and type(value) is float:
+                        self.rates.append(entry)
         for hooks in ("_pre_hooks", "_post_hooks"):
             self._visit(getattr(optimizer, hooks, None), f"{name}.{hooks}")
+        if is_custom(optimizer):
+            self._custom_optimizer(optimizer, name)
         self._class(optimizer.__class__, name)
+
+    def _custom_optimizer(self, optimizer: Any, name: str) -> None:
+        """One that the user wrote: what its `step` makes of state and attributes is seen in them alone."""
+        state = optimizer.state
+        self._add(Entry(f"{name}.state", optimizer.__dict__, "state", state))
+        self._add(Contents(f"keys of {name}.state", state, tuple(state)))
+        for parameter in state:
+            self._entry(state, parameter, f"{name}.state[...]")
+        self._objects.append((optimizer, name))
 
     # Attributes
 

@@ -7,13 +7,14 @@ know the number (`if scale > 0:`, `math.log(scale)`), the trace fails and is rep
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from ...dialects.hl import elementwise as e
 from ...dialects.hl.base import HLOp
 from ...dialects.types import TensorSpec, f64
 from ...runtime.storage import Storage
 from .. import dispatch
+from ..modes import modes
 from ..tensor import Tensor, wrap
 
 SPEC = TensorSpec((), f64)
@@ -32,6 +33,11 @@ class RuntimeNumber(Tensor):
 
     def __pos__(self) -> RuntimeNumber:
         return self
+
+    def item(self) -> Any:
+        """The number that it stands for now, for optimizers, who make their state outside of the trace."""
+        known = modes.trace is None and "before" in self.__dict__
+        return self.__dict__["before"] if known else cast(Any, Tensor).item(self)
 
 
 def number(storage: Storage) -> RuntimeNumber:
@@ -52,7 +58,7 @@ ARITHMETIC: dict[str, type[HLOp]] = {
 
 
 def _is_plain(value: Any) -> bool:
-    return isinstance(value, (int, float, RuntimeNumber))
+    return issubclass(cast(Any, type(value)), (int, float, RuntimeNumber))
 
 
 def _operand(value: Any) -> Tensor:
@@ -61,6 +67,8 @@ def _operand(value: Any) -> Tensor:
 
 def _method(name: str, op: type[HLOp], swapped: bool) -> Callable[[Any, Any], Any]:
     def method(self: Any, other: Any) -> Any:
+        if hasattr(cast(Any, type(other)), "as_number"):
+            other = other.as_number()
         if not _is_plain(other):
             return getattr(Tensor, name)(self, other)
         operands = (_operand(other), self) if swapped else (self, _operand(other))

@@ -11,7 +11,7 @@ from .. import dispatch, tree
 from ..errors import runtime_error
 from ..tensor import Tensor
 from ..tracing.trace import Trace
-from .counters import items
+from .counters import NUMBERS, items
 from .effects import (
     Again,
     Assign,
@@ -73,6 +73,8 @@ class Settling:
         self.effects: list[Effect] = []
         self.reusable = True
         """Whether later calls may use the program; not where tracing changed plain values that it depends on."""
+        self._numbers = False
+        """Whether numbers were replaced that stand-ins may take the place of."""
         self._settled: list[Guard] = []
         """Guards that give way to likenesses."""
         self._likenesses: list[Guard] = []
@@ -95,6 +97,8 @@ class Settling:
                 raise kept(guard.name)
             else:
                 self._replaced(guard)
+        if self._numbers:
+            raise Again(lambda hints: None)
         self._relax(substitutes)
 
     def _holds(self, value: Any, depth: int = 8) -> bool:
@@ -127,9 +131,11 @@ class Settling:
     # Attributes and variables
 
     def _replaced(self, guard: Guard) -> None:
-        """Another plain value, which is there for this call alone."""
+        """Another plain value, which is there for this call alone; stand-ins can take the place of numbers."""
         self.reusable = False
-        if isinstance(guard, (Entry, Cell, Item)) and type(guard.expected) is int and type(guard.now()) is int:
+        kind = cast(Any, type(guard.expected))
+        if isinstance(guard, (Entry, Cell, Item)) and kind in NUMBERS and type(guard.now()) is kind:
+            self._numbers |= not self._hints.counters.is_known(guard)
             self._hints.counters.change(guard)
 
     def _appeared(self, guard: Absent) -> None:
@@ -154,6 +160,9 @@ class Settling:
         self.effects.append(Assign(place, now))
         place.restore()
         self._settled.append(place)
+        if any(identity(place) == identity(other) for other in self._hints.counted):
+            self._likenesses.append(place)  # which gives way with those of other numbers
+            return
         self._likenesses.append(Attribute(f"kind of {place.name}", lambda: likeness(place.now()), likeness(before)))
 
     def _fits(self, place: Place, now: Tensor, before: Any) -> bool:

@@ -62,6 +62,7 @@ class Specialization:
             self._compile()
         self._outside = trace.outside
         self._effects, self._places = trace.effects, trace.places
+        self._themselves = trace.themselves
         self._aliases = {
             i: (v._storage, v._view)
             for i, v in enumerate(leaves)
@@ -157,6 +158,8 @@ class Specialization:
                     return True
             elif i in aliases:
                 return True
+        if any(leaves[i] is not tensor for i, tensor in self._themselves.items()):
+            return True
         written, pattern = self._call_trace.written, self._call_trace.pattern
         if written and (share(leaves, written) if pattern is None else sharing(leaves) != pattern):
             return True

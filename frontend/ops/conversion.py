@@ -14,7 +14,7 @@ from ..autograd.hooks import register_hook, register_post_accumulate_grad_hook, 
 from ..creation import TensorType
 from ..devices import CPU, check_device
 from ..devices import device as device_type
-from ..dispatch import array_of
+from ..dispatch import array_of, needed_array
 from ..errors import TYPE_NAMES, located, runtime_error, type_error, untraceable
 from ..modes import modes
 from ..size import Size
@@ -26,14 +26,20 @@ from .shape import axis
 
 
 # Values
+def _values(x: Tensor, what: str, fix: str) -> np.ndarray[Any, Any]:
+    """The values of a tensor, for Python. Raises where a trace does not know them."""
+    array = needed_array(x)
+    if array is None:
+        raise untraceable(what, fix)
+    return array
+
+
 def item(self: Tensor) -> Any:
     """The only element, as a Python number."""
-    if modes.trace is not None:
-        raise untraceable(
-            ".item()",
-            "keep the tensor and compute with it, or return it from the compiled function and call .item() outside",
-        )
-    array = array_of(self)
+    array = _values(
+        *(self, ".item()"),
+        "keep the tensor and compute with it, or return it from the compiled function and call .item() outside",
+    )
     if array.size != 1:
         raise runtime_error(f"a Tensor with {array.size} elements cannot be converted to Scalar")
     return array.item()
@@ -41,17 +47,18 @@ def item(self: Tensor) -> Any:
 
 def tolist(self: Tensor) -> Any:
     """The elements as nested lists, or one number."""
-    if modes.trace is not None:
-        raise untraceable(".tolist()", "return the tensor from the compiled function and call .tolist() outside")
-    return array_of(self).tolist()
+    return _values(
+        self, ".tolist()", "return the tensor from the compiled function and call .tolist() outside"
+    ).tolist()
 
 
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
-    """The values as an array over the same memory."""
-    if modes.trace is not None:
-        raise untraceable(".numpy()", "return the tensor from the compiled function and call .numpy() outside")
+    """The values as an array over the same memory; in a trace, a copy of those that are known."""
     if self.requires_grad and not force:
         raise runtime_error("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    array = _values(self, ".numpy()", "return the tensor from the compiled function and call .numpy() outside")
+    if modes.trace is not None:
+        return array.copy()
     self._storage.align()
     self._storage.shared = True
     return array_of(self)
@@ -74,12 +81,10 @@ def array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: boo
 
 def truth(self: Tensor) -> bool:
     """The truth of the only element."""
-    if modes.trace is not None:
-        raise untraceable(
-            "a Python branch (if, while, and, or, not, bool())",
-            "use torch.where to choose between values, or take the decision outside the compiled function",
-        )
-    array = array_of(self)
+    array = _values(
+        *(self, "a Python branch (if, while, and, or, not, bool())"),
+        "use torch.where to choose between values, or take the decision outside the compiled function",
+    )
     if array.size != 1:
         if array.size == 0:
             raise runtime_error("Boolean value of Tensor with no values is ambiguous")

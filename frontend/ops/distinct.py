@@ -1,4 +1,4 @@
-"""Different elements and their counts: computed eagerly only, since the shapes of results depend on values."""
+"""Different elements and their counts: of values that are known, since the shapes of results depend on them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 
 from ...dialects.types import i1, i32, i64, u8
 from ..creation import from_array
-from ..dispatch import array_of
+from ..dispatch import needed_array
 from ..errors import TYPE_NAMES, located, runtime_error, untraceable
-from ..modes import modes
 from ..tensor import Tensor
 from .shape import axis
 
 
 def _eager(name: str, x: Tensor) -> np.ndarray[Any, Any]:
-    if modes.trace is not None:
+    array = needed_array(x)
+    if array is None:
         raise untraceable(
             f"{name}()", "its result has a shape that depends on values; call it outside the compiled function"
         )
-    return array_of(x)
+    return array
 
 
 def _results(values: Any, inverse: Any, counts: Any, return_inverse: bool, return_counts: bool) -> Any:
@@ -84,7 +84,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     if weights.shape != input.shape:
         raise runtime_error("weights should be 1-d and have the same length as input")
     kind = np.float32 if weights.dtype.torch_name == "float32" else np.float64
-    return from_array(np.bincount(array, array_of(weights), minlength).astype(kind))
+    return from_array(np.bincount(array, _eager("bincount", weights), minlength).astype(kind))
 
 
 _ALL = (bincount, unique, unique_consecutive)

@@ -11,9 +11,8 @@ import numpy as np
 from ...dialects.hl import shape as s
 from ...dialects.types import i1, i64, u8
 from ..creation import as_tensor
-from ..dispatch import apply, array_of
+from ..dispatch import apply, known_array
 from ..errors import index_error, located, type_error
-from ..modes import modes
 from ..tensor import Tensor
 from .operands import cast
 from .shape import reshaped
@@ -50,8 +49,9 @@ def _part(part: Any) -> Any:
         if part._spec.dtype is u8:
             return cast(part, i1)
         # A number in a 0-d tensor is an integer index, unless its value is not known.
-        if not part._spec.shape and part._spec.dtype.kind == "int" and modes.trace is None:
-            return int(array_of(part))
+        if not part._spec.shape and part._spec.dtype.kind == "int":
+            array = known_array(part)
+            return part if array is None else int(array)
         return part
     if kind is list or kind is range or isinstance(part, np.ndarray):
         found = as_tensor(list(typed(Any, part)) if kind is range else typed(Any, part))

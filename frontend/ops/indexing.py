@@ -19,7 +19,7 @@ from ...dialects.hl import elementwise as e
 from ...dialects.hl import indexing as i
 from ...dialects.types import i1, i32, i64
 from ..creation import as_tensor
-from ..dispatch import apply, array_of, builder, known_array, scalar
+from ..dispatch import apply, array_of, builder, known_array, needed_array, scalar
 from ..errors import TYPE_NAMES, index_error, runtime_error, type_error, untraceable
 from ..modes import modes
 from ..tensor import Tensor
@@ -305,7 +305,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """The indices of elements that are not zero."""
     from ..creation import from_array
 
-    values = known_array(input.reshape(1) if not input._spec.shape else input)
+    values = needed_array(input.reshape(1) if not input._spec.shape else input)
     if values is None:
         raise untraceable(
             "a boolean mask as an index (or nonzero())",

@@ -15,11 +15,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import numpy as np
 from xdsl.ir import OpResult, SSAValue
 
 from ...dialects.hl import indexing as i
 from ...dialects.types import i64
-from ..dispatch import apply, builder, scalar, value_of
+from ..creation import as_tensor
+from ..dispatch import apply, builder, needed_array, scalar, value_of
 from ..errors import here, untraceable
 from ..modes import modes
 from ..tensor import Tensor
@@ -49,10 +51,18 @@ class Selection:
         """For users it is a tensor; a function that cannot take it finds out when it asks for its shape."""
         return Tensor
 
+    def packed(self, what: str, where: str | None = None) -> Tensor:
+        """The rows that hold, one after the other, where the mask follows from constants and buffers."""
+        held = needed_array(self.mask)
+        if held is None:
+            raise untraceable(what, FIX, where)
+        at = as_tensor(np.flatnonzero(held))
+        return apply(i.GatherOp, (self.wide, at), {"axis": self.row, "batch_dims": 0})[0]
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
-            raise untraceable("x[mask], used where its shape matters or returned,", FIX, self._made)
-        raise untraceable(f"x[mask].{name}", FIX)
+            return getattr(self.packed("x[mask], used where its shape matters or returned,", self._made), name)
+        return getattr(self.packed(f"x[mask].{name}"), name)
 
     @property
     def row(self) -> int:
@@ -150,13 +160,13 @@ class Selection:
         raise untraceable("x[mask][...] = v, which changes a copy,", FIX)
 
     def __len__(self) -> int:
-        raise untraceable("len(x[mask])", FIX)
+        return len(self.packed("len(x[mask])"))
 
     def __bool__(self) -> bool:
-        raise untraceable("bool(x[mask])", FIX)
+        return bool(self.packed("bool(x[mask])"))
 
     def __iter__(self) -> Any:
-        raise untraceable("iterating over x[mask]", FIX)
+        return iter(self.packed("iterating over x[mask]"))
 
     def __matmul__(self, other: Any) -> Selection:
         return by_rows(Tensor.__matmul__, (self, other), {})
@@ -165,11 +175,11 @@ class Selection:
         """For what only asks how a selection lies in memory."""
         return self
 
-    def flattened(self, *shape: Any) -> Selection:
+    def flattened(self, *shape: Any) -> Any:
         """reshape(-1), of a vector."""
         if self.wide.ndim == 1 and shape in ((), (-1,), ((-1,),), ([-1],)):
             return self
-        raise untraceable("x[mask].reshape", FIX)
+        return self.packed("x[mask].reshape").reshape(*shape)
 
     nelement = numel
     clone = contiguous = unchanged

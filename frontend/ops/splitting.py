@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dispatch import known_array
+from ..dispatch import needed_array
 from ..errors import index_error, runtime_error, untraceable
 from ..tensor import Tensor
 from .shape import axis, select, slice_along
@@ -76,7 +76,7 @@ def tensor_split(
 
 def known(name: str, x: Tensor) -> np.ndarray[Any, Any]:
     """The values of a tensor that decides a shape. Raises where a trace does not know them."""
-    array = known_array(x)
+    array = needed_array(x)
     if array is None:
         raise untraceable(f"{name}() by a tensor", "its result has a shape that depends on values; give numbers")
     return array

@@ -21,6 +21,7 @@ from ...runtime.storage import Storage, origins
 from .. import dispatch
 from ..modes import modes
 from .flow import Flow
+from .known import Known
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -64,6 +65,7 @@ class Trace(Flow):
         """Tensors whose gradient an optimizer has applied."""
         self.after_call: list[Callable[[], None]] = []
         """Called after each run of the program, for counts that Python keeps."""
+        self.known = Known()
         self._names = names or {}
         self._argument_leaves: dict[Storage, int] = {}
         self._numbers: set[Storage] = set()

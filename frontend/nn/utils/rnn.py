@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...creation import from_numpy, tensor
-from ...dispatch import array_of
+from ...dispatch import array_of, needed_array
 from ...errors import located, runtime_error, untraceable
-from ...modes import modes
 from ...ops.joining import cat, stack
 from ...tensor import Tensor
 
@@ -150,12 +149,13 @@ def _numbers(lengths: Any) -> list[int]:
     """Lengths as Python numbers: shapes depend on them."""
     if not isinstance(lengths, Tensor):
         return list(lengths)
-    if modes.trace is not None:
+    array = needed_array(lengths)
+    if array is None:
         raise untraceable(
             "packing sequences",
             "pass their lengths to the compiled function as a list, made by lengths.tolist() outside",
         )
-    return lengths.tolist()
+    return array.tolist()
 
 
 def _known(values: np.ndarray[Any, Any]) -> Tensor:
