@@ -17,7 +17,22 @@ from .dialects.types import i1 as bool
 from .dialects.types import i32 as int32
 from .dialects.types import i64 as int64
 from .dialects.types import u8 as uint8
-from .frontend import autograd, compiler, cuda, distributions, func, linalg, nn, optim, random, special, utils
+from .frontend import (
+    amp,
+    autograd,
+    compiler,
+    cuda,
+    distributions,
+    func,
+    linalg,
+    nn,
+    optim,
+    random,
+    special,
+    testing,
+    utils,
+)
+from .frontend.amp import autocast, is_autocast_enabled
 from .frontend.devices import device
 from .frontend.grad_mode import (
     enable_grad,
@@ -86,6 +101,8 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "Generator",
     "Size",
     "Tensor",
+    "amp",
+    "autocast",
     "autograd",
     "bool",
     "can_cast",
@@ -107,6 +124,7 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "inference_mode",
     "int32",
     "int64",
+    "is_autocast_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "linalg",
@@ -123,6 +141,7 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "set_num_threads",
     "set_printoptions",
     "special",
+    "testing",
     "uint8",
     "utils",
     "vmap",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import amp
 from .random import manual_seed
 from .surface.unsupported import module_getattr
 
@@ -26,6 +27,6 @@ def empty_cache() -> None:
 
 manual_seed_all = manual_seed
 
-__all__ = ["device_count", "empty_cache", "is_available", "manual_seed", "manual_seed_all", "synchronize"]
+__all__ = ["amp", "device_count", "empty_cache", "is_available", "manual_seed", "manual_seed_all", "synchronize"]
 
 __getattr__ = module_getattr("irtool.cuda", lambda: __all__)

@@ -17,6 +17,7 @@ from irtool.utils.data import (
     ConcatDataset,
     DataLoader,
     Dataset,
+    DistributedSampler,
     IterableDataset,
     RandomSampler,
     SequentialSampler,
@@ -317,3 +318,21 @@ def test_a_loader_keeps_what_it_was_made_with() -> None:
         WeightedRandomSampler([[1.0, 2.0]], 2)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="got num_samples=0"):
         DataLoader([], shuffle=True)
+
+
+def test_distributed_sampler() -> None:
+    def parts(**options: Any) -> list[list[int]]:
+        return [list(DistributedSampler(range(10), num_replicas=3, rank=r, **options)) for r in range(3)]
+
+    assert parts(shuffle=False) == [[0, 3, 6, 9], [1, 4, 7, 0], [2, 5, 8, 1]]
+    assert parts(shuffle=False, drop_last=True) == [[0, 3, 6], [1, 4, 7], [2, 5, 8]]
+    assert {i for part in parts() for i in part} == set(range(10)) and parts() == parts() != parts(seed=1)
+    sampler = DistributedSampler(range(10), 3, 0)
+    first = list(sampler)
+    sampler.set_epoch(1)
+    assert len(sampler) == 4 and list(sampler) != first
+    assert list(DistributedSampler(range(2), 5, 4, shuffle=False)) == [0]
+    with pytest.raises(ValueError, match=r"rank should be in the interval \[0, 2\]"):
+        DistributedSampler(range(10), 3, 3)
+    with pytest.raises(RuntimeError, match="needs num_replicas and rank"):
+        DistributedSampler(range(10))

@@ -361,7 +361,7 @@ def test_a_weighted_loss_keeps_its_weight_as_a_buffer() -> None:
     loss = nn.CrossEntropyLoss(weight=irtool.tensor([1.0, 2.0, 3.0]), ignore_index=1)
     assert list(loss.state_dict()) == ["weight"]
     x, y = irtool.randn(4, 3), irtool.tensor([0, 1, 2, 2])
-    assert loss(x, y).item() == F.cross_entropy(x, y, loss.weight, 1).item()
+    assert loss(x, y).item() == F.cross_entropy(x, y, loss.weight, ignore_index=1).item()
 
 
 def test_linear_begins_as_in_pytorch() -> None:

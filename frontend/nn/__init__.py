@@ -1,5 +1,7 @@
 """Layers, losses and containers: torch.nn."""
 
+import sys as _sys
+
 from ..surface.unsupported import module_getattr
 from . import functional, init, utils
 from .activation import (
@@ -74,6 +76,7 @@ from .loss import (
     MultiLabelSoftMarginLoss,
     MultiMarginLoss,
     NLLLoss,
+    NLLLoss2d,
     PairwiseDistance,
     PoissonNLLLoss,
     SmoothL1Loss,
@@ -131,6 +134,9 @@ from .transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
+
+modules = _sys.modules[__name__]
+"""PyTorch's folder of layers: they are in this one."""
 
 __all__ = [
     "CELU",
@@ -240,6 +246,7 @@ __all__ = [
     "MultiMarginLoss",
     "MultiheadAttention",
     "NLLLoss",
+    "NLLLoss2d",
     "PReLU",
     "PairwiseDistance",
     "Parameter",
@@ -292,6 +299,7 @@ __all__ = [
     "ZeroPad3d",
     "functional",
     "init",
+    "modules",
     "utils",
 ]
 

@@ -29,6 +29,24 @@ class ForwardHook(NamedTuple):
     always_call: bool = False
 
 
+EVERYWHERE: dict[str, dict[int, Any]] = {
+    name: {} for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+}
+"""Hooks of every module, under the names that a module's own have."""
+
+_everywhere = tuple(EVERYWHERE.values())
+
+
+def has_hooks(module: Module) -> bool:
+    """Whether anything runs around a module's forward."""
+    own = module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    return bool(own) or any(_everywhere)
+
+
+def _hooks(module: Module, name: str) -> tuple[Any, ...]:
+    return (*EVERYWHERE[name].values(), *module.__dict__[name].values())
+
+
 class RemovableHandle:
     """What registering a hook returns; `remove()` takes the hook out again. Also a context manager."""
 
@@ -59,17 +77,18 @@ class RemovableHandle:
 def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`module.forward(*args, **kwargs)` between the module's pre- and post-hooks."""
     args, kwargs = _before(module, args, kwargs)
-    watch = Watch(module) if module._backward_hooks or module._backward_pre_hooks else None
+    watched = _hooks(module, "_backward_hooks") or _hooks(module, "_backward_pre_hooks")
+    watch = Watch(module) if watched else None
     if watch is not None:
         args = watch.arguments(args)
     try:
         result = module.forward(*args, **kwargs)
     except BaseException:
-        for hook in tuple(module._forward_hooks.values()):
+        for hook in _hooks(module, "_forward_hooks"):
             if hook.always_call:
                 _after(module, hook, args, kwargs, None)
         raise
-    for hook in tuple(module._forward_hooks.values()):
+    for hook in _hooks(module, "_forward_hooks"):
         changed = _after(module, hook, args, kwargs, result)
         if changed is not None:
             result = changed
@@ -77,7 +96,7 @@ def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any
 
 
 def _before(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    for hook in tuple(module._forward_pre_hooks.values()):
+    for hook in _hooks(module, "_forward_pre_hooks"):
         if not hook.with_kwargs:
             changed = hook.run(module, args)
             if changed is not None:
@@ -129,7 +148,7 @@ class Watch:
 
     def arguments(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The positional arguments to call the module with."""
-        if not self._module._backward_hooks:
+        if not _hooks(self._module, "_backward_hooks"):
             return args
         self._inputs = [isinstance(x, Tensor) and x.requires_grad for x in args]
         passed = iter(_passed(self._input_gradients, [x for x, mine in zip(args, self._inputs) if mine]))
@@ -145,11 +164,11 @@ class Watch:
         return tree.rebuild(structure, iter(leaves))
 
     def _output_gradients(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
-        for hook in tuple(self._module._backward_pre_hooks.values()):
+        for hook in _hooks(self._module, "_backward_pre_hooks"):
             gradients = _replaced(hook(self._module, gradients), gradients, "pre hook")
         self._grad_output = gradients
         if not any(self._inputs):
-            for hook in tuple(self._module._backward_hooks.values()):
+            for hook in _hooks(self._module, "_backward_hooks"):
                 if hook(self._module, (None,) * len(self._inputs), gradients) is not None:
                     raise runtime_error(
                         "Backward hooks where no input requires gradient should always return None or None for all "
@@ -160,7 +179,7 @@ class Watch:
     def _input_gradients(self, gradients: tuple[Any, ...]) -> Any:
         found = iter(gradients)
         given = tuple(next(found) if mine else None for mine in self._inputs)
-        for hook in tuple(self._module._backward_hooks.values()):
+        for hook in _hooks(self._module, "_backward_hooks"):
             given = _replaced(hook(self._module, given, self._grad_output), given, "hook")
         return tuple(g for g, mine in zip(given, self._inputs) if mine)
 

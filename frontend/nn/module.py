@@ -10,7 +10,14 @@ from .. import changes
 from ..grad_mode import no_grad
 from ..tensor import Tensor
 from . import state
-from .hooks import ForwardHook, RemovableHandle, call_with_hooks
+from .global_hooks import (
+    register_module_backward_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+)
+from .hooks import ForwardHook, RemovableHandle, call_with_hooks, has_hooks
 from .parameter import Parameter
 from .registry import Registry
 
@@ -29,7 +36,7 @@ class Module(Registry):
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks:
+        if has_hooks(self):
             return call_with_hooks(self, args, kwargs)
         return self.forward(*args, **kwargs)
 
@@ -341,3 +348,13 @@ def _once(items: Iterable[tuple[str, M | None]], remove_duplicate: bool = True) 
             if remove_duplicate:
                 seen.add(id(item))
             yield name, item
+
+
+__all__ = [
+    "Module",
+    "register_module_backward_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+]

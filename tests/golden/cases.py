@@ -37,7 +37,12 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
     "radam": ("RAdam", {"lr": 0.05, "betas": (0.8, 0.9), "weight_decay": 0.1}),
     "asgd": ("ASGD", {"lr": 0.1, "lambd": 0.1, "alpha": 0.5, "t0": 3, "weight_decay": 0.1}),
     "rprop": ("Rprop", {"lr": 0.1, "etas": (0.3, 1.5), "step_sizes": (0.05, 0.4), "maximize": True}),
+    "adafactor": ("Adafactor", {"lr": 0.5}),
+    "adafactor_clipped": ("Adafactor", {"eps": (0.1, 0.3), "d": 1.1, "weight_decay": 0.1, "maximize": True}),
 }
+
+SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {"Adafactor": ((3, 2), (2,))}
+"""Of the two parameters, where they are no vectors of 3 and 2."""
 
 
 def mlp(torch: Torch, optimizer: str) -> tuple[Any, Any, Any, Any]:
@@ -74,8 +79,9 @@ def mlp_losses(torch: Torch, optimizer: str, wrap: Callable[[Any], Any] = lambda
 def optimizer_values(torch: Torch, name: str) -> list[list[float]]:
     """Two parameters after each of ten updates; the second has no gradient in step 4."""
     rng = np.random.default_rng(1)
-    params = [torch.nn.Parameter(torch.from_numpy(rng.standard_normal(n).astype(np.float32))) for n in (3, 2)]
     kind, options = OPTIMIZERS[name]
+    shapes = SHAPES.get(kind, ((3,), (2,)))
+    params = [torch.nn.Parameter(torch.from_numpy(rng.standard_normal(s).astype(np.float32))) for s in shapes]
     optimizer = getattr(torch.optim, kind)(params, **options)
     values: list[list[float]] = []
     for step in range(STEPS):
@@ -83,7 +89,7 @@ def optimizer_values(torch: Torch, name: str) -> list[list[float]]:
             grad = torch.from_numpy(rng.standard_normal(tuple(p.shape)).astype(np.float32))
             p.grad = None if (step, index) == (4, 1) else grad
         optimizer.step()
-        values.append([v for p in params for v in p.tolist()])
+        values.append([v for p in params for v in p.reshape(-1).tolist()])
     return values
 
 

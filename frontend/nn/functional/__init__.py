@@ -71,6 +71,7 @@ from .margins import (
     triplet_margin_with_distance_loss,
 )
 from .normalization import batch_norm, group_norm, instance_norm, layer_norm, local_response_norm, rms_norm
+from .older_arguments import install as _take_older_arguments
 from .padding import pad
 from .pooling import (
     avg_pool1d,
@@ -209,5 +210,6 @@ __all__ = [
 
 _explain_arguments(globals())
 _accept_selections(globals())
+_take_older_arguments(globals())
 
 __getattr__ = module_getattr("irtool.nn.functional", lambda: __all__)

@@ -1,7 +1,7 @@
 """Datasets, samplers and loaders: torch.utils.data."""
 
 from ...surface.unsupported import module_getattr
-from . import datasets
+from . import datasets, distributed
 from .collate import default_collate, default_convert
 from .dataloader import DataLoader
 from .dataset import (
@@ -14,6 +14,7 @@ from .dataset import (
     TensorDataset,
     random_split,
 )
+from .distributed import DistributedSampler
 from .sampler import (
     BatchSampler,
     RandomSampler,
@@ -30,6 +31,7 @@ __all__ = [
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "DistributedSampler",
     "IterableDataset",
     "RandomSampler",
     "Sampler",
@@ -42,6 +44,7 @@ __all__ = [
     "datasets",
     "default_collate",
     "default_convert",
+    "distributed",
     "get_worker_info",
     "random_split",
 ]
