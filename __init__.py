@@ -20,6 +20,7 @@ from .dialects.types import u8 as uint8
 from .frontend import (
     amp,
     autograd,
+    backends,
     compiler,
     cuda,
     distributions,
@@ -33,6 +34,7 @@ from .frontend import (
     utils,
 )
 from .frontend.amp import autocast, is_autocast_enabled
+from .frontend.backends import FUNCTIONS as _SWITCHES
 from .frontend.devices import device
 from .frontend.grad_mode import (
     enable_grad,
@@ -58,7 +60,7 @@ if TYPE_CHECKING:
     from .frontend.serialization import load, save
     from .runtime.threads import get_num_threads, set_num_threads
 
-globals().update(_FUNCTIONS)
+globals().update(_FUNCTIONS, **_SWITCHES)
 
 float, double, long, int = float32, float64, int64, int32
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
@@ -98,12 +100,14 @@ _missing = _module_getattr(__name__, lambda: __all__)
 
 __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     *_FUNCTIONS,
+    *_SWITCHES,
     "Generator",
     "Size",
     "Tensor",
     "amp",
     "autocast",
     "autograd",
+    "backends",
     "bool",
     "can_cast",
     "compile",

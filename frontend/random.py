@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from collections.abc import Generator as Yields
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,7 @@ from .ops.ordering import searchsorted
 from .ops.shape import reshaped, select
 from .promotion import get_default_dtype
 from .random_checks import check_deviation, check_float, check_probability
+from .surface.unsupported import module_getattr
 from .tensor import Tensor, wrap
 from .views import write
 
@@ -120,6 +123,17 @@ def get_rng_state() -> Tensor:
 def set_rng_state(new_state: Tensor) -> None:
     """Sets the state of the default generator."""
     default_generator.set_state(new_state)
+
+
+@contextmanager
+def fork_rng(devices: Any = None, enabled: bool = True, device_type: str = "cpu") -> Yields[None]:
+    """Inside, random numbers may be drawn that the sequence outside does not notice."""
+    state = get_rng_state() if enabled else None
+    try:
+        yield
+    finally:
+        if state is not None:
+            set_rng_state(state)
 
 
 # Distributions
@@ -371,12 +385,15 @@ METHODS: dict[str, Callable[..., Any]] = {
     "random_": _filler(_random),
 }
 
+__getattr__ = module_getattr("irtool.random", lambda: (*FUNCTIONS, "fork_rng"))
+
 __all__ = [
     "FUNCTIONS",
     "METHODS",
     "Generator",
     "default_generator",
     "expand_to",
+    "fork_rng",
     "full_of",
     "i1",
     "manual_seed",

@@ -22,6 +22,11 @@ from irtool.nn import functional as F
         (lambda: irtool.ones(2).to_sparse(), "'Tensor' object has no attribute 'to_sparse'.*dense tensors.*at test_"),
         (lambda: irtool.ones(2).masked_filll(), "masked_fill"),
         (lambda: irtool.utils.tensorboard, "irtool.utils"),
+        (lambda: irtool.layer_norm, r"the nearest there is: irtool\.nn\.functional\.layer_norm \(at"),
+        (lambda: irtool.nn.xavier_uniform_, r"the nearest there is: irtool\.nn\.init\.xavier_uniform_ \(at"),
+        (lambda: irtool.embeding, "write it with the operations there are"),
+        (lambda: irtool.cuda.get_device_name, r"ask cuda.is_available\(\) first"),
+        (lambda: irtool.random.fork_rngs, "module 'irtool.random'.*the nearest there is: fork_rng"),
         (lambda: irtool.zzzzqqq, "write it with the operations there are"),
     ],
 )
@@ -45,3 +50,26 @@ def test_hints_are_for_names_that_are_missing():
         if hasattr(owner, name)
     ]
     assert not found, "these exist now: drop their rows in frontend/surface/unsupported.py"
+
+
+def test_switches_of_backends_change_nothing():
+    irtool.backends.cudnn.benchmark = True
+    assert irtool.backends.cudnn.benchmark and not irtool.backends.mps.is_available()
+    assert importlib.import_module("irtool.backends.cudnn") is irtool.backends.cudnn
+    irtool.use_deterministic_algorithms(True)
+    irtool.set_float32_matmul_precision("high")
+    assert irtool.are_deterministic_algorithms_enabled() and irtool.get_float32_matmul_precision() == "high"
+    assert irtool.get_default_device() == irtool.device("cpu")
+    with pytest.raises(RuntimeError, match="only 'cpu' is available"):
+        irtool.set_default_device("cuda")
+    with pytest.raises(AttributeError, match=r"irtool.backends.cudnn.*'benchmarks'.*benchmark"):
+        irtool.backends.cudnn.benchmarks  # noqa: B018
+
+
+def test_a_forked_generator_leaves_the_other_alone():
+    irtool.manual_seed(1)
+    expected = irtool.rand(2).tolist()
+    irtool.manual_seed(1)
+    with irtool.random.fork_rng():
+        irtool.rand(5)
+    assert irtool.rand(2).tolist() == expected

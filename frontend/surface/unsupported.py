@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any
 
 from ..errors import here
+
+PACKAGE = __name__.partition(".")[0]
 
 INSTEAD: dict[str, str] = {
     "float16": "use float32; weights in half precision are converted when loaded",
@@ -20,9 +25,6 @@ INSTEAD: dict[str, str] = {
     "polar": "keep real and imaginary parts in two tensors",
     "imag": "keep real and imaginary parts in two tensors",
     "complex128": "keep real and imaginary parts in two tensors",
-    "autocast": "leave it out: computation is in float32",
-    "amp": "leave it out: computation is in float32",
-    "GradScaler": "leave it out: computation is in float32",
     "jit": "use irtool.compile",
     "_dynamo": "use irtool.compile and irtool.compiler; f.explain() says why a function was compiled again",
     "forward_ad": "use irtool.func.jvp",
@@ -31,7 +33,6 @@ INSTEAD: dict[str, str] = {
     "fx": "use irtool.compile, and its .ir(stage) to look at programs",
     "onnx": "use irtool.save for weights, and irtool.compile(f).ir(stage) for programs",
     "export": "use irtool.compile, and its .ir(stage) to look at programs",
-    "backends": "leave it out; irtool.set_num_threads sets the threads",
     "distributed": "irtool trains on one machine",
     "DataParallel": "use the module itself: compiled programs use all cores",
     "multiprocessing": "use Python's multiprocessing; DataLoader(num_workers=...) loads in parallel",
@@ -39,7 +40,6 @@ INSTEAD: dict[str, str] = {
     "to_sparse": "use dense tensors",
     "sparse_coo_tensor": "use dense tensors; nn.Embedding gathers rows",
     "resize_": "use reshape, or make a new tensor",
-    "modules": "take layers from irtool.nn itself",
     "orthogonal": "use irtool.nn.init.orthogonal_, or parametrize.register_parametrization with a module of your own",
     "share_memory": "leave it out",
     "share_memory_": "leave it out",
@@ -54,10 +54,53 @@ INSTEAD: dict[str, str] = {
     "svd": "use linalg.svd, in eager code",
     "qr": "use linalg.qr, in eager code",
     "lstsq": "use linalg.pinv(A) @ B, in eager code",
-    "set_float32_matmul_precision": "leave it out: products are in float32",
-    "use_deterministic_algorithms": "leave it out: results are always the same bits",
+    "view_as_complex": "keep real and imaginary parts in two tensors",
+    "view_as_real": "keep real and imaginary parts in two tensors",
+    "nested": "use nn.utils.rnn.pad_sequence and a mask",
+    "masked": "use torch.where, masked_fill or a product with the mask",
+    "quantization": "compute in float32",
+    "ao": "compute in float32",
+    "quantized": "compute in float32",
+    "quantize_per_tensor": "compute in float32",
+    "hub": "build the model, and load its weights from .safetensors with irtool.load",
+    "model_zoo": "build the model, and load its weights from .safetensors with irtool.load",
+    "profiler": "irtool.compile(f).profile(...) gives the time by kernel and by line",
+    "tensorboard": "write float(loss) with a logger of your choice",
+    "mps": "leave it out: computation is on the CPU",
+    "xpu": "leave it out: computation is on the CPU",
+    "mtia": "leave it out: computation is on the CPU",
+    "accelerator": "leave it out: computation is on the CPU",
+    "parallel": "use the module itself: compiled programs use all cores",
+    "Muon": "use AdamW, or write it as a function of parameters and gradients under no_grad",
+    "poisson": "draw with numpy, in eager code",
+    "binomial": "sum bernoulli draws, or draw with numpy in eager code",
+    "histogram": "use histc",
+    "eig": "use linalg.eigh, for symmetric matrices",
+    "eigvals": "use linalg.eigvalsh, for symmetric matrices",
+    "solve_triangular": "use linalg.solve",
+    "triangular_solve": "use linalg.solve",
+    "lu": "use linalg.solve, linalg.inv or linalg.det",
+    "lu_solve": "use linalg.solve",
+    "lu_factor": "use linalg.solve",
+    "matrix_exp": "sum its series with matmul",
+    "LinAlgError": "singular matrices raise RuntimeError",
+    "OutOfMemoryError": "Python raises MemoryError",
+    "library": "write autograd.Function for an operation with a gradient of its own",
+    "cond": "use torch.where to choose between values, or a Python if outside the compiled function",
+    "new": "use new_tensor, new_zeros or new_empty",
+    "apply_": "write it with the operations there are, which work on whole tensors",
+    "map_": "write it with the operations there are, which work on whole tensors",
 }
 """The nearest supported way, for names that programs use."""
+
+BY_OWNER: dict[str, str] = {
+    "module 'irtool.cuda'": "ask cuda.is_available() first: it is False, since computation is on the CPU",
+    "module 'irtool.distributions'": "write its log_prob and samples with the operations there are",
+}
+"""For whole modules."""
+
+NAMESPACES = ("nn.functional", "nn", "", "Tensor", "linalg", "special", "nn.init", "nn.utils", "optim", "func")
+"""Where a name is looked for that is not where it was asked for."""
 
 
 class Unsupported(AttributeError):
@@ -71,18 +114,45 @@ class Unsupported(AttributeError):
         self._where = here()
 
     def __str__(self) -> str:
-        hint = INSTEAD.get(self._attribute)
+        name = self._attribute
+        hint = INSTEAD.get(name) or BY_OWNER.get(self._owner)
         if hint is None:
-            names = [name for name in self._known() if not name.startswith("_")]
-            import difflib
-
-            close = difflib.get_close_matches(self._attribute, names, n=3, cutoff=0.6)
+            names = [other for other in self._known() if not other.startswith("_")]
+            close = _elsewhere(name) or _alike(name, names)
             hint = f"the nearest there is: {', '.join(close)}" if close else "write it with the operations there are"
         where = f" (at {self._where})" if self._where else ""
         return (
             f"{self._owner} has no attribute '{self._attribute}'; if PyTorch has it, irtool does not support it (yet): "
             f"{hint}{where}"
         )
+
+
+def _alike(name: str, names: Iterable[str]) -> list[str]:
+    """Up to three names that are spelt alike, or share a word."""
+    import difflib
+
+    def likeness(other: str) -> float:
+        ratio = difflib.SequenceMatcher(None, name.lower(), other.lower()).ratio()
+        return ratio if ratio > 0.75 or (ratio > 0.5 and _words(name) & _words(other)) else 0.0
+
+    found = sorted(((likeness(other), other) for other in names), reverse=True)
+    return [other for ratio, other in found[:3] if ratio]
+
+
+def _words(name: str) -> set[str]:
+    """The longer words of my_name or MyName."""
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name) if len(word) > 3}
+
+
+def _elsewhere(name: str) -> list[str]:
+    """The place of a name in another namespace, the underscore of in-place functions aside."""
+    package = sys.modules[PACKAGE]
+    for space in NAMESPACES:
+        holder = vars(attrgetter(space)(package) if space else package)
+        for spelling in (name, f"{name}_", name.removesuffix("_")):
+            if callable(holder.get(spelling)):
+                return [".".join(filter(None, (PACKAGE, space, spelling)))]
+    return []
 
 
 def module_getattr(module: str, names: Callable[[], Iterable[str]]) -> Callable[[str], Any]:

@@ -1,0 +1,103 @@
+"""torch.backends, and the functions that choose how PyTorch computes: programs may set what they like.
+
+torch.backends.cudnn.benchmark = True           kept, and changes nothing: there is one way to compute
+torch.backends.mps.is_available()               False, as for everything but the CPU
+torch.use_deterministic_algorithms(True)        they are: results are the same bits for any number of threads
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from types import ModuleType
+from typing import Any
+
+from .devices import check_device, device
+from .errors import located
+from .surface.unsupported import module_getattr
+
+PRECISIONS = ("highest", "high", "medium")
+
+
+def _absent() -> bool:
+    return False
+
+
+def _no_version() -> None:
+    return None
+
+
+def _flags(*values: Any, **named: Any) -> nullcontext[None]:
+    """A context in which nothing is different."""
+    return nullcontext()
+
+
+def _backend(name: str, **attributes: Any) -> ModuleType:
+    """A module with switches, for a library that is not used."""
+    module = ModuleType(f"{__name__}.{name}")
+    vars(module).update(is_available=_absent, is_built=_absent, flags=_flags, enabled=False, **attributes)
+    vars(module)["__getattr__"] = module_getattr(f"irtool.backends.{name}", lambda: vars(module))
+    return module
+
+
+cudnn = _backend(
+    "cudnn", benchmark=False, benchmark_limit=10, deterministic=False, allow_tf32=True, version=_no_version
+)
+cuda = _backend("cuda", matmul=_backend("cuda.matmul", allow_tf32=False), sdp_kernel=_flags)
+mps, mkl, mkldnn, openmp, opt_einsum = map(_backend, ("mps", "mkl", "mkldnn", "openmp", "opt_einsum"))
+
+
+class _Chosen:
+    """What a program has asked for."""
+
+    deterministic = False
+    precision = "highest"
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Results are the same bits in every run, whatever `mode` says."""
+    _Chosen.deterministic = bool(mode)
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """What use_deterministic_algorithms was called with."""
+    return _Chosen.deterministic
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Products of float32 matrices are always computed in float32, which every precision allows."""
+    if precision not in PRECISIONS:
+        raise located(RuntimeError, f"expected a precision among {', '.join(PRECISIONS)}, got {precision!r}")
+    _Chosen.precision = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """What set_float32_matmul_precision was called with."""
+    return _Chosen.precision
+
+
+def set_default_device(device: Any) -> None:
+    """New tensors are on the CPU; other devices are refused."""
+    check_device(device)
+
+
+def get_default_device() -> device:
+    """The CPU."""
+    return device("cpu")
+
+
+__getattr__ = module_getattr("irtool.backends", lambda: globals())
+
+FUNCTIONS = {
+    f.__name__: f
+    for f in (
+        are_deterministic_algorithms_enabled,
+        get_default_device,
+        get_float32_matmul_precision,
+        set_default_device,
+        set_float32_matmul_precision,
+        use_deterministic_algorithms,
+    )
+}
+"""Those that stand in the package itself."""
+
+__all__ = ["FUNCTIONS", "cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp", "opt_einsum"]
