@@ -1,4 +1,4 @@
-"""Cleanup: what every lowering leaves behind. `cse`, then `hoist-invariants`, then `dce`."""
+"""Cleanup, of what every lowering leaves behind: `hoist-invariants`, `cse` of what now stands side by side, `dce`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from .pass_base import FunctionPass
 
 @dataclass(frozen=True)
 class Cleanup(FunctionPass):
-    """Merges equal ops, hoists invariant ones, removes dead ones. Linear in size times loop depth."""
+    """Hoists invariant ops, merges equal ones, removes dead ones. Linear in size times loop depth."""
 
     name = "cleanup"
 
     def apply_to_function(self, function: FuncOp) -> None:
         register_effects()
+        hoist_invariants(function.body)
         eliminate_common_subexpressions(function.body)
-        if hoist_invariants(function.body):
-            eliminate_common_subexpressions(function.body)
         eliminate_dead_code(function.body)

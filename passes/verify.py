@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, ModuleOp, UnitAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.utils.exceptions import DiagnosticException
 
+from ..dialects.hl.autodiff import GradientOp
 from ..dialects.linalg_rules import relax
 from ..dialects.locations import describe
 from .interface import check_marks
@@ -25,9 +26,11 @@ class VerifyError(DiagnosticException):
         self.location = location
 
 
-_BY_SIGNATURE = ("arith.", "math.", "memref.", "vector.", "vectorx.")
-"""Dialects whose rules speak of an op's types and attributes alone. A program has thousands of their ops, and few
-signatures: one op of each is checked."""
+_BY_SIGNATURE = ("arith.", "hl.", "math.", "memref.", "scf.", "vector.", "vectorx.")
+"""Dialects whose rules speak of an op's types and attributes and of its parent; in scf, of the edges of its regions too.
+A program has thousands of their ops, and few signatures: one op of each is checked."""
+_BY_VALUE = (FloatAttr, IntegerAttr, UnitAttr)
+"""Attributes that are made anew at each use, and cheap to compare."""
 
 
 def verify(module: ModuleOp) -> None:
@@ -40,15 +43,36 @@ def verify(module: ModuleOp) -> None:
 
 def _signature(op: Operation) -> Hashable | None:
     """The same for ops that are judged alike; None for one that is judged by itself. Types and values by their `id`."""
-    if not op.name.startswith(_BY_SIGNATURE) or op.regions or op.successors or op.next_op is None:
+    if not op.name.startswith(_BY_SIGNATURE) or op.successors or isinstance(op, GradientOp):
         return None
+    if op.regions and not op.name.startswith("scf."):
+        return None
+    last = op.next_op is None
     return (
         type(op),
         *[id(operand.type) for operand in op.operands],
         None,
         *[id(result.type) for result in op.results],
-        *[(name, id(value)) for values in (op.properties, op.attributes) for name, value in values.items()],
+        *[
+            (name, value if isinstance(value, _BY_VALUE) else id(value))
+            for values in (op.properties, op.attributes)
+            for name, value in values.items()
+        ],
         len(op.attributes),
+        last and type(op.parent_op()),
+        *[_edges(region) for region in op.regions],
+    )
+
+
+def _edges(region: Region) -> Hashable:
+    """The types that go into the blocks of a region, and those that come out."""
+    return tuple(
+        (
+            tuple(id(argument.type) for argument in block.args),
+            type(block.last_op),
+            tuple(id(operand.type) for operand in block.last_op.operands) if block.last_op else (),
+        )
+        for block in region.blocks
     )
 
 

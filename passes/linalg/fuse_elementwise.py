@@ -15,6 +15,7 @@ What accumulates (a matrix product) is never pulled into its consumer, nor anyth
 # pyright: basic
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -156,18 +157,15 @@ class Fuser:
         location = fuse((producer.location, consumer.location))
         e = Emitter(self.constants, block, location=producer.location)
 
-        old = producer.body.block
-        values: dict[SSAValue, SSAValue] = {}
-        for argument, value, map_ in zip(old.args, producer.inputs, maps_of(producer)):
-            values[argument] = by_read[value, map_.compose(read)]
-        made = _clone_body(e, old, values, read)
-        values = {}
-        old = consumer.body.block
-        for k, (argument, value, map_) in enumerate(zip(old.args, consumer.inputs, maps_of(consumer))):
-            result = value.index if k in operands and isinstance(value, OpResult) else 0
-            values[argument] = made[result] if k in operands else by_read[value, map_]
-        values.update(zip(old.args[len(consumer.inputs) :], accumulators[len(kept) :]))
-        yields = _clone_body(e, old, values, None)
+        read_by_producer = zip(producer.inputs, maps_of(producer))
+        made = _move_body(
+            e, producer.body.block, [by_read[v, map_.compose(read)] for v, map_ in read_by_producer], read
+        )
+        read_by_consumer = [
+            made[value.index] if k in operands and isinstance(value, OpResult) else by_read[value, map_]
+            for k, (value, map_) in enumerate(zip(consumer.inputs, maps_of(consumer)))
+        ]
+        yields = _move_body(e, consumer.body.block, [*read_by_consumer, *accumulators[len(kept) :]], None)
         e.location = consumer.location
         e.create(linalg.YieldOp, [*(made[r.index] for r in kept), *yields])
         fused = Generic.create(
@@ -197,19 +195,21 @@ def _type(value: SSAValue) -> TensorType:
     return value.type
 
 
-def _clone_body(e: Emitter, block: Block, values: dict[SSAValue, SSAValue], read: AffineMap | None) -> list[SSAValue]:
-    """Clones a body's ops to `e`, and returns what it yields; `read` maps the new indices to the body's own."""
-    for op in block.ops:
+def _move_body(e: Emitter, block: Block, arguments: Sequence[SSAValue], read: AffineMap | None) -> list[SSAValue]:
+    """Moves a body's ops to the end of `e`'s block, and returns what it yields; `read` maps the new indices to the
+    body's own."""
+    for old, new in zip(block.args, arguments):
+        old.replace_all_uses_with(new)
+    for op in list(block.ops):
         if isinstance(op, linalg.YieldOp):
-            return [values.get(v, v) for v in op.operands]
+            return list(op.operands)
+        op.detach()
         if isinstance(op, linalg.IndexOp) and read is not None:
             e.location = op.location
-            values[op.results[0]] = emit_expression(e, read.results[op.dim.value.data])
-            continue
-        copy = op.clone(values)
-        e.block.add_op(copy)
-        for old, new in zip(op.results, copy.results):
-            values[old] = new
+            op.results[0].replace_all_uses_with(emit_expression(e, read.results[op.dim.value.data]))
+            op.erase()
+        else:
+            e.block.add_op(op)
     raise AssertionError("a body ends in linalg.yield")
 
 

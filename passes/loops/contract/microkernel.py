@@ -59,10 +59,10 @@ class MicroKernel:
     panels: SSAValue | None = None
     """The packed columns, if they are."""
 
-    def accumulators(self, tile: Tile, hint: str = "tile") -> SSAValue:
+    def accumulators(self, tile: Tile) -> SSAValue:
         """The tile's registers, not yet set."""
         type_ = vector_type(self.plan.lanes, self.contraction.element)
-        return self.e.private(type_, tile.rows, tile.vectors, hint=hint)
+        return self.e.private(type_, tile.rows, tile.vectors, hint="tile")
 
     @contextmanager
     def rows(self, point: Point, count: int, unroll: bool = False) -> Iterator[tuple[Lin, Point]]:
@@ -90,26 +90,28 @@ class MicroKernel:
         with self.each(tile) as where:
             self.e.store(nothing, accumulators, where)
 
-    def sum(self, tile: Tile, first: Index, end: Index) -> SSAValue:
+    @property
+    def chained(self) -> bool:
+        """Whether a block of K is added up in several chains."""
+        return self.plan.chain < self.plan.k_block
+
+    @contextmanager
+    def sums(self, tile: Tile, first: Lin, end: Lin) -> Iterator[SSAValue]:
         """The products of `first` to `end` of the first dimension of K and all of the others, added up.
 
-        Long sums are made of chains, each added up by itself: rounding errors grow with the length of a chain.
+        Long sums are made of chains, each by itself and to be added by the caller: rounding errors grow with the length
+        of a chain.
         """
         e, chain = self.e, self.plan.chain
         registers = self.accumulators(tile)
-        if chain >= self.plan.k_block:
+        with ExitStack() as chains:
+            if self.chained:
+                even = self.plan.k_block % chain == 0 and self.plan.blocked_size % chain == 0
+                first = chains.enter_context(e.loop(first, end, step=chain, hint="chain"))
+                end = first + chain if even else e.minimum(first + chain, end)
             self.clear(tile, registers)
             self._run(tile, registers, first, end)
-            return registers
-        total = self.accumulators(tile, "total")
-        self.clear(tile, total)
-        even = self.plan.k_block % chain == 0 and self.plan.blocked_size % chain == 0
-        with e.loop(first, end, step=chain, hint="chain") as start:
-            self.clear(tile, registers)
-            self._run(tile, registers, start, start + chain if even else e.minimum(start + chain, end))
-            with self.each(tile) as where:
-                e.store(self.add(e.load(total, where), e.load(registers, where)), total, where)
-        return total
+            yield registers
 
     def _run(self, tile: Tile, accumulators: SSAValue, first: Index, end: Index) -> None:
         e, plan = self.e, self.plan

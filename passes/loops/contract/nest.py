@@ -145,9 +145,10 @@ class Nest:
         here, rows = shifted(point, plan.lead, first), steps * size
         if block is None:
             self._fetch(here, rows, vectors)
-        if not plan.turned and block is None and self._unrolled():
+        if not plan.turned and block is None and not self.kernel.chained and self._unrolled():
             tile = Tile(rows, vectors, last, here, group, panel)
-            self._store_registers(tile, self._compute(tile, None, None))
+            with self.kernel.sums(tile, Lin(), Lin(plan.blocked_size)) as registers:
+                self._store_registers(tile, registers)
             return
         if self.adding:
             self._finish(here, self._add_up(point, panel, first * size, rows, vectors), rows, vectors, last)
@@ -219,23 +220,26 @@ class Nest:
         return total
 
     def _keep(self, tile: Tile, place: Rows, row: Lin, block: Lin | None) -> None:
-        registers = self._compute(tile, block, Rows(place.buffer, (*place.prefix[:-1], Lin.of(place.prefix[-1]) + row)))
-        lanes = self.plan.lanes
-        with self.kernel.each(tile) as (i, j):
-            self.e.store_vector(self.e.load(registers, [i, j]), place.buffer, place.at(row + i, j * lanes), lanes)
-
-    def _compute(self, tile: Tile, block: Lin | None, partial: Rows | None) -> SSAValue:
-        """The sums of a tile; of a block of K, onto those of the blocks before it unless they are kept apart."""
-        e, plan, kernel = self.e, self.plan, self.kernel
-        if block is None or partial is None:
-            return kernel.sum(tile, 0, plan.blocked_size)
-        first = block * plan.k_block
-        registers = kernel.sum(tile, first, e.minimum(first + plan.k_block, plan.blocked_size))
-        if not plan.split:
-            with e.when(e.at_most(1, block)), kernel.each(tile) as (i, j):
-                before = e.load_vector(partial.buffer, partial.at(i, j * plan.lanes), plan.lanes)
-                e.store(kernel.add(before, e.load(registers, [i, j])), registers, [i, j])
-        return registers
+        """The sums of a tile, or of its block of K, in a place of their own, or added to what lies there."""
+        e, plan, kernel, lanes = self.e, self.plan, self.kernel, self.plan.lanes
+        apart = block is None or plan.split
+        adds = kernel.chained or not apart
+        if adds:
+            nothing = e.broadcast(e.zero(self.contraction.element), lanes)
+            with ExitStack() as inside:
+                if block is not None and not apart:
+                    inside.enter_context(e.when(e.equal(block, 0)))
+                i = inside.enter_context(e.loop(0, tile.rows))
+                j = inside.enter_context(e.loop(0, tile.vectors))
+                e.store_vector(nothing, place.buffer, place.at(row + i, j * lanes), lanes)
+        first = Lin() if block is None else block * plan.k_block
+        end = Lin(plan.blocked_size) if block is None else e.minimum(first + plan.k_block, plan.blocked_size)
+        with kernel.sums(tile, first, end) as registers, kernel.each(tile) as (i, j):
+            at = place.at(row + i, j * lanes)
+            value = e.load(registers, [i, j])
+            if adds:
+                value = kernel.add(e.load_vector(place.buffer, at, lanes), value)
+            e.store_vector(value, place.buffer, at, lanes)
 
     # Finishing
 
