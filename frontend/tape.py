@@ -130,6 +130,9 @@ class CustomNode(Node):
 TRACED = Node("TracedBackward", (), ())
 """The node of every value inside a trace that a gradient can flow through; the trace itself knows the graph."""
 
+OUTSIDE = Node("OutsideBackward", (), ())
+"""The node of what stands in a trace for an argument that was computed outside: no leaf, but read as one."""
+
 _names: dict[type[HLOp], str] = {}
 
 
@@ -153,6 +156,13 @@ def edge_of(t: Tensor) -> Edge | None:
     if not t._requires_grad:
         return None
     return t if t._node is None else (t._node, t._index)
+
+
+def is_traced(t: Tensor) -> bool:
+    """Whether an operation of the trace in progress made a tensor's values, and gradients flow through them."""
+    if t._base is not None:
+        sync(t)
+    return t._node is TRACED
 
 
 def attach(node: Node, outputs: Sequence[Tensor]) -> None:
@@ -267,6 +277,7 @@ def check_grad(t: Tensor, grad: Any) -> None:
 
 
 __all__ = [
+    "OUTSIDE",
     "TRACED",
     "CustomNode",
     "Edge",
@@ -274,6 +285,7 @@ __all__ = [
     "OpNode",
     "attach",
     "edge_of",
+    "is_traced",
     "keep_overwritten",
     "named",
     "now",

@@ -280,16 +280,22 @@ def _write_traced(t: Tensor, new: Tensor) -> None:
     trace = modes.trace
     assert trace is not None
     storage = t._storage
-    whole = written(wrap(storage, storage.spec), None, t._view, new)
-    value = dispatch.value_of(trace, whole)
     root = t if t._base is None else t._base
-    if not (modes.grad and (new._requires_grad or root._requires_grad)):
-        value = trace.unrecorded(storage, value)
+    base = wrap(storage, storage.spec)
+    recorded = modes.grad and (new._requires_grad or root._requires_grad)
+    if recorded and root._node is not tape.TRACED and root._storage.array is not None:
+        if root._requires_grad:  # what it held came from outside: the part that stays is read as a leaf
+            trace.write(storage, dispatch.value_of(trace, written(base, None, root._view, root)))
+        history = (root._node, root._index, root._requires_grad)
+        trace.on_end(lambda: _rebase(root, *history))
+        trace.rewritten[root] = None
+    value = dispatch.value_of(trace, written(base, None, t._view, new))
+    if not recorded:
+        # Nobody computes with what a tensor held that is no part of a graph, unless another one shares its memory.
+        shared = root._requires_grad or root._detached or t._detached
+        value = trace.unrecorded(storage, value) if shared else trace.detached(value)
     trace.write(storage, value)
-    if modes.grad and new._requires_grad and not root._requires_grad:
-        if root._storage.array is not None:
-            history = (root._node, root._index, root._requires_grad)
-            trace.on_end(lambda: _rebase(root, *history))
+    if recorded and root._node is not tape.TRACED:
         _rebase(root, tape.TRACED, 0, True)
 
 
@@ -301,8 +307,12 @@ def _write_eager(t: Tensor, new: Tensor) -> None:
     recorded = modes.grad and (new.requires_grad or t.requires_grad)
     np.copyto(target, dispatch.array_of(new))
     storage.version += 1
-    if not recorded:
-        return
+    if recorded:
+        adopt(t, new)
+
+
+def adopt(t: Tensor, new: Tensor) -> None:
+    """Gives a tensor, whose bytes are those of `new` already, the history of `new`."""
     if t._base is None:
         if new._requires_grad and new._node is None:
             new = identity(new)
@@ -349,4 +359,4 @@ def identity(x: Tensor, name: str = "CloneBackward0") -> Tensor:
     return new
 
 
-__all__ = ["LAYOUT", "View", "identity", "replayed", "view_of", "write", "written"]
+__all__ = ["LAYOUT", "View", "adopt", "check_in_place", "identity", "replayed", "view_of", "write", "written"]

@@ -36,7 +36,7 @@ def _differentiate(
     found: list[tuple[Tensor, Tensor]] = []
     for y, seed in zip(outputs, seeds):
         _run_hooks(y, seed)
-    inner = {mark(trace, value_of(trace, x)): x for x in (*(wanted or ()), *retained) if not x.is_leaf}
+    inner = {mark(trace, value_of(trace, x)): x for x in (*(wanted or ()), *retained) if tape.is_traced(x)}
     for y, seed in zip(outputs, seeds):
         value: SSAValue = value_of(trace, y)
         if trace.is_freed(value):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -11,18 +11,21 @@ from typing import Any, cast
 import numpy as np
 
 from ...runtime.storage import Storage
-from .. import grad_mode, tree
+from .. import grad_mode, tape, tree
 from ..changes import bump
+from ..dispatch import value_of
 from ..errors import runtime_error
 from ..modes import modes
 from ..tensor import Tensor, wrap
 from ..tracing.trace import Trace, tracing
 from .counters import Counters, Counting
-from .effects import Again, Effect, Hints, ReadBack, changed_arguments
+from .effects import Again, Effect, Hints, History, ReadBack, changed_arguments
 from .foreign_random import Draws
 from .guards import Guards, Numbers
+from .iterators import Iterators, is_iterator
 from .launch import ELSEWHERE
 from .mathematics import put_mathematics
+from .outside import doings, put_outside
 from .reach import Reach
 from .scalars import SPEC as NUMBER
 from .scalars import number
@@ -45,6 +48,8 @@ class Call:
     """Whether floats are run-time numbers; otherwise they are constants."""
     counters: Counters = field(default_factory=Counters)
     """What earlier calls of the function have found out."""
+    iterators: Iterators = field(default_factory=Iterators)
+    """What the function draws from."""
 
 
 class CallTrace:
@@ -61,6 +66,9 @@ class CallTrace:
                 self._attempt(function, call, keep_gradients, hints)
                 for place in hints.suspects:
                     call.counters.read(place)
+                call.iterators.give_back()
+                if self.reusable:
+                    doings(self._trace).warn(getattr(function, "__name__", "a function"))
                 return
             except Again as again:
                 again.learn(hints)
@@ -68,6 +76,7 @@ class CallTrace:
                 hints.look_into(error.container)
             except Exception:
                 if hints.suspects or not hints.counted:
+                    doings(self._trace).show()
                     raise
                 hints.suspects = hints.counted  # without their numbers it may have failed
         raise runtime_error("the compiled function changes Python values in another way each time that it is traced")
@@ -77,6 +86,7 @@ class CallTrace:
         """Whether later calls may use the program; not where tracing changed what it depends on."""
         self.places = hints.places
         """What holds further arguments of each call."""
+        self._iterators = call.iterators
         self._reach = reach = Reach()
         reach.add_root(function, getattr(function, "__name__", "function"))
         for value, name in zip(call.leaves, call.names, strict=True):
@@ -84,7 +94,7 @@ class CallTrace:
                 reach.add_root(value, name)
         self.guards: Guards = reach.finish()
         hints.counters.expect(reach.rates)
-        self._found = (*reach.runtime, *self.guards.always, *self.guards.slow)
+        self._found = (*reach.runtime, *reach.builtins, *self.guards.always, *self.guards.slow)
         """All that was there before."""
         self.outside = frozenset(reach.names_of_storages)
         """Storages that the function can reach on its own."""
@@ -118,6 +128,8 @@ class CallTrace:
             for place, structure in zip(self.places, structures):
                 substitutes.put(place, tree.rebuild(structure, rest))
             put_mathematics(self.guards, substitutes)
+            put_outside(self.guards, self._reach.builtins, substitutes)
+            self._iterators.put(self.guards, substitutes)
             with tracing(trace):
                 arguments = tree.rebuild(call.structure, iter(given))
                 args, kwargs = arguments
@@ -140,9 +152,15 @@ class CallTrace:
                 settling = Settling(trace, self._reach, self.guards, hints, is_ours)
                 settling.run(substitutes)
                 counting.relax(self.guards)
-                self.reusable = settling.reusable and not self._draws.happened()
+                self.reusable = settling.reusable and not self._draws.happened() and not self._iterators.asked()
                 before = tree.rebuild(call.structure, iter(given))
-                self.effects: list[Effect] = [*settling.effects, *counts, *changed_arguments(before, arguments)]
+                self.effects: list[Effect] = [
+                    *self._histories(trace, stand_ins, count),
+                    *settling.effects,
+                    *counts,
+                    *changed_arguments(before, arguments),
+                    *doings(trace).prints,
+                ]
                 """What each call does besides returning."""
                 self.requires_grad = [
                     (i, t._requires_grad)
@@ -165,6 +183,7 @@ class CallTrace:
         """Takes back what tracing changed in Python."""
         self._trace.fail()
         self._draws.take_back()
+        self._iterators.take_back()
         for guard in self._found:
             if not guard.holds():
                 guard.restore()
@@ -204,7 +223,7 @@ class CallTrace:
                 stand_ins[new] = i
                 given.append(new)
             else:
-                given.append(value)
+                given.append(self._iterators.stand_in(value) if is_iterator(value) else value)
         return given, stand_ins
 
     def _stand_in(self, trace: Trace, value: Tensor, leaf: int, name: str, shared: bool, own: bool) -> Tensor:
@@ -218,11 +237,25 @@ class CallTrace:
             new = wrap(storage, value._spec, None, type(value))
         trace.declare_argument(storage, leaf, name, whole=new._view is not None)
         new._requires_grad = value.requires_grad
+        new._node = None if value.is_leaf else tape.OUTSIDE
         new._grad = value._grad
         new.__dict__.update(value.__dict__)
         return new
 
     # After
+
+    def _histories(self, trace: Trace, stand_ins: Mapping[Tensor, int], count: int) -> list[History]:
+        """Tensors from outside whose history is made in here, unless a backward pass in here has used it up."""
+        found: list[History] = []
+        for t in trace.rewritten if modes.grad else ():
+            value, target = value_of(trace, t), stand_ins.get(t, t)
+            if trace.is_freed(value) or not trace.leaves_of(value, free=False):
+                continue
+            if not isinstance(target, int) or target < count:
+                made = trace.wrap(value)
+                tape.attach(tape.TRACED, (made,))
+                found.append(History(target, made))
+        return found
 
     def _check_sharing(self, leaves: Sequence[Any], hints: Hints) -> None:
         """Arguments that share memory are traced as if they did not, until one of them is written to: then which parts

@@ -5,6 +5,7 @@ each call puts them where the function put them.
     log.append(loss)           a list grows, a dictionary is written to
     batch["x"] = x + 1         a list or dictionary among the arguments gets other contents
     p.requires_grad = False    a parameter is switched off, until another function switches it on
+    x.relu_()                  a computed argument gets another history, through which gradients flow on
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 from .. import tree
 from ..changes import bump
+from ..views import adopt, check_in_place
 from .guards import PLAIN, Cell, Entry, Flag, Item
 
 if TYPE_CHECKING:
+    from ..tensor import Tensor
     from .counters import Counters
 
 Place = Entry | Cell | Item
@@ -96,6 +99,26 @@ class Field:
     """A step of a path that is the attribute of a dataclass."""
 
     name: str
+
+
+@dataclass
+class History:
+    """A tensor from outside gets the history of what was written to it: `target`, or an argument by its number."""
+
+    target: Any
+    value: Any
+
+    def _tensor(self, leaves: Sequence[Any]) -> Tensor:
+        return leaves[self.target] if isinstance(self.target, int) else self.target
+
+    def check(self, leaves: Sequence[Any]) -> None:
+        """Raises where the tensor of this call may not be written to."""
+        check_in_place(self._tensor(leaves))
+
+    def apply(self, value: Any, arguments: Any) -> None:
+        leaves: list[Any] = []
+        tree.flatten(arguments, leaves)
+        adopt(self._tensor(leaves), value)
 
 
 def refill(container: Any, value: Any) -> None:

@@ -15,6 +15,7 @@ from ..tensor import Tensor, alias, wrap
 from ..views import replay
 from .backward import Differentiable
 from .call_trace import Call, CallTrace, no_collection, share, sharing
+from .effects import History
 from .guards import PLAIN
 from .inspection import describe_call
 from .launch import Launch
@@ -62,6 +63,7 @@ class Specialization:
             self._compile()
         self._outside = trace.outside
         self._effects, self._places = trace.effects, trace.places
+        self._histories = [effect for effect in trace.effects if isinstance(effect, History)]
         self._themselves = trace.themselves
         self._aliases = {
             i: (v._storage, v._view)
@@ -200,6 +202,8 @@ class Specialization:
     def run(self, leaves: Sequence[Any], arguments: Any) -> Any:
         """One call. `arguments`: what was flattened to the leaves."""
         leaves = self._all(leaves)
+        for history in self._histories:
+            history.check(leaves)
         results, kept = self.launch.run(leaves)
         for leaf, requires_grad in self._call_trace.requires_grad:
             leaves[leaf].requires_grad = requires_grad

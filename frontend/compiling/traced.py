@@ -195,7 +195,12 @@ class Finisher:
     def _base_outside(self, value: Tensor) -> tuple[Tensor | int | None, View | None]:
         """What a differentiable view is a view of, and as what view; None where its history was made in the trace."""
         base = value._base
-        if base is None or not value.requires_grad or not modes.grad or base._node is tape.TRACED:
+        if (
+            base is None
+            or not value.requires_grad
+            or not modes.grad
+            or (base._node is tape.TRACED and base not in self.trace.rewritten)
+        ):
             return None, None
         return self._owner(base), base._view
 

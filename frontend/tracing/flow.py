@@ -118,7 +118,7 @@ class Flow:
         """What a storage holds after a write that is not recorded for gradients: `value`, constant for derivatives.
 
         Where gradients flow through what it held, they go on as if nothing had been written: as in PyTorch, the history
-        stays that of the old value, x' = value + (x - constant(x)).
+        stays that of the old value, x' = value + (x - constant(x)), where that difference is a number.
         """
         value = self.detached(value)
         old = self.values.get(storage)
@@ -128,7 +128,10 @@ class Flow:
         if leaf is not None and leaf._storage is storage:
             return value
         constant = self.detached(old)
+        zeros = self.builder.constant(0.0, *storage.spec)
         (difference,) = self._differentiable(lambda b: (b.sub(old, constant),))
+        number = self.builder.compare("eq", difference, difference)
+        (difference,) = self._differentiable(lambda b: (b.select(number, difference, zeros),))
         (result,) = self._differentiable(lambda b: (b.add(value, difference),))
         return result
 

@@ -63,6 +63,8 @@ class Trace(Flow):
         """`.grad` as it was before, where the trace has asked for it."""
         self.grads_used: set[Tensor] = set()
         """Tensors whose gradient an optimizer has applied."""
+        self.rewritten: dict[Tensor, None] = {}
+        """Tensors from outside that values with a history were written to."""
         self.after_call: list[Callable[[], None]] = []
         """Called after each run of the program, for counts that Python keeps."""
         self.known = Known()
@@ -222,6 +224,7 @@ class Trace(Flow):
             table.clear()
         for values in (self.grads_used, self._numbers, self._whole):
             values.clear()
+        self.rewritten.clear()
 
     def on_end(self, restore: Callable[[], None]) -> None:
         """Registers what to call when the trace ends, however it does."""

@@ -1,0 +1,108 @@
+"""Compiled functions that write to tensors with a history: gradients flow on through what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import irtool
+import pytest
+
+Function = Callable[..., Any]
+
+
+def relu(x: Any) -> Any:
+    return x.relu_()
+
+
+def first(x: Any) -> Any:
+    x[0] = 0
+    return x.sum()
+
+
+def copy(buffer: Any, x: Any) -> None:
+    buffer[1:] = x[1:] * 3
+
+
+def view(x: Any) -> Any:
+    x.mul_(2)
+    return x[1:]
+
+
+def compiled(function: Function) -> Function:
+    return irtool.compile(function, target="reference")
+
+
+def gradient(function: Function, part: Callable[[Any], Any] = lambda y: y) -> list[float]:
+    """By what was there before the function wrote, of what it returns and of what it wrote."""
+    x = irtool.tensor([[-1.0, 2.0, 3.0], [1.0, 4.0, -2.0]], requires_grad=True)
+    y = x * 2
+    result = function(part(y))
+    weights = irtool.arange(1.0, 1 + result.numel())
+    ((result * weights.reshape(result.shape)).sum() + (y * y).sum()).backward()
+    return x.grad.tolist()
+
+
+@pytest.mark.parametrize("function", [relu, first, view])
+@pytest.mark.parametrize("part", [lambda y: y, lambda y: y[1], lambda y: y.t()], ids=["whole", "row", "transposed"])
+def test_a_computed_argument(function: Function, part: Callable[[Any], Any]) -> None:
+    assert gradient(compiled(function), part) == gradient(function, part)
+
+
+def test_a_buffer_gets_a_history() -> None:
+    step = compiled(copy)
+    for _ in range(2):
+        x, buffer = irtool.ones(3, requires_grad=True), irtool.zeros(3)
+        step(buffer, x)
+        assert buffer.requires_grad and not buffer.is_leaf
+        (buffer * buffer).sum().backward()
+        assert x.grad.tolist() == [0, 18, 18]
+
+
+def test_a_buffer_that_is_no_argument() -> None:
+    x, buffer = irtool.ones(3, requires_grad=True), irtool.zeros(3)
+
+    @compiled
+    def step(x: Any) -> None:
+        copy(buffer, x)
+
+    step(x)
+    buffer.sum().backward()
+    assert x.grad.tolist() == [0, 3, 3]
+
+
+def test_a_backward_inside_uses_the_history_up() -> None:
+    @compiled
+    def step(buffer: Any, x: Any) -> None:
+        copy(buffer, x)
+        buffer.sum().backward()
+
+    x, buffer = irtool.ones(3, requires_grad=True), irtool.zeros(3)
+    step(buffer, x)
+    assert x.grad.tolist() == [0, 3, 3] and buffer.tolist() == [0, 3, 3]
+
+
+def test_leaves_are_refused_also_by_a_program_for_computed_tensors() -> None:
+    step, x = compiled(relu), irtool.tensor([-1.0], requires_grad=True)
+    step(x * 1)
+    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad is being used in an in-place"):
+        step(x)
+    assert x.tolist() == [-1.0]
+
+
+def over_nan(x: Any) -> Any:
+    y = (x > x).log().softmax(-1)
+    return y.zero_()
+
+
+def over_infinity(x: Any) -> Any:
+    y = x / 0
+    with irtool.no_grad():
+        y.fill_(2.0)
+    return y.detach()
+
+
+@pytest.mark.parametrize("function", [over_nan, over_infinity])
+def test_what_was_there_does_not_matter(function: Function) -> None:
+    x = irtool.ones(2, requires_grad=True)
+    assert compiled(function)(x).tolist() == function(x).tolist()
