@@ -27,8 +27,8 @@ class VerifyError(DiagnosticException):
 
 
 _BY_SIGNATURE = ("arith.", "hl.", "math.", "memref.", "scf.", "vector.", "vectorx.")
-"""Dialects whose rules speak of an op's types and attributes and of its parent; in scf, of the edges of its regions too.
-A program has thousands of their ops, and few signatures: one op of each is checked."""
+"""Dialects whose rules speak of an op's types and attributes and of its parent; in scf, of the edges of its regions
+too. A program has thousands of their ops, and few signatures: one op of each is checked."""
 _BY_VALUE = (FloatAttr, IntegerAttr, UnitAttr)
 """Attributes that are made anew at each use, and cheap to compare."""
 
@@ -47,21 +47,18 @@ def _signature(op: Operation) -> Hashable | None:
         return None
     if op.regions and not op.name.startswith("scf."):
         return None
-    last = op.next_op is None
-    return (
+    values = [*op.properties.items(), *op.attributes.items()]
+    key: list[Hashable] = [
         type(op),
         *[id(operand.type) for operand in op.operands],
         None,
         *[id(result.type) for result in op.results],
-        *[
-            (name, value if isinstance(value, _BY_VALUE) else id(value))
-            for values in (op.properties, op.attributes)
-            for name, value in values.items()
-        ],
+        *[(name, value if isinstance(value, _BY_VALUE) else id(value)) for name, value in values],
         len(op.attributes),
-        last and type(op.parent_op()),
+        type(op.parent_op()) if op.next_op is None else None,
         *[_edges(region) for region in op.regions],
-    )
+    ]
+    return tuple(key)
 
 
 def _edges(region: Region) -> Hashable:
