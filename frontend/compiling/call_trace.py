@@ -61,14 +61,21 @@ class CallTrace:
 
     def __init__(self, function: Callable[..., Any], call: Call, keep_gradients: bool) -> None:
         hints = Hints(call.counters)
+        try:
+            self._trace_until_known(function, call, keep_gradients, hints)
+        except BaseException:
+            call.iterators.take_back()
+            raise
+        call.iterators.give_back()
+        if self.reusable:
+            doings(self._trace).warn(getattr(function, "__name__", "a function"))
+
+    def _trace_until_known(self, function: Callable[..., Any], call: Call, keep_gradients: bool, hints: Hints) -> None:
         for _ in range(ATTEMPTS):
             try:
                 self._attempt(function, call, keep_gradients, hints)
                 for place in hints.suspects:
                     call.counters.read(place)
-                call.iterators.give_back()
-                if self.reusable:
-                    doings(self._trace).warn(getattr(function, "__name__", "a function"))
                 return
             except Again as again:
                 again.learn(hints)
@@ -173,7 +180,7 @@ class CallTrace:
                 self._check_sharing(call.leaves[:count], hints)
                 _check_output([held.value for held in self.traced.outputs if isinstance(held, Held)])
         except BaseException:
-            self.undo()
+            self._undo_attempt()
             raise
         finally:
             grad_mode.switch(mode)
@@ -181,9 +188,12 @@ class CallTrace:
 
     def undo(self) -> None:
         """Takes back what tracing changed in Python."""
+        self._undo_attempt()
+        self._iterators.take_back()
+
+    def _undo_attempt(self) -> None:
         self._trace.fail()
         self._draws.take_back()
-        self._iterators.take_back()
         for guard in self._found:
             if not guard.holds():
                 guard.restore()

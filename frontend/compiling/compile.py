@@ -8,6 +8,7 @@ import inspect
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
@@ -162,7 +163,7 @@ class Compiled(Inspection):
                 # Python may have asked for the value of a float argument: such numbers become constants.
                 self._dynamic_floats = False
                 try:
-                    made = self._specialize(self._call(structure, leaves))
+                    made = self._specialize(replace(self._call(structure, leaves), iterators=call.iterators))
                 except BaseException:
                     self._dynamic_floats = True
                     raise

@@ -16,7 +16,7 @@ from ...dialects.hl import elementwise as e
 from ...dialects.hl.base import HLOp
 from .. import dispatch
 from .counted import Counted
-from .guards import Cell, Entry, Guards
+from .guards import Guards
 from .scalars import RuntimeNumber, number
 from .settle import Substitutes
 
@@ -63,11 +63,7 @@ _STAND_INS: dict[int, Any] = {id(math): MODULE, **{id(getattr(math, name)): new 
 
 def put_mathematics(guards: Guards, substitutes: Substitutes) -> None:
     """Puts stand-ins where the function names `math`, or a function of it."""
-    for guard in (*guards.always, *guards.slow):
-        if isinstance(guard, Entry | Cell):
-            new = _STAND_INS.get(id(guard.expected))
-            if new is not None:
-                substitutes.put(guard, new)
+    substitutes.put_stand_ins(guards, _STAND_INS)
 
 
 __all__ = ["put_mathematics"]

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import dis
 import functools
+import os
 import sys
 from collections import deque
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import BuiltinMethodType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple, cast
 
@@ -45,6 +46,9 @@ MODULE_TABLES = (
     *("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"),
 )
 """Dictionaries of a module that `forward` depends on."""
+
+REACHING_OUT = ("print", "open", "input")
+"""Builtin functions that do something to the world."""
 
 BOOKKEEPING = {
     *MODULE_TABLES,
@@ -127,6 +131,8 @@ class Reach:
         """The ids of all tensors found."""
         self.tables: set[int] = set()
         """The ids of the dictionaries in which modules keep parameters and buffers."""
+        self.builtins: list[Entry] = []
+        """Names of builtin functions that reach out of the program, as globals of the functions that name them."""
         self._seen: dict[int, Any] = {}
         self._objects: list[tuple[Any, str]] = []
         self._places: set[tuple[int, Any]] = set()
@@ -149,6 +155,8 @@ class Reach:
             if isinstance(attributes, dict) and not isinstance(value, (type, ModuleType)):
                 missing = frozenset(self.names.difference(cast("dict[str, Any]", attributes)))
                 self._add(Absent(name, cast("dict[str, Any]", attributes), missing), slow=is_module(value))
+        if self.names & {"environ", "getenv"} or self.has_seen(os.environ):
+            self._environment()
         self.guards.seal()
         return self.guards
 
@@ -247,6 +255,8 @@ class Reach:
         for name in sorted(names.globals):
             if name in function.__globals__:
                 self._entry(function.__globals__, name, name)
+            elif name in REACHING_OUT:
+                self._hidden(function.__globals__, name)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             if (id(cell), None) not in self._places:
                 self._places.add((id(cell), None))
@@ -256,6 +266,18 @@ class Reach:
                 self._visit(guard.expected, name)
         self._visit_all(function.__defaults__ or (), function.__name__)
         self._visit_all((function.__kwdefaults__ or {}).values(), function.__name__)
+
+    def _hidden(self, names: dict[str, Any], name: str) -> None:
+        """A builtin function that a global of that name would hide."""
+        if (id(names), name) not in self._places:
+            self._places.add((id(names), name))
+            self.builtins.append(Entry(name, names, name, MISSING))
+
+    def _environment(self) -> None:
+        """The environment's variables that code names, where it reads any."""
+        for name in sorted(self.names):
+            if name.isupper() or name in os.environ:
+                self._add(Attribute(f"os.environ[{name!r}]", partial(os.environ.get, name), os.environ.get(name)))
 
     def _sequence(self, values: Any, name: str) -> None:
         if not isinstance(values, (tuple, frozenset)):

@@ -54,11 +54,22 @@ class Substitutes:
         self._replaced.append((place, place.now(), new))
         place.assign(new)
 
+    def put_stand_ins(self, guards: Guards, stand_ins: Mapping[int, Any]) -> None:
+        """Puts what stands for some objects, known by their ids, into all places of these."""
+        for guard in (*guards.always, *guards.slow):
+            if isinstance(guard, Entry | Cell):
+                new = stand_ins.get(id(guard.expected))
+                if new is not None:
+                    self.put(guard, new)
+
     def take_out(self) -> None:
         """Puts back what was there, except where the function has assigned something else."""
         for place, before, new in self._replaced:
             if place.now() is new:
-                place.assign(before)
+                if before is MISSING:
+                    place.restore()
+                else:
+                    place.assign(before)
 
 
 class Settling:

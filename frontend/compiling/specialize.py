@@ -194,8 +194,8 @@ class Specialization:
             found.append("arguments share memory with each other or with state in another way")
         if not self.reusable:
             found.append(
-                "tracing changed Python values that the function depends on, or drew random numbers of Python or "
-                "numpy, so that each call traces anew"
+                "tracing changed Python values that the function depends on, or drew from an iterator or from random "
+                "numbers of Python or numpy, so that each call traces anew"
             )
         return found
 

@@ -117,7 +117,12 @@ def length(self: Tensor) -> int:
 
 def format_(self: Tensor, specification: str) -> str:
     """A 0-d tensor formats as its number."""
-    return format(str(self) if self._spec.shape else item(self), specification)
+    if self._spec.shape:
+        return format(str(self), specification)
+    number = _values(
+        self, 'f"{x}"', "print(x) shows the value in each call; or return the tensor, and format it outside"
+    )
+    return format(number.item(), specification)
 
 
 # Types and devices
