@@ -114,3 +114,29 @@ def test_a_mask_written_out_is_known():
     f = irtool.compile(lambda x: (x[[True, False, True]], x[irtool.tensor([False, True, True])]), target=TARGET)
     a, b = f(irtool.arange(3.0))
     assert a.tolist() == [0, 2] and b.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, m: x[m.unsqueeze(2).expand_as(x)].view(-1, 4).softmax(1)[:, 0].sum(),
+        lambda x, m: F.mse_loss(x[m].unsqueeze(-1).squeeze(-1), x[m].reshape(-1, 2, 2).flatten(1).detach() + 1),
+        lambda x, m: (x[m].view(-1) * 2 + x[m].flatten()).sum(),
+        lambda x, m: F.smooth_l1_loss(x[m.unsqueeze(2).expand_as(x)].view(-1, 4) * 2, x[m].detach()),
+        lambda x, m: side_by_side(x[m][:, :2], x[m][:, 2:].exp()).prod(1).sum(),
+        lambda x, m: irtool.max(x[m][:, 0], x[m][:, 1]).sum(),
+        lambda x, m: x[irtool.where(m)].pow(2).mean(),
+        lambda x, m: (x[:, :, 1][irtool.where(m)] - x[irtool.where(m)][:, 2]).abs().sum(),
+        lambda x, m: x[0][m[0].nonzero().squeeze(1)].sum() + x[0, m[0].nonzero()[:, 0], 1].sum(),
+    ],
+)
+def test_shapes_of_selections(function: Any):
+    x = irtool.from_numpy(np.random.default_rng(0).standard_normal((2, 3, 4)).astype(np.float32))
+    mask = irtool.tensor([[True, False, True], [False, True, True]])
+    (eager, slope), (compiled, compiled_slope) = both(function, x, mask)
+    assert compiled == pytest.approx(eager, rel=1e-5)
+    np.testing.assert_allclose(compiled_slope, slope, rtol=1e-5, atol=1e-6)
+
+
+def side_by_side(*parts: Any):
+    return irtool.cat(parts, dim=1)

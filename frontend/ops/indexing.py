@@ -27,6 +27,7 @@ from .in_place import copy_, expanded
 from .index_parts import basic, parts_of
 from .operands import cast, common_shape, expand_to
 from .selection import FIX, Selection, assigned, selected
+from .selection_shapes import gathered, position_rows, positions
 from .shape import expand, movedim, reshaped, select
 
 
@@ -35,6 +36,10 @@ def getitem(self: Tensor, index: Any) -> Tensor:
     """self[index]"""
     if type(index) is int and self._spec.shape:
         return select(self, 0, index)
+    if modes.trace is not None:
+        given = list(typed(Any, index)) if isinstance(index, tuple) else [index]
+        if any(type(part) is Selection for part in given):
+            return typed(Tensor, gathered(self, given))
     parts = parts_of(self, index)
     x, left = basic(self, parts)
     if all(part is None for part in left):
@@ -170,7 +175,7 @@ def _gathered(x: Tensor, left: list[Any]) -> Tensor:
     result = apply(i.GatherOp, (flat, position), {"axis": 0, "batch_dims": 0})[0]
     count = len(position._spec.shape)
     if adjacent and place:
-        result = movedim(result, tuple(range(count)), tuple(range(place, place + count)))
+        result = movedim(result, tuple(range(count)), tuple(range(place, place + count))).contiguous()
     return result
 
 
@@ -306,6 +311,9 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     from ..creation import from_array
 
     values = needed_array(input.reshape(1) if not input._spec.shape else input)
+    if values is None and input._spec.shape:
+        mask = cast(input, i1)
+        return positions(mask) if as_tuple else position_rows(mask)
     if values is None:
         raise untraceable(
             "a boolean mask as an index (or nonzero())",

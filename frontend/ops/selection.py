@@ -19,12 +19,13 @@ import numpy as np
 from xdsl.ir import OpResult, SSAValue
 
 from ...dialects.hl import indexing as i
+from ...dialects.hl import shape as s
 from ...dialects.types import i64
 from ..creation import as_tensor
 from ..dispatch import apply, builder, needed_array, scalar, value_of
 from ..errors import here, untraceable
 from ..modes import modes
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .operands import cast, expand_to
 from .shape import axis, reshaped
 
@@ -35,14 +36,18 @@ FIX = (
 
 
 class Selection:
-    """The rows of `wide`, along one dimension, at which `mask` holds; `behind` dimensions come after that one."""
+    """The rows of `wide`, along one dimension, at which `mask` holds; `behind` dimensions come after that one.
 
-    __slots__ = ("_filled", "_made", "behind", "mask", "wide")
+    `groups` is the mask of as many rows at a time as hold, or do not hold, together, where it is known that they do.
+    """
 
-    def __init__(self, wide: Tensor, mask: Tensor, behind: int) -> None:
+    __slots__ = ("_filled", "_made", "behind", "groups", "mask", "wide")
+
+    def __init__(self, wide: Tensor, mask: Tensor, behind: int, groups: Tensor | None = None) -> None:
         self.wide = wide
         self.mask = mask
         self.behind = behind
+        self.groups = groups
         self._filled: Tensor | None = None
         self._made = here()
 
@@ -175,15 +180,8 @@ class Selection:
         """For what only asks how a selection lies in memory."""
         return self
 
-    def flattened(self, *shape: Any) -> Any:
-        """reshape(-1), of a vector."""
-        if self.wide.ndim == 1 and shape in ((), (-1,), ((-1,),), ([-1],)):
-            return self
-        return self.packed("x[mask].reshape").reshape(*shape)
-
     nelement = numel
     clone = contiguous = unchanged
-    reshape = view = flatten = ravel = flattened
 
 
 def selected(x: Tensor, mask: Tensor, d: int) -> Selection:
@@ -191,7 +189,22 @@ def selected(x: Tensor, mask: Tensor, d: int) -> Selection:
     shape, count = x._spec.shape, len(mask._spec.shape)
     rows = math.prod(mask._spec.shape)
     behind = shape[d + count :]
-    return Selection(reshaped(x, (*shape[:d], rows, *behind)), reshaped(mask, (rows,)), len(behind))
+    wide = reshaped(x, (*shape[:d], rows, *behind))
+    return Selection(wide, reshaped(mask, (rows,)), len(behind), _groups(mask))
+
+
+def _groups(mask: Tensor) -> Tensor | None:
+    """What a mask was expanded from, if each of its elements now comes several times in a row."""
+    view = mask._view
+    if view is None or view.op is not s.BroadcastOp:
+        return None
+    source: Tensor = wrap(mask._storage, (mask._storage if view.parent is None else view.parent).spec, view.parent)
+    extents = source._spec.shape
+    held = next((k for k in reversed(range(len(extents))) if extents[k] != 1), -1)
+    kept = tuple(view.attributes["dimensions"][: held + 1])
+    if kept != tuple(range(len(kept))) or extents[: len(kept)] != mask._spec.shape[: len(kept)]:
+        return None
+    return reshaped(source, (source.numel(),))
 
 
 def assigned(x: Tensor, mask: Tensor, d: int, value: Selection) -> Tensor:
@@ -210,6 +223,9 @@ def _equal(a: SSAValue, b: SSAValue) -> bool:
         pair = a, b = pending.pop()
         if a is b or pair in known:
             continue
+        a, b = _unshaped(a), _unshaped(b)
+        if a is b:
+            continue
         known.add(pair)  # values may be used many times over
         if not isinstance(a, OpResult) or not isinstance(b, OpResult) or a.index != b.index:
             return False
@@ -222,6 +238,13 @@ def _equal(a: SSAValue, b: SSAValue) -> bool:
     return True
 
 
+def _unshaped(value: SSAValue) -> SSAValue:
+    """The same elements in the same order, before they were given another shape."""
+    while isinstance(value, OpResult) and isinstance(value.op, s.ReshapeOp):
+        value = value.op.operands[0]
+    return value
+
+
 # Functions
 
 
@@ -229,7 +252,7 @@ def elementwise(function: Callable[..., Any], args: tuple[Any, ...], options: di
     """A function of each element: computed on all rows. Other operands are numbers, tensors that broadcast along the
     rows, or selections of the same rows."""
     first = first_of(args, options)
-    return Selection(on_rows(first, function, args, options), first.mask, first.behind)
+    return Selection(on_rows(first, function, args, options), first.mask, first.behind, first.groups)
 
 
 def on_rows(first: Selection, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Tensor:

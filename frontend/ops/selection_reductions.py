@@ -15,7 +15,7 @@ from ..promotion import highest, lowest
 from ..tensor import Tensor
 from . import reductions
 from .operands import cast
-from .selection import FIX, Selection
+from .selection import FIX, Selection, elementwise
 from .shape import axis, ints
 
 
@@ -51,6 +51,8 @@ def reduction(name: str) -> Callable[..., Any]:
 
 
 def _reduced(name: str, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    if name in ("max", "min") and isinstance(options.get("other", args[-1]), Tensor) and len(args) + len(options) == 2:
+        return elementwise(function, args, options)
     x = args[0]
     if type(x) is not Selection:
         raise untraceable(f"{name}() of a tensor and x[mask]", FIX)

@@ -25,6 +25,7 @@ from ..ops import (
     reductions,
     scattering,
     selection,
+    selection_shapes,
     shape,
     signs,
     special_functions,
@@ -170,6 +171,10 @@ def _install_selections() -> None:
         function = FUNCTIONS[name]
         setattr(Selection, name, selection.method_of(_METHODS.get(name, function), rule))
         FUNCTIONS[name] = selection.accepting(function, rule)
+    for name in ("cat", "concat", "concatenate", "stack"):
+        FUNCTIONS[name] = selection_shapes.joined(FUNCTIONS[name])
+    for name, method in selection_shapes.METHODS.items():
+        setattr(Selection, name, method)
     for name in _CONVERSIONS:
         setattr(Selection, name, selection.method_of(_METHODS[name], selection.elementwise))
     for python, name in (*_OPERATORS.items(), *zip(_COMPARISONS, _COMPARISONS), *_UNARY.items()):

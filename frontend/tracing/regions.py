@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from xdsl.ir import Block, BlockArgument, Operation, SSAValue
+from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 
-from ...dialects.hl.autodiff import StopGradientOp, VariableOp
+from ...dialects.hl.autodiff import GradientOp, StopGradientOp, VariableOp
 from ...dialects.hl.builder import IRBuilder
 from ...dialects.hl.control import YieldOp
 from ...dialects.types import TensorSpec, tensor_type
@@ -62,6 +62,7 @@ def trace_body(arguments: Sequence[TensorSpec], run: Callable[[Sequence[BlockArg
     end = YieldOp.create(operands=results, location=outside.location)
     block.add_op(end)
     _hoist(trace, block, outside)
+    _bring_in(trace, block)
     return Body(block, _capture(block), written)
 
 
@@ -75,6 +76,39 @@ def _hoist(trace: Any, block: Block, outside: IRBuilder) -> None:
             op.detach()
             outside.insert(op)
             inside.difference_update(op.results)
+
+
+def _bring_in(trace: Any, block: Block) -> None:
+    """Computes again, inside, what comes from outside and depends on what a gradient is taken by in here:
+
+    %wt = hl.transpose %w            ^bb0:
+    ^bb0:                      ->      %wt = hl.transpose %w
+      ... %wt ...                      ... %wt ...
+      hl.gradient %y wrt %w            hl.gradient %y wrt %w
+    """
+    inside = _values(block)
+    ops = _ops(block)
+    wrt = {x for op in ops if isinstance(op, GradientOp) for x in op.xs if x not in inside}
+    copies: dict[SSAValue, SSAValue] = {x: x for x in wrt}
+    first = block.first_op
+    assert first is not None
+
+    def inner(value: SSAValue) -> SSAValue:
+        if value not in copies:
+            if not isinstance(value, OpResult) or not any(trace.depends(value, x) for x in wrt):
+                copies[value] = value
+            else:
+                operands = {x: inner(x) for x in value.op.operands}
+                new = value.op.clone(dict(operands))
+                block.insert_op_before(new, first)
+                trace.track(new.results)
+                copies.update(zip(value.op.results, new.results))
+        return copies[value]
+
+    for op in ops if wrt else ():
+        for index, value in enumerate(op.operands):
+            if value not in inside:
+                op.operands[index] = inner(value)
 
 
 def _capture(block: Block) -> list[SSAValue]:
