@@ -85,8 +85,8 @@ def _array_of_data(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
     large = array.dtype == object and all(isinstance(x, int) for x in array.flat)
     if large or (array.dtype == np.uint64 and _numpy_leaf(data) is None):
         raise located(ValueError, "Overflow when unpacking long long")
-    if array.dtype == object or array.dtype.kind in "USO":
-        raise type_error(f"new(): invalid data type '{cast(object, data).__class__.__name__}'")
+    if array.dtype == object or array.dtype.kind in "US":
+        raise _no_number(data, array)
     if dtype is None:
         found = {"b": i1, "i": i64, "u": i64, "f": PYTHON[float]}.get(array.dtype.kind)
         if found is None:
@@ -97,6 +97,16 @@ def _array_of_data(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
         elif _numpy_leaf(data) is not None:
             dtype = dtype_of_numpy(np.dtype(_numpy_leaf(data)))
     return _converted(array, dtype)
+
+
+def _no_number(data: Any, array: np.ndarray[Any, Any]) -> Exception:
+    """For data with something in it that no element type holds."""
+    if isinstance(data, str | bytes):
+        return type_error(f"new(): invalid data type '{type(data).__name__}'")
+    if array.dtype.kind in "US":
+        return located(ValueError, "too many dimensions 'str'")
+    wrong = next((x for x in array.flat if not isinstance(x, int | float)), None)
+    return runtime_error(f"Could not infer dtype of {type(wrong).__name__}")
 
 
 def _converted(array: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
@@ -193,6 +203,12 @@ def _legacy(data: tuple[Any, ...], dtype: DType) -> Tensor:
     if len(data) == 1 and not isinstance(data[0], int | Size):
         return tensor(data[0], dtype=dtype)
     return empty(*data, dtype=dtype)
+
+
+def _legacy_like(self: Tensor, *data: Any, device: Any = None) -> Tensor:
+    """x.new(2, 3) is a tensor of that shape, x.new([2, 3]) of these values, in the type of x."""
+    check_device(device)
+    return _legacy(data, self._spec.dtype)
 
 
 def legacy_tensor(cls: type[Any], *data: Any, **options: Any) -> Any:
@@ -307,6 +323,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "BoolTensor": TensorType(i1),
 }
 METHODS: dict[str, Callable[..., Any]] = {
+    "new": _legacy_like,
     "new_zeros": _new(zeros),
     "new_ones": _new(ones),
     "new_empty": _new(empty),

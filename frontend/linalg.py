@@ -15,8 +15,15 @@ from .surface.argument_names import adapted
 from .surface.unsupported import module_getattr
 from .tensor import Tensor
 
-cross = adapted(combined.cross, out=True)
 vector_norm = adapted(reductions.vector_norm, out=True)
+
+
+def _cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
+    """The vector product of vectors of three."""
+    return combined.cross(input, other, dim)
+
+
+cross = adapted(_cross, out=True)
 
 
 def matrix_norm(

@@ -23,7 +23,7 @@ from . import grad_mode
 from .creation import from_array, full_of, sizes
 from .devices import check_device
 from .dispatch import apply, array_of, builder, scalar
-from .errors import runtime_error, type_error
+from .errors import runtime_error, type_error, untraceable
 from .modes import modes
 from .ops.arithmetic import add, mul
 from .ops.elementwise import FUNCTIONS as ELEMENTWISE
@@ -299,6 +299,18 @@ def multinomial(
     return found.reshape(*shape[:-1], num_samples)
 
 
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Counts of what happens at the rates that the elements say; in eager code alone."""
+    check_float("poisson", input)
+    if modes.trace is not None:
+        raise untraceable("poisson()", "draw the counts outside, and pass them in")
+    rates = array_of(input)
+    if not (rates >= 0).all():
+        raise runtime_error("invalid Poisson rate, expected rate to be non-negative")
+    key = array_of(bits((2,), generator)).astype(np.uint64)
+    return from_array(np.random.Generator(np.random.Philox(key=key)).poisson(rates).astype(rates.dtype))
+
+
 # In place
 
 
@@ -364,6 +376,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         manual_seed,
         multinomial,
         normal,
+        poisson,
         rand,
         rand_like,
         randint,

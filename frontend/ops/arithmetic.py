@@ -249,6 +249,8 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) 
 
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
     """input + value * tensor1 / tensor2"""
+    if tensor1._spec.dtype.kind != "float" and tensor2._spec.dtype.kind != "float":
+        raise runtime_error("Integer division with addcdiv is not supported: use (input + value * tensor1 / tensor2)")
     return add(input, _true_div(tensor1, tensor2), alpha=value)
 
 

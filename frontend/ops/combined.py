@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...dialects.types import DType, i1, i64
-from ..creation import from_array, ones
+from ..creation import from_array, ones, sizes
 from ..devices import check_device
 from ..errors import index_error, runtime_error
 from ..promotion import get_default_dtype
@@ -103,7 +103,7 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
         return input.clone()
     n = input.shape[dim]
     earlier = ones((n, n), dtype=i1).tril()
-    return where(earlier, input.movedim(dim, -1).unsqueeze(-2), -math.inf).logsumexp(-1).movedim(-1, dim)
+    return where(earlier, input.movedim(dim, -1).unsqueeze(-2), -math.inf).logsumexp(-1).movedim(-1, dim).contiguous()
 
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
@@ -143,11 +143,25 @@ def dstack(tensors: Sequence[Tensor]) -> Tensor:
     return cat([x.unsqueeze(-1) if x.ndim < 3 else x for x in flat], 2)
 
 
-def cross(input: Tensor, other: Tensor, dim: int = -1) -> Tensor:
-    """The vector product of vectors of three."""
+def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
+    """The vector product of vectors of three, along the first dimension of three where `dim` is not given."""
+    if dim is None:
+        dim = next((d for d, n in enumerate(input.shape) if n == 3), None)
+        if dim is None:
+            raise runtime_error("no dimension of size 3 in input")
     if input.shape[dim] != 3 or other.shape[dim] != 3:
         raise runtime_error(f"linalg.cross: inputs dimension {dim} must have length 3")
     return input.roll(-1, dim) * other.roll(1, dim) - input.roll(1, dim) * other.roll(-1, dim)
+
+
+def sum_to_size(input: Tensor, *size: Any) -> Tensor:
+    """Sums over the dimensions along which `size` would be broadcast to the shape of the input."""
+    shape = sizes("sum_to_size", size)
+    lead = input.ndim - len(shape)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(shape, input.shape[lead:], strict=True)):
+        raise runtime_error(f"size {{{list(shape)}}} is not expandable to size {{{list(input.shape)}}}.")
+    dims = [d for d, m in enumerate(input.shape) if d < lead or shape[d - lead] != m]
+    return input.sum(dims).reshape(shape) if dims else input
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -161,7 +175,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     f.__name__: f
     for f in (
         *(cross, diag_embed, diff, fill_diagonal_, kron, logcumsumexp, rot90),
-        trace,
+        *(sum_to_size, trace),
     )
 }
 

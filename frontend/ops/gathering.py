@@ -104,9 +104,10 @@ def rows_along(x: Tensor, d: int) -> Tensor:
 
 
 def unrows(x: Tensor, shape: tuple[int, ...], d: int) -> Tensor:
+    """What `rows_along` made of a tensor of this shape, back in that shape and in its order in memory."""
     order = list(shape)
     order[d], order[-1] = order[-1], order[d]
-    return transpose(reshaped(x, tuple(order)), d, -1)
+    return transpose(reshaped(x, tuple(order)), d, -1).contiguous()
 
 
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:

@@ -170,6 +170,8 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     for name, given, places in (("source", sources, from_), ("destination", destinations, to)):
         if len(set(places)) != len(places):
             raise runtime_error(f"movedim: repeated dim in `{name}` ({list(given)})")
+    if not rank:
+        return permute(input, ())
     order: list[int] = [-1] * rank
     for a, b in zip(from_, to):
         order[b] = a

@@ -72,7 +72,6 @@ INSTEAD: dict[str, str] = {
     "accelerator": "leave it out: computation is on the CPU",
     "parallel": "use the module itself: compiled programs use all cores",
     "Muon": "use AdamW, or write it as a function of parameters and gradients under no_grad",
-    "poisson": "draw with numpy, in eager code",
     "binomial": "sum bernoulli draws, or draw with numpy in eager code",
     "histogram": "use histc",
     "eig": "use linalg.eigh, for symmetric matrices",
@@ -87,7 +86,6 @@ INSTEAD: dict[str, str] = {
     "OutOfMemoryError": "Python raises MemoryError",
     "library": "write autograd.Function for an operation with a gradient of its own",
     "cond": "use torch.where to choose between values, or a Python if outside the compiled function",
-    "new": "use new_tensor, new_zeros or new_empty",
     "apply_": "write it with the operations there are, which work on whole tensors",
     "map_": "write it with the operations there are, which work on whole tensors",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 
+from ....dialects.types import i1
 from ...errors import located
 from ...modes import modes
 from ...tensor import Tensor
@@ -203,7 +204,7 @@ def _difference(input: Tensor, target: Tensor) -> Tensor:
             "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
             stacklevel=3,
         )
-    return input - target
+    return input - (target.to(input.dtype) if target.dtype is i1 else target)
 
 
 def _weighted(loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
