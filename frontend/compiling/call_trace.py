@@ -17,6 +17,7 @@ from ..dispatch import value_of
 from ..errors import runtime_error
 from ..modes import modes
 from ..tensor import Tensor, wrap
+from ..tracing.later import put_off_so_far
 from ..tracing.trace import Trace, tracing
 from .counters import Counters, Counting
 from .effects import Again, Effect, Hints, History, ReadBack, changed_arguments
@@ -25,12 +26,15 @@ from .guards import Guards, Numbers
 from .iterators import Iterators, is_iterator
 from .launch import ELSEWHERE
 from .mathematics import put_mathematics
-from .outside import doings, put_outside
+from .outside import put_outside, show_prints, warn_of_constants
 from .reach import Reach
 from .scalars import SPEC as NUMBER
 from .scalars import number
 from .settle import Settling, Substitutes
 from .traced import Finisher, Held, Traced
+
+READ_RATES = ("param_groups", "get_last_lr")
+"""Code that names one of these may depend on learning rates."""
 
 ATTEMPTS = 64
 """How often a function may be traced before what it does to Python is known."""
@@ -68,7 +72,7 @@ class CallTrace:
             raise
         call.iterators.give_back()
         if self.reusable:
-            doings(self._trace).warn(getattr(function, "__name__", "a function"))
+            warn_of_constants(self._trace, getattr(function, "__name__", "a function"))
 
     def _trace_until_known(self, function: Callable[..., Any], call: Call, keep_gradients: bool, hints: Hints) -> None:
         for _ in range(ATTEMPTS):
@@ -83,7 +87,7 @@ class CallTrace:
                 hints.look_into(error.container)
             except Exception:
                 if hints.suspects or not hints.counted:
-                    doings(self._trace).show()
+                    show_prints(self._trace)
                     raise
                 hints.suspects = hints.counted  # without their numbers it may have failed
         raise runtime_error("the compiled function changes Python values in another way each time that it is traced")
@@ -111,7 +115,7 @@ class CallTrace:
         self._trace = Trace(dict(reach.names_of_storages))
         self._trace.known.learned = reach.learned
         self._run(function, call, keep_gradients, hints)
-        rates = () if "param_groups" not in reach.names else reach.rates
+        rates = () if reach.names.isdisjoint(READ_RATES) else reach.rates
         self.guards.always += [rate for rate in rates if not hints.counters.is_counted(rate)]
         for storage, array in self._trace.known.relied_on.items():
             self.guards.always.append(Numbers(reach.names_of_storages.get(storage, "a buffer"), storage, array))
@@ -149,7 +153,7 @@ class CallTrace:
                     if not entry.holds():
                         raise runtime_error(
                             f"the compiled function changes {entry.name}, which compiled programs read on each call. "
-                            "Change it outside, before or after the call, as by a scheduler's step()"
+                            "Change it outside, before or after the call, or by a scheduler's step()"
                         )
 
                 def is_ours(t: Tensor) -> bool:
@@ -166,7 +170,7 @@ class CallTrace:
                     *settling.effects,
                     *counts,
                     *changed_arguments(before, arguments),
-                    *doings(trace).prints,
+                    *put_off_so_far(trace),
                 ]
                 """What each call does besides returning."""
                 self.requires_grad = [

@@ -105,6 +105,11 @@ def is_optimizer(value: object) -> bool:
     return attributes is not None and "param_groups" in attributes and "state" in attributes
 
 
+def is_scheduler(value: object) -> bool:
+    """Whether a value sets an optimizer's rates: it acts when a call ends, and no program depends on what it counts."""
+    return any(cls.__name__ == "LRScheduler" and not is_user(cls.__module__) for cls in type(value).__mro__)
+
+
 def is_custom(optimizer: Any) -> bool:
     """Whether a user has written how an optimizer steps, and what its state is."""
     return all(is_user(cls.__module__) or cls.__name__ in ("Optimizer", "object") for cls in type(optimizer).__mro__)
@@ -234,6 +239,8 @@ class Reach:
             self._tensor(value, name)
         elif isinstance(value, GENERATORS):
             self.generators.append(value)
+        elif is_scheduler(value):
+            self._visit(any_value.optimizer, f"{name}.optimizer")
         elif hasattr(value, "__wrapped__"):
             self._visit(value.__wrapped__, name)
         elif is_user(kind.__module__ if not isinstance(value, type) else value.__module__):
@@ -327,7 +334,7 @@ class Reach:
         self._objects.append((module, name))
 
     def _library_object(self, value: Any, name: str) -> None:
-        """Such as a learning rate scheduler: all its plain attributes."""
+        """All its plain attributes."""
         attributes: dict[str, Any] = getattr(value, "__dict__", {})
         for key, attribute in attributes.items():
             if type(attribute) in PLAIN:
@@ -351,7 +358,7 @@ class Reach:
                 else:
                     entry = Entry(path, group, key, value)
                     (self.runtime if key in runtime else self.guards.always).append(entry)
-                    if key in runtime and type(value) is float:
+                    if key == "lr" and type(value) is float:
                         self.rates.append(entry)
         for hooks in ("_pre_hooks", "_post_hooks"):
             self._visit(getattr(optimizer, hooks, None), f"{name}.{hooks}")

@@ -6,14 +6,36 @@ Each scheduler says how to get from one epoch's rates to the next, so that sever
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any
 
+from ..modes import modes
 from ..tensor import Tensor
 from .optimizer import Group, Optimizer
 
 
+def at_the_end(step: Callable[..., None]) -> Callable[..., None]:
+    """A scheduler's `step`; in a compiled function, each call makes it when its program has run."""
+
+    @wraps(step)
+    def stepped(self: LRScheduler, *args: Any, **options: Any) -> None:
+        if modes.trace is None or not self._last_lr:
+            step(self, *args, **options)
+        else:
+            from ..tracing.later import put_off
+
+            put_off(modes.trace, stepped, (self, *args), options, about=self.optimizer)
+
+    return stepped
+
+
 class LRScheduler:
     """Base: sets the rate of each group, once at the start and once for each `step()`."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "step" in vars(cls):
+            setattr(cls, "step", at_the_end(cls.step))  # noqa: B010
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         if not isinstance(optimizer, Optimizer):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -45,6 +67,7 @@ class LRScheduler:
         """The rates for `last_epoch`, from those of the epoch before."""
         raise NotImplementedError
 
+    @at_the_end
     def step(self, epoch: int | None = None) -> None:
         """Goes on to the next epoch (or to the given one, where a closed form is known)."""
         if epoch is None:
@@ -62,8 +85,11 @@ class LRScheduler:
         self._last_lr = self.lrs
 
     def get_last_lr(self) -> list[float]:
-        """The rates that were set last."""
-        return self._last_lr
+        """The rates that were set last; in a compiled function, those that this call's optimizer uses."""
+        if modes.trace is None:
+            return self._last_lr
+        self.optimizer.check_rate()
+        return [group["lr"] for group in self.groups]
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer."""

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from ...dialects.types import DType
 from .. import changes
+from ..errors import runtime_error
 from ..grad_mode import enable_grad, no_grad
 from ..modes import modes
 from ..nn.hooks import RemovableHandle
@@ -130,6 +131,7 @@ class Optimizer:
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Updates every parameter that has a gradient. A closure computes the loss again first, and is returned."""
+        self.check_rate()
         for hook in tuple(self._pre_hooks.values()):
             hook(self, (), {})
         loss = None
@@ -142,6 +144,18 @@ class Optimizer:
         for hook in tuple(self._post_hooks.values()):
             hook(self, (), {})
         return loss
+
+    def check_rate(self) -> None:
+        """Raises where a scheduler has stepped in the function being compiled, which takes effect when a call ends."""
+        if modes.trace is None:
+            return
+        from ..tracing.later import put_off_so_far
+
+        if any(later.about is self for later in put_off_so_far(modes.trace)):
+            raise runtime_error(
+                "a scheduler's step() in a compiled function takes effect when the call ends: call it after the "
+                "optimizer's step(), and ask for the learning rate before it or outside"
+            )
 
     def _step_group(self, group: Group) -> None:
         trace = modes.trace
