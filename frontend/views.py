@@ -313,12 +313,12 @@ def _write_eager(t: Tensor, new: Tensor) -> None:
 
 def adopt(t: Tensor, new: Tensor) -> None:
     """Gives a tensor, whose bytes are those of `new` already, the history of `new`."""
-    if t._base is None:
-        if new._requires_grad and new._node is None:
+    if t._base is None and new._requires_grad:
+        if new._node is None:
             new = identity(new)
-        _rebase(t, new._node, new._index, new._requires_grad)
+        _rebase(t, new._node, new._index, True)
         return
-    root, view = t._base, t._view
+    root, view = t if t._base is None else t._base, t._view
     origin = root._view
 
     def backward(gradients: Sequence[Tensor | None]) -> Sequence[Tensor | None]:

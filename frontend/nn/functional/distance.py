@@ -7,6 +7,7 @@ import numpy as np
 from ....dialects.types import i64
 from ...dispatch import builder
 from ...errors import runtime_error
+from ...ops.operands import operands_of
 from ...tensor import Tensor
 
 
@@ -26,6 +27,9 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between x1 and x2 along `dim`."""
+    x1, x2 = operands_of("cosine_similarity", x1, x2)
+    if x1.dtype.kind != "float":
+        raise runtime_error(f"expected common dtype to be floating point, yet common dtype is {x1.dtype}")
     first, second = (x / x.norm(2, dim, True).clamp(min=eps) for x in (x1, x2))
     return (first * second).sum(dim)
 

@@ -97,13 +97,18 @@ def _extremum(loses: e.Predicate, loses_as_second: e.Predicate) -> Rule:
 
 
 def _atan2_x(b: B, call: Call[Any]) -> Any:
-    x, y = call.operands
-    return b.div(b.mul(call.ct, y), b.add(_square(b, x), _square(b, y)))
+    return b.div(b.mul(call.ct, call.operands[1]), _radius_squared(b, call))
 
 
 def _atan2_y(b: B, call: Call[Any]) -> Any:
+    return b.neg(b.div(b.mul(call.ct, call.operands[0]), _radius_squared(b, call)))
+
+
+def _radius_squared(b: B, call: Call[Any]) -> Any:
+    """x² + y², and 1 at the origin, where the angle's derivatives are taken to be 0."""
     x, y = call.operands
-    return b.neg(b.div(b.mul(call.ct, x), b.add(_square(b, x), _square(b, y))))
+    square = b.add(_square(b, x), _square(b, y))
+    return b.select(b.compare("eq", square, zeros_like(b, square)), b.constant_like(square, 1.0), square)
 
 
 GRADIENTS: GradientTable = {
