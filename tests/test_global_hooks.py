@@ -33,3 +33,12 @@ def test_they_see_gradients() -> None:
         x = irtool.ones(1, requires_grad=True)
         nn.Threshold(0.5, 0.0)(nn.ReLU()(x)).sum().backward()
     assert seen == [(2.0, 2.0), (4.0, 4.0)]
+
+
+def test_compiled_functions_run_them_and_notice_changes() -> None:
+    model = nn.Sequential(nn.ReLU())
+    step = irtool.compile(lambda x: model(x), target="reference")
+    assert step(irtool.ones(1)).item() == 1.0
+    with hooks.register_module_forward_hook(lambda m, args, y: y * 3):
+        assert step(irtool.ones(1)).item() == 9.0
+    assert step(irtool.ones(1)).item() == 1.0

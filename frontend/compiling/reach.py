@@ -24,6 +24,7 @@ import numpy as np
 
 from ...runtime.storage import Storage
 from ..autograd.hooks import hooks_of
+from ..nn.hooks import EVERYWHERE
 from ..tensor import Tensor
 from .foreign_random import GENERATORS
 from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Flag, Guard, Guards, Length
@@ -325,13 +326,19 @@ class Reach:
         attributes = cast(dict[str, Any], vars(module))
         for table in MODULE_TABLES:
             entries: Any = attributes.get(table)
-            if entries is None:
-                continue
-            self.tables.add(id(entries))
-            self._add(Contents(f"{name}.{table}", entries, tuple(entries)), slow=True)
-            for key in entries:
-                self._entry(entries, key, f"{name}.{key}", slow=True)
+            if entries is not None:
+                self.tables.add(id(entries))
+                self._table(entries, f"{name}.{table}", name)
+        for table, hooks in EVERYWHERE.items() if id(EVERYWHERE) not in self._seen else ():
+            self._table(hooks, f"{table} of every module", "hooks of every module")
+        self._seen[id(EVERYWHERE)] = EVERYWHERE
         self._objects.append((module, name))
+
+    def _table(self, entries: Mapping[Any, Any], name: str, owner: str) -> None:
+        """A dictionary whose changes are counted."""
+        self._add(Contents(name, entries, tuple(entries)), slow=True)
+        for key in entries:
+            self._entry(entries, key, f"{owner}.{key}", slow=True)
 
     def _library_object(self, value: Any, name: str) -> None:
         """All its plain attributes."""
