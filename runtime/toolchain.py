@@ -30,6 +30,8 @@ SEMANTICS = ("-fwrapv", "-fno-strict-aliasing", "-ffp-contract=fast", "-fno-math
 # vectorizing where that pays.
 OPTIMIZE = ("-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-march=native")
 FLAGS = (*OPTIMIZE, "-fopenmp", "-fPIC", "-fvisibility=hidden", *SEMANTICS, "-Wno-psabi")
+GCC = ("-fira-region=one",)
+"""With regions, gcc spills vectors of a register tile inside the loop that it lives for."""
 WIDE = "-mprefer-vector-width=512"
 """gcc prefers half-width vectors on some machines; the IR says how wide they are."""
 TIMEOUT = 600
@@ -135,7 +137,7 @@ def forget_compilers() -> None:
 def probe(command: tuple[str, ...]) -> Compiler:
     """Asks a compiler for its version and the machine's features, and whether it can build a library with OpenMP."""
     cache = get_cache()
-    key = content_key(*command, _stamp(command[0]), _processor(), *FLAGS)
+    key = content_key(*command, _stamp(command[0]), _processor(), *FLAGS, *GCC)
     if (fact := cache.fact(key)) is not None:
         return Compiler(
             tuple(fact["command"]), fact["version"], tuple(fact["features"]), fact["machine"], tuple(fact["flags"])
@@ -150,7 +152,7 @@ def probe(command: tuple[str, ...]) -> Compiler:
         version.stdout.strip().splitlines()[0] if version.stdout.strip() else "unknown",
         tuple(f for f in FEATURES if f in defined),
         content_key("\n".join(sorted(macros.stdout.splitlines()))),
-        (*FLAGS, WIDE) if "__AVX512F__" in defined else FLAGS,
+        (*FLAGS, *(GCC if "__clang__" not in defined else ()), *((WIDE,) if "__AVX512F__" in defined else ())),
     )
     with tempfile.TemporaryDirectory(prefix="irtool-") as folder:
         source = Path(folder, "probe.c")

@@ -18,6 +18,7 @@ from xdsl.dialects.builtin import (
     DenseIntOrFPElementsAttr,
     IntegerAttr,
     MemRefType,
+    VectorType,
     i1,
     i32,
     i64,
@@ -57,6 +58,10 @@ def _moved(indices: Sequence[SSAValue], by: int, emitter: Emitter) -> list[SSAVa
     return [*indices[:-1], emitter.add(indices[-1], emitter.index(by))]
 
 
+def _load(buffer: SSAValue, place: Sequence[SSAValue], type_: VectorType, emitter: Emitter) -> SSAValue:
+    return emitter.create(vector.LoadOp, [buffer, *place], [type_]).results[0]
+
+
 def load_strided(
     buffer: SSAValue, indices: Sequence[SSAValue], apart: int, lanes: int, count: SSAValue | None, emitter: Emitter
 ) -> SSAValue:
@@ -74,8 +79,10 @@ def load_strided(
         if count is None:
             # The last one ends with the last element that counts.
             start = min(first, apart * (lanes - 1) - lanes + 1) if part else 0
-            place = _moved(indices, start, emitter)
-            loaded = emitter.create(vector.LoadOp, [buffer, *place], [type_]).results[0]
+            loaded = _load(buffer, _moved(indices, start, emitter), type_, emitter)
+        elif known is not None and apart * (known - 1) + 1 - first >= lanes:
+            start = first
+            loaded = _load(buffer, _moved(indices, start, emitter), type_, emitter)
         else:
             start = first
             span = emitter.add(emitter.mul(count, emitter.index(apart)), emitter.index(1 - apart - first))

@@ -32,8 +32,8 @@ from .vectors import Point, evaluate, look_up, read, shifted, write
 Span = tuple[Lin, Lin]
 """From a first number to before an end."""
 
-UNROLLED_EPILOGUE = 2
-"""Operations in an epilogue that may be repeated for every vector of the register tile."""
+UNROLLED_EPILOGUE = 64
+"""Operations that an epilogue may have, repeated for every vector of the register tile."""
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,9 @@ class Nest:
     # Finishing
 
     def _unrolled(self) -> bool:
-        return self.epilogue.ops <= UNROLLED_EPILOGUE
+        plan = self.plan
+        copies = plan.m_tiles.widest * plan.row_size * plan.vectors
+        return self.epilogue.ops * copies <= UNROLLED_EPILOGUE
 
     def _store_registers(self, tile: Tile, registers: SSAValue) -> None:
         """The epilogue on every vector of the register tile."""
