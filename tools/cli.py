@@ -60,19 +60,20 @@ def opt(file: str, **options: object) -> None:
 
 @main.command()
 @click.argument("place", metavar="FILE.py:FUNCTION")
+@click.argument("arguments", nargs=-1, metavar="[f32[64,784]]...")
 @click.option("--stop-after", default=None, help="Continue to a stage: hl, kernels, linalg, memref, loops.")
 @DEBUG_INFO
 @OUTPUT
-def trace(place: str, stop_after: str | None, debuginfo: bool, output: str | None) -> None:
-    """Print the IR that a compiled function of a Python file is traced to.
+def trace(place: str, arguments: tuple[str, ...], stop_after: str | None, debuginfo: bool, output: str | None) -> None:
+    """Print the IR that a function of a Python file is traced to.
 
-    The file is run; the function must be decorated with irtool.compile and called by the file, or have a companion
-    FUNCTION_example() that returns its arguments.
+    The file is run. The function's arguments are those given here, as types, or as annotations of its parameters;
+    otherwise it must be decorated with irtool.compile and called by the file.
     """
     from .commands import run_trace
 
     with reported(place.rpartition(":")[0]):
-        run_trace(place, stop_after, debuginfo, output)
+        run_trace(place, arguments, stop_after, debuginfo, output)
 
 
 @main.command()

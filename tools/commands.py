@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -13,8 +14,10 @@ from ..dialects.text import parse_module, print_op
 from .opt import read, write
 
 
-def run_trace(place: str, stop_after: str | None, debuginfo: bool, output: str | None) -> None:
-    """`irtool trace FILE.py:FUNCTION`."""
+def run_trace(
+    place: str, arguments: Sequence[str], stop_after: str | None, debuginfo: bool, output: str | None
+) -> None:
+    """`irtool trace FILE.py:FUNCTION [f32[64,784]]...`."""
     from ..frontend.compiling.trace_file import trace_function
     from ..runtime.compiler import lower
 
@@ -22,7 +25,7 @@ def run_trace(place: str, stop_after: str | None, debuginfo: bool, output: str |
     if not colon or not path:
         raise ValueError(f"expected FILE.py:FUNCTION, got {place!r}")
     with contextlib.redirect_stdout(sys.stderr):  # what the file prints is not the IR
-        module = trace_function(path, name)
+        module = trace_function(path, name, arguments)
     if stop_after is not None:
         lower(module, stop_after)
     write(print_op(module, debuginfo), output)

@@ -15,6 +15,8 @@ from xdsl.dialects.builtin import FileLineColLoc, FusedLoc, NameLoc
 from xdsl.ir import Attribute
 from xdsl.utils.exceptions import DiagnosticException, ParseError
 
+from ..frontend.source import is_ours
+
 EXPECTED = (
     DiagnosticException,
     ParseError,
@@ -68,6 +70,18 @@ def report(message: str, filename: str = "", line: int = 0, column: int = 0, tex
             click.echo("  " + " " * (column - 1) + "^", err=True)
 
 
+def user_place(error: BaseException, filename: str) -> tuple[str, int, int] | None:
+    """Where a Python file that is run, or one that it imports, has raised; None where the fault is not in those."""
+    if not filename.endswith(".py"):
+        return None
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        return error.filename, error.lineno, error.offset or 0
+    folder = os.path.dirname(os.path.realpath(filename)) + os.sep
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    own = [(name, line, 0) for name, line in frames if os.path.realpath(name).startswith(folder) and not is_ours(name)]
+    return own[-1] if own else None
+
+
 def report_exception(error: BaseException, filename: str) -> None:
     """Writes what an exception says, at the place it knows of."""
     if isinstance(error, ParseError):
@@ -112,7 +126,11 @@ def reported(filename: str = "") -> Generator[None]:
     except Exception as error:
         if os.environ.get("IRTOOL_TRACEBACK"):
             traceback.print_exc()
-        if not isinstance(error, EXPECTED):
+        found = user_place(error, filename)
+        if found:
+            message = f"{type(error).__name__}: {error}".removesuffix(": ")
+            report(message.removesuffix(f" (at {os.path.basename(found[0])}:{found[1]})"), *found)
+        elif not isinstance(error, EXPECTED):
             fault = "a fault of irtool's own; IRTOOL_TRACEBACK=1 shows where"
             report(f"{type(error).__name__}: {error} ({fault})", filename)
         elif isinstance(error, OSError) and error.filename:

@@ -53,7 +53,11 @@ def write(text: str, output: str | None) -> None:
     from ..runtime.cache import write_atomically
 
     path = Path(output)
-    write_atomically(path, text.encode())
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        error.filename = output  # rather than that of the file that would have taken its place
+        raise
     mask = os.umask(0)
     os.umask(mask)
     path.chmod(0o666 & ~mask)  # as any other file of the user's

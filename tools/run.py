@@ -3,6 +3,8 @@
 # pyright: basic
 from __future__ import annotations
 
+import pickle
+import zipfile
 from typing import Any
 
 import click
@@ -83,12 +85,20 @@ def _aligned(value: np.ndarray) -> np.ndarray:
     return copy
 
 
+def _arrays(path: str) -> dict[str, np.ndarray]:
+    try:
+        with open(path, "rb") as file:
+            return dict(np.load(file, allow_pickle=False))
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError):
+        raise ValueError(f"{path}: expected arrays of numbers by name, as numpy.savez writes them") from None
+
+
 def arguments(specs: list[TensorSpec], names: list[str], inputs: str | None, seed: int) -> list[np.ndarray]:
     """Arrays for the arguments: from the file, by name or position, checked; else generated from the seed.
 
     Floats are standard normal, integers 0 to 9, booleans either.
     """
-    given = dict(np.load(inputs, allow_pickle=False)) if inputs is not None else {}
+    given = _arrays(inputs) if inputs is not None else {}
     rng = np.random.default_rng(seed)
     values: list[np.ndarray] = []
     for i, (spec, name) in enumerate(zip(specs, names)):

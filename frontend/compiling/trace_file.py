@@ -53,6 +53,8 @@ def trace_function(path: str, name: str, arguments: Sequence[str] = ()) -> Modul
     sys.path.insert(0, str(file.resolve().parent))
     try:
         return _trace(path, name, arguments)
+    except SystemExit as end:
+        raise TraceError(f"{path}: the file ends with sys.exit({end.code!r}) before {name!r} is traced") from None
     finally:
         sys.argv, sys.path[:] = before, searched
 
