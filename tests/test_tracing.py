@@ -149,17 +149,16 @@ def test_a_failed_compilation_changes_nothing(monkeypatch):
 def test_learning_rates_change_outside():
     w = nn.Parameter(irtool.ones(1))
     optimizer = optim.SGD([w], lr=1.0)
-    scheduler = optim.lr_scheduler.StepLR(optimizer, 1)
 
     @compiled
     def step():
         w.sum().backward()
         optimizer.step()
-        scheduler.step()
+        optimizer.param_groups[0]["lr"] *= 0.5
 
     with pytest.raises(RuntimeError, match=r"changes optimizer.param_groups\[0\]\['lr'\]"):
         step()
-    assert optimizer.param_groups[0]["lr"] == 1.0 and w.item() == 1.0 and scheduler.last_epoch == 0
+    assert optimizer.param_groups[0]["lr"] == 1.0 and w.item() == 1.0
 
 
 def test_results_that_hide_tensors():
