@@ -10,7 +10,7 @@ Elementwise producers of a factor (`f`, `g`) are applied on the way. Edges of pa
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from math import ceil, prod
 
@@ -191,6 +191,11 @@ class Packer:
         """Whether strips are laid out [.., row, k]; else [.., k, row]."""
         return self.plan.row_mode == "copy" and self.plan.rows.contiguous(self.plan.k)
 
+    @property
+    def strip_width(self) -> int:
+        """Elements in a row of a strip [.., k, row]: those of a tile, or a few more for the sake of whole vectors."""
+        return max(2, 1 << (self.plan.m_tiles.widest - 1).bit_length())
+
     def rows(self) -> SSAValue:
         """strip[outer, tile, row, k] or strip[outer, tile, k, row]"""
         e, plan, extents = self.e, self.plan, self.contraction.extents
@@ -203,7 +208,7 @@ class Packer:
             padding = LINE // size if depth * size % (PAGE // 4) == 0 else 0
             sizes = (tiles.widest, depth + padding)
         else:
-            sizes = (depth, plan.lanes)
+            sizes = (depth, self.strip_width)
         buffer = e.shared(element, prod(shape), tiles.count, *sizes, hint="strips")
         with pieces(e, prod(shape) * tiles.count, self.parallel) as piece:
             subscripts = e.delinearize(piece, [*shape, tiles.count])
@@ -241,7 +246,7 @@ class Packer:
 
     def _copy_steps(self, target: _Target, point: Point, first: Lin, count: Lin) -> None:
         """One step of K at a time: a whole vector where that many rows are left, else row by row."""
-        e, plan, lanes = self.e, self.plan, self.plan.lanes
+        e, plan, lanes = self.e, self.plan, self.strip_width
 
         def by_row() -> None:
             with self._reduced(point) as here, e.loop(0, plan.k_size) as k, e.loop(0, count) as i:
@@ -252,8 +257,9 @@ class Packer:
         if plan.row_mode != "copy" or plan.m_tiles.size < lanes:
             by_row()
             return
+        all_whole = plan.m_tiles.kinds() == [(0, plan.m_tiles.count, lanes)]
         with (
-            e.when(e.at_most(first, plan.m_tiles.size - lanes), by_row),
+            nullcontext() if all_whole else e.when(e.at_most(first, plan.m_tiles.size - lanes), by_row),
             self._reduced(point) as here,
             e.loop(0, plan.k_size) as k,
         ):
