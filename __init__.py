@@ -49,6 +49,7 @@ from .frontend.printing import set_printoptions
 from .frontend.promotion import can_cast, finfo, get_default_dtype, iinfo, promote_types, set_default_dtype
 from .frontend.random import Generator, default_generator
 from .frontend.size import Size
+from .frontend.surface.functional_names import FUNCTIONS as _FUNCTIONAL
 from .frontend.surface.imports import install as _install
 from .frontend.surface.names import FUNCTIONS as _FUNCTIONS
 from .frontend.surface.names import Tensor, result_type
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from .frontend.serialization import load, save
     from .runtime.threads import get_num_threads, set_num_threads
 
-globals().update(_FUNCTIONS, **_SWITCHES)
+globals().update({**_FUNCTIONS, **_FUNCTIONAL, **_SWITCHES})
 
 float, double, long, int = float32, float64, int64, int32
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
@@ -100,6 +101,7 @@ _missing = _module_getattr(__name__, lambda: __all__)
 
 __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     *_FUNCTIONS,
+    *_FUNCTIONAL,
     *_SWITCHES,
     "Generator",
     "Size",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 from typing import Any
 
@@ -72,3 +73,44 @@ def test_mixed_precision_changes_nothing() -> None:
     scaler.update()
     assert irtool.equal(layer.weight, before - 1) and scaler.get_scale() == 1.0
     scaler.load_state_dict(scaler.state_dict())
+
+
+@pytest.mark.parametrize("name", ["max_pool1d", "max_pool2d", "adaptive_max_pool2d"])
+def test_pooling_with_positions(name: str) -> None:
+    image = irtool.arange(32.0).reshape(1, 2, 4, 4)[0 if name == "max_pool1d" else slice(None)]
+    values, places = getattr(F, f"{name}_with_indices")(image, 2)
+    assert irtool.equal(values, getattr(F, name)(image, 2)) and places.shape == values.shape
+
+
+def test_older_names_of_interpolate() -> None:
+    image = irtool.arange(4.0).reshape(1, 1, 2, 2)
+    assert irtool.equal(F.upsample_nearest(image, scale_factor=2), F.interpolate(image, scale_factor=2))
+    assert F.upsample_bilinear(image, (3, 3))[0, 0, 1].tolist() == [1.0, 1.5, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("ours", "expected"),
+    [
+        (lambda: irtool.conv2d(x[None, None], x[None, None], None), lambda: F.conv2d(x[None, None], x[None, None])),
+        (lambda: irtool.embedding(x, k, -1), lambda: F.embedding(k, x)),
+        (lambda: irtool.layer_norm(x, (2,), w, w, 1e-3, True), lambda: F.layer_norm(x, (2,), w, w, 1e-3)),
+        (lambda: irtool.group_norm(x, 1, eps=1e-3), lambda: F.group_norm(x, 1, eps=1e-3)),
+        (lambda: irtool.selu(x), lambda: F.selu(x)),
+        (
+            lambda: irtool.batch_norm(x, w, None, x[0], x[1], False, 0.1, 1e-5, False),
+            lambda: F.batch_norm(x, x[0], x[1], w),
+        ),
+    ],
+)
+def test_functions_of_nn_in_the_package_itself(ours: Any, expected: Any) -> None:
+    assert irtool.equal(ours(), expected())
+
+
+def test_a_module_compiles_its_calls() -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    expected = model(x)
+    model.compile(target="reference")
+    found = model(x)
+    assert irtool.allclose(found, expected) and found.grad_fn.name() == "CompiledBackward"
+    assert copy.deepcopy(model)(x).grad_fn.name() == "ReluBackward0"
+    assert list(model.state_dict()) == ["0.weight", "0.bias"]

@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 from ...dialects.types import DType
 from .. import changes
 from ..grad_mode import no_grad
+from ..modes import modes
 from ..tensor import Tensor
 from . import state
 from .global_hooks import (
@@ -23,6 +24,9 @@ from .registry import Registry
 
 M = TypeVar("M")
 
+COMPILED = "_compiled_call"
+"""Where a module keeps what `compile` made; copies do not have it."""
+
 
 class Module(Registry):
     """Base of all layers and models: assign parameters and modules as attributes, and write `forward`."""
@@ -36,9 +40,24 @@ class Module(Registry):
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        compiled = self.__dict__.get(COMPILED)
+        if compiled is not None and modes.trace is None:
+            return compiled(*args, **kwargs)
+        return self._run(*args, **kwargs)
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
         if has_hooks(self):
             return call_with_hooks(self, args, kwargs)
         return self.forward(*args, **kwargs)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Makes calls of this module run compiled; the arguments are those of `irtool.compile`."""
+        from ..compiling.compile import compile
+
+        self.__dict__[COMPILED] = compile(self._run, *args, **kwargs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != COMPILED}
 
     def register_forward_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
