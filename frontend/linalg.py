@@ -1,4 +1,4 @@
-"""torch.linalg: norms and products made of tensor operations; factorizations eagerly."""
+"""torch.linalg: norms and products made of tensor operations; some factorizations in eager code only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,21 @@ from typing import Any
 from ..dialects.types import DType
 from .errors import runtime_error
 from .ops import combined, reductions
-from .ops.factorizations import cholesky, det, eigh, eigvalsh, inv, matrix_rank, pinv, qr, slogdet, solve, svd, svdvals
+from .ops.factorizations import (
+    cholesky,
+    det,
+    eigh,
+    eigvalsh,
+    inv,
+    matrix_rank,
+    pinv,
+    qr,
+    slogdet,
+    solve,
+    solve_triangular,
+    svd,
+    svdvals,
+)
 from .ops.joining import diagonal as _diagonal
 from .ops.matmul import matmul, matrix_power, multi_dot
 from .surface.argument_names import adapted
@@ -93,6 +107,7 @@ __all__ = [
     "qr",
     "slogdet",
     "solve",
+    "solve_triangular",
     "svd",
     "svdvals",
     "vecdot",

@@ -202,36 +202,6 @@ def test_parameters_that_backward_reads_itself(mode):
     assert w.grad.tolist() == [[1.0, 1.0], [1.0, 1.0]]
 
 
-@MODES
-def test_gradients_taken_in_backward(mode):
-    """By weights whose transpose forward has made already: it is made again where the gradient is taken."""
-    layer = nn.Linear(2, 2, bias=False)
-    with irtool.no_grad():
-        layer.weight.copy_(irtool.tensor([[1.0, 2.0], [3.0, 4.0]]))
-
-    class Again(Function):
-        @staticmethod
-        def forward(ctx, x, weights):
-            with irtool.no_grad():
-                y = layer(x) ** 2
-            ctx.save_for_backward(x)
-            return y
-
-        @staticmethod
-        def backward(ctx, dy):
-            with irtool.enable_grad():
-                x = ctx.saved_tensors[0].detach().requires_grad_()
-                dx, dw = irtool.autograd.grad(layer(x) ** 2, (x, layer.weight), dy)
-            return dx, dw.flatten()
-
-    def f(x):
-        layer.zero_grad()
-        Again.apply(x, layer.weight.view(-1)).sum().backward()
-        return layer.weight.grad
-
-    assert mode(f)(irtool.ones(1, 2)).tolist() == [[6.0, 6.0], [14.0, 14.0]]
-
-
 def test_what_goes_wrong_in_backward_is_said():
     class Wrong(Function):
         @staticmethod

@@ -110,3 +110,33 @@ def test_an_argument_that_is_captured_too():
     other = irtool.ones(2, requires_grad=True)
     f(other)
     assert w.grad is None and other.grad.tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("mode", [lambda f: f, compiled])
+def test_gradients_taken_in_the_backward_of_a_function(mode):
+    """By weights whose transpose forward has made already: it is made again where the gradient is taken."""
+    layer = nn.Linear(2, 2, bias=False)
+    with irtool.no_grad():
+        layer.weight.copy_(irtool.tensor([[1.0, 2.0], [3.0, 4.0]]))
+
+    class Again(irtool.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, weights):
+            with irtool.no_grad():
+                y = layer(x) ** 2
+            ctx.save_for_backward(x)
+            return y
+
+        @staticmethod
+        def backward(ctx, dy):
+            with irtool.enable_grad():
+                x = ctx.saved_tensors[0].detach().requires_grad_()
+                dx, dw = irtool.autograd.grad(layer(x) ** 2, (x, layer.weight), dy)
+            return dx, dw.flatten()
+
+    def f(x):
+        layer.zero_grad()
+        Again.apply(x, layer.weight.view(-1)).sum().backward()
+        return layer.weight.grad
+
+    assert mode(f)(irtool.ones(1, 2)).tolist() == [[6.0, 6.0], [14.0, 14.0]]

@@ -1,4 +1,7 @@
-"""Inverses, determinants and factorizations of matrices: computed by numpy, eagerly, one node of the tape each."""
+"""Inverses, determinants and factorizations of matrices: computed by numpy, eagerly, one node of the tape each.
+
+In compiled code some of them are eliminations.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,11 @@ from ..dispatch import array_of
 from ..errors import TYPE_NAMES, runtime_error, untraceable
 from ..modes import modes
 from ..promotion import finfo
+from ..ranges import eye
 from ..tape import CustomNode
 from ..tensor import Tensor
+from . import elimination
+from .operands import common_shape
 
 _numpy: Any = np.linalg
 
@@ -23,6 +29,17 @@ def _computed(name: str, function: Callable[..., Any], *tensors: Tensor, square:
     """The results of a numpy function, without history."""
     if modes.trace is not None:
         raise untraceable(f"linalg.{name}()", "there is no such operation in compiled code; call it outside")
+    _check(name, *tensors, square=square)
+    try:
+        found = function(*[array_of(x) for x in tensors])
+    except np.linalg.LinAlgError as error:
+        raise runtime_error(f"linalg.{name}: {error}") from None
+    results: list[Any] = list(cast(Any, found)) if isinstance(found, tuple) else [found]
+    return [from_array(np.asarray(x, tensors[0].dtype.numpy)) for x in results]
+
+
+def _check(name: str, *tensors: Tensor, square: bool = True) -> None:
+    """Raises for what are no matrices."""
     for x in tensors:
         if x.dtype.kind != "float":
             raise runtime_error(f"linalg.{name}: Expected a floating point tensor as input. Got {TYPE_NAMES[x.dtype]}")
@@ -33,12 +50,6 @@ def _computed(name: str, function: Callable[..., Any], *tensors: Tensor, square:
         raise runtime_error(
             f"linalg.{name}: A must be batches of square matrices, but they are {shape[-2]} by {shape[-1]} matrices"
         )
-    try:
-        found = function(*[array_of(x) for x in tensors])
-    except np.linalg.LinAlgError as error:
-        raise runtime_error(f"linalg.{name}: {error}") from None
-    results: list[Any] = list(cast(Any, found)) if isinstance(found, tuple) else [found]
-    return [from_array(np.asarray(x, tensors[0].dtype.numpy)) for x in results]
 
 
 def _differentiable(
@@ -61,6 +72,9 @@ def _without_gradient(name: str, x: Tensor) -> None:
 
 def inv(A: Tensor) -> Tensor:
     """The inverse of matrices."""
+    if modes.trace is not None:
+        _check("inv", A)
+        return elimination.eliminate("inv", A, eye(A.shape[-1], dtype=A.dtype).expand_as(A))[0]
     (found,) = _computed("inv", _numpy.inv, A)
     return _differentiable("LinalgInvExBackward0", (A,), found, lambda g: (-(found.mT @ g @ found.mT),))
 
@@ -73,6 +87,10 @@ def solve(A: Tensor, B: Tensor) -> Tensor:
         return solve(A, B.expand(*A.shape[:-2], *B.shape[-2:]))
     if A.ndim < B.ndim:
         return solve(A.expand(*B.shape[:-2], *A.shape[-2:]), B)
+    if modes.trace is not None:
+        _check("solve", A, B)
+        batch = common_shape(A[..., 0, 0], B[..., 0, 0])
+        return elimination.eliminate("solve", A.expand(*batch, *A.shape[-2:]), B.expand(*batch, *B.shape[-2:]))[0]
     (found,) = _computed("solve", _numpy.solve, A, B)
 
     def backward(g: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,8 +102,16 @@ def solve(A: Tensor, B: Tensor) -> Tensor:
 
 def det(A: Tensor) -> Tensor:
     """Determinants."""
+    if modes.trace is not None:
+        return _pivots("det", A).prod(-1)
     (found,) = _computed("det", _numpy.det, A)
     return _differentiable("LinalgDetBackward0", (A,), found, lambda g: ((g * found)[..., None, None] * inv(A).mT,))
+
+
+def _pivots(name: str, A: Tensor) -> Tensor:
+    """What the determinants are products of."""
+    _check(name, A)
+    return elimination.eliminate(name, A, A[..., :0])[1]
 
 
 class SignAndLogarithm(NamedTuple):
@@ -97,6 +123,9 @@ class SignAndLogarithm(NamedTuple):
 
 def slogdet(A: Tensor) -> SignAndLogarithm:
     """Signs of determinants and logarithms of their absolute values."""
+    if modes.trace is not None:
+        pivots = _pivots("slogdet", A)
+        return _SLOGDET(pivots.detach().sign().prod(-1), pivots.abs().log().sum(-1))
     sign, logarithm = _computed("slogdet", _numpy.slogdet, A)
     _differentiable("LinalgSlogdetBackward0", (A,), logarithm, lambda g: (g[..., None, None] * inv(A).mT,))
     return _SLOGDET(sign, logarithm)
@@ -113,6 +142,10 @@ def logdet(input: Tensor) -> Tensor:
 
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """Triangular L with L Lᵀ = A."""
+    if modes.trace is not None:
+        _check("cholesky", A)
+        factor = elimination.cholesky(A)
+        return factor.mT if upper else factor
     (found,) = _computed("cholesky", _numpy.cholesky, A)
 
     def backward(g: Tensor) -> tuple[Tensor]:
@@ -124,6 +157,32 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
 
     _differentiable("LinalgCholeskyExBackward0", (A,), found, backward)
     return found.mT if upper else found
+
+
+def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
+    """X with A X = B, or with X A = B, where only one triangle of A is looked at."""
+    if not left:
+        return solve_triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular).mT
+    if unitriangular:
+        ones = A - A.diagonal(dim1=-2, dim2=-1).diag_embed() + eye(A.shape[-1], dtype=A.dtype)
+        return solve_triangular(ones, B, upper=upper)
+    if modes.trace is None:
+        return solve(A.triu() if upper else A.tril(), B)
+    _check("solve_triangular", A, B)
+    if upper:  # counted from the other end it is a lower one
+        return elimination.substitute(A.flip(-2, -1), B.flip(-2)).flip(-2)
+    return elimination.substitute(A, B)
+
+
+def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
+    """X with A X = B, where L is the Cholesky factor of A."""
+    lower = L.mT if upper else L
+    return solve_triangular(lower.mT, solve_triangular(lower, B, upper=False), upper=True)
+
+
+def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
+    """The inverse of what L is the Cholesky factor of."""
+    return cholesky_solve(eye(L.shape[-1], dtype=L.dtype).expand_as(L), L, upper)
 
 
 class QR(NamedTuple):
@@ -189,14 +248,16 @@ def matrix_rank(A: Tensor) -> Tensor:
     return values.gt(limit).sum(-1)
 
 
-_TORCH = (det, logdet, slogdet)
+_TORCH = (cholesky_inverse, cholesky_solve, det, logdet, slogdet)
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{f.__name__: f for f in _TORCH},
     "inverse": inv,
     "cholesky": cholesky,
     "pinverse": pinv,
 }
-METHODS: dict[str, Callable[..., Any]] = {name: FUNCTIONS[name] for name in ("det", "inverse", "logdet", "slogdet")}
+METHODS: dict[str, Callable[..., Any]] = {
+    name: FUNCTIONS[name] for name in ("cholesky", "cholesky_solve", "det", "inverse", "logdet", "slogdet")
+}
 
 __all__ = [
     "FUNCTIONS",
@@ -211,6 +272,7 @@ __all__ = [
     "qr",
     "slogdet",
     "solve",
+    "solve_triangular",
     "svd",
     "svdvals",
 ]

@@ -24,8 +24,9 @@ from .shape import axis, ints, reshaped
 
 
 def _extents(shape: tuple[Any, ...]) -> list[int]:
-    given = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
-    return list(ints(tuple(cast("Sequence[Any]", given))))
+    if len(shape) == 1 and not isinstance(shape[0], int | Tensor):
+        shape = tuple(shape[0])
+    return list(ints(shape))
 
 
 def reshape(self: Selection, *shape: Any) -> Any:

@@ -1,0 +1,78 @@
+"""Factorizations in compiled code: elimination column by column, unrolled, for small matrices. Gradients are those of
+the operations they are made of.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..creation import tensor
+from ..errors import untraceable
+from ..tensor import Tensor
+from .arithmetic import where
+from .joining import cat, stack
+from .operands import expand_to
+from .shape import reshaped
+
+LARGEST = 32
+"""Rows: there are some ten operations for each."""
+
+
+def _check(name: str, A: Tensor) -> int:
+    n = A._spec.shape[-1]
+    if n > LARGEST:
+        raise untraceable(
+            f"linalg.{name}() of more than {LARGEST} rows",
+            "compiled code has it for smaller matrices only; call it outside",
+        )
+    return n
+
+
+def cholesky(A: Tensor) -> Tensor:
+    """Lower triangular factors."""
+    columns: list[Tensor] = []
+    rest = A
+    for j in range(_check("cholesky", A)):
+        column = _padded(rest[..., j:, j] / rest[..., j, j].sqrt().unsqueeze(-1), j)
+        rest = rest - column.unsqueeze(-1) * column.unsqueeze(-2)
+        columns.append(column)
+    return stack(columns, -1)
+
+
+def _padded(column: Tensor, count: int) -> Tensor:
+    """A column below `count` zeros."""
+    zeros = column.new_zeros((*column._spec.shape[:-1], count))
+    return cat([zeros, column], -1) if count else column
+
+
+def substitute(L: Tensor, B: Tensor) -> Tensor:
+    """X with L X = B, for lower triangular L."""
+    rows: list[Tensor] = []
+    for j in range(_check("solve_triangular", L)):
+        row = B[..., j : j + 1, :]
+        if rows:
+            row = row - L[..., j : j + 1, :j] @ cat(rows, -2)
+        rows.append(row / L[..., j : j + 1, j : j + 1])
+    return cat(rows, -2)
+
+
+def eliminate(name: str, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
+    """(X with A X = B, what the determinant of A is a product of): each step takes the row with the largest element."""
+    n = _check(name, A)
+    whole = cat([A, B], -1)
+    batch = whole._spec.shape[:-2]
+    rows = tensor(np.arange(n))
+    pivots: list[Tensor] = []
+    for j in range(n):
+        at = (whole[..., j:, j].detach().abs().argmax(-1) + j).unsqueeze(-1)
+        order = where(rows.eq(j), at, where(rows.eq(at), j, rows))
+        index = expand_to(reshaped(order, (*batch, n, 1)), whole._spec.shape)
+        whole = whole.gather(-2, index)
+        pivot = whole[..., j : j + 1, j : j + 1]
+        pivots.append(where(at.squeeze(-1).eq(j), 1.0, -1.0).to(A.dtype) * pivot[..., 0, 0])
+        row = whole[..., j : j + 1, :] / pivot
+        whole = where(reshaped(rows.eq(j), (n, 1)), row, whole - whole[..., j : j + 1] * row)
+    return whole[..., n:], stack(pivots, -1)
+
+
+__all__ = ["cholesky", "eliminate", "substitute"]

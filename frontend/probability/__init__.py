@@ -1,0 +1,1 @@
+"""What torch.distributions is made of, a file a family."""
