@@ -43,9 +43,9 @@ class Module(Registry):
         compiled = self.__dict__.get(COMPILED)
         if compiled is not None and modes.trace is None:
             return compiled(*args, **kwargs)
-        return self._run(*args, **kwargs)
+        return self._call_impl(*args, **kwargs)
 
-    def _run(self, *args: Any, **kwargs: Any) -> Any:
+    def _call_impl(self, *args: Any, **kwargs: Any) -> Any:
         if has_hooks(self):
             return call_with_hooks(self, args, kwargs)
         return self.forward(*args, **kwargs)
@@ -54,7 +54,7 @@ class Module(Registry):
         """Makes calls of this module run compiled; the arguments are those of `irtool.compile`."""
         from ..compiling.compile import compile
 
-        self.__dict__[COMPILED] = compile(self._run, *args, **kwargs)
+        self.__dict__[COMPILED] = compile(self._call_impl, *args, **kwargs)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != COMPILED}
