@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-FILES = ("images", "sequences", "attention", "adversaries", "training", "science")
+FILES = ("images", "sequences", "attention", "adversaries", "training", "science", "estimates", "objects")
 
 Wrap = Callable[[Any], Any]
 
