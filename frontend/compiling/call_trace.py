@@ -26,7 +26,7 @@ from .guards import Guards, Numbers
 from .iterators import Iterators, is_iterator
 from .launch import ELSEWHERE
 from .mathematics import put_mathematics
-from .outside import put_outside, show_prints, warn_of_constants
+from .outside import add_reads, put_outside, show_prints, warn_of_constants
 from .reach import Reach
 from .scalars import SPEC as NUMBER
 from .scalars import number
@@ -120,6 +120,8 @@ class CallTrace:
         for storage, array in self._trace.known.relied_on.items():
             self.guards.always.append(Numbers(reach.names_of_storages.get(storage, "a buffer"), storage, array))
         reach.add_optimizer_state()
+        add_reads(self._trace, reach)
+        self.guards.seal()
         self._trace.release()
 
     def _run(self, function: Callable[..., Any], call: Call, keep_gradients: bool, hints: Hints) -> None:

@@ -24,7 +24,7 @@ from .call_trace import Call, is_float
 from .counters import Counters
 from .guards import PLAIN
 from .inspection import Inspection
-from .reach import is_module
+from .kinds import is_module
 from .reference import REFERENCE
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any, cast
 from ..tracing.trace import paused
 from .effects import Place
 from .guards import Cell, Entry, Guards
-from .reach import is_user
+from .mentions import is_user
 from .settle import Substitutes
 
 

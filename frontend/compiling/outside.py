@@ -2,6 +2,7 @@
 
 print("loss", loss)       is repeated by each call, with the values of its tensors
 time.time(), open(p)      run once: the program has what they gave as a constant, and a warning says so
+getattr(x, f"w{i}")       what is read by a name that no code mentions is found while it is read
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ..tracing.later import put_off, put_off_so_far
 from ..tracing.trace import Trace
 from .effects import Place
 from .guards import Guards
+from .reach import Reach
 from .settle import Substitutes
 
 
@@ -55,6 +57,27 @@ def _print(*values: Any, **options: Any) -> None:
         put_off(modes.trace, print, values, options)
 
 
+def add_reads(trace: Trace, reach: Reach) -> None:
+    """Lets a program depend on the attributes that a trace has read by names that no code mentions."""
+    for value, *name in trace.__dict__.get("asked", ()):
+        if name:
+            reach.add_read(value, name[0])
+        else:
+            reach.add_all_read(value)
+
+
+def _reading(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def reading(*args: Any) -> Any:
+        if not args:  # vars()
+            return sys._getframe(1).f_locals  # pyright: ignore[reportPrivateUsage]
+        if modes.trace is not None:
+            modes.trace.__dict__.setdefault("asked", []).append(args[:2])
+        return function(*args)
+
+    return reading
+
+
 def _constant(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def called(*args: Any, **options: Any) -> Any:
@@ -74,13 +97,16 @@ BUILTINS: dict[str, Callable[..., Any]] = {
     "print": _print,
     "open": _constant("open", open),
     "input": _constant("input", input),
+    "getattr": _reading(getattr),
+    "hasattr": _reading(hasattr),
+    "vars": _reading(vars),
 }
 """Stand-ins for functions that Python finds everywhere."""
 
 _STAND_INS: dict[int, Any] = {
     id(time): _TIME,
     **{id(getattr(time, name)): new for name, new in CLOCKS.items()},
-    **{id(getattr(builtins, name)): new for name, new in BUILTINS.items()},
+    **{id(getattr(builtins, name)): BUILTINS[name] for name in ("print", "open", "input")},
 }
 
 
@@ -91,4 +117,4 @@ def put_outside(guards: Guards, places: Sequence[Place], substitutes: Substitute
         substitutes.put(place, BUILTINS[place.name])
 
 
-__all__ = ["BUILTINS", "put_outside", "show_prints", "warn_of_constants"]
+__all__ = ["BUILTINS", "add_reads", "put_outside", "show_prints", "warn_of_constants"]

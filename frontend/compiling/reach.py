@@ -10,15 +10,14 @@ was reached, so that a counter kept beside the model by someone else invalidates
 
 from __future__ import annotations
 
-import dis
 import functools
 import os
-import sys
-from collections import deque
+import weakref
+from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Iterable, Mapping
-from functools import lru_cache, partial
-from types import BuiltinMethodType, CodeType, FunctionType, MethodType, ModuleType
-from typing import Any, NamedTuple, cast
+from functools import partial
+from types import BuiltinMethodType, FunctionType, MappingProxyType, MethodType, ModuleType
+from typing import Any, cast
 
 import numpy as np
 
@@ -28,14 +27,14 @@ from ..nn.hooks import EVERYWHERE
 from ..tensor import Tensor
 from .foreign_random import GENERATORS
 from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Flag, Guard, Guards, Length
-
-PACKAGE = __name__.partition(".")[0]
-
-LIBRARY = frozenset({PACKAGE, "numpy", "xdsl", *sys.stdlib_module_names} - {"__main__"})
-"""Top-level packages whose code is taken as given."""
+from .kinds import has_attributes, is_custom, is_module, is_optimizer, is_scheduler
+from .mentions import PACKAGE, is_user, names_of
 
 LONGEST = 256
-"""Of longer containers only identity and length are watched; of arrays of more bytes, identity."""
+"""Of longer containers only identity and length are watched."""
+
+LARGEST = 1 << 14
+"""Of arrays of more bytes only identity is watched."""
 
 UNREACHED = frozenset(
     ("__init__", "__new__", "__repr__", "__str__", "__del__", "__getstate__", "__setstate__", "__reduce__")
@@ -48,8 +47,11 @@ MODULE_TABLES = (
 )
 """Dictionaries of a module that `forward` depends on."""
 
-REACHING_OUT = ("print", "open", "input")
-"""Builtin functions that do something to the world."""
+REACHING_OUT = ("print", "open", "input", "getattr", "hasattr", "vars")
+"""Builtin functions that do something to the world, or read what code does not name."""
+
+WRAPPERS = (UserDict, UserList, ChainMap)
+"""Containers that hold another one."""
 
 BOOKKEEPING = {
     *MODULE_TABLES,
@@ -60,60 +62,6 @@ BOOKKEEPING = {
     "_load_state_dict_post_hooks",
 }
 """Attributes of a module that are no values a step could read."""
-
-
-class Names(NamedTuple):
-    """What code refers to by name, that of nested functions included."""
-
-    globals: frozenset[str]
-    attributes: frozenset[str]
-
-
-@lru_cache(maxsize=4096)
-def names_of(code: CodeType) -> Names:
-    """The global names and the attribute names that code mentions."""
-    globals_: set[str] = set()
-    attributes: set[str] = set()
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL"):
-            globals_.add(instruction.argval)
-        elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "LOAD_SUPER_ATTR", "IMPORT_FROM"):
-            attributes.add(instruction.argval)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            inner = names_of(constant)
-            globals_ |= inner.globals
-            attributes |= inner.attributes
-        elif isinstance(constant, str) and constant.isidentifier():
-            attributes.add(constant)  # getattr(self, "name")
-    return Names(frozenset(globals_), frozenset(attributes))
-
-
-def is_user(module_name: object) -> bool:
-    """Whether code of a module is the user's."""
-    return not isinstance(module_name, str) or module_name.partition(".")[0] not in LIBRARY
-
-
-def is_module(value: object) -> bool:
-    """Whether a value is an nn.Module (which imports the tensors that import us)."""
-    attributes = getattr(value, "__dict__", None)
-    return attributes is not None and "_parameters" in attributes and "_modules" in attributes
-
-
-def is_optimizer(value: object) -> bool:
-    """Whether a value is an optimizer."""
-    attributes = getattr(value, "__dict__", None)
-    return attributes is not None and "param_groups" in attributes and "state" in attributes
-
-
-def is_scheduler(value: object) -> bool:
-    """Whether a value sets an optimizer's rates: it acts when a call ends, and no program depends on what it counts."""
-    return any(cls.__name__ == "LRScheduler" and not is_user(cls.__module__) for cls in type(value).__mro__)
-
-
-def is_custom(optimizer: Any) -> bool:
-    """Whether a user has written how an optimizer steps, and what its state is."""
-    return all(is_user(cls.__module__) or cls.__name__ in ("Optimizer", "object") for cls in type(optimizer).__mro__)
 
 
 class Reach:
@@ -182,6 +130,25 @@ class Reach:
                         self.guards.slow.append(Entry(f"{name}.state[...][{key!r}]", entries, key, value))
         self.guards.seal()
 
+    def add_read(self, value: Any, key: str) -> None:
+        """An attribute that the function has asked for by a name that it has made up."""
+        attributes = getattr(value, "__dict__", None)
+        if isinstance(attributes, dict) and self.has_seen(value) and not is_module(value):
+            place = (id(cast(Any, attributes)), key)
+            if place not in self._places:
+                self._places.add(place)
+                found = cast("dict[str, Any]", attributes)
+                self._add(Entry(f"{type(value).__name__}.{key}", found, key, found.get(key, MISSING)))
+
+    def add_all_read(self, value: Any) -> None:
+        """All attributes that an object has."""
+        attributes = getattr(value, "__dict__", None)
+        if isinstance(attributes, dict) and self.has_seen(value) and not is_module(value):
+            found = cast("dict[str, Any]", attributes)
+            self._add(Contents(f"attributes of a {type(value).__name__}", found, tuple(found)))
+            for key in found:
+                self.add_read(value, key)
+
     def has_seen(self, value: Any) -> bool:
         """Whether this very object was found."""
         return self._seen.get(id(value)) is value
@@ -223,7 +190,7 @@ class Reach:
             self._visit(any_value.__func__, name)
         elif isinstance(value, property):
             self._visit(value.fget, name)
-        elif isinstance(value, dict):
+        elif isinstance(value, (dict, MappingProxyType)):
             self._dict(any_value, name)
         elif isinstance(value, (list, tuple, set, frozenset, deque)):
             self._sequence(value, name)
@@ -244,10 +211,15 @@ class Reach:
             self._visit(any_value.optimizer, f"{name}.optimizer")
         elif hasattr(value, "__wrapped__"):
             self._visit(value.__wrapped__, name)
-        elif is_user(kind.__module__ if not isinstance(value, type) else value.__module__):
-            self._objects.append((value, name))
+        elif isinstance(value, weakref.ref):
+            self._visit(any_value(), name)
         elif kind.__module__.partition(".")[0] == PACKAGE:
             self._library_object(value, name)
+        else:
+            if isinstance(value, WRAPPERS):
+                self._visit(any_value.maps if isinstance(value, ChainMap) else any_value.data, name)
+            if has_attributes(any_value):
+                self._objects.append((any_value, name))
 
     def _visit_all(self, values: Iterable[Any], name: str) -> None:
         for value in values:
@@ -257,6 +229,8 @@ class Reach:
         if not is_user(function.__module__):
             self._visit(getattr(function, "__wrapped__", None), function.__name__)
             return
+        if any(key != "__wrapped__" for key in function.__dict__):
+            self._objects.append((function, function.__name__))
         code = function.__code__
         names = names_of(code)
         self.names |= names.attributes
@@ -307,7 +281,7 @@ class Reach:
 
     def _array(self, array: np.ndarray[Any, Any], name: str) -> None:
         """A numpy array is a constant of the trace: small ones are compared."""
-        if array.nbytes <= LONGEST:
+        if array.nbytes <= LARGEST:
             self._add(Attribute(f"contents of {name}", array.tobytes, array.tobytes()))
 
     def _tensor(self, tensor: Any, name: str) -> None:

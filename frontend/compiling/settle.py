@@ -27,7 +27,8 @@ from .effects import (
     stand_in,
 )
 from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Flag, Guard, Guards, Item, Length
-from .reach import Reach, is_module
+from .kinds import is_module
+from .reach import Reach
 
 Containers = Contents | Length
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
+from ...errors import runtime_error
+from ...modes import modes
 from ...random import Generator, bits
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, collated
@@ -110,6 +112,11 @@ class DataLoader(Generic[T_co]):
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
+        if modes.trace is not None:
+            raise runtime_error(
+                "a compiled function cannot loop over a DataLoader, whose batches are other ones in each call: compile "
+                "the function of one batch, and call it in a loop outside"
+            )
         if self._iterable:
             return self._iterate_stream()
         tasks = iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
