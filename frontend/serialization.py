@@ -94,7 +94,7 @@ def load(f: Any, map_location: Any = None, **ignored: Any) -> Any:
     data: bytes = f.read() if hasattr(f, "read") else Path(f).read_bytes()
     tensors, metadata = _read(name, data)
     if STRUCTURE not in metadata:
-        return tensors
+        return tensors | _tied(tensors, metadata)
     try:
         return _decoded(json.loads(metadata[STRUCTURE]), tensors)
     except (KeyError, ValueError, TypeError, RecursionError) as error:
@@ -103,7 +103,11 @@ def load(f: Any, map_location: Any = None, **ignored: Any) -> Any:
 
 def _replace(path: Path, data: bytes) -> None:
     """Writes a file such that it is there as a whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        error.filename = str(path)  # rather than that of the file that would have taken its place
+        raise
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -199,6 +203,11 @@ def _read(name: str, data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
     except Exception as error:
         raise located(ValueError, _not_ours(name, data, error)) from None
     return {key: _tensor(name, key, entry) for key, entry in entries}, metadata
+
+
+def _tied(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Tensor]:
+    """Further names of tensors, as safetensors.torch.save_model notes them: a tied weight is in the file once."""
+    return {name: tensors[kept] for name, kept in metadata.items() if kept in tensors and name not in tensors}
 
 
 def _not_ours(name: str, data: bytes, error: Exception) -> str:

@@ -108,3 +108,18 @@ def test_other_formats_and_damaged_files_are_refused(tmp_path):
     with pytest.raises(TypeError, match=r"model is a Linear;.*state_dict\(\) instead"):
         irtool.save({"model": nn.Linear(1, 1)}, tmp_path / "x")
     assert [p.name for p in tmp_path.iterdir()] == ["model.pt"]
+
+
+def test_tied_weights_as_safetensors_torch_saves_them(tmp_path):
+    """`save_model` writes a shared tensor once, and notes its other names."""
+    weight = np.arange(6, dtype=np.float32).reshape(3, 2)
+    save_file({"0.weight": weight}, tmp_path / "m.safetensors", {"format": "pt", "1.weight": "0.weight"})
+    model = nn.Sequential(nn.Embedding(3, 2), nn.Linear(2, 3, bias=False))
+    model[1].weight = model[0].weight
+    model.load_state_dict(irtool.load(tmp_path / "m.safetensors"))
+    assert model[1].weight is model[0].weight and model[1].weight.tolist() == weight.tolist()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere/m.pt'$"):
+        irtool.save({"a": irtool.ones(1)}, tmp_path / "nowhere" / "m.pt")
