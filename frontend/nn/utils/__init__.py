@@ -1,7 +1,7 @@
 """Helpers on the parameters of a model: torch.nn.utils."""
 
 from ...surface.unsupported import module_getattr
-from . import parametrizations, parametrize, rnn
+from . import parametrizations, parametrize, prune, rnn
 from .clip_grad import clip_grad_norm, clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .older_norms import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
 from .skip_init import skip_init
@@ -16,6 +16,7 @@ __all__ = [
     "parameters_to_vector",
     "parametrizations",
     "parametrize",
+    "prune",
     "remove_spectral_norm",
     "remove_weight_norm",
     "rnn",
