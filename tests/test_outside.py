@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import logging
 import os
 import time
 from time import perf_counter
@@ -120,6 +121,30 @@ def test_what_is_printed_before_an_error_is_seen(capsys):
     assert capsys.readouterr().out == "shape irtool.Size([2])\n"
     print("as ever")
     assert capsys.readouterr().out == "as ever\n"
+
+
+def test_records_of_loggers(caplog):
+    logger = logging.getLogger("of a test")
+    adapter = logging.LoggerAdapter(logger, {})
+
+    @compiled
+    def f(x):
+        logger.info("sum %s of %d", x.sum(), len(x))
+        adapter.debug("not shown")
+        logging.warning("shape %s", x.shape)
+        if len(x) == 3:
+            raise ValueError
+        return x
+
+    with caplog.at_level(logging.INFO):
+        for k in range(3):
+            f(irtool.ones(2) * k)
+        with pytest.raises(ValueError):
+            f(irtool.ones(3))
+    said = [(r.name, r.getMessage()) for r in caplog.records]
+    warned = ("root", "shape irtool.Size([2])")
+    expected = [line for k in range(3) for line in (("of a test", f"sum tensor({2 * k}.) of 2"), warned)]
+    assert said == [*expected, ("root", "shape irtool.Size([3])")] and len(f.programs()) == 1
 
 
 def test_the_environment_is_watched(monkeypatch):

@@ -1,6 +1,6 @@
 """What a function does to the world while it is traced, and would not do in later calls.
 
-print("loss", loss)       is repeated by each call, with the values of its tensors
+print("loss", loss)       is repeated by each call, with the values of its tensors; so are records of loggers
 time.time(), open(p)      run once: the program has what they gave as a constant, and a warning says so
 getattr(x, f"w{i}")       what is read by a name that no code mentions is found while it is read
 """
@@ -16,12 +16,15 @@ from functools import wraps
 from types import ModuleType
 from typing import Any
 
+from .. import tree
 from ..modes import modes
 from ..source import user_frame
+from ..tensor import Tensor
 from ..tracing.later import put_off, put_off_so_far
 from ..tracing.trace import Trace
 from .effects import Place
 from .guards import Guards
+from .logs import put_logs
 from .reach import Reach
 from .settle import Substitutes
 
@@ -44,9 +47,11 @@ def warn_of_constants(trace: Trace, function: str) -> None:
 
 
 def show_prints(trace: Trace) -> None:
-    """Prints what a trace that has failed was to print, so far as it has values."""
+    """Prints and logs what a trace that has failed was to, so far as it has values."""
     for later in put_off_so_far(trace):
-        if later.function is print:
+        leaves: list[Any] = []
+        tree.flatten(later.value, leaves)
+        if later.function is print or not (later.about or any(isinstance(x, Tensor) for x in leaves)):
             later.apply(later.value, None)
 
 
@@ -113,6 +118,7 @@ _STAND_INS: dict[int, Any] = {
 def put_outside(guards: Guards, places: Sequence[Place], substitutes: Substitutes) -> None:
     """Puts stand-ins where the function names what reaches out of it; `places` are globals that would hide builtins."""
     substitutes.put_stand_ins(guards, _STAND_INS)
+    put_logs(guards, substitutes)
     for place in places:
         substitutes.put(place, BUILTINS[place.name])
 
