@@ -15,7 +15,7 @@ from .devices import check_device
 from .dispatch import apply, array_of, exact
 from .errors import located, runtime_error, type_error, untraceable
 from .modes import modes
-from .promotion import PYTHON, get_default_dtype, python_dtype
+from .promotion import PYTHON, check_fits, get_default_dtype, python_dtype
 from .tensor import Tensor, wrap
 
 
@@ -96,6 +96,7 @@ def _array_of_data(data: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
             dtype = PYTHON[float]
         elif _numpy_leaf(data) is not None:
             dtype = dtype_of_numpy(np.dtype(_numpy_leaf(data)))
+    check_fits(array, dtype)
     return _converted(array, dtype)
 
 
@@ -238,6 +239,7 @@ def full(
             return finished(value, requires_grad)
         fill_value = fill_value.item()
     dtype = dtype or python_dtype(fill_value) or get_default_dtype()
+    check_fits(fill_value, dtype)
     return finished(full_of(shape, fill_value, dtype), requires_grad)
 
 

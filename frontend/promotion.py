@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..dialects.types import DType, Kind, f32, f64, i1, i32, i64, u8
+from .errors import runtime_error
 
 CATEGORY: dict[Kind, int] = {"bool": 0, "int": 1, "float": 2}
 ORDER: tuple[DType, ...] = (i1, u8, i32, i64, f32, f64)
@@ -85,6 +86,17 @@ def float_dtype(dtype: DType) -> DType:
     return dtype if dtype.kind == "float" else PYTHON[float]
 
 
+def check_fits(values: Any, dtype: DType) -> None:
+    """Raises RuntimeError where a number, or one of an array, is beyond an integer type; -1 fits unsigned ones too."""
+    if dtype.kind != "int":
+        return
+    limits = iinfo(dtype)
+    least = limits.min if dtype.signed else -limits.max
+    array = np.asarray(values)
+    if array.size and not (least <= array.min() and array.max() <= limits.max):
+        raise runtime_error(f"value cannot be converted to type {dtype.torch_name} without overflow")
+
+
 class finfo:
     """Limits of a floating-point type."""
 
@@ -122,6 +134,7 @@ def highest(dtype: DType) -> float | int | bool:
 __all__ = [
     "PYTHON",
     "can_cast",
+    "check_fits",
     "combine",
     "finfo",
     "float_dtype",

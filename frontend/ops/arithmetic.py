@@ -11,7 +11,7 @@ from ...dialects.hl import elementwise as e
 from ...dialects.types import i1, i64, u8
 from ..dispatch import apply, builder
 from ..errors import TYPE_NAMES, runtime_error, type_error
-from ..promotion import finfo, float_dtype
+from ..promotion import check_fits, finfo, float_dtype
 from ..tape import named
 from ..tensor import Tensor
 from .families import GENERATED, check_divisor
@@ -228,6 +228,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         raise runtime_error(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}")
     shape = common_shape(input, mask)
     dtype = input._spec.dtype
+    if not isinstance(value, Tensor):
+        check_fits(value, dtype)
     return apply(e.SelectOp, (fitted(mask, shape, i1), fitted(value, shape, dtype), fitted(input, shape, dtype)))[0]
 
 

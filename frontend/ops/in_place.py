@@ -8,7 +8,7 @@ from typing import Any
 from .. import tape
 from ..errors import TYPE_NAMES, runtime_error, type_error
 from ..modes import modes
-from ..promotion import can_cast, python_dtype
+from ..promotion import can_cast, check_fits, python_dtype
 from ..tensor import Tensor
 from ..views import check_in_place, write
 from .operands import broadcast_shape, cast, expand_to, fitted
@@ -86,6 +86,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         return copy_(self, value)
     if python_dtype(value) is None:
         raise type_error(f"fill_(): argument 'value' must be a number, not {type(value).__name__}")
+    check_fits(value, self._spec.dtype)
     check_in_place(self)
     return write(self, fitted(value, self._spec.shape, self._spec.dtype))
 
