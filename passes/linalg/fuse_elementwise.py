@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
 
 from xdsl.context import Context
 from xdsl.dialects import tensor
@@ -25,7 +24,7 @@ from xdsl.dialects.builtin import AffineMapAttr, ArrayAttr, DenseArrayBase, Modu
 from xdsl.dialects.func import FuncOp
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.linalg.attrs import IteratorType
-from xdsl.ir import Block, Operation, OpResult, Region, SSAValue
+from xdsl.ir import Block, OpResult, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 
@@ -45,21 +44,6 @@ def maps_of(op: Generic) -> list[AffineMap]:
     return [attribute.data for attribute in op.indexing_maps]
 
 
-def is_elementwise(op: Operation) -> TypeGuard[Generic]:
-    """Whether every index computes values of its own, from inputs alone, at one place of all outputs, all of them."""
-    if type(op) is not Generic:
-        return False
-    inputs = len(op.inputs)
-    extents = loop_extents(op)
-    identity = AffineMap.identity(len(extents))
-    return (
-        all(t.data is IteratorType.PARALLEL for t in op.iterator_types)
-        and all(m == identity for m in maps_of(op)[inputs:])
-        and all(list(_type(v).get_shape()) == extents for v in op.outputs)
-        and all(argument.first_use is None for argument in op.body.block.args[inputs:])
-    )
-
-
 def is_contraction(op: Generic) -> bool:
     """Whether a reduction multiplies what it reads from two places, as a matrix product does."""
     if not any(t.data is IteratorType.REDUCTION for t in op.iterator_types) or len(op.inputs) < 2:
@@ -69,6 +53,26 @@ def is_contraction(op: Generic) -> bool:
     return bool(names & {"arith.mulf", "arith.muli"}) and len(partial) >= 2
 
 
+class Facts:
+    """What is asked of a generic again and again. An op keeps its maps; its operands may be replaced by others."""
+
+    def __init__(self, op: Generic) -> None:
+        self.count = len(op.inputs)
+        self.maps = maps_of(op)
+        self.extents = loop_extents(op)
+        self.elementwise = self._is_elementwise(op)
+
+    def _is_elementwise(self, op: Generic) -> bool:
+        """Whether every index computes values of its own, from inputs alone, at one place of each output."""
+        identity = AffineMap.identity(len(self.extents))
+        return (
+            all(t.data is IteratorType.PARALLEL for t in op.iterator_types)
+            and all(m == identity for m in self.maps[self.count :])
+            and all(list(_type(v).get_shape()) == self.extents for v in op.outputs)
+            and all(argument.first_use is None for argument in op.body.block.args[self.count :])
+        )
+
+
 class Fuser:
     """The generics of one kernel, being fused front to back."""
 
@@ -76,6 +80,7 @@ class Fuser:
         self.block = kernel.body.block
         self.constants = Constants(kernel)
         self.position = {op: i for i, op in enumerate(self.block.ops)}
+        self.known: dict[Generic, Facts] = {}
         for op in list(self.block.ops):
             if type(op) is Generic and not is_contraction(op):
                 self.fuse_into(op)
@@ -84,14 +89,29 @@ class Fuser:
                 op.detach()
                 op.erase()
 
+    def facts(self, op: Generic) -> Facts:
+        """What is known of an op."""
+        found = self.known.get(op)
+        if found is None:
+            found = self.known[op] = Facts(op)
+        return found
+
+    def inputs(self, op: Generic) -> Sequence[SSAValue]:
+        """The op's inputs."""
+        return op.operands[: self.facts(op).count]
+
+    def outputs(self, op: Generic) -> Sequence[SSAValue]:
+        """The op's outputs."""
+        return op.operands[self.facts(op).count :]
+
     def fuse_into(self, consumer: Generic) -> None:
         """Pulls producers into a consumer until none is left to pull."""
         again = True
         while again:
             again = False
-            for index, operand in enumerate(consumer.inputs):
+            for index, operand in enumerate(self.inputs(consumer)):
                 producer = operand.owner
-                if isinstance(producer, Operation) and is_elementwise(producer):
+                if type(producer) is Generic and self.facts(producer).elementwise:
                     fused = self.fused(producer, consumer, index)
                     if fused is not None:
                         consumer, again = fused, True
@@ -99,14 +119,14 @@ class Fuser:
 
     def fused(self, producer: Generic, consumer: Generic, index: int) -> Generic | None:
         """One op for both, in the consumer's place; None where that is not legal."""
-        read = maps_of(consumer)[index]
-        rank = len(consumer.iterator_types)
-        same_space = read == AffineMap.identity(rank) and loop_extents(producer) == loop_extents(consumer)
+        facts = self.facts(consumer)
+        read, extents = facts.maps[index], facts.extents
+        same_space = read == AffineMap.identity(len(extents)) and self.facts(producer).extents == extents
         outside = [u.operation for r in producer.results for u in r.uses if u.operation is not consumer]
-        operands = [k for k, v in enumerate(consumer.inputs) if v.owner is producer]
-        if any(maps_of(consumer)[k] != read for k in operands):
+        operands = [k for k, v in enumerate(self.inputs(consumer)) if v.owner is producer]
+        if any(facts.maps[k] != read for k in operands):
             return None
-        if any(v.owner is producer for v in consumer.outputs):
+        if any(v.owner is producer for v in self.outputs(consumer)):
             return None
         if outside and not same_space:
             return None
@@ -124,7 +144,7 @@ class Fuser:
 
     def _overwritten_between(self, producer: Generic, consumer: Generic) -> bool:
         """Whether something reads, between the two, a place that the producer would now write later."""
-        outputs = set(producer.outputs)
+        outputs = set(self.outputs(producer))
         op = producer.next_op
         while op is not None and op is not consumer:
             if any(v in outputs for v in op.operands):
@@ -133,23 +153,23 @@ class Fuser:
         return False
 
     def _merge(self, producer: Generic, consumer: Generic, read: AffineMap, operands: list[int], keep: bool) -> Generic:
-        inputs: dict[tuple[SSAValue, AffineMap], None] = {}
-        for value, map_ in zip(producer.inputs, maps_of(producer)):
-            inputs[value, map_.compose(read)] = None
-        for k, (value, map_) in enumerate(zip(consumer.inputs, maps_of(consumer))):
-            if k not in operands:
-                inputs[value, map_] = None
+        whole = read == AffineMap.identity(read.num_dims)
+        facts, count = self.facts(consumer), self.facts(consumer).count
+        inner = self.facts(producer).maps
+        read_by_producer = list(zip(self.inputs(producer), inner if whole else [map_.compose(read) for map_ in inner]))
+        read_by_consumer = list(zip(self.inputs(consumer), facts.maps))
+        inputs = dict.fromkeys(
+            [*read_by_producer, *(pair for k, pair in enumerate(read_by_consumer) if k not in operands)]
+        )
         before = Emitter(self.constants, self.block, consumer, consumer.location)
-        written = zip(consumer.outputs, maps_of(consumer)[len(consumer.inputs) :])
+        written = list(zip(self.outputs(consumer), facts.maps[count:]))
         told = told_extents([*inputs, *written], read.num_dims)
-        for k, (extent, known) in enumerate(zip(loop_extents(consumer), told)):
+        for k, (extent, known) in enumerate(zip(facts.extents, told)):
             if extent != known:
                 inputs[extent_operand(before, k, extent, read.num_dims)] = None
         kept = [r for r in producer.results if any(u.operation is not consumer for u in r.uses)] if keep else []
-        outputs = [
-            *((producer.outputs[r.index], maps_of(producer)[len(producer.inputs) + r.index]) for r in kept),
-            *zip(consumer.outputs, maps_of(consumer)[len(consumer.inputs) :]),
-        ]
+        produced = list(zip(self.outputs(producer), inner[self.facts(producer).count :]))
+        outputs = [*(produced[r.index] for r in kept), *written]
         sources = [*inputs, *outputs]
         block = Block(arg_types=[_type(value).element_type for value, _ in sources])
         by_read = dict(zip(inputs, block.args))
