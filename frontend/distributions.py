@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from .probability import composed, continuous, discrete, gamma, transforms
 from .probability.base import Distribution, kl_divergence, register_kl
 from .probability.composed import *  # noqa: F403
@@ -11,8 +13,12 @@ from .probability.gamma import *  # noqa: F403
 from .probability.transforms import *  # noqa: F403
 from .surface.unsupported import module_getattr
 
+kl = sys.modules[__name__]
+"""PyTorch's module of divergences: they are in this one."""
+
 __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "Distribution",
+    "kl",
     "kl_divergence",
     "register_kl",
     "transforms",

@@ -23,9 +23,9 @@ by computed tensors; and autograd's check for overwritten values, which pure val
 
 UNCHECKED = (
     *("a[torch.tensor([7])]", "a.gather(1,torch.tensor([[5]]))", "a.index_select(0,torch.tensor([5]))"),
-    "a.masked_scatter(m,v[:1])",
+    *("a.masked_scatter(m,v[:1])", "torch.linalg.inv(torch.zeros(2,2))"),
 )
-"""Positions out of range, which compiled code clamps, and counts of a mask. All of the family `refused` is like that:
+"""Positions out of range, which compiled code clamps, counts of a mask, and singular matrices. All of the family `refused` is like that:
 compiled code does not look at values."""
 
 

@@ -117,10 +117,11 @@ def joined(function: Callable[..., Any]) -> Callable[..., Any]:
     """cat() or stack(), which may be given selections of the same rows, but not along these."""
 
     @wraps(function)
-    def accepted(tensors: Any, dim: int = 0, **options: Any) -> Any:
+    def accepted(tensors: Any, *args: Any, **options: Any) -> Any:
         parts: list[Any] = list(cast("Sequence[Any]", tensors)) if isinstance(tensors, list | tuple) else []
         if modes.trace is None or not any(type(part) is Selection for part in parts):
-            return function(tensors, dim, **options)
+            return function(tensors, *args, **options)
+        dim = args[0] if args else options.pop("dim", options.pop("axis", 0))
         first = first_of(tuple(parts), {})
         wide = function([on_rows(first, identity, (part,), {}) for part in parts], dim, **options)
         d, grown = axis(dim, wide.ndim), wide.ndim - first.wide.ndim

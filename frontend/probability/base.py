@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from ..creation import as_tensor
 from ..errors import located, type_error
 from ..grad_mode import no_grad
+from ..size import Size
 from ..surface.names import FUNCTIONS
 from ..tensor import Tensor
 
@@ -26,8 +27,8 @@ class Distribution:
     """Whether gradients flow through draws."""
 
     def __init__(self, batch_shape: Sequence[int] = (), event_shape: Sequence[int] = ()) -> None:
-        self.batch_shape: Shape = tuple(batch_shape)
-        self.event_shape: Shape = tuple(event_shape)
+        self.batch_shape: Shape = Size(batch_shape)
+        self.event_shape: Shape = Size(event_shape)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Numbers drawn, without gradients."""
@@ -63,6 +64,11 @@ class Distribution:
         raise located(NotImplementedError, f"{type(self).__name__} has no variance")
 
     @property
+    def mode(self) -> Tensor:
+        """What is most probable."""
+        raise located(NotImplementedError, f"{type(self).__name__} has no mode")
+
+    @property
     def stddev(self) -> Tensor:
         """The standard deviation."""
         return self.variance.sqrt()
@@ -78,8 +84,14 @@ class Distribution:
         return (*sample_shape, *self.batch_shape, *self.event_shape)
 
     def __repr__(self) -> str:
-        parts = [f"{name}: {list(getattr(self, name).shape)}" for name in self.PARAMETERS]
+        given = [(name, getattr(self, name)) for name in self.given]
+        parts = [f"{name}: {value if value.numel() == 1 else value.shape}" for name, value in given]
         return f"{type(self).__name__}({', '.join(parts)})"
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The attributes that the printed form shows: what the user gave."""
+        return self.PARAMETERS
 
 
 def real(x: Any) -> Tensor:

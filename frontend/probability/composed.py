@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..errors import located
 from ..random import normal_numbers
 from ..tensor import Tensor
 from .base import HALF_LOG_TAU, Distribution, kl_divergence, register_kl, summed
@@ -18,6 +19,12 @@ class Independent(Distribution):
     def __init__(
         self, base_distribution: Distribution, reinterpreted_batch_ndims: int, validate_args: bool | None = None
     ) -> None:
+        if reinterpreted_batch_ndims > len(base_distribution.batch_shape):
+            raise located(
+                ValueError,
+                "Expected reinterpreted_batch_ndims <= len(base_distribution.batch_shape), actual "
+                f"{reinterpreted_batch_ndims} vs {len(base_distribution.batch_shape)}",
+            )
         self.base_dist, self.reinterpreted_batch_ndims = base_distribution, reinterpreted_batch_ndims
         shape, cut = base_distribution.batch_shape, len(base_distribution.batch_shape) - reinterpreted_batch_ndims
         super().__init__(shape[:cut], shape[cut:] + base_distribution.event_shape)
@@ -32,8 +39,19 @@ class Independent(Distribution):
         return self.base_dist.mean
 
     @property
+    def mode(self) -> Tensor:
+        return self.base_dist.mode
+
+    @property
     def variance(self) -> Tensor:
         return self.base_dist.variance
+
+    @property
+    def stddev(self) -> Tensor:
+        return self.base_dist.stddev
+
+    def __repr__(self) -> str:
+        return f"Independent({self.base_dist}, {self.reinterpreted_batch_ndims})"
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.base_dist.sample(sample_shape)

@@ -43,6 +43,10 @@ class _Located(Distribution):
     def mean(self) -> Tensor:
         return self.loc
 
+    @property
+    def mode(self) -> Tensor:
+        return self.loc
+
 
 class Normal(_Located):
     """Normal distributions with means `loc` and standard deviations `scale`."""

@@ -26,7 +26,12 @@ class _Chosen(Distribution):
         else:
             self.logits = given - given.logsumexp(-1, keepdim=True)
             self.probs = self.logits.softmax(-1)
+        self._given = "logits" if probs is None else "probs"
         super().__init__(given.shape[:-1])
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        return (self._given,)
 
     @property
     def param_shape(self) -> tuple[int, ...]:
@@ -97,7 +102,12 @@ class _Trial(Distribution):
         self.probs: Tensor = given if probs is not None else given.sigmoid()
         kept = inner(given) if probs is not None else given
         self.logits: Tensor = kept.log() - (-kept).log1p() if probs is not None else given
+        self._given = "logits" if probs is None else "probs"
         super().__init__(given.shape)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        return (self._given,)
 
 
 class Bernoulli(_Trial):
@@ -276,7 +286,9 @@ def _trials(p: Bernoulli, q: Bernoulli) -> Tensor:
     from ..nn.functional import softplus
 
     yes = p.probs * (softplus(-q.logits) - softplus(-p.logits))
-    return yes + (1 - p.probs) * (softplus(q.logits) - softplus(p.logits))
+    no = (1 - p.probs) * (softplus(q.logits) - softplus(p.logits))
+    yes = where(p.probs.eq(0), 0.0, where(q.probs.eq(0), math.inf, yes))
+    return yes + where(p.probs.eq(1), 0.0, where(q.probs.eq(1), math.inf, no))
 
 
 @register_kl(Poisson, Poisson)
