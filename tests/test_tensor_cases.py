@@ -25,8 +25,8 @@ UNCHECKED = (
     *("a[torch.tensor([7])]", "a.gather(1,torch.tensor([[5]]))", "a.index_select(0,torch.tensor([5]))"),
     *("a.masked_scatter(m,v[:1])", "torch.linalg.inv(torch.zeros(2,2))"),
 )
-"""Positions out of range, which compiled code clamps, counts of a mask, and singular matrices. All of the family `refused` is like that:
-compiled code does not look at values."""
+"""Positions out of range, which compiled code clamps, counts of a mask, and singular matrices. All of the family
+`refused` is like that: compiled code does not look at values."""
 
 
 @pytest.mark.parametrize("family", FAMILIES)
