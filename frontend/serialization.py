@@ -25,7 +25,9 @@ from . import dispatch
 from .creation import from_array
 from .devices import check_device
 from .errors import located, type_error
+from .modes import modes
 from .tensor import Tensor
+from .tracing.later import put_off
 
 STRUCTURE = "irtool"
 """The metadata entry with all that is not a tensor."""
@@ -65,6 +67,9 @@ def save(obj: Any, f: Any, **ignored: Any) -> None:
     for name in ignored:
         if name not in ("pickle_module", "pickle_protocol", "_use_new_zipfile_serialization"):
             raise type_error(f"save() got an unexpected keyword argument '{name}'")
+    if modes.trace is not None:
+        put_off(modes.trace, save, (obj, f), {})
+        return
     tensors: dict[str, np.ndarray[Any, Any]] = {}
     metadata = {"format": "pt"}
     if isinstance(obj, dict) and _is_flat(cast("dict[Any, Any]", obj)):

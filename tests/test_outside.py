@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import logging
 import os
+import pickle
 import time
 from time import perf_counter
 
@@ -181,3 +183,48 @@ def test_files_are_read_once_with_a_warning(tmp_path):
 
     with pytest.warns(UserWarning, match=r"open\(\) is called while f is traced"):
         assert f(irtool.ones(1)).item() == 2.0
+
+
+def keep_last(x):
+    global last
+    last = [x * 2]
+    return x
+
+
+def test_globals_that_are_new():
+    f = compiled(keep_last)
+    for k in range(2):
+        f(irtool.ones(1) * k)
+        assert last[0].item() == 2.0 * k
+    del globals()["last"]
+
+
+def test_saves_in_every_call(tmp_path):
+    f = compiled(lambda x: irtool.save({"a": [x * 2, 3]}, tmp_path / "x"))
+    for k in (1.0, 4.0):
+        f(irtool.tensor([k]))
+        saved = irtool.load(tmp_path / "x")["a"]
+        assert saved[0].tolist() == [2 * k] and saved[1] == 3
+
+
+def test_copies_of_tensors():
+    model = nn.Linear(2, 1)
+    nn.init.ones_(model.weight)
+
+    @compiled
+    def f(x):
+        fast = copy.deepcopy(model)
+        shared = copy.copy(x)
+        shared += 1
+        (fast(x).sum() - fast.bias.sum()).backward()
+        return copy.deepcopy(x) * 2, fast.weight.grad, fast.weight + 1
+
+    for k in (1.0, 5.0):
+        doubled, grad, weight = f(irtool.full((1, 2), k))
+        assert doubled.tolist() == [[2 * k + 2] * 2] and grad.tolist() == [[k + 1] * 2]
+        assert weight.tolist() == [[2.0, 2.0]] and model.weight.grad is None
+    x = irtool.zeros(2)
+    copy.copy(x).fill_(3)
+    assert x.tolist() == [3, 3]
+    with pytest.raises(RuntimeError, match=r"pickling a tensor needs the value.*test_outside.py"):
+        compiled(pickle.dumps)(x)

@@ -19,6 +19,8 @@ class Names(NamedTuple):
 
     globals: frozenset[str]
     attributes: frozenset[str]
+    stored: frozenset[str]
+    """Globals that code assigns."""
 
 
 @lru_cache(maxsize=4096)
@@ -26,9 +28,12 @@ def names_of(code: CodeType) -> Names:
     """The global names and the attribute names that code mentions."""
     globals_: set[str] = set()
     attributes: set[str] = set()
+    stored: set[str] = set()
     for instruction in dis.get_instructions(code):
         if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL"):
             globals_.add(instruction.argval)
+            if instruction.opname == "STORE_GLOBAL":
+                stored.add(instruction.argval)
         elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "LOAD_SUPER_ATTR", "IMPORT_FROM"):
             attributes.add(instruction.argval)
     for constant in code.co_consts:
@@ -36,9 +41,10 @@ def names_of(code: CodeType) -> Names:
             inner = names_of(constant)
             globals_ |= inner.globals
             attributes |= inner.attributes
+            stored |= inner.stored
         elif isinstance(constant, str) and constant.isidentifier():
             attributes.add(constant)  # getattr(self, "name")
-    return Names(frozenset(globals_), frozenset(attributes))
+    return Names(frozenset(globals_), frozenset(attributes), frozenset(stored))
 
 
 def is_user(module_name: object) -> bool:

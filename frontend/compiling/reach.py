@@ -235,7 +235,7 @@ class Reach:
         names = names_of(code)
         self.names |= names.attributes
         for name in sorted(names.globals):
-            if name in function.__globals__:
+            if name in function.__globals__ or name in names.stored:
                 self._entry(function.__globals__, name, name)
             elif name in REACHING_OUT:
                 self._hidden(function.__globals__, name)

@@ -217,6 +217,8 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
 def copied(x: Tensor) -> Tensor:
     """The same values in new memory, without history."""
     spec = x._spec
+    if modes.trace is not None:
+        return dispatch.traced(modes.trace.detached(dispatch.value_of(modes.trace, x)), spec)
     storage = dispatch.Storage(dispatch.aligned_empty(spec), spec)
     np.copyto(storage.array, array_of(x))  # pyright: ignore[reportArgumentType]
     return wrap(storage, spec)
@@ -296,14 +298,24 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     new = wrap(found._storage, found._spec, cls=type(self))
     new._requires_grad = self._requires_grad
     new.__dict__.update(self.__dict__)
-    if self._grad is not None:
-        new._grad = copied(self._grad)
+    grad = self.grad
+    if grad is not None:
+        new.grad = copied(grad)
     memo[id(self)] = new
     return new
 
 
+def _copy(self: Tensor) -> Tensor:
+    """Another tensor over the same memory."""
+    new = wrap(self._storage, self._spec, self._view, type(self))
+    new._requires_grad = self._requires_grad
+    new.__dict__.update(self.__dict__)
+    return new
+
+
 def _reduce(self: Tensor, protocol: Any) -> Any:
-    return (_rebuild, (type(self), np.array(array_of(self)), self.requires_grad, dict(self.__dict__)))
+    array = _values(self, "pickling a tensor", "return it from the compiled function and pickle it outside")
+    return (_rebuild, (type(self), np.array(array), self.requires_grad, dict(self.__dict__)))
 
 
 def _rebuild(cls: type[Any], array: np.ndarray[Any, Any], requires_grad: bool, extra: dict[str, Any]) -> Any:
@@ -378,6 +390,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__format__": format_,
     "__array__": array_protocol,
     "__array_wrap__": array_wrap,
+    "__copy__": _copy,
     "__deepcopy__": _deepcopy,
     "__reduce_ex__": _reduce,
 }
