@@ -313,3 +313,27 @@ def test_trace_makes_no_call():
     module = step.trace(irtool.ones(2))
     assert "hl.gradient" in print_op(module)
     assert len(optimizer.state) == 0 and w.tolist() == [1.0, 1.0] and not step.programs()
+
+
+@pytest.mark.parametrize(
+    "ask, message",
+    [
+        (
+            lambda x: float(x.sum()),
+            r"\.item\(\) \(which float\(\), int\(\), range\(\) and numbers in indices call\) needs",
+        ),
+        (lambda x: irtool.equal(x, x + 1), r"equal\(\) needs the value.*torch.eq or torch.isclose"),
+        (lambda x: irtool.allclose(x, x + 1), r"allclose\(\) needs the value"),
+    ],
+)
+def test_questions_that_have_no_answer_yet(ask, message):
+    with pytest.raises(RuntimeError, match=message):
+        compiled(ask)(irtool.ones(2))
+
+
+def test_a_compiled_container_is_still_one():
+    layers = compiled(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
+    assert len(layers) == 2 and layers[1] is layers._orig_mod[1] and [*layers] == [*layers._orig_mod]
+    assert compiled(nn.ReLU())
+    with pytest.raises(TypeError, match="len"):
+        len(compiled(nn.ReLU()))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 from ..nn.module import Module
 from .compile import Compiled
@@ -36,6 +37,18 @@ class OptimizedModule(Module):
             super().__setattr__(name, value)
         else:
             setattr(self._orig_mod, name, value)
+
+    def __len__(self) -> int:
+        return len(cast(Any, self._orig_mod))
+
+    def __bool__(self) -> bool:
+        return bool(self._orig_mod)  # which may have no length
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(cast(Any, self._orig_mod))
+
+    def __getitem__(self, index: Any) -> Any:
+        return cast(Any, self._orig_mod)[index]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> OptimizedModule:
         return OptimizedModule(copy.deepcopy(self._orig_mod, memo), *self._compiled.options)

@@ -37,7 +37,7 @@ def _values(x: Tensor, what: str, fix: str) -> np.ndarray[Any, Any]:
 def item(self: Tensor) -> Any:
     """The only element, as a Python number."""
     array = _values(
-        *(self, ".item()"),
+        *(self, ".item() (which float(), int(), range() and numbers in indices call)"),
         "keep the tensor and compute with it, or return it from the compiled function and call .item() outside",
     )
     if array.size != 1:

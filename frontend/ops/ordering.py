@@ -12,8 +12,8 @@ from ...dialects.hl import sequence as s
 from ...dialects.hl.base import HLOp
 from ...dialects.types import DType, i1, i32, i64
 from ..creation import full_of
-from ..dispatch import apply, builder, scalar
-from ..errors import runtime_error
+from ..dispatch import apply, builder, needed_array, scalar
+from ..errors import runtime_error, untraceable
 from ..modes import modes
 from ..promotion import iinfo
 from ..tensor import Tensor
@@ -211,14 +211,23 @@ def equal(input: Tensor, other: Tensor) -> bool:
     """Whether shapes and all elements are equal."""
     if input._spec.shape != other._spec.shape:
         return False
-    return bool(GENERATED["all"](ELEMENTWISE["eq"](input, other)))
+    return _answer("equal()", ELEMENTWISE["eq"](input, other))
 
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether all elements are close."""
     if input._spec.dtype is not other._spec.dtype:
         raise runtime_error(f"{input.dtype} did not match {other.dtype}")
-    return bool(GENERATED["all"](ELEMENTWISE["isclose"](input, other, rtol, atol, equal_nan)))
+    return _answer("allclose()", ELEMENTWISE["isclose"](input, other, rtol, atol, equal_nan))
+
+
+def _answer(name: str, same: Tensor) -> bool:
+    array = needed_array(GENERATED["all"](same))
+    if array is None:
+        raise untraceable(
+            name, "compute with torch.eq or torch.isclose, or return the tensors and compare them outside"
+        )
+    return bool(array)
 
 
 cummax = _running_extreme("cummax", "ge", builder.maximum)
