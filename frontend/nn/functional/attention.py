@@ -24,7 +24,7 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
-    """softmax(query @ key.T * scale + mask) @ value; a boolean mask says what takes part, `is_causal` leaves out more."""
+    """softmax(q @ k.T * scale + mask) @ value. A boolean mask says what takes part; `is_causal` takes more out."""
     if min(query.ndim, key.ndim, value.ndim) < 2:
         raise runtime_error("scaled_dot_product_attention: query, key and value must have at least 2 dimensions")
     if enable_gqa:
