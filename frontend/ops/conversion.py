@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ...dialects.types import DType, f32, f64, i1, i32, i64, u8
-from .. import dispatch, tape
 from ..autograd.gradients import backward
 from ..autograd.hooks import register_hook, register_post_accumulate_grad_hook, retain_grad
 from ..creation import TensorType
@@ -19,8 +18,9 @@ from ..errors import TYPE_NAMES, located, runtime_error, type_error, untraceable
 from ..modes import modes
 from ..size import Size
 from ..surface.argument_names import PYTHON_TYPES
-from ..tensor import Tensor, alias, wrap
+from ..tensor import Tensor, alias
 from ..views import row_major
+from .copies import clone, deep_copy, reduce, shallow_copy
 from .operands import cast
 from .shape import axis
 
@@ -199,31 +199,6 @@ def detach_(self: Tensor) -> Tensor:
     return self
 
 
-def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A copy that passes gradients on."""
-    self = input
-    trace = modes.trace
-    if trace is not None:
-        copy = dispatch.traced(dispatch.value_of(trace, self), self._spec)
-        if modes.grad and self.requires_grad:
-            tape.attach(tape.TRACED, (copy,))
-        return copy
-    copy = copied(self)
-    if modes.grad and self.requires_grad:
-        tape.CustomNode("CloneBackward0", (self,), (copy,), tuple)
-    return copy
-
-
-def copied(x: Tensor) -> Tensor:
-    """The same values in new memory, without history."""
-    spec = x._spec
-    if modes.trace is not None:
-        return dispatch.traced(modes.trace.detached(dispatch.value_of(modes.trace, x)), spec)
-    storage = dispatch.Storage(dispatch.aligned_empty(spec), spec)
-    np.copyto(storage.array, array_of(x))  # pyright: ignore[reportArgumentType]
-    return wrap(storage, spec)
-
-
 def contiguous(self: Tensor, *, memory_format: Any = None) -> Tensor:
     """The tensor itself where it lies row by row in memory, otherwise a copy that does."""
     return self if is_contiguous(self) else clone(self)
@@ -289,45 +264,6 @@ def size(self: Tensor, dim: int | None = None) -> Any:
     return self._spec.shape[axis(dim, len(self._spec.shape))]
 
 
-def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
-    if not self.is_leaf:
-        raise runtime_error(
-            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment."
-        )
-    found = copied(self)
-    new = wrap(found._storage, found._spec, cls=type(self))
-    new._requires_grad = self._requires_grad
-    new.__dict__.update(self.__dict__)
-    grad = self.grad
-    if grad is not None:
-        new.grad = copied(grad)
-    memo[id(self)] = new
-    return new
-
-
-def _copy(self: Tensor) -> Tensor:
-    """Another tensor over the same memory."""
-    new = wrap(self._storage, self._spec, self._view, type(self))
-    new._requires_grad = self._requires_grad
-    new.__dict__.update(self.__dict__)
-    return new
-
-
-def _reduce(self: Tensor, protocol: Any) -> Any:
-    array = _values(self, "pickling a tensor", "return it from the compiled function and pickle it outside")
-    return (_rebuild, (type(self), np.array(array), self.requires_grad, dict(self.__dict__)))
-
-
-def _rebuild(cls: type[Any], array: np.ndarray[Any, Any], requires_grad: bool, extra: dict[str, Any]) -> Any:
-    from ..creation import from_array
-
-    plain = from_array(array)
-    new = wrap(plain._storage, plain._spec, cls=cls)
-    new._requires_grad = requires_grad
-    new.__dict__.update(extra)
-    return new
-
-
 _QUESTIONS: dict[str, Callable[[Tensor], Any]] = {
     "dim": lambda self: len(self._spec.shape),
     "ndimension": lambda self: len(self._spec.shape),
@@ -390,9 +326,9 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__format__": format_,
     "__array__": array_protocol,
     "__array_wrap__": array_wrap,
-    "__copy__": _copy,
-    "__deepcopy__": _deepcopy,
-    "__reduce_ex__": _reduce,
+    "__copy__": shallow_copy,
+    "__deepcopy__": deep_copy,
+    "__reduce_ex__": reduce,
 }
 
 
