@@ -53,10 +53,11 @@ def known_array(t: Tensor) -> np.ndarray[Any, Any] | None:
     return array_of(t) if trace is None else trace.known.constant(value_of(trace, t))
 
 
-def needed_array(t: Tensor) -> np.ndarray[Any, Any] | None:
-    """As `known_array`; in a trace also those of buffers, on whose numbers the program then relies."""
+def needed_array(t: Tensor, arguments: bool = False) -> np.ndarray[Any, Any] | None:
+    """As `known_array`; in a trace also those of buffers, and of arguments of whole numbers where these are asked for,
+    on whose numbers the program then relies."""
     trace = modes.trace
-    return array_of(t) if trace is None else trace.known.number(trace, value_of(trace, t))
+    return array_of(t) if trace is None else trace.known.number(trace, value_of(trace, t), arguments)
 
 
 def value_of(trace: Any, t: Tensor) -> SSAValue:

@@ -140,3 +140,18 @@ def test_gradients_taken_in_the_backward_of_a_function(mode):
         return layer.weight.grad
 
     assert mode(f)(irtool.ones(1, 2)).tolist() == [[6.0, 6.0], [14.0, 14.0]]
+
+
+def test_lengths_of_sequences_among_the_arguments():
+    """A program for each, as for lists of them."""
+    rnn = nn.GRU(2, 3, batch_first=True)
+
+    def run(x, lengths):
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return nn.utils.rnn.pad_packed_sequence(rnn(packed)[0], batch_first=True)[0]
+
+    f, x = compiled(run), irtool.rand(2, 4, 2)
+    for lengths in ([4, 2], [3, 4], [4, 2]):
+        given = irtool.tensor(lengths)
+        np.testing.assert_allclose(f(x, given).detach().numpy(), run(x, given).detach().numpy(), rtol=1e-5)
+    assert len(f.programs()) == 2 and "lengths of sequences" in f.explain()

@@ -117,6 +117,8 @@ class CallTrace:
         self._run(function, call, keep_gradients, hints)
         rates = () if reach.names.isdisjoint(READ_RATES) else reach.rates
         self.guards.always += [rate for rate in rates if not hints.counters.is_counted(rate)]
+        self.argument_values = dict(self._trace.known.arguments)
+        """Whole numbers among the arguments, by their place, that the program is for."""
         for storage, array in self._trace.known.relied_on.items():
             self.guards.always.append(Numbers(reach.names_of_storages.get(storage, "a buffer"), storage, array))
         reach.add_optimizer_state()
@@ -265,12 +267,13 @@ class CallTrace:
         found: list[History] = []
         for t in trace.rewritten if modes.grad else ():
             value, target = value_of(trace, t), stand_ins.get(t, t)
-            if trace.is_freed(value) or not trace.leaves_of(value, free=False):
+            if trace.is_freed(value) or (isinstance(target, int) and target >= count):
                 continue
-            if not isinstance(target, int) or target < count:
+            made = None
+            if trace.leaves_of(value, free=False):
                 made = trace.wrap(value)
                 tape.attach(tape.TRACED, (made,))
-                found.append(History(target, made))
+            found.append(History(target, made))
         return found
 
     def _check_sharing(self, leaves: Sequence[Any], hints: Hints) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from ...dialects.types import TensorSpec
 from ...runtime.storage import Storage
 from .. import changes, tree
+from ..dispatch import array_of
 from ..tensor import Tensor, alias, wrap
 from ..views import replay
 from .backward import Differentiable
@@ -65,6 +66,7 @@ class Specialization:
         self._effects, self._places = trace.effects, trace.places
         self._histories = [effect for effect in trace.effects if isinstance(effect, History)]
         self._themselves = trace.themselves
+        self._values = trace.argument_values
         self._aliases = {
             i: (v._storage, v._view)
             for i, v in enumerate(leaves)
@@ -162,6 +164,8 @@ class Specialization:
                 return True
         if any(leaves[i] is not tensor for i, tensor in self._themselves.items()):
             return True
+        if not self._has_values(leaves):
+            return True
         written, pattern = self._call_trace.written, self._call_trace.pattern
         if written and (share(leaves, written) if pattern is None else sharing(leaves) != pattern):
             return True
@@ -173,6 +177,10 @@ class Specialization:
             if (grad is None) is not (spec is None) or (grad is not None and grad._spec != spec):
                 return True
         return False
+
+    def _has_values(self, leaves: Sequence[Any]) -> bool:
+        """Whether arguments hold the numbers that Python has asked for."""
+        return all(np.array_equal(array_of(leaves[i]), array) for i, array in self._values.items())
 
     def _all(self, leaves: Sequence[Any]) -> Sequence[Any]:
         """The arguments of a call, with what the function finds in places of its own."""
@@ -190,6 +198,8 @@ class Specialization:
             tensor = self._all(leaves)[owner] if isinstance(owner, int) else owner
             if (tensor._grad is None) is not (spec is None):
                 found.append(f".grad of a {tensor._spec} was {'None' if spec is None else 'there'} and is no longer")
+        if not found and not self._has_values(leaves):
+            found.append("Python needs the numbers of an argument, such as lengths of sequences, and they are others")
         if not found and self.mismatch(leaves):
             found.append("arguments share memory with each other or with state in another way")
         if not self.reusable:

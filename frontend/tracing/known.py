@@ -37,6 +37,8 @@ class Known:
     """For arguments that stand for numbers: what to call where the number itself is needed."""
     relied_on: dict[Storage, Array] = field(default_factory=dict[Storage, Array])
     """What is in the buffers that the program is for."""
+    arguments: dict[int, Array] = field(default_factory=dict[int, Array])
+    """The same of arguments, by their place among those of the call."""
     learned: set[Storage] = field(default_factory=set[Storage])
     """Those of weights."""
 
@@ -45,10 +47,12 @@ class Known:
         order = self._order(value, lambda argument: False)
         return None if order is None else _evaluated(order, self.arrays)
 
-    def number(self, trace: Any, value: SSAValue) -> Array | None:
-        """The numbers of what follows from constants and from buffers, which the program then relies on."""
+    def number(self, trace: Any, value: SSAValue, arguments: bool = False) -> Array | None:
+        """The numbers of what follows from constants and from buffers, which the program then relies on; also those of
+        whole numbers among the arguments, if these are asked for."""
         found: dict[SSAValue, Array] = {}
         storages: dict[Storage, Array] = {}
+        leaves: dict[int, Array] = {}
         wanted: list[Callable[[], Any]] = []
 
         def accept(argument: BlockArgument) -> bool:
@@ -58,7 +62,12 @@ class Known:
             storage = self._buffer(trace, argument)
             if storage is not None:
                 found[argument] = storages[storage] = cast(Array, storage.array).copy()
-            return storage is not None
+                return True
+            leaf, array = _leaf(trace, argument) if arguments else (None, None)
+            if leaf is None or array is None:
+                return False
+            found[argument] = leaves[leaf] = array.copy()
+            return True
 
         order = self._order(value, accept)
         if order is None:
@@ -66,6 +75,7 @@ class Known:
         for call in wanted:
             call()
         self.relied_on.update(storages)
+        self.arguments.update(leaves)
         return _evaluated(order, {**self.arrays, **found})
 
     def _buffer(self, trace: Any, argument: BlockArgument) -> Storage | None:
@@ -101,6 +111,15 @@ class Known:
                 order[current] = None
                 pending.pop()
         return list(order)
+
+
+def _leaf(trace: Any, argument: BlockArgument) -> tuple[int | None, Array | None]:
+    """The place of an argument that holds whole numbers, and these; None for a view, whose bytes are not at hand."""
+    for storage, source in trace.lifted.items():
+        if source.value is argument and source.leaf is not None and source.spec.dtype.kind == "int":
+            array = storage.array
+            return source.leaf, array if array is not None and array.shape == source.spec.shape else None
+    return None, None
 
 
 def _evaluated(order: list[SSAValue], arrays: dict[SSAValue, Array]) -> Array:

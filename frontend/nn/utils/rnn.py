@@ -149,7 +149,7 @@ def _numbers(lengths: Any) -> list[int]:
     """Lengths as Python numbers: shapes depend on them."""
     if not isinstance(lengths, Tensor):
         return list(lengths)
-    array = needed_array(lengths)
+    array = needed_array(lengths, arguments=True)
     if array is None:
         raise untraceable(
             "packing sequences",
