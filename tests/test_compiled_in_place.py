@@ -24,6 +24,11 @@ def copy(buffer: Any, x: Any) -> None:
     buffer[1:] = x[1:] * 3
 
 
+def filled(x: Any) -> Any:
+    x.copy_(irtool.ones(()))
+    return x * 2
+
+
 def view(x: Any) -> Any:
     x.mul_(2)
     return x[1:]
@@ -43,7 +48,7 @@ def gradient(function: Function, part: Callable[[Any], Any] = lambda y: y) -> li
     return x.grad.tolist()
 
 
-@pytest.mark.parametrize("function", [relu, first, view])
+@pytest.mark.parametrize("function", [relu, first, view, filled])
 @pytest.mark.parametrize("part", [lambda y: y, lambda y: y[1], lambda y: y.t()], ids=["whole", "row", "transposed"])
 def test_a_computed_argument(function: Function, part: Callable[[Any], Any]) -> None:
     assert gradient(compiled(function), part) == gradient(function, part)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 from .. import tree
 from ..changes import bump
+from ..tensor import alias
 from ..views import adopt, check_in_place
 from .guards import PLAIN, Cell, Entry, Flag, Item
 
@@ -103,7 +104,10 @@ class Field:
 
 @dataclass
 class History:
-    """A tensor from outside gets the history of what was written to it: `target`, or an argument by its number."""
+    """A tensor from outside gets the history of what was written to it: `target`, or an argument by its number.
+
+    `value` is None where gradients flow to nothing that it holds now.
+    """
 
     target: Any
     value: Any
@@ -118,7 +122,9 @@ class History:
     def apply(self, value: Any, arguments: Any) -> None:
         leaves: list[Any] = []
         tree.flatten(arguments, leaves)
-        adopt(self._tensor(leaves), value)
+        tensor = self._tensor(leaves)
+        if value is not None or tensor.requires_grad:
+            adopt(tensor, alias(tensor) if value is None else value)
 
 
 def refill(container: Any, value: Any) -> None:
