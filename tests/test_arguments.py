@@ -74,3 +74,18 @@ def test_keys_have_values():
     attention = nn.MultiheadAttention(4, 2)
     with pytest.raises(AssertionError, match=r"key shape .*2, 3, 4.* does not match value shape .*3, 3, 4"):
         attention(ones(2, 3, 4), ones(2, 3, 4), ones(3, 3, 4))
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (
+            lambda: irtool.optim.Adam([ones(1)], differentiable=True),
+            "differentiable=True is not supported.*functional_call",
+        ),
+        (lambda: irtool.meshgrid(ones(2), indexing="abc"), 'indexing must be one of "xy" or "ij", but received: abc'),
+    ],
+)
+def test_values_that_no_function_takes(call, message):
+    with pytest.raises(RuntimeError, match=message):
+        call()

@@ -285,6 +285,8 @@ def pad_constant(x: Tensor, padding: Sequence[int], value: Any = 0) -> Tensor:
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     """Coordinates of a grid."""
+    if indexing not in ("ij", "xy"):
+        raise runtime_error(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     one = tensors[0] if len(tensors) == 1 else None
     parts: list[Tensor] = list(typed(Any, one)) if isinstance(one, (list, tuple)) else [*tensors]
     if indexing == "xy" and len(parts) > 1:

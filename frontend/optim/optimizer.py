@@ -321,6 +321,11 @@ def complete(options: dict[str, Any], ignored: Mapping[str, Any], *names: str) -
             raise TypeError(f"unexpected keyword argument '{name}'")
     if ignored.get("fused") and ignored.get("foreach"):
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+    if ignored.get("differentiable"):
+        raise runtime_error(
+            "differentiable=True is not supported: compute new weights with autograd.grad(..., create_graph=True), and call "
+            "the module with them by func.functional_call"
+        )
     return {**options, **{name: ignored.get(name, IGNORED[name]) for name in names}}
 
 
