@@ -323,8 +323,8 @@ def complete(options: dict[str, Any], ignored: Mapping[str, Any], *names: str) -
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
     if ignored.get("differentiable"):
         raise runtime_error(
-            "differentiable=True is not supported: compute new weights with autograd.grad(..., create_graph=True), and call "
-            "the module with them by func.functional_call"
+            "differentiable=True is not supported: compute new weights with autograd.grad(..., create_graph=True), and "
+            "call the module with them by func.functional_call"
         )
     return {**options, **{name: ignored.get(name, IGNORED[name]) for name in names}}
 
