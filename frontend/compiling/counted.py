@@ -13,12 +13,12 @@ import weakref
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ...dialects.types import f64
+from ...runtime.storage import Storage
 from ..modes import modes
 from ..tensor import Tensor
 from .effects import Again, Place
 from .guards import Attribute
-from .scalars import RuntimeNumber, number
+from .scalars import SPEC, RuntimeNumber, number
 
 
 class Counter:
@@ -81,10 +81,11 @@ def runtime(now: Callable[[], Any], place: Place) -> RuntimeNumber:
     def needed() -> NoReturn:
         raise Again(lambda hints: hints.number(place))
 
+    storage = Storage(None, SPEC)
     trace = modes.trace
-    found = number(trace.runtime_scalar(lambda: float(now()), f64, place.name.rpartition(".")[2])._storage)
-    trace.known.needed[trace.values[found._storage]] = needed
-    return found
+    trace.declare_getter(storage, lambda: float(now()), place.name.rpartition(".")[2])
+    trace.known.needed[storage] = needed
+    return number(storage)
 
 
 class _Questioned:

@@ -33,8 +33,8 @@ class Known:
     """What has been found out about the values of one trace."""
 
     arrays: dict[SSAValue, Array] = field(default_factory=dict[SSAValue, Array])
-    needed: dict[SSAValue, Callable[[], Any]] = field(default_factory=dict[SSAValue, Callable[[], Any]])
-    """For arguments that stand for numbers: what to call where the number itself is needed."""
+    needed: dict[Storage, Callable[[], Any]] = field(default_factory=dict[Storage, Callable[[], Any]])
+    """For what stands for a number: what to call where the number itself is needed."""
     relied_on: dict[Storage, Array] = field(default_factory=dict[Storage, Array])
     """What is in the buffers that the program is for."""
     arguments: dict[int, Array] = field(default_factory=dict[int, Array])
@@ -56,8 +56,9 @@ class Known:
         wanted: list[Callable[[], Any]] = []
 
         def accept(argument: BlockArgument) -> bool:
-            if argument in self.needed:
-                wanted.append(self.needed[argument])
+            needed = next((self.needed.get(s) for s, source in trace.lifted.items() if source.value is argument), None)
+            if needed is not None:
+                wanted.append(needed)
                 return True
             storage = self._buffer(trace, argument)
             if storage is not None:

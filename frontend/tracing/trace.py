@@ -71,6 +71,7 @@ class Trace(Flow):
         self._names = names or {}
         self._argument_leaves: dict[Storage, int] = {}
         self._numbers: set[Storage] = set()
+        self._getters: dict[Storage, Callable[[], float]] = {}
         self._whole: set[Storage] = set()
         self._gradients: dict[Storage, Tensor] = {}
         self._undo: list[Callable[[], None]] = []
@@ -94,6 +95,12 @@ class Trace(Flow):
         self._numbers.add(storage)
         self.declare_argument(storage, leaf, name)
 
+    def declare_getter(self, storage: Storage, getter: Callable[[], float], name: str) -> None:
+        """Says that a storage without bytes stands for the number that `getter` finds on each call."""
+        self._numbers.add(storage)
+        self._getters[storage] = getter
+        self._names.setdefault(storage, name)
+
     def name_after(self, storage: Storage, owner: Storage, suffix: str) -> None:
         """Calls a storage `weight_exp_avg` where it belongs to one that is called `weight`."""
         name = self._names.get(owner)
@@ -113,6 +120,7 @@ class Trace(Flow):
         value = self.argument(storage.spec, name)
         source = Input(value, storage.spec, storage, self._argument_leaves.get(storage), gradient_of=owner)
         source.whole = storage in self._whole
+        source.getter = self._getters.get(storage)
         source.is_number = storage in self._numbers
         self.inputs.append(source)
         self.lifted[storage] = source
