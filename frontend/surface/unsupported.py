@@ -76,7 +76,6 @@ INSTEAD: dict[str, str] = {
     "histogram": "use histc",
     "eig": "use linalg.eigh, for symmetric matrices",
     "eigvals": "use linalg.eigvalsh, for symmetric matrices",
-    "solve_triangular": "use linalg.solve",
     "triangular_solve": "use linalg.solve",
     "lu": "use linalg.solve, linalg.inv or linalg.det",
     "lu_solve": "use linalg.solve",
