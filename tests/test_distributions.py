@@ -135,7 +135,7 @@ def test_densities_are_those_of_pytorch(name: str) -> None:
     @functools.partial(irtool.compile, target="reference")
     def numbers(value: Any) -> Any:
         d = made(name, arguments)
-        log, entropy, divergence = PYTORCH[name]
+        _, entropy, divergence = PYTORCH[name]
         other = None if divergence is None else made(name, [(np.array(arguments[0]) * 0.9).tolist(), *arguments[1:]])
         return (
             d.log_prob(value),
