@@ -228,6 +228,8 @@ def compile_module(module: ModuleOp, target: str = "cpu") -> Program:
     if entry is None:
         with _fewer_collections, Ahead(find_compiler(), cache) as ahead:
             plan, sources = translate(module, target, printed=ahead.compile)
+            if gc.isenabled():
+                gc.collect(0)  # the IR, while the C compiler is at work
         entry = build_program(key, sources, plan, cache)
     program = _loaded[key] = Program(entry.library, entry.plan)
     return program
@@ -246,7 +248,7 @@ class _FewerCollections:
         with self._lock:
             if self._inside == 0:
                 self._before = first, *others = gc.get_threshold()
-                gc.set_threshold(max(first, 50_000) if first else 0, *others)
+                gc.set_threshold(max(first, 200_000) if first else 0, *others)
             self._inside += 1
 
     def __exit__(self, *raised: object) -> None:
