@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from irtool.codegen.primitives import ELEMENTS, MASKED_MOVES, primitives_for
+from irtool.codegen.primitives import primitives_for
+from irtool.codegen.vector_primitives import ELEMENTS, MASKED_MOVES
 from irtool.runtime.toolchain import find_compiler
 
 NUMPY = {"f": np.float32, "i": np.int32, "d": np.float64}

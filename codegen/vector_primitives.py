@@ -1,0 +1,259 @@
+"""The vector primitives of generated C: types, moves, masks, reductions, by the vector type they are for.
+
+Vectors are GCC vector extensions, and operations they lack are loops over lanes: gcc and clang turn each of these into
+the one or two instructions that a person would pick (masked moves, blends, fused multiply-add), on any machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+ELEMENTS = {
+    "f": ("float", 4), "d": ("double", 8), "b": ("unsigned char", 1), "c": ("signed char", 1),
+    "t": ("unsigned short", 2), "i": ("int", 4), "u": ("unsigned", 4), "l": ("long", 8), "m": ("unsigned long", 8),
+}  # fmt: skip
+
+
+def _function(result: str, name: str, parameters: str, *body: str) -> str:
+    lines = "".join(f"    {line}\n" for line in body)
+    return f"static inline {result} {name}({parameters})\n{{\n{lines}}}"
+
+
+class Vector:
+    """A vector type by its C name: `v16f` has 16 lanes of float."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.lanes, self.letter = int(name[1:-1]), name[-1]
+        self.type, size = ELEMENTS[self.letter]
+        self.size = self.lanes * size
+
+    def lanewise(self, name: str, parameters: str, expression: str) -> str:
+        """A function whose result is `expression` for each lane i."""
+        loop = f"for (int i = 0; i < {self.lanes}; i++)"
+        return _function(self.name, name, parameters, f"{self.name} r;", loop, f"    r[i] = {expression};", "return r;")
+
+
+def _typedef(v: Vector) -> str:
+    return f"typedef {v.type} {v.name} __attribute__((vector_size({v.size})));"
+
+
+def unaligned_typedef(v: Vector) -> str:
+    align = f"vector_size({v.size}), aligned({v.size // v.lanes}), may_alias"
+    return f"typedef {v.type} {v.name}_u __attribute__(({align}));  // at any address"
+
+
+def _load(v: Vector) -> str:
+    return _function(v.name, f"load_{v.name}", f"const {v.type} *p", f"return *(const {v.name}_u *)p;")
+
+
+def _store(v: Vector) -> str:
+    return _function("void", f"store_{v.name}", f"{v.type} *p, {v.name} x", f"*({v.name}_u *)p = x;")
+
+
+def _splat(v: Vector) -> str:
+    lanes = ", ".join("x" for _ in range(v.lanes))
+    return _function(v.name, f"splat_{v.name}", f"{v.type} x", f"return ({v.name}){{{lanes}}};")
+
+
+def _lanes(v: Vector) -> str:
+    """The mask whose first n lanes are on."""
+    numbers = ", ".join(str(i) for i in range(v.lanes))
+    clamp = f"int k = n < {v.lanes} ? n : {v.lanes};"
+    return _function(v.name, f"first_{v.name}", "long n", clamp, f"return ({v.name}){{{numbers}}} < k;")
+
+
+def _select(v: Vector) -> str:
+    parameters = f"v{v.lanes}i m, {v.name} x, {v.name} y"
+    if v.letter in "dl":  # gcc makes poor code of lane loops over more than one register
+        bits = f"v{v.lanes}l"
+        wide = f"{bits} w = __builtin_convertvector(m, {bits});"
+        blend = f"return ({v.name})((w & ({bits})x) | (~w & ({bits})y));"
+        return _function(v.name, f"select_{v.name}", parameters, wide, blend)
+    return v.lanewise(f"select_{v.name}", parameters, "m[i] ? x[i] : y[i]")
+
+
+def _avx512(mask_bits: int, load: str, store: str) -> tuple[str, str]:
+    mask = f"__builtin_ia32_ptestmd{mask_bits}(m, m, -1)"
+    return f"__builtin_ia32_{load}512_mask(p, other, {mask})", f"__builtin_ia32_{store}512_mask(p, x, {mask})"
+
+
+def _avx2(type_: str, suffix: str) -> tuple[str, str]:
+    load = f"__builtin_ia32_maskload{suffix}256((const {type_} *)p, m)"
+    blend = f"({type_})__builtin_ia32_blendvps256((v8f)other, (v8f){load}, (v8f)m)"
+    return blend, f"__builtin_ia32_maskstore{suffix}256(({type_} *)p, m, x)"
+
+
+MASKED_MOVES = {
+    "v16f": ("__AVX512F__", *_avx512(512, "loadups", "storeups")),
+    "v16i": ("__AVX512F__", *_avx512(512, "loaddqusi", "storedqusi")),
+    "v8d": ("__AVX512VL__", *_avx512(256, "loadupd", "storeupd")),
+    "v8f": ("__AVX2__", *_avx2("v8f", "ps")),
+    "v8i": ("__AVX2__", *_avx2("v8i", "d")),
+}
+"""By vector type: the feature that has masked moves, and gcc's names of a load and a store. From a loop over lanes gcc
+makes the same instruction where it sees that nothing overlaps; but it must look, each time, and often does not see."""
+
+
+def _with_masked_move(v: Vector, which: int, function: str) -> str:
+    """The function, by way of the machine's own masked move where there is one."""
+    if v.name not in MASKED_MOVES:
+        return function
+    feature, *moves = MASKED_MOVES[v.name]
+    head, body = function.split("{\n", 1)
+    returned = "return " if which == 0 else ""
+    return (
+        f"{head}{{\n#if defined({feature}) && !defined(__clang__)\n    {returned}{moves[which]};\n#else\n"
+        f"{body.removesuffix('}')}#endif\n}}"
+    )
+
+
+def _masked_load(v: Vector) -> str:
+    parameters = f"const {v.type} *p, v{v.lanes}i m, {v.name} other"
+    return _with_masked_move(v, 0, v.lanewise(f"masked_load_{v.name}", parameters, "m[i] ? p[i] : other[i]"))
+
+
+def _masked_store(v: Vector) -> str:
+    parameters = f"{v.type} *p, v{v.lanes}i m, {v.name} x"
+    body = (f"for (int i = 0; i < {v.lanes}; i++)", "    if (m[i])", "        p[i] = x[i];")
+    return _with_masked_move(v, 1, _function("void", f"masked_store_{v.name}", parameters, *body))
+
+
+def _interleave(name: str, half: int) -> Callable[[Vector], str]:
+    """x0 y0 x1 y1 … of the low or the high halves."""
+
+    def build(v: Vector) -> str:
+        start = half * v.lanes // 2
+        lanes = ", ".join(f"{start + i}, {v.lanes + start + i}" for i in range(v.lanes // 2))
+        body = f"return __builtin_shufflevector(x, y, {lanes});"
+        return _function(v.name, f"{name}_{v.name}", f"{v.name} x, {v.name} y", body)
+
+    return build
+
+
+def _transpose(v: Vector) -> str:
+    """Interleaving row i with row i + lanes/2 rotates the bits of (row, lane) by one place; after log2(lanes) rounds
+    rows and lanes have changed places. Not inlined: a copy for each use would be most of what there is to compile.
+    """
+    n, half, name = v.lanes, v.lanes // 2, v.name
+    parameters = f"const {v.type} *from, long step, {v.type} *to, long to_step, long rows, long columns"
+    masked = f"masked_load_{name}(from + i * step, mask, splat_{name}(0))"
+    lines = [
+        f"v{n}i mask = first_v{n}i(columns);",
+        f"{name} x[{n}], y[{n}];",
+        f"#pragma GCC unroll {n}",
+        f"for (long i = 0; i < {n}; i++)",
+        f"    x[i] = i >= rows ? splat_{name}(0) : columns < {n} ? {masked} : load_{name}(from + i * step);",
+    ]
+    x, y = "xy"
+    for _ in range(n.bit_length() - 1):
+        lines += [
+            f"#pragma GCC unroll {half}",
+            f"for (long i = 0; i < {half}; i++) {{",
+            f"    {y}[2 * i] = interleave_low_{name}({x}[i], {x}[i + {half}]);",
+            f"    {y}[2 * i + 1] = interleave_high_{name}({x}[i], {x}[i + {half}]);",
+            "}",
+        ]
+        x, y = y, x
+    lines += [
+        f"#pragma GCC unroll {n}",
+        f"for (long i = 0; i < {n}; i++)",
+        "    if (i < columns)",
+        f"        store_{name}(to + i * to_step, {x}[i]);",
+    ]
+    text = _function("void", f"transpose_{name}", parameters, *lines)
+    return text.replace("static inline", "static __attribute__((noinline))", 1)
+
+
+def _bool_load(v: Vector) -> str:
+    # gcc has no instruction for a step from one byte to four: it would take the lanes apart.
+    wide = f"v{v.lanes}t wide = __builtin_convertvector(*(const v{v.lanes}b_u *)p, v{v.lanes}t);"
+    convert = f"return -__builtin_convertvector(wide, {v.name});"
+    return _function(v.name, f"load_bool_{v.name}", "const bool *p", wide, convert)
+
+
+def _bool_store(v: Vector) -> str:
+    bytes_ = f"v{v.lanes}b"
+    convert = f"*({bytes_}_u *)p = __builtin_convertvector(-m, {bytes_});"
+    return _function("void", f"store_bool_{v.name}", f"bool *p, {v.name} m", convert)
+
+
+def _extreme(name: str, condition: str) -> Callable[[Vector], str]:
+    def build(v: Vector) -> str:
+        mask = condition if v.letter in "if" else f"__builtin_convertvector({condition}, v{v.lanes}i)"
+        body = f"return select_{v.name}({mask}, x, y);"
+        return _function(v.name, f"{name}_{v.name}", f"{v.name} x, {v.name} y", body)
+
+    return build
+
+
+def _tree(name: str, combine: str) -> Callable[[Vector], str]:
+    """Reduces a vector by halves, so that the order of a sum never depends on the compiler."""
+
+    def build(v: Vector) -> str:
+        lines: list[str] = []
+        lanes, value = v.lanes, "x"
+        if lanes & (lanes - 1):
+            raise ValueError(f"no reduction of {lanes} lanes: not a power of two")
+        while lanes > 2:
+            half = f"v{lanes // 2}{v.letter}"
+            low, high = (", ".join(map(str, range(a, a + lanes // 2))) for a in (0, lanes // 2))
+            lines.append(f"{half} l{lanes // 2} = __builtin_shufflevector({value}, {value}, {low});")
+            lines.append(f"{half} h{lanes // 2} = __builtin_shufflevector({value}, {value}, {high});")
+            lanes //= 2
+            lines.append(f"{half} r{lanes} = {combine.format(f'l{lanes}', f'h{lanes}', half)};")
+            value = f"r{lanes}"
+        if lanes == 2 and "(" in combine:  # a function of vectors: swap the last two lanes
+            pair = f"v2{v.letter}"
+            lines.append(f"{pair} swapped = __builtin_shufflevector({value}, {value}, 1, 0);")
+            lines.append(f"return ({combine.format(value, 'swapped', pair)})[0];")
+        else:
+            last = combine.format(f"{value}[0]", f"{value}[1]", "") if lanes == 2 else f"{value}[0]"
+            lines.append(f"return {last};")
+        return _function(v.type, f"{name}_{v.name}", f"{v.name} x", *lines)
+
+    return build
+
+
+VECTORS: dict[str, Callable[[Vector], str]] = {
+    "": _typedef,
+    "load": _load,
+    "store": _store,
+    "splat": _splat,
+    "first": _lanes,
+    "select": _select,
+    "masked_load": _masked_load,
+    "masked_store": _masked_store,
+    "interleave_low": _interleave("interleave_low", 0),
+    "interleave_high": _interleave("interleave_high", 1),
+    "transpose": _transpose,
+    "load_bool": _bool_load,
+    "store_bool": _bool_store,
+    "max": _extreme("max", "(x > y) | (x != x)"),
+    "min": _extreme("min", "(x < y) | (x != x)"),
+    "maxnum": _extreme("maxnum", "(x > y) | (y != y)"),
+    "minnum": _extreme("minnum", "(x < y) | (y != y)"),
+    "greater": _extreme("greater", "x > y"),
+    "lesser": _extreme("lesser", "x < y"),
+    "sum": _tree("sum", "{0} + {1}"),
+    "product": _tree("product", "{0} * {1}"),
+    "all_of": _tree("all_of", "{0} & {1}"),
+    "any_of": _tree("any_of", "{0} | {1}"),
+    "odd_of": _tree("odd_of", "{0} ^ {1}"),
+    "largest": _tree("largest", "max_{2}({0}, {1})"),
+    "smallest": _tree("smallest", "min_{2}({0}, {1})"),
+    "largest_num": _tree("largest_num", "maxnum_{2}({0}, {1})"),
+    "smallest_num": _tree("smallest_num", "minnum_{2}({0}, {1})"),
+}
+"""Functions on vectors, by the part of their name before the vector type: `load_v16f`."""
+
+ARITY = {"fma": 3, "copysign": 2, "pow": 2, "atan2": 2}
+
+
+def lanewise_math(function: str, v: Vector) -> str:
+    """`sqrt_v16f`: a function of <math.h>, lane by lane; one instruction where the machine has it."""
+    names = "xyz"[: ARITY.get(function, 1)]
+    parameters = ", ".join(f"{v.name} {n}" for n in names)
+    arguments = ", ".join(f"{n}[i]" for n in names)
+    suffix = "f" if v.letter == "f" else ""
+    return v.lanewise(f"{function}_{v.name}", parameters, f"{function}{suffix}({arguments})")
