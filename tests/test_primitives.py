@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from irtool.codegen.primitives import primitives_for
 from irtool.codegen.vector_primitives import ELEMENTS, MASKED_MOVES
 from irtool.runtime.toolchain import find_compiler
 
-NUMPY = {"f": np.float32, "i": np.int32, "d": np.float64}
+NUMPY = {"f": np.float32, "i": np.int32, "d": np.float64, "l": np.int64}
 FUNCTION = """\
 void move_{v}({t} *to, const {t} *from, const int *mask, const {t} *other)
 {{
@@ -76,3 +78,36 @@ def test_transpose(machine: str, tmp_path: Path) -> None:
             expected[:columns, :n] = 0
             expected[:columns, :rows] = x[:rows, :columns].T
             np.testing.assert_array_equal(y, expected)
+
+
+EDGE = """\
+    for (long count = 1; count <= {n}; count++) {{
+        {t} *end = ({t} *)(page + 4096) - count;
+        v{n}i m = first_v{n}i(count);
+        masked_store_{v}(end, m, masked_load_{v}(end, m, splat_{v}(0)));
+    }}
+"""
+PAGES = """\
+#include <sys/mman.h>
+
+{primitives}
+
+int main(void)
+{{
+    char *page = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(page + 4096, 4096, PROT_NONE);
+{body}    return 0;
+}}
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pages of 4096 bytes")
+def test_lanes_that_are_off_may_lie_on_no_page(tmp_path: Path) -> None:
+    """With the flags of programs: it is gcc's vectorizer that may get this wrong."""
+    compiler = find_compiler()
+    vectors = [(f"v{n}{letter}", n, ELEMENTS[letter][0]) for letter in "fidl" for n in (2, 4, 8, 16)]
+    body = "".join(EDGE.format(v=v, n=n, t=t) for v, n, t in vectors)
+    source = tmp_path / "pages.c"
+    source.write_text(PAGES.format(primitives="\n".join(primitives_for(body)), body=body))
+    compiler.run([*compiler.flags, "-o", str(tmp_path / "pages"), str(source)])
+    assert subprocess.run([tmp_path / "pages"], check=False).returncode == 0
