@@ -81,10 +81,11 @@ def test_transpose(machine: str, tmp_path: Path) -> None:
 
 
 EDGE = """\
-    for (long count = 1; count <= {n}; count++) {{
+    for (volatile long known_late = 1; known_late <= {n}; known_late++) {{
+        long count = known_late;
         {t} *end = ({t} *)(page + 4096) - count;
         v{n}i m = first_v{n}i(count);
-        masked_store_{v}(end, m, masked_load_{v}(end, m, splat_{v}(0)));
+        masked_store_{v}(end, m, masked_load_{v}(end, m, splat_{v}(0)) + 1);
     }}
 """
 PAGES = """\
