@@ -118,8 +118,8 @@ def show(step: Any, batch: Any, first: float) -> None:
     console.print("Where the time goes, kernel by kernel:")
     console.print(str(step.profile(*batch, steps=200)), highlight=False, soft_wrap=True)
 
-    units = sorted(Path(program.library).parent.glob("*.c"))
-    console.print(f"Generated C: {len(units)} files in {Path(program.library).parent}", soft_wrap=True)
+    units = sorted(Path(program.shared_object).parent.glob("*.c"))
+    console.print(f"Generated C: {len(units)} files in {Path(program.shared_object).parent}", soft_wrap=True)
     functions = [text[text.rfind("\n// ") + 1 :] for text in (unit.read_text() for unit in units)]
     updates = sorted((text for text in functions if "gradient of" in text.splitlines()[0]), key=len)
     if updates:

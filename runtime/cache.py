@@ -74,7 +74,7 @@ class Entry:
     """A linked program in the cache."""
 
     folder: Path
-    library: Path
+    shared_object: Path
     plan: dict[str, Any]
 
 

@@ -231,7 +231,7 @@ def compile_module(module: ModuleOp, target: str = "cpu") -> Program:
             if gc.isenabled():
                 gc.collect(0)  # the IR, while the C compiler is at work
         entry = build_program(key, sources, plan, cache)
-    program = _loaded[key] = Program(entry.library, entry.plan)
+    program = _loaded[key] = Program(entry.shared_object, entry.plan)
     return program
 
 

@@ -86,7 +86,7 @@ class ProfiledProgram:
         sources["step.c"] = CLOCK.format(count=timed.calls + 1) + sources["step.c"]
         entry = build_program(f"{program_key(module, target)}-profile", sources, plan)
         self._kernels: list[dict[str, str]] = plan["kernels"]
-        self.program = Program(entry.library, entry.plan)
+        self.program = Program(entry.shared_object, entry.plan)
         self._times = (ctypes.c_double * (len(self._kernels) + 1)).in_dll(self.program._loaded, "profile_seconds")
 
     def bind(self) -> Any:

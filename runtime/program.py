@@ -1,6 +1,6 @@
 """A loaded program: its library, its scratch memory, and calls that cost little beside the C.
 
-    program = Program(entry.library, entry.plan)
+    program = Program(entry.shared_object, entry.plan)
     call = program.bind(addresses)        # once: one pointer for each buffer of the step
     call.set(3, address)                  # only what changed since
     call.run()
@@ -32,13 +32,13 @@ SPINS = "2000"
 Its own choice is some 10 ms, which on a busy machine keeps the thread that all wait for from its core."""
 
 
-def _load(library: Path) -> ctypes.CDLL:
+def _load(shared_object: Path) -> ctypes.CDLL:
     """Loads a library. The first one brings OpenMP along, which reads its settings from the environment right then."""
     ours = not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys()
     if ours:
         os.environ["GOMP_SPINCOUNT"] = SPINS
     try:
-        return ctypes.CDLL(os.fspath(library))
+        return ctypes.CDLL(os.fspath(shared_object))
     finally:
         if ours:
             del os.environ["GOMP_SPINCOUNT"]
@@ -63,11 +63,11 @@ class Scratch:
 class Program:
     """A compiled step in memory. Its scratch memory is allocated at the first call and goes with the program."""
 
-    def __init__(self, library: Path, plan: Mapping[str, Any]):
-        self.library = library
+    def __init__(self, shared_object: Path, plan: Mapping[str, Any]):
+        self.shared_object = shared_object
         self.plan = plan
         self.buffers = int(plan["buffers"])
-        self._loaded = _load(library)
+        self._loaded = _load(shared_object)
         self.function = self._loaded[str(plan.get("entry", "step"))]
         self.function.restype = None
         self.function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]

@@ -111,7 +111,7 @@ def test_an_unusable_folder_gives_one_warning(tmp_path: Path, monkeypatch: pytes
     with pytest.warns(UserWarning, match="cannot be used"):
         temporary = get_cache()
     assert get_cache() is temporary  # a second warning would be an error
-    assert build_program("k", SOURCES, PLAN).library.is_file()
+    assert build_program("k", SOURCES, PLAN).shared_object.is_file()
 
 
 def test_an_unwritable_folder_is_unusable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -216,7 +216,7 @@ def counted(*arguments):
     open({str(tmp_path / "count")!r}, "a").write("x")
     return real(*arguments)
 t.compile_objects = counted
-print(t.build_program("shared", {SOURCES!r}, {PLAN!r}).library)
+print(t.build_program("shared", {SOURCES!r}, {PLAN!r}).shared_object)
 """
     processes = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) for _ in range(3)]
     paths = {process.communicate(timeout=60)[0] for process in processes}
@@ -231,5 +231,5 @@ def test_the_default_folder_is_the_users(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_folder_that_was_cleared_is_made_again(cache: Cache):
     shutil.rmtree(cache.root)
-    assert build_program("k", SOURCES, PLAN).library.is_file()
+    assert build_program("k", SOURCES, PLAN).shared_object.is_file()
     assert get_cache().root == cache.root

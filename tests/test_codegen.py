@@ -31,7 +31,7 @@ def run_module(module: ModuleOp, *arrays: np.ndarray, threads: int = 1) -> None:
     before = get_num_threads()
     try:
         set_num_threads(threads)
-        Program(entry.library, entry.plan).bind([a.ctypes.data for a in arrays]).run()
+        Program(entry.shared_object, entry.plan).bind([a.ctypes.data for a in arrays]).run()
     finally:
         set_num_threads(before)
 

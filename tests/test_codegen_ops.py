@@ -214,7 +214,7 @@ def test_each_op_means_what_numpy_says():
     plan = {"entry": "step", "buffers": len(buffers), "arena": 0, "workspace": 0}
     sources = {"step.c": program.one_file()}
     entry = build_program(content_key(*sources.values()), sources, plan)
-    Program(entry.library, plan).bind([b.ctypes.data for b in buffers]).run()
+    Program(entry.shared_object, plan).bind([b.ctypes.data for b in buffers]).run()
     wrong = []
     for row, form, expected, actual in checks:
         close = np.allclose if row.op == "math.fma" else np.array_equal

@@ -193,7 +193,7 @@ def assemble(text: str, buffers: int, target: Contract) -> Built:
     sources = {f"{name}.c": source for name, source in printed.units.items()} | {"step.c": printed.host}
     plan = {"entry": printed.entry, "buffers": buffers, "arena": 64, "workspace": 1 << 26}
     entry = build_program(content_key(*sources.values()), sources, plan)
-    return Built(Program(entry.library, entry.plan), taken)
+    return Built(Program(entry.shared_object, entry.plan), taken)
 
 
 def body(*lines: str) -> str:

@@ -40,7 +40,7 @@ PLAN = {"entry": "step", "buffers": 2, "arena": 1000, "workspace": 1000}
 @pytest.fixture(scope="module")
 def program() -> Program:
     entry = build_program(content_key(SOURCE), {"step.c": SOURCE}, PLAN)
-    return Program(entry.library, entry.plan)
+    return Program(entry.shared_object, entry.plan)
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +84,7 @@ def test_the_number_of_buffers_is_checked(program: Program):
 def test_a_call_with_many_buffers_is_cheap():
     source = '__attribute__((visibility("default"))) void step(void **b, char *a, char *w, int t) {}\n'
     entry = build_program(content_key(source), {"step.c": source}, {"entry": "step", "buffers": 150})
-    call = Program(entry.library, entry.plan).bind(list(range(64, 64 * 151, 64)))
+    call = Program(entry.shared_object, entry.plan).bind(list(range(64, 64 * 151, 64)))
     best = 1.0
     for _ in range(50):
         start = time.perf_counter()

@@ -56,7 +56,7 @@ class Inspection:
         """The generated C: the kernels, then the step that calls them."""
         files: list[str] = []
         for program in self._last().loaded():
-            folder = Path(program.library).parent
+            folder = Path(program.shared_object).parent
             units = sorted(folder.glob("*.c"), key=lambda path: (path.name == "step.c", path.name))
             files += [f"// {path.name}\n{path.read_text()}" for path in units]
         if not files:
