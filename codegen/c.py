@@ -232,7 +232,11 @@ def _buffer(p: Printer, argument: SSAValue) -> Array:
     return made
 
 
-WRITERS = (memref.StoreOp, memref.CopyOp, vector.StoreOp, vector.MaskedStoreOp, func.CallOp)
+WRITTEN = {
+    memref.StoreOp: "memref", memref.CopyOp: "destination", vector.StoreOp: "base", vector.MaskedStoreOp: "base",
+    vectorx.TransposeOp: "target",
+}  # fmt: skip
+"""By op: the buffer that it stores to."""
 ALIASES = (memref.ViewOp, memref.SubviewOp, memref.ReinterpretCastOp, memref.CastOp, memref.CollapseShapeOp,
            memref.ExpandShapeOp)  # fmt: skip
 
@@ -241,9 +245,10 @@ def _is_written(value: SSAValue) -> bool:
     """Whether anything may be stored through this buffer."""
     for use in value.uses:
         op = use.operation
-        if isinstance(op, vectorx.TransposeOp) and value is op.target:
+        written = WRITTEN.get(type(op))
+        if isinstance(op, func.CallOp) or (written is not None and getattr(op, written) is value):
             return True
-        if isinstance(op, WRITERS) or (isinstance(op, ALIASES) and _is_written(op.results[0])):
+        if isinstance(op, ALIASES) and _is_written(op.results[0]):
             return True
     return False
 

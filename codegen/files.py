@@ -24,16 +24,11 @@ class Files:
         self._enough = SHARED // cores
         self._finished = finished
         self._small: list[Unit] = []
-        self._names: set[str] = set()
-
-    def __contains__(self, unit: Unit) -> bool:
-        return unit.name in self._names
 
     def add(self, unit: Unit) -> None:
         """A kernel, into the file it shares or one of its own."""
-        self._names.add(unit.name)
         if len(unit.body) >= self._enough:
-            self._write(f"{unit.name}.c", [unit])
+            self._keep(f"{unit.name}.c", unit.source)
             return
         self._small.append(unit)
         if sum(len(small.body) for small in self._small) >= self._enough:
@@ -46,11 +41,8 @@ class Files:
 
     def _write_small(self) -> None:
         if self._small:
-            self._write(f"{self._small[0].name}.c", self._small)
+            self._keep(f"{self._small[0].name}.c", file_source(self._small))
             self._small = []
-
-    def _write(self, name: str, units: list[Unit]) -> None:
-        self._keep(name, file_source(units))
 
     def _keep(self, name: str, source: str) -> None:
         self.sources[name] = source

@@ -98,10 +98,13 @@ for _to, _from in (("int", "float"), ("float", "int"), ("long", "double"), ("dou
 
 def _math_declaration(word: str) -> str | None:
     """`float sqrtf(float);`: reading the whole of <math.h> takes longer than compiling a small kernel."""
-    for type_, function in (("double", word), ("float", word.removesuffix("f"))):
-        if function in MATH and function + "f" * (type_ == "float") == word:
-            return f"{type_} {word}({', '.join([type_] * ARITY.get(function, 1))});"
-    return None
+    if word in MATH:
+        type_, function = "double", word
+    elif word.endswith("f") and word[:-1] in MATH:
+        type_, function = "float", word[:-1]
+    else:
+        return None
+    return f"{type_} {word}({', '.join([type_] * ARITY.get(function, 1))});"
 
 
 _WORD = re.compile(r"[A-Za-z_]\w*")

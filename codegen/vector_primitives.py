@@ -73,14 +73,12 @@ def _select(v: Vector) -> str:
     return v.lanewise(f"select_{v.name}", parameters, "m[i] ? x[i] : y[i]")
 
 
-def _avx512(bits: int, mask_bits: int, load: str, store: str) -> tuple[str, str]:
-    mask = f"__builtin_ia32_ptestmd{mask_bits}(m, m, -1)"
-    return f"__builtin_ia32_{load}{bits}_mask(p, other, {mask})", f"__builtin_ia32_{store}{bits}_mask(p, x, {mask})"
-
-
-def _as_doubles(lanes: int, moves: tuple[str, str]) -> tuple[str, str]:
-    load, store = (move.replace("(p, ", f"((void *)p, (v{lanes}d)") for move in moves)
-    return f"(v{lanes}l){load}", store
+def _avx512(name: str, through: str, kind: str) -> tuple[str, str]:
+    """Of lanes of this type, seen as those of another that are as wide."""
+    v = Vector(through)
+    mask = f"__builtin_ia32_ptestmd{32 * v.lanes}(m, m, -1)"
+    load, store = (f"__builtin_ia32_{move}{kind}{8 * v.size}_mask((void *)p, ({through})" for move in ("load", "store"))
+    return f"({name}){load}other, {mask})", f"{store}x, {mask})"
 
 
 def _avx2(type_: str, suffix: str) -> tuple[str, str]:
@@ -90,12 +88,12 @@ def _avx2(type_: str, suffix: str) -> tuple[str, str]:
 
 
 MASKED_MOVES = {
-    "v16f": ("__AVX512F__", *_avx512(512, 512, "loadups", "storeups")),
-    "v16i": ("__AVX512F__", *_avx512(512, 512, "loaddqusi", "storedqusi")),
-    "v8d": ("__AVX512VL__", *_avx512(512, 256, "loadupd", "storeupd")),
-    "v8l": ("__AVX512VL__", *_as_doubles(8, _avx512(512, 256, "loadupd", "storeupd"))),
-    "v4d": ("__AVX512VL__", *_avx512(256, 128, "loadupd", "storeupd")),
-    "v4l": ("__AVX512VL__", *_as_doubles(4, _avx512(256, 128, "loadupd", "storeupd"))),
+    "v16f": ("__AVX512F__", *_avx512("v16f", "v16f", "ups")),
+    "v16i": ("__AVX512F__", *_avx512("v16i", "v16i", "dqusi")),
+    "v8d": ("__AVX512VL__", *_avx512("v8d", "v8d", "upd")),
+    "v8l": ("__AVX512VL__", *_avx512("v8l", "v8d", "upd")),
+    "v4d": ("__AVX512VL__", *_avx512("v4d", "v4d", "upd")),
+    "v4l": ("__AVX512VL__", *_avx512("v4l", "v4d", "upd")),
     "v8f": ("__AVX2__", *_avx2("v8f", "ps")),
     "v8i": ("__AVX2__", *_avx2("v8i", "d")),
 }

@@ -102,13 +102,7 @@ def print_reduction(p: Printer, op: vector.ReductionOp) -> None:
 def print_shuffle(p: Printer, op: vector.ShuffleOp) -> None:
     """Lanes of two vectors in a new order."""
     a, b = p.vector(op.v1), p.vector(op.v2)
-    mask, size = list(op.mask.get_values()), op.v1.type.get_shape()[0]  # type: ignore[attr-defined]
-    if op.v1.type == op.v2.type == op.result.type:
-        for start, name in ((0, "interleave_low"), (size // 2, "interleave_high")):
-            if mask == [lane for i in range(size // 2) for lane in (start + i, size + start + i)]:
-                p.define(op.result, call(f"{name}_{c_type(op.result.type)}", a, b))
-                return
-    lanes = ", ".join(map(str, mask))
+    lanes = ", ".join(map(str, op.mask.get_values()))
     p.define(op.result, Expr(f"__builtin_shufflevector({a.text}, {b.text}, {lanes})", reads=a.reads or b.reads))
 
 

@@ -290,9 +290,8 @@ def translate(
     host = host_of(clone)
     started = time.perf_counter()
     c = c_program(clone, rules, units)
-    for unit in c.kernels:
-        if unit not in files:  # of a module that came in at this level
-            files.add(unit)
+    for unit in () if units else c.kernels:  # of a module that came in at this level
+        files.add(unit)
     files.finish(c.host)
     report = StageReport(
         "c", time.perf_counter() - started, sum(text.count("\n") for text in (*c.units.values(), c.host))

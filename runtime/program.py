@@ -1,4 +1,4 @@
-"""A loaded program: its library, its scratch memory, and calls that cost little beside the C.
+"""A loaded program: its code, its scratch memory, and calls that cost little beside the C.
 
     program = Program(entry.shared_object, entry.plan)
     call = program.bind(addresses)        # once: one pointer for each buffer of the step
@@ -33,7 +33,7 @@ Its own choice is some 10 ms, which on a busy machine keeps the thread that all 
 
 
 def _load(shared_object: Path) -> ctypes.CDLL:
-    """Loads a library. The first one brings OpenMP along, which reads its settings from the environment right then."""
+    """Loads a program. The first one brings OpenMP along, which reads its settings from the environment right then."""
     ours = not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys()
     if ours:
         os.environ["GOMP_SPINCOUNT"] = SPINS

@@ -34,20 +34,23 @@ class Access:
     writes: bool
 
 
-_ACCESSORS: dict[type[Operation], Callable[..., Access]] = {
-    memref.LoadOp: lambda op: Access(op, op.memref, tuple(op.indices), False),
-    memref.StoreOp: lambda op: Access(op, op.memref, tuple(op.indices), True),
-    vector.LoadOp: lambda op: Access(op, op.base, tuple(op.indices), False),
-    vector.StoreOp: lambda op: Access(op, op.base, tuple(op.indices), True),
-    vector.MaskedLoadOp: lambda op: Access(op, op.base, tuple(op.indices), False),
-    vector.MaskedStoreOp: lambda op: Access(op, op.base, tuple(op.indices), True),
+_ACCESSORS: dict[type[Operation], Callable[..., tuple[Access, ...]]] = {
+    memref.LoadOp: lambda op: (Access(op, op.memref, tuple(op.indices), False),),
+    memref.StoreOp: lambda op: (Access(op, op.memref, tuple(op.indices), True),),
+    vector.LoadOp: lambda op: (Access(op, op.base, tuple(op.indices), False),),
+    vector.StoreOp: lambda op: (Access(op, op.base, tuple(op.indices), True),),
+    vector.MaskedLoadOp: lambda op: (Access(op, op.base, tuple(op.indices), False),),
+    vector.MaskedStoreOp: lambda op: (Access(op, op.base, tuple(op.indices), True),),
+    # Many places, which no index names.
+    TransposeOp: lambda op: (Access(op, op.source, (), False), Access(op, op.target, (), True)),
 }
 
 
 def access(op: Operation) -> Access | None:
     """The one place that an operation itself accesses, or None."""
     rule = _ACCESSORS.get(type(op))
-    return None if rule is None else rule(op)
+    found = () if rule is None else rule(op)
+    return found[0] if len(found) == 1 else None
 
 
 def accesses(ops: Iterable[Operation]) -> list[Access]:
@@ -57,9 +60,7 @@ def accesses(ops: Iterable[Operation]) -> list[Access]:
         for inner in op.walk():
             rule = _ACCESSORS.get(type(inner))
             if rule is not None:
-                found.append(rule(inner))
-            elif isinstance(inner, TransposeOp):  # many places, which no index names
-                found += (Access(inner, inner.source, (), False), Access(inner, inner.target, (), True))
+                found += rule(inner)
     return found
 
 

@@ -18,7 +18,6 @@ from xdsl.dialects.builtin import (
     DenseIntOrFPElementsAttr,
     IntegerAttr,
     MemRefType,
-    VectorType,
     i1,
     i32,
     i64,
@@ -58,10 +57,6 @@ def _moved(indices: Sequence[SSAValue], by: int, emitter: Emitter) -> list[SSAVa
     return [*indices[:-1], emitter.add(indices[-1], emitter.index(by))]
 
 
-def _load(buffer: SSAValue, place: Sequence[SSAValue], type_: VectorType, emitter: Emitter) -> SSAValue:
-    return emitter.create(vector.LoadOp, [buffer, *place], [type_]).results[0]
-
-
 def load_strided(
     buffer: SSAValue, indices: Sequence[SSAValue], apart: int, lanes: int, count: SSAValue | None, emitter: Emitter
 ) -> SSAValue:
@@ -71,24 +66,20 @@ def load_strided(
     type_ = vector_type(lanes, element)
     known = constant_value(count) if count is not None else lanes
     result: SSAValue | None = None
-    start = 0
     for part in range(apart):
         first = part * lanes
         if known is not None and first > apart * (known - 1):
             break
-        if count is None:
-            # The last one ends with the last element that counts.
-            start = min(first, apart * (lanes - 1) - lanes + 1) if part else 0
-            loaded = _load(buffer, _moved(indices, start, emitter), type_, emitter)
-        elif known is not None and apart * (known - 1) + 1 - first >= lanes:
-            start = first
-            loaded = _load(buffer, _moved(indices, start, emitter), type_, emitter)
+        start = first
+        if count is None and part:  # the last one ends with the last element that counts
+            start = min(first, apart * (lanes - 1) - lanes + 1)
+        place = _moved(indices, start, emitter)
+        if count is None or (known is not None and apart * (known - 1) + 1 - first >= lanes):
+            loaded = emitter.create(vector.LoadOp, [buffer, *place], [type_]).results[0]
         else:
-            start = first
             span = emitter.add(emitter.mul(count, emitter.index(apart)), emitter.index(1 - apart - first))
             mask = emitter.op(vector.CreateMaskOp, span, type=vector_type(lanes, i1))
             other = emitter.broadcast(emitter.constants.scalar(element, 0), lanes)
-            place = _moved(indices, start, emitter)
             loaded = emitter.create(vector.MaskedLoadOp, [buffer, *place, mask, other], [type_]).results[0]
         here = {lane: lane * apart - start for lane in range(lanes) if lane * apart // lanes == part}
         if result is not None:
