@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ..dialects.names import identifier as readable
+
 _KEYWORDS = """auto break case char const continue default do double else enum extern float for goto if inline int
     long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
     asm typeof bool true false and or not xor nullptr constexpr alignas alignof static_assert thread_local
@@ -26,14 +28,13 @@ RESERVED = KEYWORDS | MATH | {n + "f" for n in MATH} | {n + "l" for n in MATH}
 # `v16f`, `v16f_u`, `load_v16f`, `min_f32`, `int_as_float`: what the primitives are called.
 _NUMBERS = "(float|double|int|long)"
 _PRIMITIVE = re.compile(rf"(.*_)?v\d+[a-z](_u)?|(min|max)(num)?_[a-z]\d+|{_NUMBERS}_as_{_NUMBERS}")
-_INVALID = re.compile(r"[^A-Za-z0-9_]+")
 
 LOOP_NAMES = "ijklmnpqrs"
 
 
 def identifier(hint: str) -> str:
     """A valid C identifier that resembles the hint; hints come from IR text and may hold anything."""
-    name = _INVALID.sub("_", hint).strip("_")
+    name = readable(hint).strip("_")
     if not name:
         return "value"
     if name[0].isdigit() or name.startswith(("omp_", "GOMP_")):

@@ -20,6 +20,7 @@ from xdsl.dialects.builtin import MemRefType, UnknownLoc, VectorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from ..dialects.locations import describe
+from ..dialects.names import to_ascii
 from .expr import TEXT, Expr
 from .names import Names
 from .types import Array, CodegenError, array, c_type
@@ -183,8 +184,8 @@ def is_cheap_index(expr: Expr, result: SSAValue) -> bool:
 
 
 def comment_text(text: str) -> str:
-    """Text that is safe in a `//` comment, which file names are part of: it ends with its line, and no sooner.
+    """Text that is safe in a `//` comment, which file names are part of: ASCII, ends with its line and no sooner.
 
     A backslash at the end continues the comment, and so does `??/`, its trigraph.
     """
-    return "".join(c if c.isprintable() else "?" for c in text).replace("??/", "???").rstrip("\\ ")
+    return "".join(c if c.isprintable() else "?" for c in to_ascii(text)).replace("??/", "???").rstrip("\\ ")

@@ -28,7 +28,12 @@ GRADIENT = "gradient"
 @cache
 def at_line(filename: str, line: int) -> FileLineColLoc:
     """The location of a line of a Python file."""
-    return FileLineColLoc(StringAttr(filename), IntAttr(line), IntAttr(0))
+    return FileLineColLoc(file_name(filename), IntAttr(line), IntAttr(0))
+
+
+def file_name(filename: str) -> StringAttr:
+    """A file's name as text: bytes in it that are none become `?`."""
+    return StringAttr(filename.encode(errors="replace").decode())
 
 
 @cache

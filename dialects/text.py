@@ -9,16 +9,19 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable
+from contextlib import suppress
 from io import StringIO
 from typing import Any
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, ModuleOp
 from xdsl.ir import Dialect, Operation
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import ParseError
-from xdsl.utils.mlir_lexer import MLIRLexer, MLIRTokenKind
+from xdsl.utils.mlir_lexer import MLIRLexer, MLIRTokenKind, StringLiteral
+
+from .locations import file_name
 
 # Upstream's takes time exponential in the length of a string that is never closed; this one never goes back.
 MLIRLexer._unescaped_characters_regex = re.compile(  # pyright: ignore[reportPrivateUsage]
@@ -90,7 +93,7 @@ class SourceParser(Parser):
 
     def __init__(self, context: Context, text: str, filename: str) -> None:
         super().__init__(context, text, filename)
-        self._filename = StringAttr(filename)
+        self._filename = file_name(filename)
         self._line_starts = [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
         self._has_location = False
 
@@ -98,6 +101,16 @@ class SourceParser(Parser):
         location = super().parse_optional_location()
         self._has_location = location is not None
         return location
+
+    def parse_optional_str_literal(self) -> str | None:
+        """Text of any language, as names of files have it: upstream escapes its bytes, but reads ASCII only."""
+        token = self._current_token
+        if token.kind is MLIRTokenKind.BYTES_LIT:
+            with suppress(UnicodeDecodeError):
+                text = StringLiteral.from_span(token.span).string_contents
+                self._consume_token()
+                return text
+        return super().parse_optional_str_literal()
 
     def parse_comma_separated_list(
         self, delimiter: Parser.Delimiter, parse: Callable[[], Any], context_msg: str = ""

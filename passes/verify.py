@@ -42,7 +42,7 @@ def verify(module: ModuleOp) -> None:
 
 
 def _signature(op: Operation) -> Hashable | None:
-    """The same for ops that are judged alike; None for one that is judged by itself. Types, and most values, by `id`."""
+    """The same for ops that are judged alike; None for one that is judged by itself. Types and most values by `id`."""
     if not op.name.startswith(_BY_SIGNATURE) or op.successors or isinstance(op, GradientOp):
         return None
     if op.regions and not op.name.startswith("scf."):

@@ -10,7 +10,8 @@ def test_names_are_valid_and_apart():
     assert identifier("x.1 y") == "x_1_y"
     assert identifier("3d") == "x3d"
     assert identifier("*/ system(0); /*") == "system_0"
-    assert identifier("é") == "value"
+    assert identifier("é*/θ̂") == "e_theta_hat"
+    assert identifier("*/") == "value"
     for reserved in ("int", "exp", "expf", "v16f", "load_v16f", "min_f32", "main", "class"):
         assert identifier(reserved) == reserved + "_"
     assert identifier("omp_x") == "xomp_x", "a reserved prefix"

@@ -12,6 +12,7 @@ from xdsl.ir import Block, BlockArgument, OpResult, SSAValue
 from ...dialects.hl.builder import IRBuilder
 from ...dialects.hl.regions import CustomGradientOp
 from ...dialects.locations import at_line
+from ...dialects.names import identifier
 from ...dialects.types import spec_of
 from ...runtime.storage import Storage
 from ..errors import runtime_error
@@ -65,7 +66,7 @@ class Flow:
     def name_last(self) -> None:
         """Names the last value of a line that assigns to one variable."""
         if self._last is not None and self._last.name_hint is None:
-            self._last.name_hint = target_at(self.builder.location)
+            self._last.name_hint = identifier(target_at(self.builder.location) or "") or None
         self._last = None
 
     # What is tracked

@@ -16,6 +16,7 @@ from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
 from ...dialects.hl.autodiff import StopGradientOp
 from ...dialects.hl.base import Attributes, HLOp
+from ...dialects.names import identifier
 from ...dialects.types import DType, TensorSpec, spec_of, tensor_type
 from ...runtime.storage import Storage, origins
 from .. import dispatch
@@ -130,8 +131,7 @@ class Trace(Flow):
     def argument(self, spec: TensorSpec, name: str | None) -> BlockArgument:
         """A new argument of the function."""
         value = self.block.insert_arg(tensor_type(spec), len(self.block.args))
-        if name and name.isidentifier():
-            value.name_hint = name
+        value.name_hint = identifier(name or "") or None
         return value
 
     def read(self, storage: Storage, leaf: Tensor | None = None) -> SSAValue:
