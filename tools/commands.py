@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,8 @@ from collections.abc import Sequence
 import click
 
 from ..dialects.text import parse_module, print_op
-from .opt import read, write
+from .opt import read
+from .output import write
 
 
 def run_trace(
@@ -21,6 +23,7 @@ def run_trace(
     from ..frontend.compiling.trace_file import trace_function
     from ..runtime.compiler import lower
 
+    output = output and os.path.abspath(output)  # the file may change the folder
     path, colon, name = place.rpartition(":")
     if not colon or not path:
         raise ValueError(f"expected FILE.py:FUNCTION, got {place!r}")

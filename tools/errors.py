@@ -119,6 +119,7 @@ def reported(filename: str = "") -> Generator[None]:
     """Turns what goes wrong inside into an error message and exit code 1."""
     try:
         yield
+        sys.stdout.flush()  # a full disk is an error of the command, not of the interpreter's end
     except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
         raise
     except BrokenPipeError:
@@ -133,8 +134,8 @@ def reported(filename: str = "") -> Generator[None]:
         elif not isinstance(error, EXPECTED):
             fault = "a fault of irtool's own; IRTOOL_TRACEBACK=1 shows where"
             report(f"{type(error).__name__}: {error} ({fault})", filename)
-        elif isinstance(error, OSError) and error.filename:
-            report(f"{error.strerror}", str(error.filename))
+        elif isinstance(error, OSError) and error.strerror:
+            report(error.strerror, str(error.filename or filename))
         else:
             report_exception(error, filename)
         sys.exit(1)

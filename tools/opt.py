@@ -3,7 +3,6 @@
 # pyright: basic
 from __future__ import annotations
 
-import os
 import re
 import sys
 import time
@@ -18,6 +17,7 @@ from xdsl.passes import ModulePass
 
 from ..dialects.text import make_context, parse_module, print_op
 from .errors import fail, report, report_exception
+from .output import write
 
 SEPARATOR = re.compile(r"^// -----[^\n]*\n", re.MULTILINE)
 EXPECTED = re.compile(r"//\s*expected-error(?:@(?P<offset>[+-]\d+|above|below))?\s*\{\{(?P<text>.*?)\}\}")
@@ -43,24 +43,6 @@ class NotText(ValueError):
     def __init__(self, message: str, location: FileLineColLoc) -> None:
         super().__init__(message)
         self.location = location
-
-
-def write(text: str, output: str | None) -> None:
-    """To stdout or to a file, which appears whole or not at all."""
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    from ..runtime.cache import write_atomically
-
-    path = Path(output)
-    try:
-        write_atomically(path, text.encode())
-    except OSError as error:
-        error.filename = output  # rather than that of the file that would have taken its place
-        raise
-    mask = os.umask(0)
-    os.umask(mask)
-    path.chmod(0o666 & ~mask)  # as any other file of the user's
 
 
 def parse_passes(text: str) -> list[ModulePass]:

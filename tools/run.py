@@ -3,6 +3,7 @@
 # pyright: basic
 from __future__ import annotations
 
+import io
 import pickle
 import zipfile
 from typing import Any
@@ -14,6 +15,7 @@ from xdsl.dialects.builtin import ModuleOp
 from ..dialects.text import make_context, parse_module
 from ..dialects.types import TensorSpec, dtype_by_name
 from .opt import read
+from .output import with_suffix, write_bytes
 
 
 def run_file(file: str, inputs: str | None, seed: int, compiled: bool, threads: int | None, output: str | None) -> None:
@@ -34,7 +36,9 @@ def run_file(file: str, inputs: str | None, seed: int, compiled: bool, threads: 
     else:
         results = _compile_and_run(module, names, inputs, seed)
     if output is not None:
-        np.savez(output, **{f"result{k}": value for k, value in enumerate(results)})  # pyright: ignore
+        archive = io.BytesIO()
+        np.savez(archive, **{f"result{k}": value for k, value in enumerate(results)})  # pyright: ignore
+        write_bytes(archive.getvalue(), with_suffix(output, ".npz"))
         return
     for k, value in enumerate(results):
         click.echo(f"result{k}: {value.dtype}{list(value.shape)}")

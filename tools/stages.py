@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from xdsl.dialects.builtin import ModuleOp
 
 from ..dialects.text import parse_module, print_op
-from .opt import read, write
+from .opt import read
+from .output import write
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
