@@ -6,33 +6,28 @@
     <cache>/v1/locks/                      one writer for each key, across processes
 
 Nothing is ever visible half-written: files and folders are made under a temporary name, then renamed. What is read is
-checked against its checksum; a damaged entry counts as missing.
+checked against its checksum; a damaged entry counts as missing. Where the folder takes no more (full, read-only, gone),
+this process goes on in a temporary one, after one warning.
 """
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import json
 import math
 import os
-import shutil
-import stat
 import tempfile
+import threading
 import time
-import warnings
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from ..dialects.types import dtype_by_name
+from .cache_folder import PARTS, TEMPORARY, VARIABLE, UnusableFolder, default_base, open_root, remove, temporary_base
 
-VERSION = "v1"
-VARIABLE = "IRTOOL_CACHE_DIR"
-TEMPORARY = ".tmp-"
 STALE_SECONDS = 24 * 3600
 LIMIT = 1 << 30
 """Bytes; beyond it, what has not been used for longest goes."""
@@ -40,6 +35,8 @@ GRACE_SECONDS = 3600
 """What was used so recently stays in any case: some process may be about to load it."""
 MOST = 1 << 47
 """Of bytes that a plan may ask for."""
+
+T = TypeVar("T")
 
 
 def content_key(*parts: str | bytes) -> str:
@@ -63,10 +60,17 @@ def write_atomically(path: Path, data: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        os.replace(temporary, path)
+        put(Path(temporary), path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def put(temporary: Path, path: Path) -> None:
+    """Gives what is finished its name, whatever else may have that name."""
+    if path.is_dir() or temporary.is_dir():
+        remove(path)
+    os.replace(temporary, path)
 
 
 @dataclass(frozen=True)
@@ -115,91 +119,139 @@ class Cache:
     """A folder of compiled code. All methods are safe against other processes that use the same folder."""
 
     def __init__(self, base: Path):
-        self.root = base / VERSION
-        make_private(base, self.root)
-        for name in ("objects", "programs", "compilers", "locks"):
-            (self.root / name).mkdir(mode=0o700, exist_ok=True)
-        self._remove_stale()
+        self.root = open_root(base)
+        """Where entries are written."""
+        self._roots = [self.root]
+        """Where they are looked for."""
         self._trimmed = False
+        self._lock = threading.Lock()
+        self._remove_stale()
 
-    @cached_property
+    @property
     def objects(self) -> Path:
         """Where objects lie, and their sources."""
         return self.root / "objects"
+
+    def _write(self, write: Callable[[Path], T]) -> T:
+        """`write(root)`; where that cannot be written, once more in a temporary folder."""
+        root = self.root
+        try:
+            return write(root)
+        except OSError as error:
+            self._leave(root, error)
+            return write(self.root)
+
+    def _leave(self, root: Path, reason: OSError) -> None:
+        with self._lock:
+            if self.root is not root:  # another thread was first
+                return
+            if len(self._roots) > 1:
+                raise reason
+            self.root = open_root(temporary_base(reason))
+            self._roots.insert(0, self.root)
 
     @contextmanager
     def lock(self, key: str) -> Generator[None]:
         """Held by whoever is making the entry with this key."""
         from filelock import FileLock
 
-        with FileLock(self.root / "locks" / f"{key}.lock"):
+        def acquire(root: Path) -> FileLock:
+            lock = FileLock(root / "locks" / f"{key}.lock")
+            try:
+                lock.acquire()
+            except NotImplementedError as error:
+                raise UnusableFolder(f"{root}: {error}") from error
+            return lock
+
+        held = self._write(acquire)
+        try:
             yield
+        finally:
+            with suppress(OSError):  # its folder is gone, or full
+                held.release()
+
+    def in_scratch(self, work: Callable[[Path], T]) -> T:
+        """What `work` makes of a folder that is removed afterwards."""
+
+        def run(root: Path) -> T:
+            folder = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=root / "compilers"))
+            try:
+                return work(folder)
+            finally:
+                remove(folder)
+
+        return self._write(run)
 
     # Objects
 
     def object(self, key: str, compile_to: Callable[[Path], None]) -> Path:
         """The object with this key; `compile_to(path)` makes it if there is none, or a damaged one."""
-        path = self.objects / f"{key}.o"
-        if self._object_is_sound(path):
-            os.utime(path)  # the last use
-            return path
+        return self._sound_object(key) or self._write(lambda root: self._add_object(root, key, compile_to))
+
+    def _add_object(self, root: Path, key: str, compile_to: Callable[[Path], None]) -> Path:
+        path = root / "objects" / f"{key}.o"
         with self.lock(key):
-            if self._object_is_sound(path):  # somebody else made it meanwhile
-                return path
-            handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=".o", dir=self.objects)
-            os.close(handle)
-            temporary = Path(name)
+            if (found := self._sound_object(key)) is not None:  # somebody else made it meanwhile
+                return found
+            folder = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=path.parent))
             try:
-                compile_to(temporary)
-                write_atomically(path.with_suffix(".sum"), checksum(temporary).encode())
-                os.replace(temporary, path)
+                compile_to(folder / path.name)
+                write_atomically(path.with_suffix(".sum"), checksum(folder / path.name).encode())
+                put(folder / path.name, path)
             finally:
-                temporary.unlink(missing_ok=True)
+                remove(folder)
         return path
 
-    @staticmethod
-    def _object_is_sound(path: Path) -> bool:
-        try:
-            return path.with_suffix(".sum").read_text() == checksum(path)
-        except (OSError, ValueError):
-            return False
+    def _sound_object(self, key: str) -> Path | None:
+        for root in self._roots:
+            path = root / "objects" / f"{key}.o"
+            try:
+                if path.with_suffix(".sum").read_text() == checksum(path):
+                    _touch(path)
+                    return path
+            except (OSError, ValueError):
+                continue
+        return None
 
     # Programs
 
     def program(self, key: str) -> Entry | None:
         """The program with this key, if it is there, undamaged and makes sense."""
-        folder = self.root / "programs" / key
-        try:
-            manifest = json.loads((folder / "manifest.json").read_bytes())
-            for name in ("program.so", "plan.json"):
-                if manifest[name] != checksum(folder / name):
-                    return None
-            plan = json.loads((folder / "plan.json").read_bytes())
-            check_plan(plan)
-            os.utime(folder)  # the last use
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return Entry(folder, folder / "program.so", plan)
+        for root in self._roots:
+            folder = root / "programs" / key
+            try:
+                manifest = json.loads((folder / "manifest.json").read_bytes())
+                if any(manifest[name] != checksum(folder / name) for name in ("program.so", "plan.json")):
+                    continue
+                plan = json.loads((folder / "plan.json").read_bytes())
+                check_plan(plan)
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+            _touch(folder)
+            return Entry(folder, folder / "program.so", plan)
+        return None
 
     def add_program(
         self, key: str, plan: dict[str, Any], sources: dict[str, str], link_to: Callable[[Path], None]
     ) -> Entry:
         """Makes the program with this key; `link_to(path)` writes the library. Call it under the key's lock."""
-        folder = self.root / "programs" / key
+        return self._write(lambda root: self._add_program(root / "programs" / key, plan, sources, link_to))
+
+    def _add_program(
+        self, folder: Path, plan: dict[str, Any], sources: dict[str, str], link_to: Callable[[Path], None]
+    ) -> Entry:
         temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder.parent))
         try:
             for name, source in sources.items():
-                (temporary / name).write_text(source)
+                (temporary / name).write_text(source, encoding="utf-8")
             link_to(temporary / "program.so")
             (temporary / "plan.json").write_text(json.dumps(plan))
             manifest = {name: checksum(temporary / name) for name in ("program.so", "plan.json")}
             (temporary / "manifest.json").write_text(json.dumps(manifest))
-            if folder.exists():  # a damaged entry
-                shutil.rmtree(folder)
-            os.rename(temporary, folder)
+            put(temporary, folder)
             self._trim_once()
         except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
+            remove(temporary)
             raise
         return Entry(folder, folder / "program.so", plan)
 
@@ -207,24 +259,27 @@ class Cache:
 
     def fact(self, key: str) -> dict[str, Any] | None:
         """A stored JSON object."""
-        try:
-            record = json.loads((self.root / "compilers" / f"{key}.json").read_bytes())
-            return record["fact"] if record["sum"] == content_key(json.dumps(record["fact"])) else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        for root in self._roots:
+            try:
+                record = json.loads((root / "compilers" / f"{key}.json").read_bytes())
+                if record["sum"] == content_key(json.dumps(record["fact"])):
+                    return record["fact"]
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+        return None
 
     def add_fact(self, key: str, fact: dict[str, Any]) -> None:
         """Stores a JSON object."""
-        record = {"fact": fact, "sum": content_key(json.dumps(fact))}
-        write_atomically(self.root / "compilers" / f"{key}.json", json.dumps(record).encode())
+        record = json.dumps({"fact": fact, "sum": content_key(json.dumps(fact))}).encode()
+        self._write(lambda root: write_atomically(root / "compilers" / f"{key}.json", record))
 
     # Housekeeping
 
     def clear(self) -> None:
         """Removes all entries."""
-        for name in ("objects", "programs", "compilers"):
+        for name in PARTS[:3]:
             for path in (self.root / name).iterdir():
-                _remove(path)
+                remove(path)
 
     def size(self) -> int:
         """Bytes in use."""
@@ -241,7 +296,7 @@ class Cache:
             if used > newest or size <= limit // 2:
                 break
             size -= sum(p.stat().st_size for p in (path, *path.rglob("*")) if p.is_file())
-            _remove(path)
+            remove(path)
 
     def _trim_once(self) -> None:
         if not self._trimmed:
@@ -252,11 +307,11 @@ class Cache:
     def _remove_stale(self) -> None:
         """Removes what interrupted processes left behind under temporary names, a day later."""
         limit = time.time() - STALE_SECONDS
-        for name in ("objects", "programs", "compilers"):
+        for name in PARTS[:3]:
             for path in _listed(self.root / name):
                 try:
                     if path.name.startswith(TEMPORARY) and path.stat().st_mtime < limit:
-                        _remove(path)
+                        remove(path)
                 except OSError:
                     continue
 
@@ -265,66 +320,23 @@ def _listed(folder: Path) -> Iterable[Path]:
     return [Path(entry.path) for entry in os.scandir(folder) if entry.name.startswith(TEMPORARY)]
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+def _touch(path: Path) -> None:
+    """Notes the last use, where the folder can be written."""
+    with suppress(OSError):
+        os.utime(path)
 
 
-class UnusableFolder(OSError):
-    """A folder that compiled code must not be kept in."""
-
-
-def make_private(base: Path, root: Path) -> None:
-    """Makes `root` a folder that only this user can enter; code is loaded from it."""
-    base.mkdir(parents=True, exist_ok=True, mode=0o700)
-    around = base.stat().st_mode
-    if around & stat.S_IWOTH and not around & stat.S_ISVTX:
-        raise UnusableFolder(f"anybody may rename what is in {base}")
-    root.mkdir(exist_ok=True, mode=0o700)
-    status = root.lstat()
-    if not stat.S_ISDIR(status.st_mode):
-        raise UnusableFolder(f"{root} is not a folder")
-    if hasattr(os, "getuid") and status.st_uid != os.getuid():
-        raise UnusableFolder(f"{root} belongs to another user")
-    if stat.S_IMODE(status.st_mode) != 0o700:
-        root.chmod(0o700)
-    if not os.access(root, os.W_OK | os.X_OK):
-        raise UnusableFolder(f"{root} is not writable")
-
-
-def default_base() -> Path:
-    """IRTOOL_CACHE_DIR, or the user's cache folder."""
-    if chosen := os.environ.get(VARIABLE):
-        return Path(chosen).expanduser().absolute()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("irtool", appauthor=False)
-
-
-_open: dict[Path, Cache] = {}
+_open: dict[tuple[str | None, ...], Cache] = {}
 
 
 def get_cache() -> Cache:
     """The cache of this process. Where its folder cannot be used, a temporary one and a warning."""
-    base = default_base()
-    found = _open.get(base)
-    if found is None or not found.objects.is_dir():  # somebody may have cleared the folder since
+    chosen = tuple(os.environ.get(name) for name in (VARIABLE, "XDG_CACHE_HOME", "HOME"))
+    found = _open.get(chosen)
+    if found is None or not os.path.isdir(found.objects):  # somebody may have cleared the folder since
         try:
-            _open[base] = Cache(base)
+            found = Cache(default_base())
         except OSError as error:
-            temporary = Path(tempfile.mkdtemp(prefix="irtool-"))
-            warnings.warn(
-                f"the cache folder cannot be used ({error}); compiled code is kept in {temporary} until this process "
-                f"ends. Set {VARIABLE} to a folder of yours to keep it.",
-                stacklevel=2,
-            )
-            _open[base] = Cache(temporary)
-            atexit.register(_remove_if_ours, temporary, os.getpid())
-    return _open[base]
-
-
-def _remove_if_ours(folder: Path, process: int) -> None:
-    if os.getpid() == process:  # not a forked child
-        shutil.rmtree(folder, ignore_errors=True)
+            found = Cache(temporary_base(error))
+        _open[chosen] = found
+    return found

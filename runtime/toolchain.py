@@ -6,12 +6,12 @@ so that later processes start without running it.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -62,6 +62,13 @@ class ToolchainError(RuntimeError):
     """No C compiler, or one that failed. The message has the command, what it said, and the source's path."""
 
 
+class CannotWrite(OSError):
+    """The C compiler found no room for what it makes."""
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
 @dataclass(frozen=True)
 class Compiler:
     """A C compiler that works."""
@@ -78,20 +85,26 @@ class Compiler:
         """All that decides which code comes out, beside the source."""
         return content_key(self.version, self.machine, *self.flags)
 
-    def run(self, arguments: Sequence[str], source: Path | None = None) -> None:
-        """Runs the compiler; raises ToolchainError if it fails."""
+    def run(self, arguments: Sequence[str], source: Path | None = None, output: Path | None = None) -> None:
+        """Runs the compiler, for `output`, in whose folder it also leaves what it needs meanwhile. Raises ToolchainError
+        if it fails, CannotWrite if that is for want of room."""
         command = [*self.command, *arguments]
-        result = _run(command)
-        if result.returncode != 0:
-            where = f"\nThe source is kept in {source}" if source else ""
-            raise ToolchainError(
-                f"the C compiler failed with exit code {result.returncode}:\n"
-                f"  {shlex.join(command)}\n{result.stderr.strip()}{where}"
-            )
+        result = _run(command, folder=output and output.parent)
+        if result.returncode == 0 and (output is None or output.is_file()):
+            return
+        said = result.stderr.strip()
+        for number in NO_ROOM:
+            if os.strerror(number) in said:
+                raise CannotWrite(number, f"the C compiler: {os.strerror(number)}")
+        fault = f"failed with exit code {result.returncode}" if result.returncode else "made no file"
+        where = f"\nThe source is kept in {source}" if source else ""
+        raise ToolchainError(f"the C compiler {fault}:\n  {shlex.join(command)}\n{said}{where}")
 
 
-def _run(command: Sequence[str], text: str = "") -> subprocess.CompletedProcess[str]:
+def _run(command: Sequence[str], text: str = "", folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "LC_ALL": "C"}
+    if folder is not None:
+        environment["TMPDIR"] = str(folder)
     try:
         return subprocess.run(
             command, input=text, capture_output=True, text=True, errors="replace", timeout=TIMEOUT, env=environment,
@@ -124,11 +137,15 @@ def _find(cc: str, _path: str) -> Compiler:
             return probe((path, *candidate[1:]))
         except ToolchainError as error:
             reasons.append(f"{candidate[0]}: {error}")
-    chosen = f"CC={cc} is set; unset it or name a C compiler that has OpenMP." if cc else ""
+    if cc:
+        raise ToolchainError(
+            f"CC={cc} is set, but does not work as a C compiler with OpenMP ({reasons[0]}): unset it or name one "
+            "that does; eager mode, without irtool.compile, needs none"
+        )
     raise ToolchainError(
         "compiled functions need a C compiler with OpenMP, and none works. Install gcc (Debian, Ubuntu: `apt install "
         "gcc`; Fedora: `dnf install gcc`; macOS: `brew install gcc` and CC=gcc-14) or clang with libomp. "
-        f"{chosen}\nEager mode (without irtool.compile) works all the same.\n  " + "\n  ".join(reasons)
+        "\nEager mode (without irtool.compile) works all the same.\n  " + "\n  ".join(reasons)
     )
 
 
@@ -147,9 +164,11 @@ def probe(command: tuple[str, ...]) -> Compiler:
         )
     version = _run([*command, "--version"])
     macros = _run([*command, "-march=native", "-dM", "-E", "-x", "c", "-"])
-    if version.returncode or macros.returncode:
-        raise ToolchainError(f"`{shlex.join(command)} -march=native` does not work: {macros.stderr.strip()}")
     defined = set(re.findall(r"^#define (\w+)", macros.stdout, re.MULTILINE))
+    if version.returncode or macros.returncode or "__STDC__" not in defined:
+        code = f"exit code {version.returncode or macros.returncode}" if version.returncode or macros.returncode else ""
+        said = (macros.stderr.strip() or version.stderr.strip()).partition("\n")[0]
+        raise ToolchainError(f"asked for its macros, it says {said or code or 'nothing'}")
     compiler = Compiler(
         command,
         version.stdout.strip().splitlines()[0] if version.stdout.strip() else "unknown",
@@ -157,10 +176,14 @@ def probe(command: tuple[str, ...]) -> Compiler:
         content_key("\n".join(sorted(macros.stdout.splitlines()))),
         (*FLAGS, *(GCC if "__clang__" not in defined else ()), *((WIDE,) if "__AVX512F__" in defined else ())),
     )
-    with tempfile.TemporaryDirectory(prefix="irtool-") as folder:
-        source = Path(folder, "probe.c")
+
+    def build(folder: Path) -> None:
+        source = folder / "probe.c"
         source.write_text(_PROBE)
-        compiler.run([*compiler.flags, "-shared", "-o", str(Path(folder, "probe.so")), str(source), "-lm"])
+        output = folder / "probe.so"
+        compiler.run([*compiler.flags, "-shared", "-o", str(output), str(source), "-lm"], output=output)
+
+    cache.in_scratch(build)
     cache.add_fact(key, asdict(compiler))
     return compiler
 
@@ -198,7 +221,7 @@ def compile_object(source: str, name: str, compiler: Compiler, cache: Cache) -> 
 
         kept = cache.objects / f"{key}.c"
         write_atomically(kept, f"// {name}\n{source}".encode())
-        compiler.run([*compiler.flags, "-c", "-o", str(path), str(kept)], kept)
+        compiler.run([*compiler.flags, "-c", "-o", str(path), str(kept)], kept, path)
 
     return cache.object(key, compile_to)
 
@@ -258,6 +281,6 @@ def build_program(key: str, sources: Mapping[str, str], plan: dict[str, Any], ca
         objects = compile_objects(sources, compiler, cache)
 
         def link_to(path: Path) -> None:
-            compiler.run(["-shared", "-fopenmp", "-o", str(path), *map(str, objects), "-lm"])
+            compiler.run(["-shared", "-fopenmp", "-o", str(path), *map(str, objects), "-lm"], output=path)
 
         return cache.add_program(key, plan, dict(sources), link_to)

@@ -11,16 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from irtool.runtime import cache as cache_module
-from irtool.runtime.cache import (
-    Cache,
-    UnusableFolder,
-    checksum,
-    content_key,
-    get_cache,
-    make_private,
-    write_atomically,
-)
+from irtool.runtime.cache import Cache, checksum, content_key, get_cache, write_atomically
+from irtool.runtime.cache_folder import UnusableFolder, default_base, make_private
 from irtool.runtime.toolchain import build_program
 
 SOURCES = {"step.c": '__attribute__((visibility("default"))) void step(void **b, char *a, char *w, int t) {}\n'}
@@ -226,7 +218,7 @@ print(t.build_program("shared", {SOURCES!r}, {PLAN!r}).shared_object)
 
 def test_the_default_folder_is_the_users(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("IRTOOL_CACHE_DIR", raising=False)
-    assert cache_module.default_base().name == "irtool"
+    assert default_base().name == "irtool"
 
 
 def test_a_folder_that_was_cleared_is_made_again(cache: Cache):

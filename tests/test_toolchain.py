@@ -72,6 +72,37 @@ def test_cc_is_obeyed(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         find_compiler()
 
 
+@pytest.mark.parametrize(
+    ("cc", "reason"),
+    [
+        ("true", "true: asked for its macros, it says nothing"),
+        ("false --version", "false: asked for its macros, it says exit code 1"),
+        ("echo", "echo: asked for its macros, it says nothing"),
+        ("/", "/: not found"),
+        ("gcc --nonsense", "--nonsense'"),
+    ],
+)
+def test_a_cc_that_is_no_compiler_is_told_in_one_sentence(
+    cc: str, reason: str, cache: Cache, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CC", cc)
+    with pytest.raises(ToolchainError) as failure:
+        find_compiler()
+    said = str(failure.value)
+    assert said.startswith(f"CC={cc} is set, but does not work as a C compiler with OpenMP (") and reason in said
+    assert said.endswith("): unset it or name one that does; eager mode, without irtool.compile, needs none")
+    assert "\n" not in said
+
+
+def test_a_compiler_that_makes_nothing(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """But answers all questions."""
+    real = find_compiler().command[0]
+    lazy = script(tmp_path / "bin", "lazy", f'case "$*" in *" -o "*) exit 0;; esac\nexec {real} "$@"\n')
+    monkeypatch.setenv("CC", str(lazy))
+    with pytest.raises(ToolchainError, match="the C compiler made no file"):
+        find_compiler()
+
+
 def test_a_compiler_without_openmp_is_not_chosen(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     real = find_compiler().command[0]
     refuse = 'case "$*" in *-shared*) echo "unsupported option -fopenmp" >&2; exit 1;; esac\n'
