@@ -86,7 +86,7 @@ class Compiler:
         return content_key(self.version, self.machine, *self.flags)
 
     def run(self, arguments: Sequence[str], source: Path | None = None, output: Path | None = None) -> None:
-        """Runs the compiler, for `output`, in whose folder it also leaves what it needs meanwhile. Raises ToolchainError
+        """Runs the compiler for `output`, in whose folder it also leaves what it needs meanwhile. Raises ToolchainError
         if it fails, CannotWrite if that is for want of room."""
         command = [*self.command, *arguments]
         result = _run(command, folder=output and output.parent)

@@ -37,7 +37,7 @@ PLAN = {"entry": "step", "buffers": 0}
 
 
 def train(folder: Path, before: str, **variables: str) -> tuple[str, str, str]:
-    """The losses, where the program is kept, and what went to stderr, after commands in a mount namespace of its own."""
+    """The losses, where the program is kept, and stderr; after some commands in a mount namespace of its own."""
     if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
         pytest.skip("no mount namespaces here")
     (folder / "train.py").write_text(TRAIN)
@@ -60,7 +60,7 @@ def losses(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("kilobytes", [12, 36, 64])
 def test_a_full_disk(kilobytes: int, losses: str, tmp_path: Path) -> None:
-    """Full when the cache is opened, when a compiler has been asked, when a source, an object or a library is written."""
+    """From the start, once the compiler has been asked, or when an object or a library is written."""
     (tmp_path / "cache").mkdir()
     found, place, said = train(tmp_path, f"mount -t tmpfs -o size={kilobytes}k,mode=700 none cache")
     moved = not place.startswith(str(tmp_path / "cache"))
@@ -158,5 +158,5 @@ def test_no_place_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         raise OSError("full")
 
     monkeypatch.setattr(cache_folder, "_check_takes_code", refuse)
-    with pytest.raises(UnusableFolder, match="cannot be used .too small., and no temporary folder either"):
+    with pytest.raises(UnusableFolder, match=r"cannot be used .too small., and no temporary folder either"):
         cache_folder.temporary_base(OSError("too small"))
