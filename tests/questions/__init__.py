@@ -1,7 +1,7 @@
 """What functions ask Python about a number, and do with it: rows that are called eagerly and compiled, and compared.
 
     expressions.txt    a line is a row: an expression of a tensor `x` and a number `s`
-    functions.py       a function is a row: of `x` and `s`, or of nothing, making the function to call
+    kinds.py …         a function is a row: of `x` and `s`, or of nothing, making the function to call
 
 `counts, huge: x[s:]` names the sequences of values (`values.py`) that a row is meant for; by default it meets all.
 Rows may write to `log` (a list), `memo` (a dictionary) and `o` (an object): new for each run, compared after each call.
@@ -25,7 +25,7 @@ from typing import Any
 
 import irtool
 
-from . import functions
+from . import control, kinds, memory, names, objects, training
 from .compare import Outcome, describe, difference
 from .values import SEQUENCES, SIZES
 
@@ -239,7 +239,6 @@ def _sequences(*names: str) -> tuple[str, ...]:
 
 
 def _expressions() -> Iterator[Row]:
-    names = {**vars(functions)}
     for number, line in enumerate(EXPRESSIONS.read_text().splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -249,17 +248,22 @@ def _expressions() -> Iterator[Row]:
         def make(form: str, state: dict[str, Any], text: str = text, number: int = number) -> Callable[..., Any]:
             body = FORMS[form].format(f"({text})")
             module = ast.increment_lineno(ast.parse(f"def row(x, s): {body}"), number - 1)
-            scope = {**names, **state}
+            scope = {**vars(names), **state}
             exec(compile(module, str(EXPRESSIONS), "exec"), scope)
             return scope["row"]
 
         yield Row(text, tuple(FORMS), make, sequences, f"{EXPRESSIONS.name}:{number}")
 
 
+def _is_row(part: types.ModuleType, value: Any) -> bool:
+    return isinstance(value, types.FunctionType) and value.__module__ == part.__name__
+
+
 def _functions() -> Iterator[Row]:
-    for name, f in vars(functions).items():
-        if not isinstance(f, types.FunctionType) or f.__module__ != functions.__name__ or name.startswith("_"):
-            continue
+    found = [
+        f for part in (kinds, control, memory, objects, training) for f in vars(part).items() if _is_row(part, f[1])
+    ]
+    for name, f in found:
 
         def make(form: str, state: dict[str, Any], f: types.FunctionType = f) -> Callable[..., Any]:
             scope = {**f.__globals__, **state}
@@ -268,7 +272,7 @@ def _functions() -> Iterator[Row]:
             return new if f.__code__.co_argcount else new()
 
         sequences = _sequences(*getattr(f, "sequences", ()))
-        yield Row(name, ("value",), make, sequences, Path(functions.__file__).name)
+        yield Row(name, ("value",), make, sequences, Path(f.__code__.co_filename).name)
 
 
 def known(name: str) -> list[str]:
