@@ -11,7 +11,7 @@ from xdsl.dialects.builtin import IntegerAttr, MemRefType
 from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 
 from ..dialects import spmd
-from .expr import ADD, Expr, unary
+from .expr import ADD, Expr, binary, call, unary
 from .printer import Printer, Rule
 from .types import CodegenError
 
@@ -237,6 +237,34 @@ def print_parallel(p: Printer, op: spmd.ParallelOp) -> None:
     p.line("}")
 
 
+def print_single(p: Printer, op: spmd.SingleOp) -> None:
+    """`if (thread == 0) { … }`."""
+    p.flush_reads()
+    lines = body(p, op.body.block)
+    p.line(f"if ({p.thread} == 0)" if is_single(lines) else f"if ({p.thread} == 0) {{")
+    p.lines.extend(lines)
+    if not is_single(lines):
+        p.line("}")
+
+
+def print_share(p: Printer, op: spmd.ShareOp) -> None:
+    """`low = 16 * share_start(63, thread, threads)`, and the same for the next thread."""
+    extent, granule = p.atom(op.extent), op.granule.value.data
+    known = int(extent.text) if extent.constant else None
+    pieces = extent
+    if granule > 1 and known is not None:
+        pieces = Expr(str(-(-known // granule)), constant=True)
+    elif granule > 1:
+        pieces = p.named(op.extent, Expr(f"({extent.text} + {granule - 1}) / {granule}"))
+    for result, thread in ((op.low, p.thread), (op.high, f"{p.thread} + 1")):
+        start = call("share_start", pieces, Expr(thread), Expr(p.threads))
+        if granule > 1:
+            start = binary("*", Expr(str(granule), constant=True), start)
+            if known is None or known % granule:
+                start = call("min_i64", start, extent)
+        p.define(result, start)
+
+
 def print_barrier(p: Printer, op: Operation) -> None:
     """Everybody waits for everybody: `barrier(threads);`."""
     p.effect(f"barrier({p.threads});")
@@ -263,6 +291,8 @@ CONTROL: dict[type[Operation], Rule] = {
     func.ReturnOp: print_return,
     func.CallOp: print_call,
     spmd.ParallelOp: print_parallel,
+    spmd.SingleOp: print_single,
+    spmd.ShareOp: print_share,
     spmd.BarrierOp: print_barrier,
     spmd.ThreadIdOp: print_thread_id,
     spmd.ThreadCountOp: print_thread_count,

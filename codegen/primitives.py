@@ -18,6 +18,11 @@ SCALARS = {
     "omp_get_thread_num": "int omp_get_thread_num(void);",
     "omp_get_num_threads": "int omp_get_num_threads(void);",
     "barrier": "void barrier(long threads);  // waits for the whole team",
+    "share_start": """\
+static inline long share_start(long pieces, long thread, long threads)  // the first piece of a thread's share
+{
+    return (pieces * thread + threads - 1) / threads;
+}""",
     "floor_div": """\
 static inline long floor_div(long x, long y)
 {

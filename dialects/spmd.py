@@ -1,12 +1,15 @@
 """Single program, multiple data: what the loops level says about threads.
 
-Every thread of a team runs the same kernel, asks who it is, and works out its own share in IR:
+Every thread of a team runs the same kernel. What it writes for the team is its own share of the work, or one thread's:
 
-    %me = spmd.thread_id : index
-    %team = spmd.thread_count : index
-    ...
+    %low, %high = spmd.share %n {granule = 16 : i64} : index
+    scf.for %i = %low to %high step %c1 { ... }   // a share: each iteration by one thread
     spmd.barrier                                  // everybody's stores above are visible below
+    spmd.single { ... }                           // one thread, the first
     spmd.prefetch %panel[%i, %c0] : memref<64x784xf32>
+
+Whatever stands in no share and in no `spmd.single` is run by all threads, each for itself. It may write only what is
+private to a thread, its `memref.alloca`s: `verify-spmd` proves that.
 
 The host opens the team once per step:
 
@@ -22,9 +25,9 @@ CPU threads and GPU blocks share these ops; only the printers differ.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Self, cast
 
-from xdsl.dialects.builtin import BoolAttr, IndexType, MemRefType, i1
+from xdsl.dialects.builtin import BoolAttr, IndexType, IntegerAttr, MemRefType, i1, i64
 from xdsl.ir import Attribute, Block, Dialect, Operation, Region, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -32,6 +35,7 @@ from xdsl.irdl import (
     irdl_op_definition,
     operand_def,
     opt_prop_def,
+    prop_def,
     region_def,
     result_def,
     traits_def,
@@ -42,7 +46,7 @@ from xdsl.printer import Printer
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect, NoTerminator, Pure, RecursiveMemoryEffect
 from xdsl.utils.exceptions import VerifyException
 
-__all__ = ["SPMD", "BarrierOp", "ParallelOp", "PrefetchOp", "ThreadCountOp", "ThreadIdOp"]
+__all__ = ["SPMD", "BarrierOp", "ParallelOp", "PrefetchOp", "ShareOp", "SingleOp", "ThreadCountOp", "ThreadIdOp"]
 
 
 @irdl_op_definition
@@ -69,6 +73,36 @@ class ThreadCountOp(IRDLOperation):
 
     def __init__(self) -> None:
         super().__init__(result_types=[IndexType()])
+
+
+@irdl_op_definition
+class ShareOp(IRDLOperation):
+    """This thread's part of the iterations 0 to `extent`: from `low` to before `high`.
+
+    The parts of the team's threads follow each other and cover all. Each begins at a multiple of `granule`, so that
+    vectors of so many iterations are the same for any number of threads.
+    """
+
+    name = "spmd.share"
+    extent = operand_def(IndexType())
+    granule = prop_def(IntegerAttr, default_value=IntegerAttr(1, i64))
+    low = result_def(IndexType())
+    high = result_def(IndexType())
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$extent attr-dict `:` type($extent)"
+
+    def __init__(self, extent: SSAValue | Operation, granule: int = 1) -> None:
+        super().__init__(
+            operands=[extent],
+            result_types=[IndexType(), IndexType()],
+            properties={"granule": IntegerAttr(granule, i64)},
+        )
+        self.low.name_hint, self.high.name_hint = "low", "high"
+
+    def verify_(self) -> None:
+        if self.granule.value.data < 1:
+            raise VerifyException(f"expected a granule of at least 1, given {self.granule.value.data}")
 
 
 @irdl_op_definition
@@ -112,11 +146,9 @@ class PrefetchOp(IRDLOperation):
             raise VerifyException(f"expected {rank} indices for {type_}, given {len(self.indices)}")
 
 
-@irdl_op_definition
-class ParallelOp(IRDLOperation):
-    """Runs its body on every thread of a team."""
+class _RegionOp(IRDLOperation):
+    """An op that is one block of others."""
 
-    name = "spmd.parallel"
     body = region_def("single_block")
     traits = traits_def(NoTerminator(), RecursiveMemoryEffect())
 
@@ -133,7 +165,7 @@ class ParallelOp(IRDLOperation):
         printer.print_op_attributes(self.attributes, reserved_attr_names=(), print_keyword=True)
 
     @classmethod
-    def parse(cls, parser: Parser) -> ParallelOp:
+    def parse(cls, parser: Parser) -> Self:
         body = parser.parse_region()
         if not body.blocks:
             body.add_block(Block())
@@ -144,4 +176,18 @@ class ParallelOp(IRDLOperation):
         return op
 
 
-SPMD = Dialect("spmd", [BarrierOp, ParallelOp, PrefetchOp, ThreadCountOp, ThreadIdOp], [])
+@irdl_op_definition
+class ParallelOp(_RegionOp):
+    """Runs its body on every thread of a team."""
+
+    name = "spmd.parallel"
+
+
+@irdl_op_definition
+class SingleOp(_RegionOp):
+    """Runs its body on the first thread of the team alone. The others go on: nobody waits."""
+
+    name = "spmd.single"
+
+
+SPMD = Dialect("spmd", [BarrierOp, ParallelOp, PrefetchOp, ShareOp, SingleOp, ThreadCountOp, ThreadIdOp], [])

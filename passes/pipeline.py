@@ -38,6 +38,7 @@ CPU: tuple[Stage, ...] = (
             "cleanup",
             "share-workspace",
             "insert-barriers",
+            "verify-spmd",
         ),
     ),
 )

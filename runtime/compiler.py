@@ -131,6 +131,8 @@ def lower(
             check_tensors(host, static=False)
     if level == "memref":  # written by hand, perhaps, with buffers that have no place yet
         make_pass("plan-memory").apply(context, module)
+    if level == final.name:  # written by hand, perhaps
+        make_pass("verify-spmd").apply(context, module)
     for stage in stages(target, level, until):
         started = time.perf_counter()
         passes = [make_pass(name, machine) for name in stage.passes]

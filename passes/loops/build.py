@@ -23,9 +23,12 @@ from xdsl.dialects.builtin import (
     UnitAttr,
     VectorType,
     i1,
+    i64,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.irdl import IRDLOperation
+
+from ...dialects.spmd import ShareOp, SingleOp
 
 INDEX = IndexType()
 PARALLEL = "parallel"
@@ -262,6 +265,19 @@ class Emitter:
         op = self.create(scf.IfOp, [condition], regions=[Region(Block()), Region()])
         assert isinstance(op, scf.IfOp)
         return op
+
+    def single(self) -> SingleOp:
+        """An empty section for one thread of the team: the caller fills its block."""
+        op = self.create(SingleOp, [], regions=[Region(Block())])
+        assert isinstance(op, SingleOp)
+        return op
+
+    def share(self, extent: int, granule: int = 1) -> tuple[SSAValue, SSAValue]:
+        """This thread's [low, high) of `extent` iterations, in multiples of `granule`."""
+        made = self.create(ShareOp, [self.index(extent)], [INDEX, INDEX], {"granule": IntegerAttr(granule, i64)})
+        low, high = made.results
+        low.name_hint, high.name_hint = "low", "high"
+        return low, high
 
     def compare(self, predicate: int, a: SSAValue, b: SSAValue) -> SSAValue:
         """`arith.cmpi` with a numbered predicate (2 slt, 3 sle, 4 sgt, 5 sge, 0 eq, 1 ne)."""

@@ -28,7 +28,7 @@ from ...dialects.spmd import BarrierOp, ParallelOp
 from ...dialects.types import bytes_of
 from ..pass_base import HostPass
 from .build import constant_value
-from .memory import accesses, first_thread_sections, inside_any, root
+from .memory import accesses, is_single, root
 
 __all__ = ["InsertBarriers"]
 
@@ -96,13 +96,12 @@ class InsertBarriers(HostPass):
 
 def _arguments(kernel: func.FuncOp) -> list[_Argument]:
     """What a kernel does to each of its arguments."""
-    first = first_thread_sections(kernel.body.block.ops)
     found = {argument: [False, False, True, False] for argument in kernel.body.block.args}
     for item in accesses(kernel.body.block.ops):
         flags = found.get(root(item.buffer))  # pyright: ignore[reportArgumentType]
         if flags is not None:
             flags[1 if item.writes else 0] = True
-            alone = inside_any(item.op, first)
+            alone = is_single(item.op)
             flags[2] &= alone
             flags[3] |= item.writes and not alone
     return [_Argument(*flags) for flags in found.values()]

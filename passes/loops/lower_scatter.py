@@ -5,7 +5,7 @@ parallel loop; else every thread looks at all the indices and changes only the r
 
     linalgx.scatter_add axis 0 batch_dims 0 ins(%indices, %updates : ...) outs(%base : memref<1000x8xf32>)
 ->
-    %low, %high = this thread's share of 0..1000
+    %low, %high = spmd.share %c1000 : index
     scf.for %i = %c0 to %c5000 step %c1 {
       %row = %indices[%i]
       scf.if %low <= %row < %high {
@@ -25,7 +25,6 @@ from xdsl.ir import SSAValue
 
 from ...dialects.linalgx import ScatterAddOp, ScatterBase
 from .build import INDEX, PARALLEL, UNIT, Emitter
-from .team import Team
 
 _MANY = 16
 """So many independent slices keep all threads busy."""
@@ -43,11 +42,7 @@ def lower_scatter(op: ScatterBase, emitter: Emitter) -> None:
     updates = prod(front) * prod(index_shape[batch:]) * prod(back)
     if updates and rows:
         share = prod(front) < _MANY and updates >= _SMALL
-        low, high = (
-            Team(emitter.constants).range(emitter, emitter.index(rows))
-            if share
-            else (emitter.index(0), emitter.index(rows))
-        )
+        low, high = emitter.share(rows) if share else (emitter.index(0), emitter.index(rows))
         _emit(op, emitter, front, index_shape[batch:], back, low, high, front_is_parallel=not share)
     op.detach()
     op.erase()

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from xdsl.dialects import arith, memref, scf, vector
+from xdsl.dialects import arith, memref, vector
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Block, Operation, SSAValue
 
-from ...dialects.spmd import ThreadIdOp
+from ...dialects.spmd import SingleOp
 from ...dialects.vectorx import TransposeOp
 from .build import constant_value
 
@@ -62,6 +62,14 @@ def accesses(ops: Iterable[Operation]) -> list[Access]:
             if rule is not None:
                 found += rule(inner)
     return found
+
+
+def places(op: Operation, buffer: SSAValue) -> tuple[SSAValue, ...]:
+    """What says where in memory an operation writes a buffer: a view, and indices."""
+    if isinstance(op, TransposeOp):
+        return buffer, *op.target_indices
+    found = access(op)
+    return (buffer,) if found is None else (buffer, *found.indices)
 
 
 def by_root(found: Iterable[Access]) -> dict[SSAValue, list[Access]]:
@@ -128,28 +136,11 @@ def element_count(type_: MemRefType) -> int:
     return count
 
 
-def first_thread_sections(ops: Iterable[Operation]) -> set[Operation]:
-    """`scf.if` on whether this is thread 0."""
-    found: set[Operation] = set()
-    for op in (inner for outer in ops for inner in outer.walk()):
-        if isinstance(op, scf.IfOp):
-            condition = op.cond.owner
-            if (
-                isinstance(condition, Operation)
-                and condition.name == "arith.cmpi"
-                and condition.properties["predicate"].value.data == 0  # pyright: ignore[reportAttributeAccessIssue]
-                and isinstance(condition.operands[0].owner, ThreadIdOp)
-                and constant_value(condition.operands[1]) == 0
-            ):
-                found.add(op)
-    return found
-
-
-def inside_any(op: Operation, sections: set[Operation]) -> bool:
-    """Whether an operation stands in one of these."""
+def is_single(op: Operation) -> bool:
+    """Whether only one thread of the team, the first, comes to an operation."""
     current: Operation | None = op
     while current is not None:
-        if current in sections:
+        if isinstance(current, SingleOp):
             return True
         current = current.parent_op()
     return False

@@ -1,22 +1,20 @@
-"""Shares the loops of a kernel among the threads of a team.
+"""Says which thread runs what: a kernel's loops become shares, or sections for one thread.
 
     scf.for %i = %c0 to %c1000 step %c1 { ... } {parallel}          // writes %h
     scf.for %j = %c0 to %c10 step %c1 { ... } {parallel}            // reads %h, little work
 ->
-    %me = spmd.thread_id : index
-    %team = spmd.thread_count : index
-    %low = 1000 * %me / %team
-    %high = 1000 * (%me + 1) / %team
-    scf.for %i = %low to %high step %c1 { ... } {parallel, extent = 1000, granule = 1}
+    %low, %high = spmd.share %c1000 {granule = 1 : i64} : index
+    scf.for %i = %low to %high step %c1 { ... } {parallel}
     spmd.barrier
-    %first = arith.cmpi eq, %me, %c0 : index
-    scf.if %first {
+    spmd.single {
       scf.for %j = %c0 to %c10 step %c1 { ... } {parallel}
     }
 
 Each thread takes one contiguous range, in multiples of the vector length where the loop will be vectorized, so that
-its numbers do not depend on how many threads there are. What has no parallel loop, or little work, runs on the first
-thread. A barrier stands only where a nest touches memory that another thread may have written, or may still read.
+its numbers do not depend on how many threads there are. What has no parallel loop, or little work, runs on one thread.
+All threads run what writes nothing that they share: index arithmetic at the top, and loads that belong to several
+pieces of work. A barrier stands only where a nest touches memory that another thread may have written, or may still
+read.
 """
 
 # pyright: basic
@@ -25,25 +23,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from xdsl.dialects import arith, func, memref, scf
-from xdsl.dialects.builtin import IntegerAttr, i64
-from xdsl.ir import Operation
+from xdsl.ir import Block, Operation
 from xdsl.traits import IsTerminator, is_side_effect_free
 
 from ...dialects.effects import register_effects
-from ...dialects.spmd import BarrierOp, ThreadCountOp, ThreadIdOp
-from ..pass_base import KernelPass
+from ...dialects.spmd import BarrierOp, ShareOp, SingleOp, ThreadCountOp, ThreadIdOp
+from ..effects import is_pure
+from ..pass_base import KernelPass, parent_block
 from .build import Constants, Emitter, is_parallel, trip_count
-from .memory import (
-    Access,
-    accesses,
-    conflicting_roots,
-    first_thread_sections,
-    inside_any,
-    same_iteration,
-    uses_of,
-)
-from .strips import EXTENT, GRANULE
-from .team import Team
+from .memory import Access, accesses, ancestor_in, conflicting_roots, is_single, root, same_iteration, uses_of
 from .vector_plan import WEIGHTS, plan_loop
 
 __all__ = ["Parallelize"]
@@ -55,7 +43,7 @@ _UNKNOWN_TRIPS = 16
 
 @dataclass(frozen=True)
 class Parallelize(KernelPass):
-    """Makes kernels SPMD: work ranges, first-thread sections, barriers."""
+    """Makes kernels SPMD: shares, sections for one thread, barriers."""
 
     name = "parallelize"
     vector_bits: int = 512
@@ -72,13 +60,13 @@ class _Unit:
     """Operations at the top of a kernel that belong together because they share values."""
 
     ops: list[Operation]
-    kind: str = "first"
-    """first: by the first thread. shared: split among all. asis: has its own idea of threads."""
+    kind: str = "single"
+    """single: by one thread. shared: split among all. all: by every thread, as it stands."""
     split: scf.ForOp | None = None
     extent: int = 0
     granule: int = 1
     accesses: list[Access] = field(default_factory=list)
-    first_only: bool = False
+    single: bool = False
     """Whether only the first thread touches memory in it."""
 
 
@@ -88,50 +76,59 @@ class _Kernel:
         self.constants = Constants(kernel)
         self.lanes = lanes
         self.min_work = min_work
-        self.team = Team(self.constants)
 
     def run(self) -> None:
-        self.raise_setup()
+        setup = self.raise_setup()
+        _sink_loads(self.block, setup)
         pending: list[_Unit] = []
-        section: scf.IfOp | None = None
-        for unit in _units(list(self.block.ops)):
+        section: SingleOp | None = None
+        """The last section for one thread, while nothing else came after it."""
+        for unit in _units([op for op in self.block.ops if op not in setup and not op.has_trait(IsTerminator)]):
             self.classify(unit)
-            start, end = unit.ops[0], unit.ops[-1]
+            start = unit.ops[0]
             if any(_must_wait(earlier, unit) for earlier in pending):
                 Emitter(self.constants, self.block, start, start.location).create(BarrierOp, [])
                 pending, section = [], None
-            if unit.kind == "first" and unit.accesses:
-                section = self.first_thread(unit, section)
-            elif unit.kind == "shared":
-                self.share(unit)
-                section = None
+            if unit.kind == "single" and unit.accesses:
+                section = self.single(unit, section)
             else:
                 section = None
+                if unit.kind == "shared":
+                    self.share(unit)
             if any(isinstance(inner, BarrierOp) for op in unit.ops for inner in op.walk()):
                 pending = []
             pending.append(unit)
-            del end
 
-    def raise_setup(self) -> None:
-        """Moves constants, buffers and views to the top, where all that follows sees them."""
-        setup = [op for op in self.block.ops if _is_setup(op)]
+    def raise_setup(self) -> set[Operation]:
+        """Moves constants, buffers, views and what is computed of these to the top, where all that follows sees them:
+        every thread runs it, and it joins nothing. Returns it."""
+        setup: dict[Operation, None] = {}
+        for op in self.block.ops:
+            movable = not op.regions and not op.has_trait(IsTerminator) and (isinstance(op, _SETUP) or is_pure(op))
+            if movable and all(not isinstance(v.owner, Operation) or v.owner in setup for v in op.operands):
+                setup[op] = None
         for op in setup:
             op.detach()
         first = self.block.first_op
         assert first is not None
-        setup.sort(key=lambda op: not isinstance(op, arith.ConstantOp))
-        for op in setup:
+        raised = sorted(setup, key=lambda op: not isinstance(op, arith.ConstantOp))
+        for op in raised:
             self.block.insert_op_before(op, first)
-        self.constants.last = next((op for op in reversed(setup) if isinstance(op, arith.ConstantOp)), None)
+        self.constants.last = next((op for op in reversed(raised) if isinstance(op, arith.ConstantOp)), None)
+        return set(setup)
 
     def classify(self, unit: _Unit) -> None:
         unit.accesses = accesses(unit.ops)
-        if any(_knows_threads(inner) for op in unit.ops for inner in op.walk()):
-            unit.kind = "asis"
-            sections = first_thread_sections(unit.ops)
-            unit.first_only = all(inside_any(item.op, sections) for item in unit.accesses)
+        if unit.kind == "all":
             return
-        unit.first_only = True
+        if len(unit.ops) == 1 and isinstance(unit.ops[0], SingleOp):
+            unit.single = True
+            return
+        if any(_knows_threads(inner) for op in unit.ops for inner in op.walk()):
+            unit.kind = "all"
+            unit.single = all(is_single(item.op) for item in unit.accesses)
+            return
+        unit.single = True
         nests = [op for op in unit.ops if op.regions]
         alone = all(op in nests or isinstance(op, memref.LoadOp) or is_side_effect_free(op) for op in unit.ops)
         if len(nests) != 1 or not alone or not is_parallel(nests[0]):
@@ -146,7 +143,7 @@ class _Kernel:
         if best is None:
             best = max(range(len(pieces)), key=lambda k: pieces[k])
         if pieces[best] > 1:
-            unit.kind, unit.first_only = "shared", False
+            unit.kind, unit.single = "shared", False
             unit.split, unit.extent, unit.granule = candidates[best]
 
     def candidates(self, loop: scf.ForOp) -> list[tuple[scf.ForOp, int, int]]:
@@ -188,73 +185,96 @@ class _Kernel:
         assert loop is not None
         outermost = next(op for op in unit.ops if op.regions)
         emitter = Emitter(self.constants, self.block, outermost, loop.location)
-        low, high = self.team.range(emitter, emitter.index(unit.extent), unit.granule)
-        loop.operands = [low, high, *loop.operands[2:]]
-        loop.attributes[EXTENT] = IntegerAttr(unit.extent, i64)
-        loop.attributes[GRANULE] = IntegerAttr(unit.granule, i64)
+        loop.operands = [*emitter.share(unit.extent, unit.granule), *loop.operands[2:]]
 
-    def first_thread(self, unit: _Unit, section: scf.IfOp | None) -> scf.IfOp:
-        """Moves a unit into a section for the first thread: the one just before, if there is."""
+    def single(self, unit: _Unit, section: SingleOp | None) -> SingleOp:
+        """Moves a unit into a section for one thread: the one just before, if there is."""
+        ops = unit.ops
+        if len(ops) == 1 and isinstance(ops[0], SingleOp):
+            if section is None:
+                return ops[0]
+            ops = list(ops[0].body.block.ops)
+            unit.ops[0].detach()
         if section is None:
-            start = unit.ops[0]
-            emitter = Emitter(self.constants, self.block, start, start.location)
-            section = emitter.if_(self.team.is_first(emitter))
-            emitter.inside(section.true_region.block).yield_()
-        end = section.true_region.block.last_op
-        assert end is not None
-        for op in unit.ops:
+            section = Emitter(self.constants, self.block, ops[0], ops[0].location).single()
+        for op in ops:
             op.detach()
-            section.true_region.block.insert_op_before(op, end)
+            section.body.block.add_op(op)
         return section
 
 
-def _is_setup(op: Operation) -> bool:
-    """Operations that every thread runs and that join nothing: constants, buffers, views of them, who is asking."""
-    return isinstance(op, arith.ConstantOp | memref.AllocOp | ThreadIdOp | ThreadCountOp) or op.name in (
-        "memref.alloca",
-        "memref.collapse_shape",
-        "memref.expand_shape",
-        "memref.reinterpret_cast",
-        "memref.view",
-        "memref.cast",
-        "memref.get_global",
-    )
+_SETUP = (
+    memref.AllocOp, memref.AllocaOp, memref.CollapseShapeOp, memref.ExpandShapeOp, memref.ReinterpretCastOp,
+    memref.ViewOp, memref.CastOp, memref.GetGlobalOp,
+)  # fmt: skip
 
 
 def _knows_threads(op: Operation) -> bool:
     """Whether an operation depends on which thread runs it, or waits for the others."""
-    return isinstance(op, BarrierOp) or any(isinstance(v.owner, ThreadIdOp | ThreadCountOp) for v in op.operands)
+    return isinstance(op, BarrierOp | SingleOp) or any(
+        isinstance(v.owner, ShareOp | ThreadIdOp | ThreadCountOp) for v in op.operands
+    )
+
+
+def _sink_loads(block: Block, setup: set[Operation]) -> None:
+    """Moves what only reads down to its first user, so that it belongs to nothing that stands in between."""
+    op = block.last_op
+    while op is not None and op not in setup:
+        before = op.prev_op
+        if op.results and not op.regions and (isinstance(op, memref.LoadOp) or is_pure(op)):
+            _sink(op, [ancestor_in(use.operation, block) for result in op.results for use in result.uses])
+        op = before
+
+
+def _sink(op: Operation, users: list[Operation | None]) -> None:
+    buffer = root(op.memref) if isinstance(op, memref.LoadOp) else None
+    following = op.next_op
+    while following is not None and following not in users:
+        if buffer is not None and any(item.writes and root(item.buffer) is buffer for item in accesses([following])):
+            break
+        following = following.next_op
+    if following is not None and following is not op.next_op:
+        op.detach()
+        parent_block(following).insert_op_before(op, following)
 
 
 def _units(ops: list[Operation]) -> list[_Unit]:
-    """The top of a kernel in pieces that share no values, in order."""
+    """The top of a kernel in pieces that share no values, in order.
+
+    Where such a piece has work in it that is shared already, its operations are pieces of their own, and those that
+    only read are run by all.
+    """
     position = {op: k for k, op in enumerate(ops)}
-    spans: list[list[int]] = []
-    for op in ops:
-        if _is_setup(op) or op.has_trait(IsTerminator):
-            continue
-        last = position[op]
+    merged: list[list[int]] = []
+    for op, first in position.items():
+        last = first
         for result in op.results:
             for user in uses_of(result):
-                top = user
-                while top not in position:
-                    parent = top.parent_op()
-                    assert parent is not None
-                    top = parent
-                last = max(last, position[top])
-        spans.append([position[op], last])
-    merged: list[list[int]] = []
-    for first, last in spans:
+                top = ancestor_in(user, parent_block(op))
+                assert top is not None
+                last = max(last, position.get(top, first))
         if merged and first <= merged[-1][1]:
             merged[-1][1] = max(merged[-1][1], last)
         else:
             merged.append([first, last])
-    return [_Unit([op for op in ops[first : last + 1] if not _is_setup(op)]) for first, last in merged]
+    units: list[_Unit] = []
+    for first, last in merged:
+        inside = ops[first : last + 1]
+        if len(inside) > 1 and any(_knows_threads(inner) for op in inside for inner in op.walk()):
+            units += [_Unit([op], "single" if _writes(op) else "all") for op in inside]
+        else:
+            units.append(_Unit(inside))
+    return units
+
+
+def _writes(op: Operation) -> bool:
+    """Whether an operation at the top of a kernel does work, all of it inside of itself."""
+    return not any(result.uses for result in op.results) and any(item.writes for item in accesses([op]))
 
 
 def _must_wait(a: _Unit, b: _Unit) -> bool:
     """Whether `b` may touch what another thread does in `a`."""
-    if a.first_only and b.first_only:
+    if a.single and b.single:
         return False
     conflicts = conflicting_roots(a.accesses, b.accesses)
     if not conflicts:

@@ -6,18 +6,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects import arith, math, scf, vector
-from xdsl.dialects.builtin import IntegerAttr, i1
+from xdsl.dialects.builtin import i1
 from xdsl.ir import SSAValue
 
+from ...dialects.spmd import ShareOp
 from .build import Emitter, constant_value, static_range, vector_type
 from .vector_plan import Plan, Reduction
 from .widen import Body, Values
 
-__all__ = ["EXTENT", "GRANULE", "vectorize_loop"]
+__all__ = ["vectorize_loop"]
 
-GRANULE = "granule"
-"""On an `scf.for`: its bounds are multiples of this, the upper one perhaps `extent` instead."""
-EXTENT = "extent"
 _LARGE = 120
 """A body with more operations than this is emitted once, under a mask, rather than twice."""
 _WAYS = 4
@@ -77,13 +75,11 @@ def _strips(
 
 def _is_whole(loop: scf.ForOp, lanes: int) -> bool:
     """Whether the trip count is known to be a multiple of the lanes."""
-    granule, extent = loop.attributes.get(GRANULE), loop.attributes.get(EXTENT)
-    return (
-        isinstance(granule, IntegerAttr)
-        and isinstance(extent, IntegerAttr)
-        and granule.value.data % lanes == 0
-        and extent.value.data % lanes == 0
-    )
+    share = loop.ub.owner
+    if not isinstance(share, ShareOp) or loop.lb.owner is not share:
+        return False
+    extent = constant_value(share.extent)
+    return extent is not None and extent % lanes == 0 and share.granule.value.data % lanes == 0
 
 
 def _whole_strips(

@@ -258,11 +258,12 @@ class Emitter:
                 otherwise()
 
     @contextmanager
-    def _inside(self, block: Block) -> Iterator[None]:
+    def _inside(self, block: Block, ends: bool = True) -> Iterator[None]:
         self.blocks.append(block)
         self.scopes.append({})
         yield
-        self.add(scf.YieldOp.create())
+        if ends:
+            self.add(scf.YieldOp.create())
         self.blocks.pop()
         self.scopes.pop()
 
@@ -285,21 +286,17 @@ class Emitter:
 
     def share(self, count: int) -> tuple[Lin, Lin]:
         """This thread's part of `count` pieces of work."""
-        me = self._thread(spmd.ThreadIdOp, "me")
-        team = self._thread(spmd.ThreadCountOp, "team")
-        round_up = Lin.of(team) + -1
-        return tuple(self.divide(part * count + round_up, team) for part in (Lin.of(me), Lin.of(me) + 1))  # type: ignore[return-value]
+        made = self._constant(("share", count), lambda: spmd.ShareOp(self.index(count))).owner
+        assert isinstance(made, spmd.ShareOp)
+        return Lin.of(made.low), Lin.of(made.high)
 
-    def is_first(self) -> SSAValue:
-        """Whether this is the thread that does what is not shared."""
-        first = self.equal(self._thread(spmd.ThreadIdOp, "me"), 0)
-        first.name_hint = "first"
-        return first
-
-    def _thread(self, kind: type[Operation], hint: str) -> SSAValue:
-        value = self._constant(kind, lambda: kind.create(result_types=(INDEX,)))
-        value.name_hint = hint
-        return value
+    @contextmanager
+    def single(self) -> Iterator[None]:
+        """What the first thread does alone."""
+        body = Block()
+        self.add(spmd.SingleOp(Region(body)))
+        with self._inside(body, ends=False):
+            yield
 
     # Memory
 

@@ -42,12 +42,12 @@ def start(e: Emitter, tiles: Tiles, tile: Index) -> Lin:
 
 @contextmanager
 def pieces(e: Emitter, total: int, parallel: bool) -> Iterator[Lin]:
-    """This thread's share of `total` pieces of work; all of them on thread 0 if that is not worth a team."""
+    """This thread's share of `total` pieces of work; all of them on one thread if that is not worth a team."""
     if parallel:
         with e.loop(*e.share(total), hint="piece") as piece:
             yield piece
     else:
-        with e.when(e.is_first()), e.loop(0, total, hint="piece") as piece:
+        with e.single(), e.loop(0, total, hint="piece") as piece:
             yield piece
 
 

@@ -8,6 +8,16 @@ func.func @team(%x: memref<4x4xf32>) {
     %me = spmd.thread_id : index
     // CHECK-NEXT: %team = spmd.thread_count : index
     %team = spmd.thread_count : index
+    // CHECK-NEXT: %low, %high = spmd.share %team : index
+    %low, %high = spmd.share %team : index
+    // CHECK-NEXT: %{{.*}}, %{{.*}} = spmd.share %team {granule = 16 : i64} : index
+    %low16, %high16 = spmd.share %team {granule = 16 : i64} : index
+    // CHECK-NEXT: spmd.single {
+    // CHECK-NEXT:   spmd.prefetch
+    // CHECK-NEXT: }
+    spmd.single {
+      spmd.prefetch %x[%low, %high] : memref<4x4xf32>
+    }
     // CHECK-NEXT: spmd.barrier
     spmd.barrier
     // CHECK-NEXT: spmd.prefetch %x[%me, %team] : memref<4x4xf32>

@@ -1,13 +1,12 @@
 // RUN: irtool opt %s -p contract --split-input-file | filecheck %s
 
 // Nothing has to be packed: the vectors run along n, 6 rows and 3 columns of vectors make a tile. The epilogue is done
-// on the registers, the sums themselves are never stored, and small work is for the first thread.
+// on the registers, the sums themselves are never stored, and small work is for one thread.
 
 // CHECK-LABEL: func.func private @forward
 // CHECK-NOT:     memref.alloc(
 // CHECK-NOT:     spmd.barrier
-// CHECK:         %first = arith.cmpi eq, %me, %{{.*}} : index
-// CHECK:         scf.if %first {
+// CHECK:         spmd.single {
 // CHECK:         %[[TILE:.*]] = memref.alloca() {{.*}}: memref<6x3xvector<16xf32>>
 // CHECK:         scf.for %k = %{{.*}} to %[[K:.*]] step
 // CHECK:           vector.load %w[%k, %{{.*}}] : memref<20x48xf32>, vector<16xf32>
@@ -54,7 +53,7 @@ func.func private @forward(%x: memref<6x20xf32>, %w: memref<20x48xf32>, %b: memr
 // finished tiles are turned around before they are stored.
 
 // CHECK-LABEL: func.func private @transposed
-// CHECK:         spmd.thread_id
+// CHECK:         spmd.share %{{.*}} : index
 // CHECK:         %panels = memref.alloc() {{.*}}: memref<1x2x784x32xf32>
 // CHECK:         vectorx.transpose %x[{{.*}}], %panels[{{.*}}], {{.*}} {step = 784 : i64, to_step = 32 : i64, lanes = 16 : i64}
 // CHECK:         spmd.barrier

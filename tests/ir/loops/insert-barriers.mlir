@@ -60,9 +60,7 @@ func.func private @copy(%x: memref<8xf32>, %y: memref<8xf32>) attributes {irtool
 }
 func.func private @first(%x: memref<8xf32>, %y: memref<8xf32>) attributes {irtool.kernel} {
   %c0 = arith.constant 0 : index
-  %me = spmd.thread_id : index
-  %is_first = arith.cmpi eq, %me, %c0 : index
-  scf.if %is_first {
+  spmd.single {
     %v = memref.load %x[%c0] : memref<8xf32>
     memref.store %v, %y[%c0] : memref<8xf32>
   }
@@ -143,9 +141,7 @@ func.func @step(%x: memref<8xf32>, %y: memref<8xf32>, %z: memref<8xf32>) {
 }
 func.func private @first(%x: memref<8xf32>, %y: memref<8xf32>) attributes {irtool.kernel} {
   %c0 = arith.constant 0 : index
-  %i = spmd.thread_id : index
-  %first = arith.cmpi eq, %i, %c0 : index
-  scf.if %first {
+  spmd.single {
     %v = memref.load %x[%c0] : memref<8xf32>
     memref.store %v, %y[%c0] : memref<8xf32>
   }

@@ -113,9 +113,7 @@ func.func private @scatter(%indices: memref<5xi64>, %updates: memref<5x8xf32>,
 // With many updates each thread takes a range of rows.
 
 // CHECK-LABEL: func.func private @scatter_many
-// CHECK:         spmd.thread_id
-// CHECK:         %low = arith.divui
-// CHECK:         %high = arith.divui
+// CHECK:         %low, %high = spmd.share %{{.*}} : index
 // CHECK:         arith.cmpi sge, %{{.*}}, %low
 // CHECK:         arith.cmpi slt, %{{.*}}, %high
 func.func private @scatter_many(%indices: memref<5000xi64>, %updates: memref<5000x8xf32>,
