@@ -1,5 +1,6 @@
 # make demo    an environment, the package, and a classifier trained on real images through every level
 # make test    an environment, the package, all tests that need no GPU
+# make test-threads  every op, program and random graph on 1 to 8 threads, to the same bits (make test runs a sample)
 # make check   format, lint, strict types
 # make bench   training-step times; BENCH=path/to/compare.py PEERS="torch=python ..." puts other frameworks beside
 # make coverage  the surface, expression by expression, against PyTorch; TORCH_PYTHON must have torch
@@ -16,7 +17,7 @@ PEERS ?=
 GOLDEN_PYTHON ?= $(PYTHON)
 TORCH_PYTHON ?= $(GOLDEN_PYTHON)
 
-.PHONY: demo test check format bench coverage golden clean
+.PHONY: demo test test-threads check format bench coverage golden clean
 
 demo: $(STAMP)
 	$(BIN)/python examples/digits.py
@@ -24,6 +25,9 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest tests -n 2
 	$(BIN)/lit -q tests/ir
+
+test-threads: $(STAMP)
+	IRTOOL_TEST_ALL=1 $(BIN)/python -m pytest tests/test_threads.py -n 2
 
 check: $(STAMP) $(PYROOT)/__init__.py
 	$(BIN)/ruff format --check .

@@ -296,6 +296,6 @@ def test_c_is_reference(program: tuple[ModuleOp, list[Array]]) -> None:
     note(print_op(module, False))
     verify(module)
     wanted = reference(module, arrays)
-    for threads in (1, 2):
+    for threads in (1, 2, 3, 4, 8):
         for k, (got, want) in enumerate(zip(execute(module, arrays, threads), wanted)):
             np.testing.assert_array_equal(got, want, f"result {k} on {threads} threads")

@@ -118,10 +118,10 @@ class _Team:
         if share is None or not isinstance(remainder, arith.RemUIOp | arith.RemSIOp):
             return
         span = remainder.lhs.owner
-        if isinstance(span, arith.SubiOp) and span.lhs is x and self.shares.get(span.rhs) is share:
-            # The lower end is below all others, the upper end above.
-            if x is share.high or span.rhs is share.low:
-                self.shares[op.results[0]] = share
+        if not isinstance(span, arith.SubiOp) or span.lhs is not x or self.shares.get(span.rhs) is not share:
+            return
+        if x is share.high or span.rhs is share.low:  # all others lie between these two
+            self.shares[op.results[0]] = share
 
     def visit(self, op: Operation, together: bool) -> None:
         match op:
@@ -182,7 +182,7 @@ class _Team:
         self.differing.update(op.results)
 
     def owned(self, condition: SSAValue) -> SSAValue | None:
-        """The number that all threads agree on and that one of them alone finds in its part, if that is the question."""
+        """The number that all threads agree on and one alone finds in its part, if that is the question."""
         both = condition.owner
         if not isinstance(both, arith.AndIOp):
             return None
@@ -259,7 +259,10 @@ class _Team:
             found[section] = user
         if len(found) > 1 and any(op for op in _users(alloca.memref) if _writes_to(op, alloca.memref)):
             user = next(op for section, op in found.items() if section is not None)
-            fail(user, f"{user.name}: {_name(alloca.memref)} is private to a thread, but not the same threads use it here")
+            fail(
+                user,
+                f"{user.name}: {_name(alloca.memref)} is private to a thread, but not the same threads use it here",
+            )
 
 
 _EXPECTED = "expected this in an spmd.single, or in a loop over an spmd.share"
