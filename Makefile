@@ -1,6 +1,7 @@
 # make demo    an environment, the package, and a classifier trained on real images through every level
 # make test    an environment, the package, all tests that need no GPU
 # make test-threads  every op, program and random graph on 1 to 8 threads, to the same bits (make test runs a sample)
+# make test-clang  the tests that compile C, with clang
 # make check   format, lint, strict types
 # make bench   training-step times; BENCH=path/to/compare.py PEERS="torch=python ..." puts other frameworks beside
 # make coverage  the surface, expression by expression, against PyTorch; TORCH_PYTHON must have torch
@@ -16,8 +17,11 @@ BENCH ?=
 PEERS ?=
 GOLDEN_PYTHON ?= $(PYTHON)
 TORCH_PYTHON ?= $(GOLDEN_PYTHON)
+COMPILING := test_clang.py test_primitives.py test_codegen.py test_codegen_ops.py test_expand_math.py test_stages.py \
+	test_contract.py test_random_graphs.py test_program.py test_compiled_ops.py test_compile_native.py test_scan.py \
+	test_programs.py test_workloads.py test_toolchain.py test_threads.py
 
-.PHONY: demo test test-threads check format bench coverage golden clean
+.PHONY: demo test test-threads test-clang check format bench coverage golden clean
 
 demo: $(STAMP)
 	$(BIN)/python examples/digits.py
@@ -28,6 +32,14 @@ test: $(STAMP)
 
 test-threads: $(STAMP)
 	IRTOOL_TEST_ALL=1 $(BIN)/python -m pytest tests/test_threads.py -n 2
+
+# A cache of their own, in which nothing is that gcc made.
+test-clang: $(STAMP)
+	@if CC=clang $(BIN)/irtool doctor > /dev/null; then \
+		CC=clang env -u IRTOOL_CACHE_DIR $(BIN)/python -m pytest -n 2 $(addprefix tests/,$(COMPILING)); \
+	else \
+		echo "test-clang is skipped: clang with OpenMP is not installed, see CC=clang irtool doctor"; \
+	fi
 
 check: $(STAMP) $(PYROOT)/__init__.py
 	$(BIN)/ruff format --check .

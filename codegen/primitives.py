@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 
 from .names import MATH
-from .vector_primitives import ARITY, ELEMENTS, VECTORS, Vector, lanewise_math, unaligned_typedef
+from .vector_primitives import (
+    ARITY,
+    CLANG_HAS,
+    ELEMENTS,
+    UNROLLED,
+    VECTORS,
+    Vector,
+    lanewise_math,
+    unaligned_typedef,
+)
 
 SCALARS = {
     "u8": "typedef unsigned char u8;",
@@ -14,6 +23,8 @@ SCALARS = {
     "u32": "typedef unsigned u32;",
     "u64": "typedef unsigned long u64;",
     "INFINITY": "#define INFINITY __builtin_inff()",
+    "UNROLLED": UNROLLED,
+    "CLANG_HAS": CLANG_HAS,
     "NAN": '#define NAN __builtin_nanf("")',
     "omp_get_thread_num": "int omp_get_thread_num(void);",
     "omp_get_num_threads": "int omp_get_num_threads(void);",

@@ -1,12 +1,14 @@
 """The vector primitives of generated C: types, moves, masks, reductions, by the vector type they are for.
 
 Vectors are GCC vector extensions, and operations they lack are loops over lanes: gcc and clang turn each of these into
-the one or two instructions that a person would pick (masked moves, blends, fused multiply-add), on any machine.
+the one or two instructions that a person would pick (blends, roots, fused multiply-add), on any machine; masked moves
+have names where neither does it reliably.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 ELEMENTS = {
     "f": ("float", 4), "d": ("double", 8), "b": ("unsigned char", 1), "c": ("signed char", 1),
@@ -30,8 +32,21 @@ class Vector:
 
     def lanewise(self, name: str, parameters: str, expression: str) -> str:
         """A function whose result is `expression` for each lane i."""
-        loop = f"for (int i = 0; i < {self.lanes}; i++)"
-        return _function(self.name, name, parameters, f"{self.name} r;", loop, f"    r[i] = {expression};", "return r;")
+        loop = (each_lane(self), f"    r[i] = {expression};")
+        return _function(self.name, name, parameters, f"{self.name} r;", *loop, "return r;")
+
+
+UNROLLED = """\
+#if defined(__clang__)  // it makes vectors of lanes that stand side by side, gcc of those of a loop
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED
+#endif"""
+
+
+def each_lane(v: Vector) -> str:
+    """The head of a loop over lanes."""
+    return f"UNROLLED for (int i = 0; i < {v.lanes}; i++)"
 
 
 def _typedef(v: Vector) -> str:
@@ -63,67 +78,127 @@ def _lanes(v: Vector) -> str:
     return _function(v.name, f"first_{v.name}", "long n", clamp, f"return ({v.name}){{{numbers}}} < k;")
 
 
+def _blend(v: Vector, mask: str) -> tuple[str, str]:
+    """x where a mask of 64-bit lanes is on, y elsewhere."""
+    bits = f"v{v.lanes}l"
+    return f"{bits} w = {mask};", f"return ({v.name})((w & ({bits})x) | (~w & ({bits})y));"
+
+
 def _select(v: Vector) -> str:
     parameters = f"v{v.lanes}i m, {v.name} x, {v.name} y"
     if v.letter in "dl":  # gcc makes poor code of lane loops over more than one register
-        bits = f"v{v.lanes}l"
-        wide = f"{bits} w = __builtin_convertvector(m, {bits});"
-        blend = f"return ({v.name})((w & ({bits})x) | (~w & ({bits})y));"
-        return _function(v.name, f"select_{v.name}", parameters, wide, blend)
+        return _function(v.name, f"select_{v.name}", parameters, *_blend(v, f"__builtin_convertvector(m, v{v.lanes}l)"))
     return v.lanewise(f"select_{v.name}", parameters, "m[i] ? x[i] : y[i]")
 
 
-def _avx512(name: str, through: str, kind: str) -> tuple[str, str]:
+@dataclass(frozen=True)
+class MaskedMove:
+    """The machine's own masked load and store of a vector type, in C."""
+
+    feature: str
+    """The macro of the machines that have them."""
+    load: str
+    store: str
+    names: tuple[str, str]
+    """The builtins that the two rest on; clang drops some from version to version."""
+    clang: tuple[str, str]
+    """Load and store in clang's spelling."""
+
+
+def _avx512(name: str, through: str, kind: str) -> MaskedMove:
     """Of lanes of this type, seen as those of another that are as wide."""
     v = Vector(through)
     mask = f"__builtin_ia32_ptestmd{32 * v.lanes}(m, m, -1)"
-    load, store = (f"__builtin_ia32_{move}{kind}{8 * v.size}_mask((void *)p, ({through})" for move in ("load", "store"))
-    return f"({name}){load}other, {mask})", f"{store}x, {mask})"
+    clang_mask = f"__builtin_ia32_cmpd{32 * v.lanes}_mask(m, (v{v.lanes}i){{0}}, 4, -1)"
+    names = f"__builtin_ia32_load{kind}{8 * v.size}_mask", f"__builtin_ia32_store{kind}{8 * v.size}_mask"
+    load, store = f"({name}){names[0]}((void *)p, ({through})other, ", f"{names[1]}((void *)p, ({through})x, "
+    feature = "__AVX512F__" if v.size == 64 and v.lanes == 16 else "__AVX512VL__"
+    return MaskedMove(
+        feature, f"{load}{mask})", f"{store}{mask})", names, (f"{load}{clang_mask})", f"{store}{clang_mask})")
+    )
 
 
-def _avx2(type_: str, suffix: str) -> tuple[str, str]:
-    load = f"__builtin_ia32_maskload{suffix}256((const {type_} *)p, m)"
+def _avx2(type_: str, suffix: str) -> MaskedMove:
+    names = f"__builtin_ia32_maskload{suffix}256", f"__builtin_ia32_maskstore{suffix}256"
+    load = f"{names[0]}((const {type_} *)p, m)"
     blend = f"({type_})__builtin_ia32_blendvps256((v8f)other, (v8f){load}, (v8f)m)"
-    return blend, f"__builtin_ia32_maskstore{suffix}256(({type_} *)p, m, x)"
+    store = f"{names[1]}(({type_} *)p, m, x)"
+    return MaskedMove("__AVX2__", blend, store, names, (f"select_{type_}(m, {load}, other)", store))
 
 
 MASKED_MOVES = {
-    "v16f": ("__AVX512F__", *_avx512("v16f", "v16f", "ups")),
-    "v16i": ("__AVX512F__", *_avx512("v16i", "v16i", "dqusi")),
-    "v8d": ("__AVX512VL__", *_avx512("v8d", "v8d", "upd")),
-    "v8l": ("__AVX512VL__", *_avx512("v8l", "v8d", "upd")),
-    "v4d": ("__AVX512VL__", *_avx512("v4d", "v4d", "upd")),
-    "v4l": ("__AVX512VL__", *_avx512("v4l", "v4d", "upd")),
-    "v8f": ("__AVX2__", *_avx2("v8f", "ps")),
-    "v8i": ("__AVX2__", *_avx2("v8i", "d")),
+    "v16f": _avx512("v16f", "v16f", "ups"),
+    "v16i": _avx512("v16i", "v16i", "dqusi"),
+    "v8d": _avx512("v8d", "v8d", "upd"),
+    "v8l": _avx512("v8l", "v8d", "upd"),
+    "v4d": _avx512("v4d", "v4d", "upd"),
+    "v4l": _avx512("v4l", "v4d", "upd"),
+    "v8f": _avx2("v8f", "ps"),
+    "v8i": _avx2("v8i", "d"),
 }
-"""By vector type: the feature that has masked moves, and gcc's names of a load and a store. From a loop over lanes gcc
-makes the same instruction where it sees that nothing overlaps; but it must look, each time, and often does not see. For
-lanes of 8 bytes gcc 12 stores by halves, and faults where lanes that are off lie on a page that is not there."""
+"""By vector type. From a loop over lanes gcc makes the same instruction where it sees that nothing overlaps; but it
+must look, each time, and often does not see. For lanes of 8 bytes gcc 12 stores by halves, and faults where lanes that
+are off lie on a page that is not there. clang makes a jump of each lane."""
+
+LARGEST_REGISTER = 64
+"""Bytes; longer vectors are moved by halves."""
+
+CLANG_HAS = """\
+#if defined(__clang__)
+#define CLANG_HAS(builtin) __has_builtin(builtin)
+#else
+#define CLANG_HAS(builtin) 0
+#endif"""
 
 
 def _with_masked_move(v: Vector, which: int, function: str) -> str:
     """The function, by way of the machine's own masked move where there is one."""
-    if v.name not in MASKED_MOVES:
+    move = MASKED_MOVES.get(v.name)
+    if move is None:
         return function
-    feature, *moves = MASKED_MOVES[v.name]
     head, body = function.split("{\n", 1)
-    returned = "return " if which == 0 else ""
+    returned = "    return " if which == 0 else "    "
     return (
-        f"{head}{{\n#if defined({feature}) && !defined(__clang__)\n    {returned}{moves[which]};\n#else\n"
+        f"{head}{{\n#if defined({move.feature}) && !defined(__clang__)\n{returned}{(move.load, move.store)[which]};\n"
+        f"#elif defined({move.feature}) && CLANG_HAS({move.names[which]})\n{returned}{move.clang[which]};\n#else\n"
         f"{body.removesuffix('}')}#endif\n}}"
     )
 
 
+def _halves(v: Vector) -> tuple[str, str, str]:
+    """The type of half a vector, and the lanes of the two."""
+    low, high = (", ".join(map(str, range(a, a + v.lanes // 2))) for a in (0, v.lanes // 2))
+    return f"v{v.lanes // 2}{v.letter}", low, high
+
+
 def _masked_load(v: Vector) -> str:
-    parameters = f"const {v.type} *p, v{v.lanes}i m, {v.name} other"
-    return _with_masked_move(v, 0, v.lanewise(f"masked_load_{v.name}", parameters, "m[i] ? p[i] : other[i]"))
+    parameters, name = f"const {v.type} *p, v{v.lanes}i m, {v.name} other", f"masked_load_{v.name}"
+    if v.size <= LARGEST_REGISTER:
+        return _with_masked_move(v, 0, v.lanewise(name, parameters, "m[i] ? p[i] : other[i]"))
+    half, *parts = _halves(v)
+    body = [
+        f"{half} {x} = masked_load_{half}({p}, {_part('m', part)}, {_part('other', part)});"
+        for x, p, part in zip("ab", ("p", f"p + {v.lanes // 2}"), parts)
+    ]
+    both = f"return __builtin_shufflevector(a, b, {', '.join(map(str, range(v.lanes)))});"
+    return _function(v.name, name, parameters, *body, both)
 
 
 def _masked_store(v: Vector) -> str:
-    parameters = f"{v.type} *p, v{v.lanes}i m, {v.name} x"
-    body = (f"for (int i = 0; i < {v.lanes}; i++)", "    if (m[i])", "        p[i] = x[i];")
-    return _with_masked_move(v, 1, _function("void", f"masked_store_{v.name}", parameters, *body))
+    parameters, name = f"{v.type} *p, v{v.lanes}i m, {v.name} x", f"masked_store_{v.name}"
+    if v.size <= LARGEST_REGISTER:
+        body = (each_lane(v), "    if (m[i])", "        p[i] = x[i];")
+        return _with_masked_move(v, 1, _function("void", name, parameters, *body))
+    half, *parts = _halves(v)
+    body = [
+        f"masked_store_{half}({p}, {_part('m', part)}, {_part('x', part)});"
+        for p, part in zip(("p", f"p + {v.lanes // 2}"), parts)
+    ]
+    return _function("void", name, parameters, *body)
+
+
+def _part(vector: str, lanes: str) -> str:
+    return f"__builtin_shufflevector({vector}, {vector}, {lanes})"
 
 
 def _interleave(name: str, half: int) -> Callable[[Vector], str]:
@@ -187,9 +262,16 @@ def _bool_store(v: Vector) -> str:
 
 def _extreme(name: str, condition: str) -> Callable[[Vector], str]:
     def build(v: Vector) -> str:
-        mask = condition if v.letter in "if" else f"__builtin_convertvector({condition}, v{v.lanes}i)"
-        body = f"return select_{v.name}({mask}, x, y);"
-        return _function(v.name, f"{name}_{v.name}", f"{v.name} x, {v.name} y", body)
+        if v.size > LARGEST_REGISTER:  # gcc compares such vectors lane by lane
+            half, *parts = _halves(v)
+            both = ", ".join(f"{name}_{half}({_part('x', p)}, {_part('y', p)})" for p in parts)
+            body = (f"return __builtin_shufflevector({both}, {', '.join(map(str, range(v.lanes)))});",)
+        elif v.letter in "dl":
+            body = _blend(v, condition)
+        else:
+            mask = condition if v.letter in "if" else f"__builtin_convertvector({condition}, v{v.lanes}i)"
+            body = (f"return select_{v.name}({mask}, x, y);",)
+        return _function(v.name, f"{name}_{v.name}", f"{v.name} x, {v.name} y", *body)
 
     return build
 
@@ -203,10 +285,9 @@ def _tree(name: str, combine: str) -> Callable[[Vector], str]:
         if lanes & (lanes - 1):
             raise ValueError(f"no reduction of {lanes} lanes: not a power of two")
         while lanes > 2:
-            half = f"v{lanes // 2}{v.letter}"
-            low, high = (", ".join(map(str, range(a, a + lanes // 2))) for a in (0, lanes // 2))
-            lines.append(f"{half} l{lanes // 2} = __builtin_shufflevector({value}, {value}, {low});")
-            lines.append(f"{half} h{lanes // 2} = __builtin_shufflevector({value}, {value}, {high});")
+            half, low, high = _halves(Vector(f"v{lanes}{v.letter}"))
+            lines.append(f"{half} l{lanes // 2} = {_part(value, low)};")
+            lines.append(f"{half} h{lanes // 2} = {_part(value, high)};")
             lanes //= 2
             lines.append(f"{half} r{lanes} = {combine.format(f'l{lanes}', f'h{lanes}', half)};")
             value = f"r{lanes}"

@@ -27,21 +27,32 @@ HUGE = 4 * 1024 * 1024
 """From this size on, scratch memory asks for huge pages."""
 
 
-SPINS = "2000"
-"""How often an idle thread of OpenMP looks for work before it sleeps: some 50 µs, enough for the next step in a row.
-Its own choice is some 10 ms, which on a busy machine keeps the thread that all wait for from its core."""
+OPENMP = {"GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "1", "KMP_DUPLICATE_LIB_OK": "TRUE"}
+"""What the OpenMP libraries of gcc (GOMP) and of clang (KMP) are told where the user's environment does not.
+
+How long an idle thread looks for work before it sleeps: long enough for the next step in a row, 2000 looks (some 50 µs)
+or 1 ms, the least that all versions know. Their own choices, some 10 and 200 ms, on a busy machine keep the thread that
+all wait for from its core. And that another copy of clang's library in the process, which packages such as MKL or
+scikit-learn bring along, is no reason to abort: programs share nothing with it."""
+POLICY = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"}
+"""Who sets one of these wants to say it all."""
 
 
 def _load(shared_object: Path) -> ctypes.CDLL:
-    """Loads a program. The first one brings OpenMP along, which reads its settings from the environment right then."""
-    ours = not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys()
-    if ours:
-        os.environ["GOMP_SPINCOUNT"] = SPINS
+    """Loads a program. The first one brings OpenMP along, which reads its settings from the environment right then, or
+    when it is first asked something."""
+    ours = {name: value for name, value in OPENMP.items() if name not in os.environ}
+    if POLICY & os.environ.keys():
+        ours = {name: value for name, value in ours.items() if name not in POLICY}
+    os.environ.update(ours)
     try:
-        return ctypes.CDLL(os.fspath(shared_object))
+        library = ctypes.CDLL(os.fspath(shared_object))
+        with contextlib.suppress(AttributeError):  # one without a parallel region, perhaps
+            library.omp_get_max_threads()
+        return library
     finally:
-        if ours:
-            del os.environ["GOMP_SPINCOUNT"]
+        for name in ours:
+            del os.environ[name]
 
 
 class Scratch:

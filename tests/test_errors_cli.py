@@ -347,6 +347,24 @@ def test_doctor_without_a_compiler(tmp_path: Path) -> None:
     assert result.stderr == "" and "cache      " in result.stdout
 
 
+def test_doctor_with_apples_compiler(tmp_path: Path) -> None:
+    """It says what to install, and so does whatever is to be compiled."""
+    compiler = tmp_path / "clang"
+    compiler.write_text(
+        '#!/bin/sh\ncase "$*" in *fopenmp*) echo "unsupported option \'-fopenmp\'" >&2; exit 1;; esac\n'
+        "case \"$*\" in *' -dM '*) echo '#define __STDC__ 1'; echo '#define __apple_build_version__ 1';; esac\n"
+        'case "$*" in *-shared*) while [ "$1" != -o ]; do shift; done; : > "$2";; esac\n'
+    )
+    compiler.chmod(0o755)
+    environment = {**os.environ, "CC": str(compiler), "IRTOOL_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", "from irtool.tools.cli import main; main()"]
+    result = subprocess.run([*command, "doctor"], env=environment, capture_output=True, text=True)
+    assert result.returncode == 1 and "`brew install libomp`" in result.stdout and result.stderr == ""
+    run = [*command, "run", str(write(tmp_path, GOOD)), "--compiled"]
+    result = subprocess.run(run, env=environment, capture_output=True, text=True)
+    assert result.returncode == 1 and "error: " in result.stderr and "`brew install libomp`" in result.stderr
+
+
 def test_running_without_a_compiler(tmp_path: Path) -> None:
     environment = {**os.environ, "CC": str(tmp_path / "nonexistent"), "IRTOOL_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", "from irtool.tools.cli import main; main()", "run", str(write(tmp_path, GOOD))]

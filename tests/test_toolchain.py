@@ -6,12 +6,13 @@ import gc
 import os
 import stat
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from irtool.dialects.text import parse_module
 from irtool.passes.target import TARGETS, Target
-from irtool.runtime import toolchain
+from irtool.runtime import c_compiler, toolchain
 from irtool.runtime.cache import Cache
 from irtool.runtime.compiler import compile_module
 from irtool.runtime.target import cache_sizes, detect_target
@@ -48,7 +49,7 @@ def test_a_compiler_is_found_and_remembered(cache: Cache, monkeypatch: pytest.Mo
     assert compiler.version and compiler.machine
     assert list((cache.root / "compilers").iterdir())
     toolchain.forget_compilers()
-    monkeypatch.setattr(toolchain, "_run", lambda *_: pytest.fail("a known compiler is not run again"))
+    monkeypatch.setattr(c_compiler, "run_command", lambda *_: pytest.fail("a known compiler is not run again"))
     assert find_compiler() == compiler
 
 
@@ -105,12 +106,102 @@ def test_a_compiler_that_makes_nothing(cache: Cache, tmp_path: Path, monkeypatch
 
 def test_a_compiler_without_openmp_is_not_chosen(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     real = find_compiler().command[0]
-    refuse = 'case "$*" in *-shared*) echo "unsupported option -fopenmp" >&2; exit 1;; esac\n'
+    refuse = 'case "$*" in *-fopenmp*) echo "unsupported option -fopenmp" >&2; exit 1;; esac\n'
     script(tmp_path / "bin", "gcc", f'{refuse}exec {real} "$@"\n')
     script(tmp_path / "bin", "clang", f'exec {real} "$@"\n')
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin") + os.pathsep + os.environ["PATH"])
     assert find_compiler().command == (str(tmp_path / "bin" / "clang"),)
+
+
+def test_flags_that_a_compiler_does_not_know_are_left_out(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """One that refuses some, as gcc does, and warns of another, as clang may."""
+    real = find_compiler().command[0]
+    unknown = "-Wno-psabi", "-fira-region=one", "-mprefer-vector-width=512"
+    refuse = "".join(f'case "$*" in *{f}*) echo "unknown argument {f}" >&2; exit 1;; esac\n' for f in unknown)
+    refuse += 'case "$*" in *-Werror*-fno-gcse*) echo "-fno-gcse is not supported" >&2; exit 1;; esac\n'
+    monkeypatch.setenv("CC", str(script(tmp_path / "bin", "old", f'{refuse}exec {real} "$@"\n')))
+    compiler = find_compiler()
+    assert not {*unknown, "-fno-gcse"} & {*compiler.flags}
+    assert {*c_compiler.FLAGS, "-march=native"} < {*compiler.flags}
+    assert ("-fvect-cost-model=dynamic" in compiler.flags) == (compiler.kind == "gcc")
+    assert compile_object(SOURCE, "answer.c", compiler, cache).is_file()
+
+
+def test_a_compiler_that_always_warns_keeps_its_flags(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    real = find_compiler()
+    warn = 'case "$*" in *-Werror*) exit 1;; esac\n'
+    monkeypatch.setenv("CC", str(script(tmp_path / "bin", "warns", f'{warn}exec {real.command[0]} "$@"\n')))
+    assert find_compiler().flags == real.flags
+
+
+def test_a_semantic_flag_is_never_left_out(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    real = find_compiler().command[0]
+    refuse = 'case "$*" in *-fwrapv*) echo "unknown argument -fwrapv" >&2; exit 1;; esac\n'
+    monkeypatch.setenv("CC", str(script(tmp_path / "bin", "other", f'{refuse}exec {real} "$@"\n')))
+    with pytest.raises(ToolchainError, match="unknown argument -fwrapv"):
+        find_compiler()
+
+
+def test_a_library_that_does_not_load(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    real = find_compiler().command[0]
+    broken = 'case "$*" in *-fopenmp*) while [ "$1" != -o ]; do shift; done; echo no library > "$2"; exit 0;; esac\n'
+    monkeypatch.setenv("CC", str(script(tmp_path / "bin", "broken", f'{broken}exec {real} "$@"\n')))
+    with pytest.raises(ToolchainError, match=r"(?s)not with OpenMP.*probe\.so"):
+        find_compiler()
+
+
+APPLE = """\
+for argument in "$@"; do
+  case "$before $argument" in
+    "-Xclang -fopenmp") openmp=-fopenmp;;
+    *" -fopenmp") echo "clang: error: unsupported option '-fopenmp'" >&2; exit 1;;
+    *" -lomp") [ -n "$library" ] || { echo "ld: library 'omp' not found" >&2; exit 1; }; openmp=-fopenmp;;
+    *" -L"*) library=yes;;
+  esac
+  before=$argument
+done
+case "$*" in *" -dM "*) echo '#define __apple_build_version__ 15000309'; echo '#define __clang__ 1';; esac
+for argument in "$@"; do
+  shift
+  case $argument in -Xclang|-fopenmp|-lomp|-Wl,-rpath,*) ;; *) set -- "$@" "$argument";; esac
+done
+exec REAL "$@" $openmp
+"""
+"""What Apple's driver takes and refuses, by another compiler."""
+
+
+def test_apple_clang(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """It has no OpenMP of its own: what to install is said, and then found, or named in CC."""
+    real = find_compiler()
+    apple = script(tmp_path / "bin", "apple", APPLE.replace("REAL", real.command[0]))
+    monkeypatch.setenv("CC", str(apple))
+    with pytest.raises(
+        ToolchainError, match=r"(?s)not with OpenMP.*`brew install libomp`.*CC='clang -L/.*'omp' not found"
+    ):
+        find_compiler()
+    monkeypatch.setenv("CC", f"{apple} -L{tmp_path}")
+    assert find_compiler().link == ("-lomp",)
+    kind = c_compiler.KINDS[0]
+    installed = c_compiler.OpenMP(kind.openmp[1].compile, (f"-L{tmp_path}", "-lomp"), str(tmp_path))
+    monkeypatch.setattr(c_compiler, "KINDS", (replace(kind, openmp=(kind.openmp[0], installed)),))
+    monkeypatch.setenv("CC", str(apple))
+    compiler = find_compiler()
+    assert compiler.kind == "Apple clang" and compiler.flags[-2:] == ("-Xclang", "-fopenmp")
+    assert compiler.link == (f"-L{tmp_path}", "-lomp")
+    entry = toolchain.build_program("0" * 32, {"answer.c": SOURCE}, {"entry": "answer", "buffers": 0}, cache)
+    assert entry.shared_object.is_file()
+
+
+def test_clang_without_its_openmp_library(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    real = find_compiler().command[0]
+    refuse = 'case "$*" in *-fopenmp*) echo "cannot find -lomp" >&2; exit 1;; esac\n'
+    macros = "case \"$*\" in *' -dM '*) echo '#define __clang__ 1';; esac\n"
+    monkeypatch.setenv("CC", str(script(tmp_path / "bin", "clang", f'{refuse}{macros}exec {real} "$@"\n')))
+    with pytest.raises(ToolchainError, match=r"(?s)`apt install libomp-dev`.*cannot find -lomp"):
+        find_compiler()
 
 
 def test_a_failing_compiler_is_quoted(cache: Cache):
@@ -127,16 +218,16 @@ def test_a_compiler_that_crashes_or_vanishes(cache: Cache, tmp_path: Path):
     compiler = find_compiler()
     crash = script(tmp_path / "bin", "crash", "kill -9 $$\n")
     with pytest.raises(ToolchainError, match="exit code -9"):
-        toolchain.Compiler((str(crash),), "1", (), "m", compiler.flags).run(["-c"])
+        replace(compiler, command=(str(crash),)).run(["-c"])
     crash.unlink()
     with pytest.raises(ToolchainError, match="cannot run the C compiler"):
-        toolchain.Compiler((str(crash),), "1", (), "m", compiler.flags).run(["-c"])
+        replace(compiler, command=(str(crash),)).run(["-c"])
 
 
 def test_objects_are_compiled_once_and_comments_do_not_count(cache: Cache, monkeypatch: pytest.MonkeyPatch):
     compiler = find_compiler()
     path = compile_object(SOURCE, "answer.c", compiler, cache)
-    monkeypatch.setattr(toolchain, "_run", lambda *_: pytest.fail("compiled again"))
+    monkeypatch.setattr(c_compiler, "run_command", lambda *_: pytest.fail("compiled again"))
     assert compile_object(SOURCE.replace("train.py:3", "train.py:4"), "answer.c", compiler, cache) == path
     assert without_comments(SOURCE).startswith("int answer")
 
@@ -159,7 +250,7 @@ def test_units_made_ahead_are_found(cache: Cache, monkeypatch: pytest.MonkeyPatc
         ahead.compile("answer.c", SOURCE)
     with pytest.raises(ToolchainError, match="exit code 1"), Ahead(find_compiler(), cache) as ahead:
         ahead.compile("bad.c", "int bad(\n")
-    monkeypatch.setattr(toolchain, "_run", lambda *_: pytest.fail("compiled again"))
+    monkeypatch.setattr(c_compiler, "run_command", lambda *_: pytest.fail("compiled again"))
     assert compile_objects({"answer.c": SOURCE}, find_compiler(), cache)[0].is_file()
 
 
