@@ -165,10 +165,15 @@ def is_traced(t: Tensor) -> bool:
     return t._node is TRACED
 
 
+def carries_gradient(spec: TensorSpec) -> bool:
+    """Whether gradients flow through values of a kind: the one rule of the tape and of traces."""
+    return spec.dtype.kind == "float"
+
+
 def attach(node: Node, outputs: Sequence[Tensor]) -> None:
     """Makes these tensors the outputs of the node."""
     for index, t in enumerate(outputs):
-        if t._spec.dtype.kind == "float":
+        if carries_gradient(t._spec):
             t._node = node
             t._index = index
             t._requires_grad = True
@@ -284,6 +289,7 @@ __all__ = [
     "Node",
     "OpNode",
     "attach",
+    "carries_gradient",
     "edge_of",
     "is_traced",
     "keep_overwritten",

@@ -264,17 +264,20 @@ def check_in_place(t: Tensor) -> None:
         raise runtime_error("a leaf Variable that requires grad is being used in an in-place operation.")
 
 
-def write(t: Tensor, new: Tensor) -> Tensor:
-    """Replaces the values of a tensor, of its base and so of all other views. Shape and dtype are equal already."""
+def write(t: Tensor, new: Tensor, replaces: bool = False) -> Tensor:
+    """Replaces the values of a tensor, of its base and so of all other views. Shape and dtype are equal already.
+
+    `replaces`: the new values were not computed from the old ones, whose gradient is then zero, but not missing.
+    """
     check_in_place(t)
     if modes.trace is not None:
-        _write_traced(t, new)
+        _write_traced(t, new, replaces)
     else:
-        _write_eager(t, new)
+        _write_eager(t, new, replaces)
     return t
 
 
-def _write_traced(t: Tensor, new: Tensor) -> None:
+def _write_traced(t: Tensor, new: Tensor, replaces: bool) -> None:
     from .tensor import wrap
 
     trace = modes.trace
@@ -294,12 +297,14 @@ def _write_traced(t: Tensor, new: Tensor) -> None:
         # Nobody computes with what a tensor held that is no part of a graph, unless another one shares its memory.
         shared = root._requires_grad or root._detached or t._detached
         value = trace.unrecorded(storage, value) if shared else trace.detached(value)
+    elif replaces:
+        value = trace.in_place_of(trace.read(storage), value, t.numel() == root.numel())
     trace.write(storage, value)
     if recorded and root._node is not tape.TRACED:
         _rebase(root, tape.TRACED, 0, True)
 
 
-def _write_eager(t: Tensor, new: Tensor) -> None:
+def _write_eager(t: Tensor, new: Tensor, replaces: bool) -> None:
     storage = t._storage
     target = dispatch.array_of(t)
     if t._view is not None and 0 in t._view.layout[0]:
@@ -308,12 +313,12 @@ def _write_eager(t: Tensor, new: Tensor) -> None:
     np.copyto(target, dispatch.array_of(new))
     storage.version += 1
     if recorded:
-        adopt(t, new)
+        adopt(t, new, replaces)
 
 
-def adopt(t: Tensor, new: Tensor) -> None:
+def adopt(t: Tensor, new: Tensor, replaces: bool = False) -> None:
     """Gives a tensor, whose bytes are those of `new` already, the history of `new`."""
-    if t._base is None and new._requires_grad:
+    if t._base is None and new._requires_grad and not (replaces and t._requires_grad):
         if new._node is None:
             new = identity(new)
         _rebase(t, new._node, new._index, True)

@@ -90,11 +90,8 @@ def _walk(
     walk = Walk(create_graph, retain_graph, None if wanted is None else [tape.edge_of(x) for x in wanted])
     before = grad_mode.switch(create_graph)
     try:
-        for y, seed in zip(outputs, seeds):
-            edge = tape.edge_of(y)
-            if edge is not None and seed is not None:
-                walk.send(edge, seed)
-        walk.run()
+        pairs = [(tape.edge_of(y), seed) for y, seed in zip(outputs, seeds)]
+        walk.start([(edge, seed) for edge, seed in pairs if edge is not None and seed is not None])
     finally:
         grad_mode.switch(before)
     return walk

@@ -41,10 +41,12 @@ def _differentiate(
         value: SSAValue = value_of(trace, y)
         if trace.is_freed(value):
             raise runtime_error(FREED)
-        leaves = trace.leaves_of(value, free=not retain_graph)
+        leaves = trace.leaves_of(value)
         if wanted is not None:
             leaves = [leaf for leaf in leaves if any(trace.leaves[leaf] is x for x in wanted)]
         leaves += [leaf for leaf in inner if trace.depends(value, leaf)]
+        if not retain_graph:
+            trace.free(value, leaves)
         if not leaves:
             continue
         weight = None if seed is None else value_of(trace, seed)

@@ -89,7 +89,7 @@ def _saved(node: OpNode, create_graph: bool) -> tuple[Sequence[Tensor], Sequence
             continue
         y = wrap(storage, spec, view)
         if create_graph:
-            y._node, y._index, y._requires_grad = node, index, spec.dtype.kind == "float"
+            y._node, y._index, y._requires_grad = node, index, tape.carries_gradient(spec)
         results.append(y)
     return operands, results
 
@@ -149,11 +149,41 @@ class Walk:
         self.leaves: dict[int, tuple[Tensor, Tensor]] = {}
         self.captured: dict[Target, Tensor] = {}
         self.wanted: set[Target] = {id(e) if isinstance(e, Tensor) else e for e in wanted or () if e is not None}
+        self._only = wanted is not None
+        """Whether to visit just the nodes on the way to what is wanted: others keep what they have saved."""
+        self._on_the_way: set[Node] = set()
         self._own: set[Target] = set()
         """Where what has arrived was made here: nobody else refers to it, and more is added in place."""
 
+    def start(self, edges: Sequence[tuple[Edge, Tensor]]) -> None:
+        """Sends the first gradients, and visits every node that they reach."""
+        if self._only:
+            self._find_way([edge[0] for edge, _ in edges if not isinstance(edge, Tensor)])
+        for edge, gradient in edges:
+            self.send(edge, gradient)
+        self.run()
+
+    def _find_way(self, pending: list[Node]) -> None:
+        reached: set[Node] = set()
+        while pending:
+            node = pending.pop()
+            if node not in reached:
+                reached.add(node)
+                pending.extend(edge[0] for edge in node.edges if isinstance(edge, tuple))
+        for node in sorted(reached, key=lambda node: node.sequence):
+            if any(edge is not None and self._leads(edge) for edge in node.edges):
+                self._on_the_way.add(node)
+
+    def _leads(self, edge: Edge) -> bool:
+        """Whether something wanted is at an edge or behind it."""
+        if isinstance(edge, Tensor):
+            return id(edge) in self.wanted
+        return edge[0] in self._on_the_way or edge in self.wanted
+
     def send(self, edge: Edge, gradient: Tensor, at: tuple[Any, ...] | None = None) -> None:
         """Adds a gradient to what has arrived at an edge, or to a part of it."""
+        if self._only and not self._leads(edge):
+            return
         if isinstance(edge, Tensor):
             found = self.leaves.get(id(edge))
             before = None if found is None else found[1]
@@ -196,6 +226,8 @@ class Walk:
             arrived = self.pending.pop(node)
             if node.hooks or node.retained or self.wanted:
                 self._observe(node, arrived)
+            if self._only and node not in self._on_the_way:
+                continue
             if not create_graph and isinstance(node, OpNode) and node.op is SliceOp:
                 self._send_slice(node, arrived[0])
                 continue

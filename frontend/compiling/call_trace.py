@@ -270,7 +270,7 @@ class CallTrace:
             if trace.is_freed(value) or (isinstance(target, int) and target >= count):
                 continue
             made = None
-            if trace.leaves_of(value, free=False):
+            if trace.leaves_of(value):
                 made = trace.wrap(value)
                 tape.attach(tape.TRACED, (made,))
             found.append(History(target, made))

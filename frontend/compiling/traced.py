@@ -227,7 +227,7 @@ class Finisher:
         if not value.requires_grad or not modes.grad:
             return False
         ir_value = dispatch.value_of(self.trace, value)
-        return bool(self.trace.leaves_of(ir_value, free=False)) and not self.trace.is_freed(ir_value)
+        return bool(self.trace.leaves_of(ir_value)) and not self.trace.is_freed(ir_value)
 
     def _grads(self) -> tuple[list[tuple[Tensor, Tensor]], list[Tensor]]:
         """`.grad` to set afterwards, and to clear: also that of tensors whose gradient was made and used up inside."""
@@ -251,7 +251,7 @@ class Finisher:
         trace = self.trace
         found: dict[SSAValue, None] = {}
         for value in self.differentiable.values():
-            found.update(dict.fromkeys(trace.leaves_of(value, free=False)))
+            found.update(dict.fromkeys(trace.leaves_of(value)))
         places = [v.index if isinstance(v, BlockArgument) else v.owner for v in found]
         owners = [self._owner(trace.leaves[v]) for v in found]
         return [(p, t) for p, t in zip(places, owners, strict=True) if isinstance(p, int | VariableOp)]

@@ -78,8 +78,7 @@ def _traced(
             if modes.grad and outer.requires_grad:
                 tape.attach(tape.TRACED, (tensor,))
         if flows:  # what is carried depends on what gradients are taken by, from the second round on
-            floats = [t for t in inner[:count] if t._spec.dtype.kind == "float"]
-            tape.attach(tape.TRACED, floats)
+            tape.attach(tape.TRACED, inner[:count])
         trace.track(block.args)
         after, given = body(inner[:count], inner[count : count + scanned], inner[count + scanned :])
         yielded = [dispatch.value_of(trace, t) for t in (*after, *given)]
@@ -98,7 +97,7 @@ def _traced(
     results = [dispatch.traced(result, spec_of(result.type)) for result in op.outputs]
     if flows:
         trace.track(op.outputs)
-        tape.attach(tape.TRACED, [t for t in results if t._spec.dtype.kind == "float"])
+        tape.attach(tape.TRACED, results)
     return results[:count], results[count:]
 
 

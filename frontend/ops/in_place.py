@@ -59,7 +59,7 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     both = broadcast_shape(shape, source._spec.shape)
     if both != shape:
         raise runtime_error(f"output with shape {list(shape)} doesn't match the broadcast shape {list(both)}")
-    return write(self, expand_to(cast(source, self._spec.dtype), shape))
+    return write(self, expand_to(cast(source, self._spec.dtype), shape), replaces=True)
 
 
 def expanded(source: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -88,7 +88,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         raise type_error(f"fill_(): argument 'value' must be a number, not {type(value).__name__}")
     check_fits(value, self._spec.dtype)
     check_in_place(self)
-    return write(self, fitted(value, self._spec.shape, self._spec.dtype))
+    return write(self, fitted(value, self._spec.shape, self._spec.dtype), replaces=True)
 
 
 def zero_(self: Tensor) -> Tensor:

@@ -11,13 +11,14 @@ from xdsl.ir import Block, BlockArgument, OpResult, SSAValue
 
 from ...dialects.hl.builder import IRBuilder
 from ...dialects.hl.regions import CustomGradientOp
+from ...dialects.hl.shape import ConcatOp, SliceOp
 from ...dialects.locations import at_line
 from ...dialects.names import identifier
-from ...dialects.types import spec_of
+from ...dialects.types import i1, spec_of
 from ...runtime.storage import Storage
 from ..errors import runtime_error
 from ..source import is_ours
-from ..tape import VALUE_FREE
+from ..tape import VALUE_FREE, carries_gradient
 from .targets import target_at
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ class Flow:
         return value in self._tracked
 
     def track(self, values: Iterable[SSAValue]) -> None:
-        """Says that gradients may flow through these values."""
-        self._tracked.update(values)
+        """Says that gradients may flow through these values, where they are of a kind that carries any."""
+        self._tracked.update(v for v in values if carries_gradient(spec_of(v.type)))
 
     def leaf_value(self, storage: Storage, leaf: Tensor, value: SSAValue) -> SSAValue:
         """The value to compute with for a leaf that gradients are taken of, given its current one.
@@ -136,6 +137,27 @@ class Flow:
         (result,) = self._differentiable(lambda b: (b.add(value, difference),))
         return result
 
+    def in_place_of(self, old: SSAValue, value: SSAValue, whole: bool) -> SSAValue:
+        """A value that a recorded write has put in the place of `old`, by which its derivative is zero:
+
+        x.copy_(y)      x' = select(false, x, y)
+
+        Where not the whole was written to, the value mostly has what is left of the old one among its parts.
+        """
+        if old not in self._tracked or old is value or not (whole or self._is_cut(old, value)):
+            return value
+        never = self.builder.constant(False, spec_of(old.type).shape, i1)
+        (result,) = self._differentiable(lambda b: (b.select(never, old, value),))
+        return result
+
+    def _is_cut(self, old: SSAValue, value: SSAValue) -> bool:
+        """Whether a part that `old` was joined of is no part of `value`."""
+        before, after = old.owner, value.owner
+        if not isinstance(before, ConcatOp) or not isinstance(after, ConcatOp):
+            return False
+        kept = {x.op.x if isinstance(x, OpResult) and isinstance(x.op, SliceOp) else x for x in after.xs}
+        return any(x in self._tracked and x not in kept and x not in after.xs for x in before.xs)
+
     # Derivatives
 
     def gradient(
@@ -171,20 +193,32 @@ class Flow:
         """Values that derivatives flow through, made at the user's line."""
         self._locate()
         results = build(self.builder)
-        self._tracked.update(results)
+        self.track(results)
         return results
 
-    def leaves_of(self, value: SSAValue, free: bool = True) -> list[SSAValue]:
-        """The values that derivatives of `value` can be taken by; `free`: its graph is not to be used again."""
+    def leaves_of(self, value: SSAValue) -> list[SSAValue]:
+        """The values that derivatives of `value` can be taken by."""
         reached = self._slice(value)
-        if free:
-            # What keeps no values for its gradient, such as the transpose of a weight, can serve several graphs.
-            self._freed.update(
-                v
-                for v in reached
-                if v not in self.leaves and not (isinstance(v, OpResult) and type(v.op) in VALUE_FREE)
-            )
         return [v for v in self.leaves if v in reached]
+
+    def free(self, value: SSAValue, leaves: Iterable[SSAValue]) -> None:
+        """Says that what lies between a value and leaves is not to be used by another backward pass."""
+        reached = self._slice(value)
+        users: dict[SSAValue, list[SSAValue]] = {}
+        for v in reached:
+            for x in self._sources(v):
+                users.setdefault(x, []).append(v)
+        pending = list(leaves)
+        seen: set[SSAValue] = set()
+        while pending:
+            for v in users.get(pending.pop(), ()):
+                if v not in seen:
+                    seen.add(v)
+                    pending.append(v)
+        # What keeps no values for its gradient, such as the transpose of a weight, can serve several graphs.
+        self._freed.update(
+            v for v in seen if v not in self.leaves and not (isinstance(v, OpResult) and type(v.op) in VALUE_FREE)
+        )
 
     def is_freed(self, value: SSAValue) -> bool:
         """Whether a backward pass has used up part of what `value` is computed by."""
@@ -203,7 +237,12 @@ class Flow:
             if current in seen or current not in self._tracked:
                 continue
             seen.add(current)
-            if isinstance(current, OpResult) and current not in self.leaves:
-                op = current.op
-                pending.extend(op.inputs if isinstance(op, CustomGradientOp) else op.operands)
+            pending.extend(self._sources(current))
         return seen
+
+    def _sources(self, value: SSAValue) -> Sequence[SSAValue]:
+        """What derivatives of a value flow to next, and what else its op reads."""
+        if not isinstance(value, OpResult) or value in self.leaves:
+            return ()
+        op = value.op
+        return op.inputs if isinstance(op, CustomGradientOp) else op.operands

@@ -174,7 +174,7 @@ class Trace(Flow):
             elif type(value) is BlockArgument:
                 self._plain.add(value)
         if flows and op is not StopGradientOp:
-            self._tracked.update(results)
+            self.track(results)
         self._last = results[0] if len(results) == 1 else None
         return results
 
