@@ -52,7 +52,7 @@ def _differentiate(
         weight = None if seed is None else value_of(trace, seed)
         for leaf, gradient in zip(leaves, trace.gradient(value, weight, leaves, create_graph)):
             result = trace.wrap(gradient)
-            if create_graph:
+            if trace.is_tracked(gradient):
                 tape.attach(tape.TRACED, (result,))
             else:
                 result._detached = True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from xdsl.dialects.builtin import LocationAttr
 from xdsl.ir import Block, BlockArgument, OpResult, SSAValue
 
+from ...dialects.hl.autodiff import GradientOp
 from ...dialects.hl.builder import IRBuilder
 from ...dialects.hl.regions import CustomGradientOp
 from ...dialects.hl.shape import ConcatOp, SliceOp
@@ -178,7 +179,15 @@ class Flow:
         results = list(self._differentiable(lambda b: b.gradient(total, leaves)))
         for leaf, result in zip(leaves, results, strict=True):
             result.name_hint = f"d{leaf.name_hint}" if leaf.name_hint else None
-        return results if create_graph else [self.detached(result) for result in results]
+        if not create_graph:
+            return [self.detached(result) for result in results]
+        from .second_order import flows_on
+
+        op = results[0].owner
+        assert isinstance(op, GradientOp)
+        kept = flows_on(op, self.is_tracked)
+        self._tracked.difference_update(result for result, flows in zip(results, kept) if not flows)
+        return results
 
     def _weighted(self, value: SSAValue, weight: SSAValue | None) -> SSAValue:
         """The sum over value * weight, as a 0-d value."""
