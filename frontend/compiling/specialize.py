@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from .guards import PLAIN
 from .inspection import describe_call
 from .launch import Launch
 from .reference import REFERENCE, ReferenceProgram
-from .traced import Alias, Fresh, Given, Held, Output
+from .traced import Alias, Fresh, Given, Held, Output, Owner, Part
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -218,14 +218,14 @@ class Specialization:
         for leaf, requires_grad in self._call_trace.requires_grad:
             leaves[leaf].requires_grad = requires_grad
         traced = self.traced
-        made: dict[Fresh, Tensor] = {}
+        made: dict[Output, Tensor] = {}
         outputs = [self._output(plan, leaves, results, made) for plan in traced.outputs]
         for tensor in self._cleared:
             tensor._grad = None
         for leaf in self._cleared_leaves:
             leaves[leaf]._grad = None
         for owner, plan in traced.grads:
-            (leaves[owner] if isinstance(owner, int) else owner)._grad = self._output(plan, leaves, results, made)
+            self._owned(owner, leaves, results, made)._grad = self._output(plan, leaves, results, made)
         for callback in traced.after_call:
             callback()
         if self._differentiable is not None:
@@ -275,44 +275,64 @@ class Specialization:
         return found
 
     def _output(
-        self, plan: Output, leaves: Sequence[Any], results: Sequence[Storage], made: dict[Fresh, Tensor]
+        self, plan: Output, leaves: Sequence[Any], results: Sequence[Storage], made: dict[Output, Tensor]
     ) -> Any:
         match plan:
-            case Fresh():
-                if plan.number:
-                    array: Any = results[plan.result].array
-                    return float(array)
-                found = made.get(plan)
-                if found is None:
-                    found = made[plan] = wrap(results[plan.result], plan.spec, plan.view)
-                return found
             case Given():
                 return leaves[plan.leaf]
             case Held():
                 return plan.value
+            case Fresh() if plan.number:
+                array: Any = results[plan.result].array
+                return float(array)
+            case _:
+                found = made.get(plan)
+                if found is None:
+                    found = made[plan] = self._make(plan, leaves, results, made)
+                return found
+
+    def _make(
+        self,
+        plan: Fresh | Alias | Part,
+        leaves: Sequence[Any],
+        results: Sequence[Storage],
+        made: dict[Output, Tensor],
+    ) -> Tensor:
+        match plan:
+            case Part():
+                return replay(self._output(plan.base, leaves, results, made), plan.origin, plan.view)
+            case Fresh():
+                new = wrap(results[plan.result], plan.spec, plan.view)
+            case Alias(leaf=None):
+                assert plan.storage is not None
+                new = wrap(plan.storage, plan.spec, plan.view)
+            case Alias(whole=True):
+                new = wrap(leaves[plan.leaf]._storage, plan.spec, plan.view)
             case Alias():
-                if plan.base is not None:
-                    base = leaves[plan.base] if isinstance(plan.base, int) else plan.base
-                    return replay(base, plan.origin, plan.view)
-                if plan.leaf is None:
-                    assert plan.storage is not None
-                    return wrap(plan.storage, plan.spec, plan.view)
-                tensor = leaves[plan.leaf]
-                if plan.whole:
-                    return wrap(tensor._storage, plan.spec, plan.view)
-                return replay(alias(tensor), None, plan.view)
+                new = replay(alias(leaves[plan.leaf]), None, plan.view)
+        if plan.leaf_of_graph:
+            new._requires_grad = True
+        return new
+
+    def _owned(
+        self, owner: Owner, leaves: Sequence[Any], results: Sequence[Storage], made: dict[Output, Tensor]
+    ) -> Tensor:
+        """The tensor of this call that an owner stands for."""
+        if isinstance(owner, int):
+            return leaves[owner]
+        return owner if isinstance(owner, Tensor) else self._output(owner, leaves, results, made)
 
     def _record(
         self,
         leaves: Sequence[Any],
         results: Sequence[Storage],
         kept: Sequence[Storage],
-        made: Mapping[Fresh, Tensor],
+        made: dict[Output, Tensor],
     ) -> None:
         assert self._differentiable is not None
-        by_result = {plan.result: tensor for plan, tensor in made.items() if plan.differentiable}
+        by_result = {plan.result: t for plan, t in made.items() if isinstance(plan, Fresh) and plan.differentiable}
         outputs = [by_result[number] for _, number in self.traced.differentiable]
-        inputs = [leaves[owner] if isinstance(owner, int) else owner for _, owner in self.traced.wrt]
+        inputs = [self._owned(owner, leaves, results, made) for _, owner in self.traced.wrt]
         arguments = dict(zip(self._kept, kept))
         residuals = [arguments[i] if of == "argument" else results[i] for of, i in self._residuals]
         self._differentiable.attach(outputs, inputs, residuals, arguments)

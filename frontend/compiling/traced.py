@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp, i64
 from xdsl.dialects.func import FuncOp, ReturnOp
@@ -26,21 +26,21 @@ RESULT = "irtool.result"
 """The attribute of a state argument: the result that updates it."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Given:
     """An output that is one of the call's arguments."""
 
     leaf: int
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Held:
     """An output that is an object from outside, or a plain value."""
 
     value: Any
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Alias:
     """An output that shares memory with an argument of the call or with state."""
 
@@ -50,13 +50,21 @@ class Alias:
     """Whether the argument is itself a view, and `view` is of what it is a view of."""
     spec: TensorSpec
     view: View | None
-    base: Tensor | int | None = None
-    """What gradients flow back to: a tensor or the number of an argument, of which the output is a view."""
-    origin: View | None = None
+    leaf_of_graph: bool = False
+    """Whether it is a leaf that gradients are taken of."""
+
+
+@dataclass(eq=False)
+class Part:
+    """An output that is a differentiable view of another tensor."""
+
+    base: Output
+    origin: View | None
     """The view that `base` itself was in the trace; the steps of `view` beyond it lead to the output."""
+    view: View | None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Fresh:
     """An output in memory of its own: a result of the program, or a part of one that other outputs share."""
 
@@ -66,9 +74,14 @@ class Fresh:
     differentiable: bool = False
     number: bool = False
     """Whether it is a Python float: arithmetic on float arguments."""
+    leaf_of_graph: bool = False
+    """Whether it is a leaf that gradients are taken of."""
 
 
-Output = Given | Held | Alias | Fresh
+Output: TypeAlias = "Given | Held | Alias | Part | Fresh"
+"""Where an output is found. Plans are known by their identity, as the tensors are that they are plans for."""
+Owner: TypeAlias = "Tensor | int | Output"
+"""A tensor: itself, the number of an argument, or one that each call makes."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +116,12 @@ class Traced:
     outputs: list[Output]
     cleared: list[Tensor | int]
     """Whose `.grad` reads None afterwards: tensors, or positions among the arguments."""
-    grads: list[tuple[Tensor | int, Output]]
+    grads: list[tuple[Owner, Output]]
     """What `.grad` is set to."""
     grads_found: list[tuple[Tensor | int, TensorSpec | None]]
     """What `.grad` was where the trace has read it."""
     after_call: list[Callable[[], None]]
-    wrt: list[tuple[int | VariableOp, Tensor | int]]
+    wrt: list[tuple[int | VariableOp, Owner]]
     """What gradients of the differentiable outputs flow to: an argument's number or a value inside, and whose it is."""
     differentiable: list[tuple[int, int]]
     """The outputs that gradients flow back from: what the function returns, and the result that holds it."""
@@ -131,6 +144,7 @@ class Finisher:
         self.differentiable: dict[int, SSAValue] = {}
         """The results that gradients flow back from."""
         self._numbers: dict[Tensor, int] = {}
+        self._plans: dict[Tensor, Output] = {}
         self.shared: dict[Storage, int] = {}
         """The result that holds the base of several outputs."""
 
@@ -143,7 +157,8 @@ class Finisher:
         uses = Counter(t._storage for t in (*leaves, *(g for _, g in grads)) if is_tensor(t))
         self.shared = {s: -1 for s, count in uses.items() if count > 1 and s.array is None}
         outputs = [self._output(leaf) for leaf in leaves]
-        grad_outputs = [(self._owner(t), self._output(g)) for t, g in grads]
+        grad_outputs = [(self._owner_now(t), self._output(g)) for t, g in [*grads, *self._inner_grads()]]
+        wrt = self._wrt()
         state = [(i, trace.values[s]) for s, i in trace.lifted.items() if trace.values[s] is not i.value]
         returned, own, copies = self._returns(state)
         for source in trace.inputs:
@@ -162,7 +177,7 @@ class Finisher:
             grads=grad_outputs,
             grads_found=[(self._owner(t), None if g is None else g._spec) for t, g in trace.grads_found.items()],
             after_call=trace.after_call,
-            wrt=self._wrt(),
+            wrt=wrt,
             differentiable=[(len(returned) - len(own) + i, k) for i, k in enumerate(own) if k in self.differentiable],
         )
 
@@ -171,38 +186,46 @@ class Finisher:
     def _owner(self, tensor: Tensor) -> Tensor | int:
         return self.stand_ins.get(tensor, tensor)
 
+    def _owner_now(self, tensor: Tensor) -> Owner:
+        """As `_owner`, also of a tensor that the trace has made."""
+        made = tensor not in self.stand_ins and not self.known(tensor)
+        return self._output(tensor) if made else self._owner(tensor)
+
     def _output(self, value: Any) -> Output:
         if not is_tensor(value):
             return Held(value)
+        found = self._plans.get(value)
+        if found is None:
+            found = self._plans[value] = self._plan(value)
+        return found
+
+    def _plan(self, value: Tensor) -> Output:
         leaf = self.stand_ins.get(value)
         if leaf is not None:
             return Given(leaf)
         storage: Storage = value._storage
+        base, is_leaf = value._base, value._requires_grad and value._node is None
         if storage.array is not None:
             if self.known(value):
                 return Held(value)
+            if base is not None and value.requires_grad and modes.grad and self._is_outside(base):
+                return Part(self._output(base), base._view, value._view)
             leaf, whole = self.trace.argument_of(storage)
-            base, origin = self._base_outside(value)
-            return Alias(storage if leaf is None else None, leaf, whole, value._spec, value._view, base, origin)
-        if self._is_differentiable(value):
+            return Alias(storage if leaf is None else None, leaf, whole, value._spec, value._view, is_leaf)
+        if self._is_differentiable(value) and not is_leaf:
+            if base is not None and storage in self.shared and (self._is_differentiable(base) or base._node is None):
+                return Part(self._output(base), base._view, value._view)
             return Fresh(self._differentiable_result(value), value._spec, None, differentiable=True)
         if storage in self.shared:
             if self.shared[storage] < 0:
                 self.shared[storage] = self._result(self.trace.read(storage))
-            return Fresh(self.shared[storage], value._spec, value._view)
-        return Fresh(self._result(dispatch.value_of(self.trace, value)), value._spec, None, number=value._is_number)
+            return Fresh(self.shared[storage], value._spec, value._view, leaf_of_graph=is_leaf)
+        number = self._result(dispatch.value_of(self.trace, value))
+        return Fresh(number, value._spec, None, number=value._is_number, leaf_of_graph=is_leaf)
 
-    def _base_outside(self, value: Tensor) -> tuple[Tensor | int | None, View | None]:
-        """What a differentiable view is a view of, and as what view; None where its history was made in the trace."""
-        base = value._base
-        if (
-            base is None
-            or not value.requires_grad
-            or not modes.grad
-            or (base._node is tape.TRACED and base not in self.trace.rewritten)
-        ):
-            return None, None
-        return self._owner(base), base._view
+    def _is_outside(self, base: Tensor) -> bool:
+        """Whether the history of a tensor over memory from outside is not that of what the trace has computed."""
+        return base._node is not tape.TRACED or base in self.trace.rewritten
 
     def _differentiable_result(self, value: Tensor) -> int:
         number = self._numbers.get(value)
@@ -235,8 +258,8 @@ class Finisher:
         sets: list[tuple[Tensor, Tensor]] = []
         cleared: list[Tensor] = []
         for tensor, grad in trace.grads.items():
-            if tensor._storage.array is None and tensor not in self.stand_ins:
-                continue  # computed in here, with its gradient retained
+            if tensor not in self.stand_ins and not self.known(tensor):
+                continue  # made in here: `_inner_grads`
             found = trace.grads_found.get(tensor)
             used_up = tensor in trace.grads_used and tensor not in trace.grads_found
             if grad is None or (used_up and not self.keep_gradients and grad._storage.array is None):
@@ -245,15 +268,23 @@ class Finisher:
                 sets.append((tensor, grad))
         return sets, cleared
 
+    def _inner_grads(self) -> list[tuple[Tensor, Tensor]]:
+        """`.grad` of tensors that were made in here and live on."""
+        return [
+            (tensor, grad)
+            for tensor, grad in self.trace.grads.items()
+            if grad is not None and tensor in self._plans and tensor not in self.stand_ins and not self.known(tensor)
+        ]
+
     # The function
 
-    def _wrt(self) -> list[tuple[int | VariableOp, Tensor | int]]:
+    def _wrt(self) -> list[tuple[int | VariableOp, Owner]]:
         trace = self.trace
         found: dict[SSAValue, None] = {}
         for value in self.differentiable.values():
             found.update(dict.fromkeys(trace.leaves_of(value)))
         places = [v.index if isinstance(v, BlockArgument) else v.owner for v in found]
-        owners = [self._owner(trace.leaves[v]) for v in found]
+        owners = [self._owner_now(trace.leaves[v]) for v in found]
         return [(p, t) for p, t in zip(places, owners, strict=True) if isinstance(p, int | VariableOp)]
 
     def _returns(self, state: list[tuple[Input, SSAValue]]) -> tuple[list[SSAValue], list[int], list[Copy]]:
