@@ -74,7 +74,7 @@ def value_of(trace: Any, t: Tensor) -> SSAValue:
 
 
 def _replay(trace: Any, value: SSAValue, origin: View | None, view: View | None) -> SSAValue:
-    if view is origin or view is None:
+    if view is origin or view is None or view.op is None:
         return value
     return _derived(trace, _replay(trace, value, origin, view.parent), view.op, view.attributes)
 

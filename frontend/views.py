@@ -20,7 +20,7 @@ import numpy as np
 from ..dialects.hl import HLOp
 from ..dialects.hl import shape as s
 from ..dialects.hl.codec import decode
-from ..dialects.types import TensorSpec, i1, spec_of
+from ..dialects.types import TensorSpec, i1, i64, spec_of
 from . import dispatch, tape
 from .errors import runtime_error
 from .modes import modes
@@ -33,19 +33,30 @@ Layout = tuple[tuple[int, ...], int]
 
 
 class View:
-    """One step of a chain: an op over the step before, or over the base itself."""
+    """One step of a chain: an op over the step before, or over the base itself.
+
+    The first step of a chain may be no op: inside a trace it says how an argument lies in the caller's memory, where
+    that is not row by row (`laid_out`); its values are those of the base as they are.
+    """
 
     __slots__ = ("attributes", "contiguous", "layout", "numpy_args", "op", "parent", "spec")
 
     def __init__(
-        self, parent: View | None, op: type[HLOp], attributes: Mapping[str, Any], spec: TensorSpec, layout: Layout
+        self,
+        parent: View | None,
+        op: type[HLOp] | None,
+        attributes: Mapping[str, Any],
+        spec: TensorSpec,
+        layout: Layout,
     ) -> None:
         self.parent = parent
         self.op = op
         self.attributes = attributes
         self.spec = spec
         self.layout = layout
-        self.contiguous = all(n == 1 or a == b for n, a, b in zip(spec.shape, layout[0], row_major(spec.shape)))
+        self.contiguous = 0 in spec.shape or all(
+            n == 1 or a == b for n, a, b in zip(spec.shape, layout[0], row_major(spec.shape))
+        )
         size = spec.dtype.itemsize
         self.numpy_args = (layout[1] * size, tuple(stride * size for stride in layout[0]))
 
@@ -142,13 +153,37 @@ def view_of(base: TensorSpec, parent: View | None, op: type[HLOp], attributes: M
     return found
 
 
+def laid_out(spec: TensorSpec, view: View | None) -> View | None:
+    """The first step of a chain over a copy of what a view shows, for which is true what its layout implies."""
+    if view is None or view.contiguous:
+        return None
+    key = (spec, view.layout[0])
+    found = _views.get(key)
+    if found is None:
+        found = _views[key] = View(None, None, {}, spec, (view.layout[0], 0))
+    return found
+
+
+def overlaps(t: Tensor) -> bool:
+    """Whether several elements of a tensor may lie in the same place of its memory, as those of an expanded one do."""
+    if t._view is None:
+        return False
+    span = 1
+    for stride, extent in sorted(zip(t._view.layout[0], t._spec.shape)):
+        if extent > 1:
+            if stride < span:
+                return 0 not in t._spec.shape
+            span += (extent - 1) * stride
+    return False
+
+
 def replayed(base: Tensor, view: View | None) -> Tensor:
     """The part of a chain that lies beyond `base`, applied to it (or to anything of the base's spec)."""
     return replay(base, base._view, view)
 
 
 def replay(x: Tensor, origin: View | None, view: View | None) -> Tensor:
-    if view is origin or view is None:
+    if view is origin or view is None or view.op is None:
         return x
     return dispatch.apply(view.op, (replay(x, origin, view.parent),), view.attributes)[0]
 
@@ -225,14 +260,8 @@ def _write_reshape(old: Tensor, new: Tensor, view: View) -> Tensor:
 
 
 def _write_broadcast(old: Tensor, new: Tensor, view: View) -> Tensor:
-    if old._spec.shape == new._spec.shape:
-        return new
-    if old.numel() == new.numel():
-        return dispatch.builder.reshape(new, old._spec.shape)
-    raise runtime_error(
-        "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
-        "Please clone() the tensor before performing the operation."
-    )
+    """Only where nothing is repeated: see `_spread`."""
+    return dispatch.builder.reshape(new, old._spec.shape)
 
 
 WRITE: dict[type[HLOp], Callable[[Tensor, Tensor, View], Tensor]] = {
@@ -246,10 +275,39 @@ WRITE: dict[type[HLOp], Callable[[Tensor, Tensor, View], Tensor]] = {
 
 def written(base: Tensor, origin: View | None, view: View | None, new: Tensor) -> Tensor:
     """The new value of `base` after `new` was written to the view that the steps beyond `origin` make of it."""
-    if view is origin or view is None:
+    if view is origin or view is None or view.op is None:
         return new
+    if _repeats(origin, view):
+        return _spread(base, origin, view, new)
     old = replay(base, origin, view.parent)
     return written(base, origin, view.parent, WRITE[view.op](old, new, view))
+
+
+def _repeats(origin: View | None, view: View) -> bool:
+    """Whether one of the steps shows elements several times."""
+    step: View | None = view
+    while step is not None and step is not origin and step.op is not None:
+        if step.op is s.BroadcastOp and 0 in step.layout[0] and 0 not in step.spec.shape:
+            return True
+        step = step.parent
+    return False
+
+
+def _spread(base: Tensor, origin: View | None, view: View, new: Tensor) -> Tensor:
+    """What is written to one part of an expanded tensor, which all others see:
+
+    y = x.expand(2, 3);  y[0, 1:] = v           x' = scatter(x, [1, 2], v)
+    """
+    from .ranges import arange
+    from .tracing.trace import paused
+
+    b, count = dispatch.builder, base.numel()
+    with paused():
+        numbers: Any = arange(count).reshape(base._spec.shape)
+        places = dispatch.array_of(replay(numbers, origin, view)).reshape(-1).copy()
+    index = b.constant(places, (len(places),), i64)
+    flat = b.scatter(b.reshape(base, (count,)), index, b.reshape(new, (len(places),)), 0, 0)
+    return b.reshape(flat, base._spec.shape)
 
 
 def check_in_place(t: Tensor) -> None:
@@ -270,6 +328,7 @@ def write(t: Tensor, new: Tensor, replaces: bool = False) -> Tensor:
     `replaces`: the new values were not computed from the old ones, whose gradient is then zero, but not missing.
     """
     check_in_place(t)
+    _check_overlap(t)
     if modes.trace is not None:
         _write_traced(t, new, replaces)
     else:
@@ -307,8 +366,6 @@ def _write_traced(t: Tensor, new: Tensor, replaces: bool) -> None:
 def _write_eager(t: Tensor, new: Tensor, replaces: bool) -> None:
     storage = t._storage
     target = dispatch.array_of(t)
-    if t._view is not None and 0 in t._view.layout[0]:
-        _check_overlap(t)
     recorded = modes.grad and (new.requires_grad or t.requires_grad)
     np.copyto(target, dispatch.array_of(new))
     storage.version += 1
@@ -341,12 +398,11 @@ def adopt(t: Tensor, new: Tensor, replaces: bool = False) -> None:
 
 
 def _check_overlap(t: Tensor) -> None:
-    for extent, stride in zip(t._spec.shape, t._view.layout[0] if t._view else ()):
-        if stride == 0 and extent > 1:
-            raise runtime_error(
-                "unsupported operation: more than one element of the written-to tensor refers to a single memory "
-                "location. Please clone() the tensor before performing the operation."
-            )
+    if overlaps(t):
+        raise runtime_error(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+            "location. Please clone() the tensor before performing the operation."
+        )
 
 
 def _rebase(root: Tensor, node: tape.Node | None, index: int, requires_grad: bool) -> None:
@@ -364,4 +420,4 @@ def identity(x: Tensor, name: str = "CloneBackward0") -> Tensor:
     return new
 
 
-__all__ = ["LAYOUT", "View", "adopt", "check_in_place", "identity", "replayed", "view_of", "write", "written"]
+__all__ = ["LAYOUT", "View", "adopt", "check_in_place", "identity", "laid_out", "overlaps", "replayed", "view_of", "write", "written"]

@@ -19,6 +19,7 @@ from ..modes import modes
 from ..tensor import Tensor, wrap
 from ..tracing.later import put_off_so_far
 from ..tracing.trace import Trace, tracing
+from ..views import laid_out, overlaps
 from .counters import Counters, Counting
 from .effects import Again, Effect, Hints, History, ReadBack, changed_arguments
 from .foreign_random import Draws
@@ -228,7 +229,8 @@ class CallTrace:
                 new = by_id.get(id(value))
                 if new is None or i >= count:
                     storage = value._storage
-                    shared = i < count and ((sharing and storages.count(storage) > 1) or storage in self.outside)
+                    among = sharing and (storages.count(storage) > 1 or overlaps(value))
+                    shared = i < count and (among or storage in self.outside)
                     own = i >= count or (not shared and storage in storages[: tensors.index(i)])
                     new = self._stand_in(trace, value, i, name, shared, own)
                     by_id.setdefault(id(value), new)
@@ -250,10 +252,10 @@ class CallTrace:
         if not own and (value._view is None or shared):
             new = wrap(storage, value._spec, value._view, type(value))
         else:
-            # A view: later calls may pass any view of this shape, so the trace sees bytes of their own.
+            # A view: later calls may pass any view of this layout, so the trace sees bytes of their own.
             storage = Storage(ELSEWHERE, value._spec)
-            new = wrap(storage, value._spec, None, type(value))
-        trace.declare_argument(storage, leaf, name, whole=new._view is not None)
+            new = wrap(storage, value._spec, laid_out(value._spec, value._view), type(value))
+        trace.declare_argument(storage, leaf, name, whole=new._view is not None and new._view.op is not None)
         new._requires_grad = value.requires_grad
         new._node = None if value.is_leaf else tape.OUTSIDE
         new._grad = value._grad
@@ -304,19 +306,19 @@ def _check_output(values: Sequence[Any]) -> None:
 
 
 def sharing(leaves: Sequence[Any]) -> Any:
-    """Which tensors share memory with which, and what parts of it they are; None where none do."""
+    """Which tensors share memory with which, or with themselves, and what parts of it they are; None where none do."""
     tensors = [v for v in leaves if isinstance(v, Tensor)]
     storages = [v._storage for v in tensors]
-    if len(set(storages)) == len(storages):
+    if len(set(storages)) == len(storages) and not any(map(overlaps, tensors)):
         return None
     return tuple(storages.index(s) for s in storages), tuple(v._view for v in tensors)
 
 
 def share(leaves: Sequence[Any], which: Sequence[int]) -> bool:
-    """Whether some of the arguments share memory with others."""
+    """Whether some of the arguments share memory with others, or with themselves."""
     tensors = [v for v in leaves if isinstance(v, Tensor)]
     written = [leaves[i] for i in which if i < len(leaves)]
-    return any(v._storage is w._storage and v is not w for w in written for v in tensors)
+    return any(map(overlaps, written)) or any(v._storage is w._storage and v is not w for w in written for v in tensors)
 
 
 @contextmanager

@@ -118,6 +118,8 @@ class Compiled(Inspection):
         for value in leaves:
             if isinstance(value, Tensor):
                 key += (type(value), value._spec, value.requires_grad)
+                if value._view is not None and not value._view.contiguous:
+                    key.append(value._view.layout[0])
                 if value.requires_grad and any(hooks := hooks_of(value)):
                     key.append(hooks)
                 tensors.append(id(value))

@@ -219,6 +219,8 @@ class Specialization:
             leaves[leaf].requires_grad = requires_grad
         traced = self.traced
         made: dict[Output, Tensor] = {}
+        if self._differentiable is not None:  # before what is a view of its results
+            self._record(leaves, results, kept, made)
         outputs = [self._output(plan, leaves, results, made) for plan in traced.outputs]
         for tensor in self._cleared:
             tensor._grad = None
@@ -228,8 +230,6 @@ class Specialization:
             self._owned(owner, leaves, results, made)._grad = self._output(plan, leaves, results, made)
         for callback in traced.after_call:
             callback()
-        if self._differentiable is not None:
-            self._record(leaves, results, kept, made)
         output, values = tree.rebuild(traced.structure, iter(outputs))
         if self._effects:
             sealed = self.guards.checked_at == changes.count
@@ -330,8 +330,7 @@ class Specialization:
         made: dict[Output, Tensor],
     ) -> None:
         assert self._differentiable is not None
-        by_result = {plan.result: t for plan, t in made.items() if isinstance(plan, Fresh) and plan.differentiable}
-        outputs = [by_result[number] for _, number in self.traced.differentiable]
+        outputs = [self._output(plan, leaves, results, made) for _, plan in self.traced.differentiable]
         inputs = [self._owned(owner, leaves, results, made) for _, owner in self.traced.wrt]
         arguments = dict(zip(self._kept, kept))
         residuals = [arguments[i] if of == "argument" else results[i] for of, i in self._residuals]

@@ -123,8 +123,8 @@ class Traced:
     after_call: list[Callable[[], None]]
     wrt: list[tuple[int | VariableOp, Owner]]
     """What gradients of the differentiable outputs flow to: an argument's number or a value inside, and whose it is."""
-    differentiable: list[tuple[int, int]]
-    """The outputs that gradients flow back from: what the function returns, and the result that holds it."""
+    differentiable: list[tuple[int, Fresh]]
+    """The outputs that gradients flow back from, with the number of what the function returns."""
 
 
 class Finisher:
@@ -143,8 +143,9 @@ class Finisher:
         """The values of results that live in memory of their own."""
         self.differentiable: dict[int, SSAValue] = {}
         """The results that gradients flow back from."""
-        self._numbers: dict[Tensor, int] = {}
         self._plans: dict[Tensor, Output] = {}
+        self._fresh: dict[int, Fresh] = {}
+        """The plans of results that gradients flow back from."""
         self.shared: dict[Storage, int] = {}
         """The result that holds the base of several outputs."""
 
@@ -178,7 +179,9 @@ class Finisher:
             grads_found=[(self._owner(t), None if g is None else g._spec) for t, g in trace.grads_found.items()],
             after_call=trace.after_call,
             wrt=wrt,
-            differentiable=[(len(returned) - len(own) + i, k) for i, k in enumerate(own) if k in self.differentiable],
+            differentiable=[
+                (len(returned) - len(own) + i, self._fresh[k]) for i, k in enumerate(own) if k in self.differentiable
+            ],
         )
 
     # Outputs
@@ -215,7 +218,7 @@ class Finisher:
         if self._is_differentiable(value) and not is_leaf:
             if base is not None and storage in self.shared and (self._is_differentiable(base) or base._node is None):
                 return Part(self._output(base), base._view, value._view)
-            return Fresh(self._differentiable_result(value), value._spec, None, differentiable=True)
+            return self._differentiable_result(value)
         if storage in self.shared:
             if self.shared[storage] < 0:
                 self.shared[storage] = self._result(self.trace.read(storage))
@@ -227,20 +230,16 @@ class Finisher:
         """Whether the history of a tensor over memory from outside is not that of what the trace has computed."""
         return base._node is not tape.TRACED or base in self.trace.rewritten
 
-    def _differentiable_result(self, value: Tensor) -> int:
-        number = self._numbers.get(value)
-        if number is None:
-            storage = value._storage
-            whole = value._view is None
-            number = self.shared.get(storage, -1) if whole else -1
-            ir_value = dispatch.value_of(self.trace, value)
-            if number < 0:
-                number = self._result(ir_value)
-            if whole and storage in self.shared:
-                self.shared[storage] = number
-            self._numbers[value] = number
-            self.differentiable[number] = ir_value
-        return number
+    def _differentiable_result(self, value: Tensor) -> Fresh:
+        storage, whole = value._storage, value._view is None
+        ir_value = dispatch.value_of(self.trace, value)
+        number = self.shared.get(storage, -1) if whole else -1
+        if number < 0:
+            number = self._result(ir_value)
+        if whole and storage in self.shared:
+            self.shared[storage] = number
+        self.differentiable[number] = ir_value
+        return self._fresh.setdefault(number, Fresh(number, value._spec, None, differentiable=True))
 
     def _result(self, value: SSAValue) -> int:
         self.fresh.append(value)
