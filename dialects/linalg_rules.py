@@ -18,7 +18,7 @@ from xdsl.ir.affine import AffineDimExpr
 from xdsl.utils.exceptions import VerifyException
 
 UPSTREAM_RULES = ("inferred input/output operand", "unexpected result less than 0")
-"""How what upstream says begins where a loop reaches out of an operand, if it runs as far as the first operand tells."""
+"""How upstream begins where a loop reaches out of an operand, if it runs as far as the first operand tells."""
 
 
 def loop_extents(op: GenericOp) -> list[int]:

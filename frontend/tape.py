@@ -14,6 +14,7 @@ from ..dialects.hl import HLOp
 from ..dialects.hl import elementwise as e
 from ..dialects.hl import reduction as r
 from ..dialects.hl import shape as s
+from ..dialects.hl import window as w
 from ..dialects.types import TensorSpec
 from ..runtime.storage import Storage
 from . import changes, grad_mode
@@ -27,6 +28,7 @@ VALUE_FREE: frozenset[type[HLOp]] = frozenset(
     (
         *(e.AddOp, e.SubOp, e.NegOp, e.CastOp),
         *(s.BroadcastOp, s.ReshapeOp, s.TransposeOp, s.SliceOp, s.PadOp, s.ConcatOp, s.ReverseOp),
+        *(s.DiagonalOp, w.WindowsOp),
         r.ReduceSumOp,
     )
 )
@@ -42,6 +44,7 @@ NAMES: dict[str, str] = {
     "reduce_sum": "Sum",
     "reshape": "View",
     "select": "Where",
+    "windows": "Unfold",
 }
 """Where PyTorch's name for a node differs from the op's, in camel case."""
 

@@ -19,7 +19,9 @@ import numpy as np
 
 from ..dialects.hl import HLOp
 from ..dialects.hl import shape as s
+from ..dialects.hl import window as w
 from ..dialects.hl.codec import decode
+from ..dialects.hl.placing import placed_diagonal, placed_windows
 from ..dialects.types import TensorSpec, i1, i64, spec_of
 from . import dispatch, tape
 from .errors import runtime_error
@@ -124,7 +126,19 @@ def _reshape(old: tuple[int, ...], layout: Layout, *, shape: tuple[int, ...]) ->
     return (tuple(new), offset) if at < 0 else None
 
 
+def _diagonal(shape: tuple[int, ...], layout: Layout, *, offset: int) -> Layout:
+    (*lead, down, right), start = layout
+    return (*lead, down + right), start + (offset * right if offset >= 0 else -offset * down)
+
+
+def _windows(shape: tuple[int, ...], layout: Layout, *, dimension: int, size: int, step: int) -> Layout:
+    strides, offset = layout
+    return (*strides[:dimension], strides[dimension] * step, *strides[dimension + 1 :], strides[dimension]), offset
+
+
 LAYOUT: dict[type[HLOp], Callable[..., Layout | None]] = {
+    s.DiagonalOp: _diagonal,
+    w.WindowsOp: _windows,
     s.TransposeOp: _transpose,
     s.SliceOp: _slice,
     s.BroadcastOp: _broadcast,
@@ -264,7 +278,26 @@ def _write_broadcast(old: Tensor, new: Tensor, view: View) -> Tensor:
     return dispatch.builder.reshape(new, old._spec.shape)
 
 
+def _write_diagonal(old: Tensor, new: Tensor, view: View) -> Tensor:
+    return _put(
+        old, new, lambda x, value: placed_diagonal(dispatch.builder, x, old._spec.shape, value=value, **view.attributes)
+    )
+
+
+def _write_windows(old: Tensor, new: Tensor, view: View) -> Tensor:
+    shape, d, step = old._spec.shape, view.attributes["dimension"], view.attributes["step"]
+    return _put(old, new, lambda x, value: placed_windows(dispatch.builder, x, shape, d, step, value))
+
+
+def _put(old: Tensor, new: Tensor, placed: Callable[[Tensor, float], Tensor]) -> Tensor:
+    """Where `placed` puts an element the new one, elsewhere the old one."""
+    b = dispatch.builder
+    return b.select(placed(b.constant(True, new._spec.shape, i1), False), placed(new, 0), old)
+
+
 WRITE: dict[type[HLOp], Callable[[Tensor, Tensor, View], Tensor]] = {
+    s.DiagonalOp: _write_diagonal,
+    w.WindowsOp: _write_windows,
     s.SliceOp: _write_slice,
     s.TransposeOp: _write_transpose,
     s.ReshapeOp: _write_reshape,
@@ -420,4 +453,16 @@ def identity(x: Tensor, name: str = "CloneBackward0") -> Tensor:
     return new
 
 
-__all__ = ["LAYOUT", "View", "adopt", "check_in_place", "identity", "laid_out", "overlaps", "replayed", "view_of", "write", "written"]
+__all__ = [
+    "LAYOUT",
+    "View",
+    "adopt",
+    "check_in_place",
+    "identity",
+    "laid_out",
+    "overlaps",
+    "replayed",
+    "view_of",
+    "write",
+    "written",
+]

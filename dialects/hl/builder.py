@@ -84,6 +84,9 @@ class ShapeBuilder(Emitter[V]):
     def reverse(self, x: V, dimensions: tuple[int, ...]) -> V:
         return self.one(s.ReverseOp, x, dimensions=dimensions) if dimensions else x
 
+    def diagonal(self, x: V, offset: int) -> V:
+        return self.one(s.DiagonalOp, x, offset=offset)
+
     def is_static(self, x: V, shape: tuple[int, ...]) -> bool:
         """Whether x is known to have this very shape."""
         return self.shape(x) == shape and DYNAMIC not in shape

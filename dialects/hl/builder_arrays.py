@@ -72,6 +72,9 @@ class WindowBuilder(Emitter[V]):
     def argmax_window(self, x: V, extents: Ints, stride: Ints, low: Ints, high: Ints, dilation: Ints) -> V:
         return self.one(window.ArgmaxWindowOp, x, window=extents, stride=stride, low=low, high=high, dilation=dilation)
 
+    def windows(self, x: V, dimension: int, size: int, step: int) -> V:
+        return self.one(window.WindowsOp, x, dimension=dimension, size=size, step=step)
+
 
 class SequenceBuilder(Emitter[V]):
     """Methods for dialects/hl/sequence.py."""

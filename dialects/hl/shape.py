@@ -331,3 +331,28 @@ class ReverseOp(HLOp):
     def infer(cls, x: TensorSpec, *, dimensions: tuple[int, ...]) -> tuple[TensorSpec, ...]:
         check_axes(dimensions, len(x.shape))
         return (x,)
+
+
+@irdl_op_definition
+class DiagonalOp(HLOp):
+    """The elements of the last two dimensions whose second index is the first one plus `offset`
+
+    %1 = hl.diagonal %0 offset 1 : tensor<3x4xf32> -> tensor<3xf32>
+    """
+
+    name = "hl.diagonal"
+    x = operand_def(AnyTensor)
+    offset = prop_def(INT_PROPERTY)
+    result = result_def(AnyTensor)
+    traits = traits_def(Pure())
+    ASSEMBLY: ClassVar = {"offset": "offset"}
+
+    @classmethod
+    def infer(cls, x: TensorSpec, *, offset: int) -> tuple[TensorSpec, ...]:
+        if len(x.shape) < 2:
+            mismatch("rank 2 or more", f"rank {len(x.shape)}", "diagonal: the operand")
+        *lead, rows, columns = x.shape
+        if DYNAMIC in (rows, columns):
+            return (TensorSpec((*lead, DYNAMIC), x.dtype),)
+        count = min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns)
+        return (TensorSpec((*lead, max(count, 0)), x.dtype),)

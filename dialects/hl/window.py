@@ -18,6 +18,7 @@ from .base import (
     INTS_PROPERTY,
     AnyTensor,
     HLOp,
+    check_axis,
     known,
     mismatch,
     same_extent,
@@ -241,3 +242,29 @@ class ArgmaxWindowOp(WindowOp):
                 if first >= n or first > start + (k - 1) * between:
                     mismatch("an element of x in every window", f"none in the one at {start}", f"spatial dimension {d}")
         return (TensorSpec(shape, i64),)
+
+
+@irdl_op_definition
+class WindowsOp(HLOp):
+    """All windows of `size` neighbours along a dimension, `step` apart, in a new last dimension
+
+    %1 = hl.windows %0 along 0 size 3 step 2 : tensor<8x4xf32> -> tensor<3x4x3xf32>
+    """
+
+    name = "hl.windows"
+    x = operand_def(AnyTensor)
+    dimension = prop_def(INT_PROPERTY)
+    size = prop_def(INT_PROPERTY)
+    step = prop_def(INT_PROPERTY)
+    result = result_def(AnyTensor)
+    traits = traits_def(Pure())
+    ASSEMBLY: ClassVar = {"dimension": "along", "size": "size", "step": "step"}
+
+    @classmethod
+    def infer(cls, x: TensorSpec, *, dimension: int, size: int, step: int) -> tuple[TensorSpec, ...]:
+        check_axis(dimension, len(x.shape))
+        n = x.shape[dimension]
+        if min(size, step) < 1 or (n != DYNAMIC and size > n):
+            mismatch(f"a size of 1 to {show(n)} and a step of at least 1", f"{size} and {step}", "windows")
+        count = DYNAMIC if n == DYNAMIC else (n - size) // step + 1
+        return (TensorSpec((*x.shape[:dimension], count, *x.shape[dimension + 1 :], size), x.dtype),)

@@ -69,6 +69,10 @@ def reverse(x: Array, *, dimensions: Ints) -> Array:
     return x[(*(slice(None, None, -1 if d in dimensions else 1) for d in range(x.ndim)), ...)]
 
 
+def diagonal(x: Array, *, offset: int) -> Array:
+    return np.diagonal(x, offset, -2, -1)
+
+
 TABLE: Table = {
     s.ConstantOp: constant,
     s.IotaOp: iota,
@@ -79,4 +83,5 @@ TABLE: Table = {
     s.PadOp: pad,
     s.ConcatOp: concat,
     s.ReverseOp: reverse,
+    s.DiagonalOp: diagonal,
 }

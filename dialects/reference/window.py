@@ -129,9 +129,15 @@ def argmax_window(x: Array, *, window: Ints, stride: Ints, low: Ints, high: Ints
     return where
 
 
+def windows(x: Array, *, dimension: int, size: int, step: int) -> Array:
+    every = np.lib.stride_tricks.sliding_window_view(x, size, dimension)
+    return every[(slice(None),) * dimension + (slice(None, None, step),)]
+
+
 TABLE: Table = {
     w.ConvOp: conv,
     w.CorrelateOp: correlate,
     w.ReduceWindowOp: reduce_window,
     w.ArgmaxWindowOp: argmax_window,
+    w.WindowsOp: windows,
 }

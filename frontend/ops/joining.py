@@ -10,14 +10,15 @@ from typing import cast as typed
 import numpy as np
 
 from ...dialects.hl import shape as s
+from ...dialects.hl import window as w
 from ...dialects.types import i64
 from .. import dispatch
 from ..dispatch import apply, builder
 from ..errors import located, runtime_error, type_error
 from ..promotion import PROMOTED
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor
 from .operands import cast, expand_to, fitted
-from .shape import axis, distinct, ints, movedim, numbers, reshaped, slice_along, transpose, unsqueeze
+from .shape import axis, distinct, ints, movedim, numbers, reshaped, slice_along, unsqueeze
 from .splitting import known
 
 
@@ -204,47 +205,12 @@ triu = _triangle("triu", "ge")
 
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The elements where two indices are equal, along a last dimension: a view, except of batches of cut matrices."""
+    """The elements where two indices are equal, along a last dimension: a view."""
     rank = len(input._spec.shape)
     a, b = axis(dim1, rank), axis(dim2, rank)
     if a == b:
         raise runtime_error(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    x = movedim(input, (a, b), (rank - 2, rank - 1))
-    flat = _flat_matrices(x)
-    if flat._storage is not input._storage:
-        turned = transpose(x, -2, -1)
-        turned_flat = _flat_matrices(turned)
-        if turned_flat._storage is input._storage:
-            x, flat, offset = turned, turned_flat, -offset
-    rows, columns = x._spec.shape[-2:]
-    count = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
-    if count and rank == 2 and flat._storage is not input._storage:
-        spread = _spread_diagonal(x, offset, count)
-        if spread is not None:
-            return spread
-    if count == 0:
-        return slice_along(flat, rank - 2, 0, 0)
-    start = offset if offset >= 0 else -offset * columns
-    return slice_along(flat, rank - 2, start, start + (count - 1) * (columns + 1) + 1, columns + 1)
-
-
-def _spread_diagonal(x: Tensor, offset: int, count: int) -> Tensor | None:
-    """The diagonal of a part of a matrix, as elements of the whole memory that are equally far apart."""
-    root = x._base if x._base is not None else wrap(x._storage, x._storage.spec)
-    if root._view is not None or x._view is None:
-        return None
-    (down, right), start = x._view.layout
-    start += offset * right if offset >= 0 else -offset * down
-    step = down + right
-    found = slice_along(reshaped(root, (-1,)), 0, start, start + (count - 1) * step + 1, step)
-    if x._base is None:
-        found._detached = x._detached
-    return found
-
-
-def _flat_matrices(x: Tensor) -> Tensor:
-    *batch, rows, columns = x._spec.shape
-    return reshaped(x, (*batch, rows * columns))
+    return apply(s.DiagonalOp, (movedim(input, (a, b), (rank - 2, rank - 1)),), {"offset": offset})[0]
 
 
 _diagonal = diagonal
@@ -303,21 +269,20 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
 
 
 def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """All windows of a size along a dimension, in a new last dimension: a view where they do not overlap."""
+    """All windows of a size along a dimension, in a new last dimension: a view."""
     d = axis(dimension, len(self._spec.shape))
-    shape = self._spec.shape
-    n = shape[d] if shape else 1
+    shape = self._spec.shape or (1,)
+    if size < 0:
+        raise runtime_error(f"size is {size} but must be >= 0")
     if step <= 0:
         raise runtime_error(f"step is {step} but must be > 0")
-    if size > n:
-        raise runtime_error(f"maximum size for tensor at dimension {d} is {n} but size is {size}")
-    count = (n - size) // step + 1
-    if step >= size and count * step <= n:
-        x = slice_along(self, d, 0, count * step)
-        windows = slice_along(reshaped(x, (*shape[:d], count, step, *shape[d + 1 :])), d + 1, 0, size)
-    else:
-        windows = stack([slice_along(self, d, a, a + size) for a in range(0, n - size + 1, step)], d)
-    return movedim(windows, d + 1, -1)
+    if size > shape[d]:
+        raise runtime_error(f"maximum size for tensor at dimension {d} is {shape[d]} but size is {size}")
+    if not size:
+        found = (*shape[:d], shape[d] // step + 1, *shape[d + 1 :], 0)
+        return dispatch.scalar(0, found if self._spec.shape else (0,), self._spec.dtype).clone()
+    windows = apply(w.WindowsOp, (reshaped(self, shape),), {"dimension": d, "size": size, "step": step})[0]
+    return windows if self._spec.shape else reshaped(windows, (1,))
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -1,7 +1,7 @@
 """Writes random programs: each statement is run as it is written, so that the next ones know what there is.
 
-    program = generate(7)
-    print(program.text())            def f(a0, a1, scale, training): ...
+program = generate(7)
+print(program.text())            def f(a0, a1, scale, training): ...
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -393,10 +394,8 @@ class Generator:
                 break
         if self.chance(0.08):
             self.dims = None
-            try:
+            with suppress(Fails):
                 body.append(self.fill(self.pick(lines(FAULTS))))
-            except Fails:
-                pass
         calls = self.pick((1, 2, 2, 3))
         return Program(self.seed, tuple(arguments), optimizer, tuple(body), self.result(), calls)
 

@@ -128,6 +128,15 @@ REVERSES: tuple[Case, ...] = tuple(
 )
 
 
+DIAGONALS: tuple[Case, ...] = tuple(
+    (shape, {"offset": offset})
+    for shape, offset in (
+        *(((3, 3), 0), ((2, 4), 1), ((4, 2), -1), ((4, 2), -3), ((5, 2), 0), ((2, 5), 0), ((2, 3, 4), 2)),
+        *(((1, 1), 0), ((3, 2), 2), ((0, 3), 0), ((2, 3), -5), ((70, 33), -2)),
+    )
+)
+
+
 def concat(op: Op) -> Iterator[Sample]:
     g = generator(op)
     cases: tuple[tuple[tuple[tuple[int, ...], ...], int], ...] = (
@@ -152,4 +161,5 @@ GENERATORS: dict[Op, Generator] = {
     s.PadOp: moves(PADS),
     s.ConcatOp: concat,
     s.ReverseOp: moves(REVERSES),
+    s.DiagonalOp: moves(DIAGONALS),
 }

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from irtool.dialects.hl import window as w
-from irtool.dialects.types import f32, f64, i32, i64, u8
+from irtool.dialects.types import DTYPES, f32, f64, i32, i64, u8
 
 from .core import Generator, Op, Sample, distinct, generator, random_array
 
@@ -140,9 +140,32 @@ def argmax_window(op: Op) -> Iterator[Sample]:
     yield Sample((np.full((2, 9), -np.inf, np.float32),), windows([3], [1], [3], [3], [2]))
 
 
+NEIGHBOURS: tuple[tuple[tuple[int, ...], tuple[int, int, int]], ...] = (
+    ((5,), (0, 2, 1)),
+    ((4, 6), (1, 2, 2)),
+    ((7,), (0, 2, 3)),
+    ((5,), (0, 1, 3)),
+    ((2, 8, 3), (1, 5, 2)),
+    ((6, 2), (0, 6, 1)),
+    ((0, 3), (1, 2, 1)),
+    ((3, 1), (1, 1, 4)),
+    ((2, 33), (1, 3, 5)),
+    ((2, 3, 2, 9), (3, 7, 1)),
+)
+
+
+def neighbours(op: Op) -> Iterator[Sample]:
+    g = generator(op)
+    for n, (shape, (dimension, size, step)) in enumerate(NEIGHBOURS):
+        for dtype in DTYPES if n < 2 else (f32, f64):
+            attributes = {"dimension": dimension, "size": size, "step": step}
+            yield Sample((random_array(g, shape, dtype),), attributes, dtype is f64)
+
+
 GENERATORS: dict[Op, Generator] = {
     w.ConvOp: conv,
     w.CorrelateOp: correlate,
     w.ReduceWindowOp: reduce_window,
     w.ArgmaxWindowOp: argmax_window,
+    w.WindowsOp: neighbours,
 }

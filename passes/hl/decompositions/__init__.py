@@ -6,9 +6,14 @@ turn.
 
 from __future__ import annotations
 
-from . import composite, random, window
+from . import composite, movement, random, window
 from .rule import DecompositionTable, Rule
 
-DECOMPOSITIONS: DecompositionTable = {**composite.DECOMPOSITIONS, **random.DECOMPOSITIONS, **window.DECOMPOSITIONS}
+DECOMPOSITIONS: DecompositionTable = {
+    **composite.DECOMPOSITIONS,
+    **movement.DECOMPOSITIONS,
+    **random.DECOMPOSITIONS,
+    **window.DECOMPOSITIONS,
+}
 
 __all__ = ["DECOMPOSITIONS", "Rule"]

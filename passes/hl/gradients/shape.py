@@ -7,6 +7,7 @@ from typing import Any
 
 from ....dialects.hl import shape as s
 from ....dialects.hl.builder import OpBuilder
+from ....dialects.hl.placing import placed_diagonal
 from .call import Call, GradientTable, ReasonTable, unary
 
 B = OpBuilder[Any]
@@ -67,6 +68,7 @@ GRADIENTS: GradientTable = {
     s.SliceOp: _slice,
     s.PadOp: _pad,
     s.ConcatOp: _concat,
+    s.DiagonalOp: lambda b, call: (placed_diagonal(b, call.ct, b.shape(call.x), call.attributes["offset"], 0),),
     s.ReverseOp: lambda b, call: (b.reverse(call.ct, call.attributes["dimensions"]),),
 }
 

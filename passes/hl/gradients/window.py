@@ -8,6 +8,7 @@ from typing import Any
 
 from ....dialects.hl import window as w
 from ....dialects.hl.builder import OpBuilder
+from ....dialects.hl.placing import summed_windows
 from ....dialects.types import i32, i64
 from .call import Call, GradientTable, ReasonTable, where, zeros_like
 
@@ -209,10 +210,15 @@ def _window_sum(b: B, call: Call[Any]) -> Any:
     return b.reduce_window(ct, "sum", window, ones, none, none, dilation)
 
 
+def _windows(b: B, call: Call[Any]) -> Sequence[Any]:
+    return (summed_windows(b, call.ct, b.shape(call.x), call.attributes["dimension"], call.attributes["step"]),)
+
+
 GRADIENTS: GradientTable = {
     w.ConvOp: _conv,
     w.CorrelateOp: _correlate,
     w.ReduceWindowOp: _reduce_window,
+    w.WindowsOp: _windows,
 }
 
 NO_GRADIENT: ReasonTable = {w.ArgmaxWindowOp: "the result is an index"}
