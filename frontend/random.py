@@ -35,7 +35,7 @@ from .promotion import get_default_dtype
 from .random_checks import check_deviation, check_float, check_probability
 from .surface.unsupported import module_getattr
 from .tensor import Tensor, wrap
-from .views import write
+from .writes import write
 
 STATE = TensorSpec((2,), i64)
 

@@ -123,7 +123,7 @@ def backward_traced(
     inputs: Sequence[Tensor] | None,
 ) -> None:
     """Accumulates into `grad` of the leaves, or of `inputs`."""
-    from ..views import write
+    from ..writes import write
 
     retained: list[Tensor] = modes.trace.__dict__.get("retained", [])
     reached: dict[Tensor, None] = {}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 from .. import tree
 from ..changes import bump
 from ..tensor import alias
-from ..views import adopt, check_in_place
+from ..writes import adopt, check_in_place
 from .guards import PLAIN, Cell, Entry, Flag, Item
 
 if TYPE_CHECKING:

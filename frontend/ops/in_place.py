@@ -10,7 +10,7 @@ from ..errors import TYPE_NAMES, runtime_error, type_error
 from ..modes import modes
 from ..promotion import can_cast, check_fits, python_dtype
 from ..tensor import Tensor
-from ..views import check_in_place, write
+from ..writes import check_in_place, write
 from .operands import broadcast_shape, cast, expand_to, fitted
 
 

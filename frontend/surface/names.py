@@ -36,7 +36,7 @@ from ..ops.operands import common_dtype
 from ..ops.selection import Selection
 from ..ops.selection_reductions import REDUCTIONS, reduction
 from ..tensor import Tensor
-from ..views import check_in_place
+from ..writes import check_in_place
 from .argument_names import adapted
 from .unsupported import tensor_getattr
 

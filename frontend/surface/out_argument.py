@@ -13,7 +13,7 @@ from ..errors import TYPE_NAMES, runtime_error, type_error
 from ..modes import modes
 from ..promotion import can_cast
 from ..tensor import Tensor
-from ..views import write
+from ..writes import write
 
 
 def into(out: Any, result: Any, name: str) -> Any:

@@ -18,7 +18,7 @@ import numpy as np
 from irtool import Tensor
 
 from .state import OPTIMIZERS, namespace
-from .statements import BLOCKS, EXPRESSIONS, FAULTS, TABLES, lines
+from .statements import EXPRESSIONS, LINES, WEIGHTS
 
 HOLE = re.compile(r"\{(\w+\+?)\}")
 MAIN = re.compile(r"([xXaAibp])(\d?\+?)$")
@@ -290,9 +290,8 @@ class Generator:
 
     def statement(self, indent: bool = False) -> list[str]:
         """Writes and runs one more statement."""
-        kinds = list(TABLES)
-        kind = self.random.choices(kinds, [TABLES[k][0] for k in kinds])[0]
-        template = self.pick(TABLES[kind][1])
+        kind = self.random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        template = self.pick(LINES[kind])
         self.dims = None
         try:
             exact = template.startswith("=")
@@ -353,7 +352,7 @@ class Generator:
 
     def block(self) -> list[str]:
         """A `with`, a loop or a branch around a few statements."""
-        header = self.pick(lines(BLOCKS))
+        header = self.pick(LINES["blocks"])
         before, inner = list(self.names), []
         grad = "no_grad" not in header and "False" not in header
         with torch.set_grad_enabled(grad):
@@ -395,7 +394,7 @@ class Generator:
         if self.chance(0.08):
             self.dims = None
             with suppress(Fails):
-                body.append(self.fill(self.pick(lines(FAULTS))))
+                body.append(self.fill(self.pick(LINES["faults"])))
         calls = self.pick((1, 2, 2, 3))
         return Program(self.seed, tuple(arguments), optimizer, tuple(body), self.result(), calls)
 
