@@ -119,7 +119,8 @@ def print_c(
     """The C of a module at the loops level. `printed` are the units of kernels, by symbol, that there are already."""
     hosts, kernels = _functions(module)
     if len(hosts) > 1:
-        raise CodegenError(f"expected one host function, found {', '.join('@' + f.sym_name.data for f in hosts)}")
+        names = ", ".join("@" + f.sym_name.data for f in hosts)
+        raise CodegenError(f"expected one host function, found {names}", hosts[1].location)
     callees, printed = callee_names(module), printed or {}
     units = {
         name: printed.get(name) or print_kernel(f, callees[name], rules) for f in kernels if (name := f.sym_name.data)
@@ -181,7 +182,8 @@ def print_host(
     roles = buffer_roles(function)
     for position, argument in enumerate(block.args):
         if not isinstance(argument.type, MemRefType):
-            raise CodegenError(f"argument {position} of the host function @{name} is {argument.type}, not a memref")
+            message = f"argument {position} of the host function @{name} is {argument.type}, not a memref"
+            raise CodegenError(message, function.location)
         if role := roles.get(position):
             p.arrays[argument] = Array(role, "char", (), (1,))
             continue

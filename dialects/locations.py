@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from functools import cache
 from typing import cast
 
@@ -20,7 +21,7 @@ from xdsl.dialects.builtin import (
     StringAttr,
     UnknownLoc,
 )
-from xdsl.ir import Attribute
+from xdsl.ir import Attribute, Operation
 
 GRADIENT = "gradient"
 
@@ -66,6 +67,31 @@ def fuse(locations: Iterable[LocationAttr]) -> LocationAttr:
     if len(found) == 1:
         return next(iter(found))
     return FusedLoc(tuple(found), NoneAttr())
+
+
+def location_of(op: Operation) -> LocationAttr:
+    """Where an op comes from; if that is not known, where what is around it does."""
+    place: Operation | None = op
+    while place is not None and not leaves(place.location):
+        place = place.parent_op()
+    return UNKNOWN_LOC if place is None else place.location
+
+
+def blame(error: Exception, op: Operation) -> None:
+    """Gives an error that knows of no place the op's: as `location`, for whoever reports it."""
+    known = getattr(error, "location", None)
+    if not isinstance(known, Attribute) or not leaves(known):
+        error.location = location_of(op)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def blamed_on(op: Operation) -> Generator[None]:
+    """Blames what is raised inside on an op, unless it knows better."""
+    try:
+        yield
+    except Exception as error:
+        blame(error, op)
+        raise
 
 
 def file_and_line(location: Attribute) -> tuple[str, int] | None:

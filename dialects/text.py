@@ -14,7 +14,7 @@ from io import StringIO
 from typing import Any
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, ModuleOp
+from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, ModuleOp, UnknownLoc
 from xdsl.ir import Dialect, Operation
 from xdsl.parser import Parser
 from xdsl.printer import Printer
@@ -123,13 +123,22 @@ class SourceParser(Parser):
 
     def parse_operation(self) -> Operation:
         start = self.pos
-        op = super().parse_operation()
+        try:
+            op = super().parse_operation()
+        except (ParseError, RecursionError):
+            raise
+        except Exception as error:  # an upstream parser or attribute that trips over malformed input: at this op
+            self.raise_error(f"malformed IR: {error or type(error).__name__}", start, self.pos)
         if not self._has_location:
-            line = bisect_right(self._line_starts, start)
-            column = start - self._line_starts[line - 1] + 1
-            op.location = FileLineColLoc(self._filename, IntAttr(line), IntAttr(column))
+            op.location = self.place(start)
         self._has_location = False
         return op
+
+    def place(self, position: int) -> FileLineColLoc:
+        """The line and column of a position in the text."""
+        line = bisect_right(self._line_starts, position)
+        column = position - self._line_starts[line - 1] + 1
+        return FileLineColLoc(self._filename, IntAttr(line), IntAttr(column))
 
 
 def parse_module(text: str, filename: str = "<string>", context: Context | None = None) -> ModuleOp:
@@ -138,7 +147,7 @@ def parse_module(text: str, filename: str = "<string>", context: Context | None 
     if not text.strip():
         parser.raise_error("expected a module, got an empty file")
     try:
-        return parser.parse_module()
+        module = parser.parse_module()
     except RecursionError:
         parser.raise_error("nested too deeply")
     except ParseError as error:
@@ -147,9 +156,9 @@ def parse_module(text: str, filename: str = "<string>", context: Context | None 
         if undefined and uses:  # upstream says so at the end of the module
             parser.raise_error(f"{undefined[1]} is not defined where it is used", uses[-1].start(), uses[-1].end())
         raise
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, AssertionError, IndexError) as error:
-        # An upstream parser that trips over malformed input: still the input's fault, at the place it had come to.
-        parser.raise_error(f"malformed IR: {error}")
+    if isinstance(module.location, UnknownLoc):  # one that the text leaves out
+        module.location = parser.place(0)
+    return module
 
 
 def print_op(op: Operation, locations: bool = True) -> str:

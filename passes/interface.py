@@ -15,11 +15,15 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute
 
 from ..dialects.types import DTYPES, DYNAMIC, bytes_of, spec_of
-from .pass_base import PassError, fail, functions
+from .pass_base import KERNEL_ATTRIBUTE, PassError, fail, functions
 
 RESULT_ATTRIBUTE = "irtool.result"
 OUT_ATTRIBUTE = "irtool.out"
+TIED_ATTRIBUTE = "irtool.tied"
+NUMBERED = (RESULT_ATTRIBUTE, OUT_ATTRIBUTE, TIED_ATTRIBUTE)
+"""Marks that name a result: the argument's new value, what is written to it, what shares its memory in a kernel."""
 SCRATCH_ATTRIBUTES = ("irtool.arena", "irtool.workspace")
+PREFIX = "irtool."
 
 ELEMENTS = tuple(dtype.lowered for dtype in DTYPES)
 """What buffers hold."""
@@ -33,27 +37,40 @@ def argument_marks(function: FuncOp) -> list[Mapping[str, Attribute]]:
 
 
 def check_marks(function: FuncOp) -> None:
-    """Raises PassError where a mark of state does not fit; functions on buffers, which return nothing, pass."""
-    types = function.function_type
-    taken: set[int] = set()
+    """Raises PassError where a mark is none of ours, or does not fit its argument and the results.
+
+    Functions on buffers, which return nothing, have the results' numbers checked by `check_buffers`, where they are
+    called with pointers.
+    """
+    taken: set[tuple[str, int]] = set()
     for position, marks in enumerate(argument_marks(function)):
-        mark = marks.get(RESULT_ATTRIBUTE)
-        if mark is None:
-            continue
-        what = f"argument {position}: {RESULT_ATTRIBUTE}"
-        if not isinstance(mark, IntegerAttr):
-            fail(function, f"{what}: expected the number of a result, got {mark}")
-        index: int = mark.value.data
-        if index in taken:
-            fail(function, f"{what}: result {index} is another argument's new value already")
-        taken.add(index)
-        if not types.outputs.data:
-            continue
-        if not 0 <= index < len(types.outputs.data):
-            fail(function, f"{what}: expected one of {len(types.outputs.data)} results, got {index}")
-        given, expected = types.outputs.data[index], types.inputs.data[position]
-        if given != expected:
-            fail(function, f"{what}: result {index} should have the argument's type {expected}, got {given}")
+        for name, mark in marks.items():
+            if name.startswith(PREFIX):
+                _check_mark(function, position, name, mark, taken)
+
+
+def _check_mark(function: FuncOp, position: int, name: str, mark: Attribute, taken: set[tuple[str, int]]) -> None:
+    given, results = function.function_type.inputs.data[position], function.function_type.outputs.data
+    what = f"argument {position} of @{function.sym_name.data}: {name}"
+    if name in SCRATCH_ATTRIBUTES:
+        buffer = cast("MemRefType", given)
+        if not isinstance(given, MemRefType) or buffer.element_type != i8 or len(buffer.get_shape()) != 1:
+            fail(function, f"{what}: expected scratch memory as a buffer of bytes, got {given}")
+        return
+    if name not in NUMBERED:
+        fail(function, f"{what}: expected one of {', '.join((*NUMBERED, *SCRATCH_ATTRIBUTES))}")
+    if not isinstance(mark, IntegerAttr):
+        fail(function, f"{what}: expected the number of a result, got {mark}")
+    if name == TIED_ATTRIBUTE and KERNEL_ATTRIBUTE not in function.attributes:
+        fail(function, f"{what}: expected a kernel; arguments of other functions have {RESULT_ATTRIBUTE}")
+    index: int = mark.value.data
+    if (name, index) in taken:
+        fail(function, f"{what}: result {index} is another argument's new value already")
+    taken.add((name, index))
+    if index < 0 or (results and index >= len(results)):
+        fail(function, f"{what}: expected one of {len(results)} results, got {index}")
+    if results and given != results[index]:
+        fail(function, f"{what}: result {index} should have the argument's type {given}, got {results[index]}")
 
 
 def check_tensors(function: FuncOp, static: bool) -> None:
@@ -94,7 +111,7 @@ def check_on_buffers(module: ModuleOp) -> None:
 
 
 def check_buffers(function: FuncOp) -> None:
-    """Raises PassError where a host function on buffers cannot be called with pointers alone.
+    """Raises PassError where a host function on buffers, its marks checked, cannot be called with pointers alone.
 
         func.func @step(%w: memref<4xf32> {irtool.result = 1 : i64}, %out: memref<f32> {irtool.out = 0 : i64},
                         %arena: memref<1024xi8> {irtool.arena}, %workspace: memref<64xi8> {irtool.workspace})
@@ -115,14 +132,9 @@ def check_buffers(function: FuncOp) -> None:
         except ValueError as error:
             fail(function, f"{what}: {error}")
         if any(mark in marks for mark in SCRATCH_ATTRIBUTES):
-            if buffer.element_type != i8 or len(buffer.get_shape()) != 1:
-                fail(function, f"{what}: expected scratch memory as a buffer of bytes, got {type_}")
             continue
         for name in (OUT_ATTRIBUTE, RESULT_ATTRIBUTE):
             if name in marks:
-                mark = marks[name]
-                if not isinstance(mark, IntegerAttr):
-                    fail(function, f"{what}: {name}: expected the number of a result, got {mark}")
-                places.append(mark.value.data)
+                places.append(cast("IntegerAttr", marks[name]).value.data)
     if sorted(places) != list(range(len(places))):
         fail(function, f"@{function.sym_name.data}: expected one place for each result from 0 on, got {sorted(places)}")

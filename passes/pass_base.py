@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import LocationAttr, ModuleOp, TensorType, UnknownLoc
+from xdsl.dialects.builtin import LocationAttr, ModuleOp, TensorType
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects.hl.builder import IRBuilder
-from ..dialects.locations import describe
+from ..dialects.locations import blame, blamed_on, describe, location_of
 from ..dialects.types import DYNAMIC
 
 
@@ -41,10 +41,7 @@ class PassError(PassFailedException):
 
 def fail(op: Operation, message: str) -> NoReturn:
     """Raises the PassError that names the line of `op`, or of what is around it if that is not known."""
-    place: Operation | None = op
-    while place is not None and isinstance(place.location, UnknownLoc):
-        place = place.parent_op()
-    raise PassError(message, op.location if place is None else place.location)
+    raise PassError(message, location_of(op))
 
 
 KERNEL_ATTRIBUTE = "irtool.kernel"
@@ -59,7 +56,8 @@ class FunctionPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in functions(op):
             if self.takes(function):
-                self.apply_to_function(function)
+                with blamed_on(function):
+                    self.apply_to_function(function)
 
     def takes(self, function: FuncOp) -> bool:
         """Whether the pass is meant for this function."""
@@ -113,8 +111,11 @@ def apply_rule(rule: Rule, op: Operation) -> RecordingBuilder | None:
     builder = RecordingBuilder(op)
     try:
         values = rule(builder, op)
-    except ValueError as error:
-        fail_if_dynamic(op, f"{op.name}: what replaces it", error)
+    except Exception as error:
+        blame(error, op)
+        if isinstance(error, ValueError):
+            fail_if_dynamic(op, f"{op.name}: what replaces it", error)
+        raise
     if values is None:
         return None
     check_types(op, f"{op.name}: what replaces it", values)

@@ -48,12 +48,12 @@ PIPELINES: dict[str, tuple[Stage, ...]] = {"cpu": CPU}
 
 
 def stages(target: str, after: str | None = None, until: str | None = None) -> tuple[Stage, ...]:
-    """The stages of a target that follow the one named `after`, up to the one named `until`. Raises KeyError."""
+    """The stages of a target that follow the one named `after`, up to the one named `until`. Raises ValueError."""
     pipeline = PIPELINES[target]
     names = [stage.name for stage in pipeline]
     for name in (after, until):
         if name is not None and name not in names:
-            raise KeyError(name)
+            raise ValueError(f"unknown stage {name!r}: expected one of {', '.join(names)}")
     first = 0 if after is None else names.index(after) + 1
     last = len(names) if until is None else names.index(until) + 1
     return pipeline[first:last]

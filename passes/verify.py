@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, ModuleOp, UnitAttr
-from xdsl.dialects.func import FuncOp
+from xdsl.dialects.func import CallOp, FuncOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.utils.exceptions import DiagnosticException
 
 from ..dialects.hl.autodiff import GradientOp
 from ..dialects.linalg_rules import relax
-from ..dialects.locations import describe
+from ..dialects.locations import describe, location_of
 from .interface import check_marks
 from .pass_base import PassError
 
@@ -36,9 +36,63 @@ _BY_VALUE = (FloatAttr, IntegerAttr, UnitAttr)
 def verify(module: ModuleOp) -> None:
     """Raises VerifyError for the first op that breaks its rules or uses what is not defined yet."""
     relax()
+    symbols = _symbols(module)
     _check(module)
+    calls: list[CallOp] = []
     for region in module.regions:
-        _verify_region(region, set(), set())
+        _verify_region(region, set(), set(), symbols, calls)
+    _check_recursion(symbols, calls)
+
+
+def _symbols(module: ModuleOp) -> dict[str, FuncOp]:
+    """The functions of a module by name."""
+    symbols: dict[str, FuncOp] = {}
+    for op in module.body.ops:
+        if isinstance(op, FuncOp):
+            first = symbols.setdefault(op.sym_name.data, op)
+            if first is not op:
+                other = describe(first.location)
+                place = f" at {other}" if other else ""
+                raise VerifyError(
+                    f"func.func: expected one function of each name, but @{op.sym_name.data} is defined{place} already",
+                    location_of(op),
+                )
+    return symbols
+
+
+def _check_call(op: CallOp, symbols: dict[str, FuncOp]) -> None:
+    callee = op.callee.string_value()
+    if callee not in symbols:
+        known = ", ".join(f"@{name}" for name in symbols)
+        raise VerifyError(f"func.call: '@{callee}' could not be found: expected one of {known}", location_of(op))
+
+
+def _check_recursion(symbols: dict[str, FuncOp], calls: list[CallOp]) -> None:
+    """Functions that call each other in a circle would never end: nothing at any level could decide to."""
+    remaining: dict[str, list[CallOp]] = {name: [] for name in symbols}
+    for call in calls:
+        remaining[_caller(call)].append(call)
+    for name in symbols:
+        path = [name]
+        while path:
+            if not remaining[path[-1]]:
+                path.pop()
+                continue
+            call = remaining[path[-1]].pop()
+            callee = call.callee.string_value()
+            if callee in path:
+                circle = " -> ".join(f"@{n}" for n in [*path[path.index(callee) :], callee])
+                raise VerifyError(f"func.call: expected calls without recursion, got {circle}", location_of(call))
+            path.append(callee)
+
+
+def _caller(call: CallOp) -> str:
+    op: Operation | None = call
+    while op is not None and not isinstance(op, FuncOp):
+        op = op.parent_op()
+    if op is None:
+        raise VerifyError("func.call: expected it in a function", location_of(call))
+    return op.sym_name.data
 
 
 def _signature(op: Operation) -> Hashable | None:
@@ -73,7 +127,13 @@ def _edges(region: Region) -> Hashable:
     )
 
 
-def _verify_region(region: Region, visible: set[SSAValue], judged: set[Hashable]) -> None:
+def _verify_region(
+    region: Region,
+    visible: set[SSAValue],
+    judged: set[Hashable],
+    symbols: dict[str, FuncOp],
+    calls: list[CallOp],
+) -> None:
     """One block a region is what all our levels have; several are checked op by op, without dominance."""
     blocks = list(region.blocks)
     for block in blocks:
@@ -83,14 +143,17 @@ def _verify_region(region: Region, visible: set[SSAValue], judged: set[Hashable]
             for operand in op.operands:
                 if operand not in visible:
                     name = f"%{operand.name_hint}" if operand.name_hint else "a value"
-                    raise VerifyError(f"{op.name}: {name} is used before it is defined", op.location)
+                    raise VerifyError(f"{op.name}: {name} is used before it is defined", location_of(op))
+            if type(op) is CallOp:
+                _check_call(op, symbols)
+                calls.append(op)
             signature = _signature(op)
             if signature not in judged:
                 _check(op)
                 if signature is not None:
                     judged.add(signature)
             for inner in op.regions:
-                _verify_region(inner, visible, judged)
+                _verify_region(inner, visible, judged, symbols, calls)
             visible.update(op.results)
             added.extend(op.results)
         visible.difference_update(added)
@@ -111,6 +174,6 @@ def _check(op: Operation) -> None:
     except PassError as error:
         raise VerifyError(error.message, error.location) from error
     except DiagnosticException as error:
-        raise VerifyError(str(error), op.location) from error
+        raise VerifyError(str(error), location_of(op)) from error
     except Exception as error:  # upstream rules raise what they like, `Exception` itself too
-        raise VerifyError(f"{op.name}: {error or 'malformed'}", op.location) from error
+        raise VerifyError(f"{op.name}: {error or 'malformed'}", location_of(op)) from error

@@ -117,28 +117,32 @@ def lower(
     looks in between, functions go one by one through the passes that take a function at a time, and `finished` is told
     of each kernel that no later pass will change.
     """
+    from ..dialects.locations import blamed_on
     from ..dialects.text import make_context
     from ..passes.interface import check_tensors
     from ..passes.pipeline import PIPELINES, stages
     from ..passes.verify import verify
 
     check_target(target)
+    pending = stages(target, level_of(module), until)
     result = Lowered(module)
     context = make_context()
     level, final = level_of(module), PIPELINES[target][-1]
     if level is None:
         for host in hosts(module):
             check_tensors(host, static=False)
-    if level == "memref":  # written by hand, perhaps, with buffers that have no place yet
-        make_pass("plan-memory").apply(context, module)
-    if level == final.name:  # written by hand, perhaps
-        make_pass("verify-spmd").apply(context, module)
-    for stage in stages(target, level, until):
+    with blamed_on(module):
+        if level == "memref":  # written by hand, perhaps, with buffers that have no place yet
+            make_pass("plan-memory").apply(context, module)
+        if level == final.name:  # written by hand, perhaps
+            make_pass("verify-spmd").apply(context, module)
+    for stage in pending:
         started = time.perf_counter()
         passes = [make_pass(name, machine) for name in stage.passes]
         if verify_each or observe is not None:
             for name, pass_ in zip(stage.passes, passes, strict=True):
-                pass_.apply(context, module)
+                with blamed_on(module):
+                    pass_.apply(context, module)
                 if verify_each:
                     verify(module)
                 if observe is not None:
@@ -157,20 +161,23 @@ def _run(
 
     `finished` is called with each kernel after the last pass that may change one.
     """
+    from ..dialects.locations import blamed_on
     from ..passes.pass_base import KERNEL_ATTRIBUTE, FunctionPass, HostPass, functions
 
     runs = [(key, list(run)) for key, run in groupby(passes, key=lambda pass_: isinstance(pass_, FunctionPass))]
     for number, (by_function, run) in enumerate(runs):
         if not by_function:
             for pass_ in run:
-                pass_.apply(context, module)
+                with blamed_on(module):
+                    pass_.apply(context, module)
             continue
         last = all(isinstance(later, HostPass) for _, others in runs[number + 1 :] for later in others)
         for function in functions(module):
             for pass_ in run:
                 assert isinstance(pass_, FunctionPass)
                 if pass_.takes(function):
-                    pass_.apply_to_function(function)
+                    with blamed_on(function):
+                        pass_.apply_to_function(function)
             if finished is not None and last and KERNEL_ATTRIBUTE in function.attributes:
                 finished(function)
 
@@ -178,14 +185,16 @@ def _run(
 def make_pass(name: str, machine: Target | None = None) -> ModulePass:
     """A pass by name, with the machine's figures for the options of that name."""
     from ..passes import pass_by_name
+    from ..passes.options import make_pass as checked
+    from ..passes.options import options_of
+    from ..passes.target import Target
 
     pass_class = pass_by_name(name)
-    wanted = {f.name for f in fields(pass_class)} & {"vector_bits", "registers", "l1", "l2", "cores"}
-    options: dict[str, int] = {}
-    if wanted:
-        machine = machine or _machine()
-        options = {key: value for key, value in machine.options().items() if key in wanted}
-    return pass_class(**options)
+    known, figures = options_of(pass_class), {f.name for f in fields(Target)}
+    if known.keys().isdisjoint(figures):
+        return pass_class()
+    machine = machine or _machine()
+    return checked(pass_class, {key: value for key, value in machine.options().items() if key in known})
 
 
 def _machine() -> Target:

@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
 
 def host_of(module: ModuleOp) -> FuncOp:
-    """The one function that is no kernel. Raises ValueError where there is none or several."""
+    """The one function that is no kernel. Raises PassError where there is none or several."""
+    from ..passes.pass_base import fail
+
     found = hosts(module)
     if len(found) != 1:
         names = ", ".join("@" + f.sym_name.data for f in found) or "none"
-        raise ValueError(f"expected one function that is no kernel, found {names}")
+        why = f"expected one function that is no kernel, found {names}"
+        fail(found[1] if found else module, f"{why}; those that it calls are kernels, marked irtool.kernel")
     return found[0]
 
 

@@ -21,12 +21,15 @@ def run_trace(
 ) -> None:
     """`irtool trace FILE.py:FUNCTION [f32[64,784]]...`."""
     from ..frontend.compiling.trace_file import trace_function
+    from ..passes.pipeline import stages
     from ..runtime.compiler import lower
 
     output = output and os.path.abspath(output)  # the file may change the folder
-    path, colon, name = place.rpartition(":")
-    if not colon or not path:
+    path, _, name = place.rpartition(":")
+    if not name or not path:
         raise ValueError(f"expected FILE.py:FUNCTION, got {place!r}")
+    if stop_after is not None:
+        stages("cpu", until=stop_after)  # before the file runs
     with contextlib.redirect_stdout(sys.stderr):  # what the file prints is not the IR
         module = trace_function(path, name, arguments)
     if stop_after is not None:

@@ -7,7 +7,6 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from .output import write
 
 SEPARATOR = re.compile(r"^// -----[^\n]*\n", re.MULTILINE)
 EXPECTED = re.compile(r"//\s*expected-error(?:@(?P<offset>[+-]\d+|above|below))?\s*\{\{(?P<text>.*?)\}\}")
-INTEGER, TRUTH = re.compile(r"-?\d+"), {"true": True, "false": False}
+INTEGER = re.compile(r"[-+]?\d{1,40}", re.ASCII)
 
 
 def read(file: str) -> tuple[str, str]:
@@ -48,6 +47,7 @@ class NotText(ValueError):
 def parse_passes(text: str) -> list[ModulePass]:
     """Passes with options from `a,b{limit=3 flag=true}`. Raises ValueError naming what is wrong."""
     from ..passes import PASSES, pass_by_name
+    from ..passes.options import make_pass
 
     passes: list[ModulePass] = []
     rest = text.strip()
@@ -60,8 +60,7 @@ def parse_passes(text: str) -> list[ModulePass]:
         name, options = match[1], match[2] or ""
         if name not in PASSES:
             raise ValueError(f"unknown pass {name!r}; irtool opt --list-passes names them all{_suggest(name, PASSES)}")
-        pass_class = pass_by_name(name)
-        passes.append(pass_class(**_options(name, pass_class, options)))
+        passes.append(make_pass(pass_by_name(name), _options(name, options)))
         rest = rest[match.end() :].strip()
     return passes
 
@@ -73,22 +72,17 @@ def _suggest(name: str, known: Any) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _options(name: str, pass_class: type[ModulePass], text: str) -> dict[str, Any]:
-    known = {f.name for f in fields(pass_class)} - {"name"}
-    found: dict[str, Any] = {}
+def _options(name: str, text: str) -> dict[str, int | str | None]:
+    found: dict[str, int | str | None] = {}
     for part in text.replace(",", " ").split():
         key, equals, value = part.partition("=")
         key = key.replace("-", "_")
-        if key not in known:
-            raise ValueError(f"pass {name!r} has no option {key!r}; it has: {', '.join(sorted(known)) or 'none'}")
+        if key in found:
+            raise ValueError(f"pass {name!r}: {key} is given twice")
         if not equals:
-            found[key] = True
-        elif value in TRUTH:
-            found[key] = TRUTH[value]
-        elif INTEGER.fullmatch(value):
-            found[key] = int(value)
+            found[key] = None
         else:
-            found[key] = value.strip('"')
+            found[key] = int(value) if INTEGER.fullmatch(value) else value
     return found
 
 
@@ -162,6 +156,7 @@ def make_transform(
     timing: bool,
 ) -> Callable[[ModuleOp], None]:
     """What to do to each module."""
+    from ..dialects.locations import blamed_on
     from ..passes.pipeline import PIPELINES
     from ..passes.target import TARGETS
     from ..passes.verify import verify
@@ -189,7 +184,8 @@ def make_transform(
         verify(module)
         for pass_ in chosen:
             started = time.perf_counter()
-            pass_.apply(context, module)
+            with blamed_on(module):
+                pass_.apply(context, module)
             if verify_each:
                 verify(module)
             after(pass_.name, module, started)

@@ -40,17 +40,19 @@ class Snapshot:
 
 def snapshots(module: ModuleOp, until: str | None) -> list[Snapshot]:
     """The module as it is, then after every pass of the stages that are left, and at last its C."""
-    from ..passes.pipeline import PIPELINES
+    from ..passes.pipeline import PIPELINES, stages
     from ..runtime.compiler import c_program, level_of, lower
 
     def take(stage: str, name: str, now: ModuleOp) -> Snapshot:
         return Snapshot(stage, name, print_op(now, False), sum(1 for _ in now.walk()))
 
-    names = [stage.name for stage in PIPELINES["cpu"]]
-    if until is not None and until not in names:
-        raise ValueError(f"unknown stage {until!r}: expected one of {', '.join(names)}")
+    stages("cpu", until=until)
     found = [take(level_of(module) or "traced", "input", module)]
-    lower(module, until or names[-1], observe=lambda stage, name, now: found.append(take(stage, name, now)))
+    lower(
+        module,
+        until or PIPELINES["cpu"][-1].name,
+        observe=lambda stage, name, now: found.append(take(stage, name, now)),
+    )
     if until is None:
         source = c_program(module).one_file()
         found.append(Snapshot("c", "print", source, source.count("\n")))
@@ -59,8 +61,12 @@ def snapshots(module: ModuleOp, until: str | None) -> list[Snapshot]:
 
 def run_stages(file: str, until: str | None, as_html: bool, output: str | None) -> None:
     """Runs the command; errors go through `reported`."""
+    from ..passes.verify import verify
+
     text, name = read(file)
-    found = snapshots(parse_module(text, name), until)
+    module = parse_module(text, name)
+    verify(module)
+    found = snapshots(module, until)
     write(page(name, found) if as_html else plain(found), output)
 
 

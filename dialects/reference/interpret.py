@@ -12,7 +12,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from ..hl.base import HLOp
 from ..hl.control import ScanOp, YieldOp
-from ..locations import describe
+from ..locations import blame, describe, location_of
 from ..types import TensorSpec, dtype_of_numpy, spec_of
 from . import NO_REFERENCE, evaluate
 from .table import Array
@@ -21,19 +21,28 @@ Values: TypeAlias = "dict[SSAValue, Any]"
 """Arrays, and Python numbers for what is not a tensor."""
 
 
-class InterpretError(Exception):
-    """A program that cannot be evaluated, or arguments that do not fit it. The message names the op and its line."""
+class InterpretError(ValueError):
+    """A program that cannot be evaluated, or arguments that do not fit it. The text names the op and its line."""
+
+    def __init__(self, message: str, op: Operation) -> None:
+        self.message, self.location = message, location_of(op)
+        line = describe(self.location)
+        super().__init__(f"{line}: {message}" if line else message)
 
 
 def interpret(function: func.FuncOp, arrays: Sequence[Array]) -> list[Array]:
     """The results of a function for the given arguments. Calls go to functions of the same module."""
+    if function.is_declaration:
+        raise InterpretError(f"@{function.sym_name.data} has no body", function)
     block = function.body.block
     if len(arrays) != len(block.args):
-        raise InterpretError(f"@{function.sym_name.data}: expected {len(block.args)} arguments, got {len(arrays)}")
+        message = f"@{function.sym_name.data}: expected {len(block.args)} arguments, got {len(arrays)}"
+        raise InterpretError(message, function)
     for i, (argument, array) in enumerate(zip(block.args, arrays)):
         expected, given = spec_of(argument.type), TensorSpec(array.shape, dtype_of_numpy(array.dtype))
         if expected != given:
-            raise InterpretError(f"@{function.sym_name.data}: argument {i}: expected {expected}, got {given}")
+            message = f"@{function.sym_name.data}: argument {i}: expected {expected}, got {given}"
+            raise InterpretError(message, function)
     return run_block(block, {}, arrays)
 
 
@@ -44,7 +53,11 @@ def run_block(block: Block, outer: Values, arguments: Sequence[Any]) -> list[Any
         operands = [values[v] for v in op.operands]
         if isinstance(op, func.ReturnOp | scf.YieldOp | YieldOp):
             return operands
-        values.update(zip(op.results, run_op(op, operands, values)))
+        try:
+            values.update(zip(op.results, run_op(op, operands, values)))
+        except Exception as error:
+            blame(error, op)
+            raise
     return []
 
 
@@ -62,8 +75,7 @@ def run_op(op: Operation, operands: Sequence[Any], values: Values) -> Sequence[A
 
 
 def _error(op: Operation, reason: str) -> InterpretError:
-    line = describe(op.location)
-    return InterpretError(f"{line}: {op.name}: {reason}" if line else f"{op.name}: {reason}")
+    return InterpretError(f"{op.name}: {reason}", op)
 
 
 def _call(op: Operation, operands: Sequence[Any], values: Values) -> Sequence[Any]:

@@ -42,8 +42,12 @@ class Inspection:
         """The IR at a stage: "traced", "hl", "kernels", "linalg", "memref" or "loops"; with two functions where the
         outputs are differentiated outside: forward and backward."""
         from ...dialects.text import print_op
+        from ...passes.pipeline import CPU
         from ...runtime.compiler import lower
 
+        stages = [TRACED, *(later.name for later in CPU)]
+        if stage not in stages:
+            raise ValueError(f"unknown stage {stage!r}: expected one of {', '.join(stages)}")
         texts: list[str] = []
         for module in self._last().modules():
             module = module.clone()

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from xdsl.dialects.builtin import UNKNOWN_LOC, LocationAttr
 
+from ...dialects.locations import at_line
 from ...dialects.types import DTYPES, TensorSpec
 from ...runtime.storage import Storage, aligned_empty
 from ..tensor import Tensor, wrap
@@ -30,7 +32,11 @@ _DTYPES = {name: d for d in DTYPES for name in (d.name, d.torch_name)}
 
 
 class TraceError(ValueError):
-    """A function that cannot be found or whose arguments are unknown."""
+    """A function that cannot be found or whose arguments are unknown; `location` says where, if that is known."""
+
+    def __init__(self, message: str, location: LocationAttr = UNKNOWN_LOC) -> None:
+        super().__init__(message)
+        self.location = location
 
 
 def parse_spec(text: str) -> TensorSpec:
@@ -47,27 +53,40 @@ def trace_function(path: str, name: str, arguments: Sequence[str] = ()) -> Modul
     """The module that tracing `name` of a Python file gives. Raises TraceError, and whatever the file raises."""
     file = Path(path)
     if not file.is_file():
-        raise TraceError(f"{path}: no such file")
+        raise TraceError("no such file")
+    _check_is_python(file)
     before, searched = sys.argv, list(sys.path)
     sys.argv = [path]
     sys.path.insert(0, str(file.resolve().parent))
     try:
         return _trace(path, name, arguments)
     except SystemExit as end:
-        raise TraceError(f"{path}: the file ends with sys.exit({end.code!r}) before {name!r} is traced") from None
+        raise TraceError(f"the file ends with sys.exit({end.code!r}) before {name!r} is traced") from None
     finally:
         sys.argv, sys.path[:] = before, searched
+
+
+def _check_is_python(file: Path) -> None:
+    """Raises TraceError for a file of another language; errors in Python are Python's to tell."""
+    if file.suffix == ".py":
+        return
+    try:
+        compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None) or 1
+        reason = getattr(error, "msg", error)
+        raise TraceError(f"expected Python, as in FILE.py:FUNCTION: {reason}", at_line(str(file), line)) from error
 
 
 def _trace(path: str, name: str, arguments: Sequence[str]) -> ModuleOp:
     namespace = runpy.run_path(path, run_name="__irtool_trace__")
     function = _find(namespace, name)
     if function is None:
-        raise TraceError(f"{path}: no function {name!r}; it has {', '.join(_functions(namespace)) or 'none'}")
+        raise TraceError(f"no function {name!r}; it has {', '.join(_functions(namespace)) or 'none'}")
     if isinstance(function, Compiled) and function.programs():
         return function.programs()[-1].traced.module
     if not callable(function):
-        raise TraceError(f"{path}: {name!r} is a {type(function).__name__}, not a function")
+        raise TraceError(f"{name!r} is a {type(function).__name__}, not a function")
     values = _arguments(function, arguments)
     if values is not None:
         plain = function._function if isinstance(function, Compiled) else function
@@ -134,6 +153,6 @@ def _run_until_called(path: str, name: str) -> ModuleOp:
     finally:
         Compiled.__call__ = original
     raise TraceError(
-        f"{path}: the arguments of {name!r} are not known. Pass them, as in f32[64,784], or annotate the parameters, "
+        f"the arguments of {name!r} are not known. Pass them, as in f32[64,784], or annotate the parameters, "
         "or compile the function and call it in the file"
     )

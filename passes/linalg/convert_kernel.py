@@ -28,9 +28,8 @@ from xdsl.ir.affine import AffineMap
 from ...dialects.hl.base import HLOp, attributes_of
 from ...dialects.hl.shape import ConstantOp, IotaOp
 from ...dialects.types import DType, TensorSpec, dtype_of_numpy, spec_of
-from ..hl.group.outline import TIED_ATTRIBUTE
 from ..hl.index_maps import MAPS, index_map
-from ..interface import OUT_ATTRIBUTE
+from ..interface import OUT_ATTRIBUTE, TIED_ATTRIBUTE
 from ..loops.build import Constants, Emitter
 from ..pass_base import fail
 from .lowering.extents import extent_operand, told_extents

@@ -30,6 +30,7 @@ from xdsl.passes import ModulePass
 
 from ...dialects.linalg_rules import loop_extents
 from ..loops.vector_plan import COMBINERS, neutral_element
+from ..options import option
 
 __all__ = ["SplitReductions"]
 
@@ -45,8 +46,8 @@ class SplitReductions(ModulePass):
     """Splits the longest loop of reductions with at least `min_work` elements in all."""
 
     name = "split-reductions"
-    min_work: int = 65536
-    chunks: int = 64
+    min_work: int = option(65536, 0)
+    chunks: int = option(64, 2, 65536)
 
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
         for function in op.body.block.ops:

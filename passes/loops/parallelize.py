@@ -29,6 +29,7 @@ from xdsl.traits import IsTerminator, is_side_effect_free
 from ...dialects.effects import register_effects
 from ...dialects.spmd import BarrierOp, ShareOp, SingleOp, ThreadCountOp, ThreadIdOp
 from ..effects import is_pure
+from ..options import option, vector_width
 from ..pass_base import KernelPass, parent_block
 from .build import Constants, Emitter, is_parallel, trip_count
 from .memory import Access, accesses, ancestor_in, conflicting_roots, is_single, root, same_iteration, uses_of
@@ -46,8 +47,8 @@ class Parallelize(KernelPass):
     """Makes kernels SPMD: shares, sections for one thread, barriers."""
 
     name = "parallelize"
-    vector_bits: int = 512
-    min_work: int = 8192
+    vector_bits: int = vector_width()
+    min_work: int = option(8192, 0)
     """Operations, vectors counting as one, from which sharing a nest pays for the barrier it may need."""
 
     def apply_to_function(self, function: func.FuncOp) -> None:

@@ -30,6 +30,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.traits import is_side_effect_free
 
+from ..options import option
 from ..pass_base import KernelPass
 from .build import PARALLEL, UNIT, Constants, Emitter, is_parallel, static_range
 from .memory import Access, accesses, by_root
@@ -43,8 +44,8 @@ class TileLoops(KernelPass):
     """Tiles the two loops that accesses disagree about, in nests where both are long."""
 
     name = "tile-loops"
-    tile: int = 16
-    longest_untiled: int = 64
+    tile: int = option(16, 2, 65536)
+    longest_untiled: int = option(64, 0)
     """Two loops of which one is no longer than this fit a cache as they are."""
 
     def apply_to_function(self, function: FuncOp) -> None:

@@ -21,6 +21,7 @@ from xdsl.dialects import scf
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, SSAValue
 
+from ..options import option
 from ..pass_base import KernelPass
 from .build import Constants, Emitter, static_range, trip_count
 
@@ -35,8 +36,8 @@ class Unroll(KernelPass):
     """
 
     name = "unroll"
-    trips: int = 4
-    size: int = 64
+    trips: int = option(4, 1, 65536)
+    size: int = option(64, 1, 65536)
 
     def apply_to_function(self, function: FuncOp) -> None:
         self._block(function.body.block, Constants(function))

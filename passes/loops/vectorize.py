@@ -30,6 +30,7 @@ from xdsl.dialects import scf
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block
 
+from ..options import vector_width
 from ..pass_base import KernelPass
 from .build import Constants, Emitter, is_parallel
 from .strips import vectorize_loop
@@ -43,7 +44,7 @@ class Vectorize(KernelPass):
     """Widens loops to vectors of `vector_bits / 32` lanes, whatever the element type."""
 
     name = "vectorize"
-    vector_bits: int = 512
+    vector_bits: int = vector_width()
 
     def apply_to_function(self, function: FuncOp) -> None:
         self._block(function.body.block, Constants(function))

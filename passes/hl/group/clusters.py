@@ -173,7 +173,7 @@ class Grouping:
     def _add_op(self, op: Operation) -> None:
         role = role_of(op)
         if role is None:
-            fail(op, f"{op.name} cannot become part of a kernel: it should have been decomposed")
+            fail(op, f"{op.name} cannot become part of a kernel: expected an hl op, decomposed")
         full = domain(op)
         reduced = reduced_dimensions(op) if role is Role.REDUCE else None
         small = math.prod(full) <= SMALL and role in (Role.MAP, Role.REDUCE, Role.MOVE, Role.INLINE)

@@ -19,12 +19,12 @@ from ....dialects.hl.builder import IRBuilder
 from ....dialects.hl.control import ScanOp
 from ....dialects.hl.elementwise import CopyOp
 from ....dialects.locations import fuse
+from ...interface import TIED_ATTRIBUTE
 from ...pass_base import KERNEL_ATTRIBUTE
 from .clusters import Grouping
 from .roles import Role, role_of
 from .schedule import Step, plan, root_argument
 
-TIED_ATTRIBUTE = "irtool.tied"
 NAME_LENGTH = 48
 
 

@@ -27,6 +27,7 @@ from xdsl.ir import Operation
 
 from ....dialects.effects import register_effects
 from ....dialects.locations import fuse
+from ...options import option, vector_width
 from ...pass_base import KernelPass
 from ..expand_math import expand
 from .classify import Contraction, NotTaken, classify, is_zero
@@ -44,11 +45,11 @@ class Contract(KernelPass):
 
     name = "contract"
 
-    vector_bits: int = 512
-    registers: int = 32
-    l1: int = 48 * 1024
-    l2: int = 1024 * 1024
-    cores: int = 2
+    vector_bits: int = vector_width()
+    registers: int = option(32, 8, 1024)
+    l1: int = option(48 * 1024, 1024, 2**40)
+    l2: int = option(1024 * 1024, 1024, 2**40)
+    cores: int = option(2, 1, 65536)
 
     def apply_to_function(self, function: func.FuncOp) -> None:
         register_effects()
