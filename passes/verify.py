@@ -13,7 +13,7 @@ from ..dialects.hl.autodiff import GradientOp
 from ..dialects.linalg_rules import relax
 from ..dialects.locations import describe, location_of
 from .interface import check_marks
-from .pass_base import PassError
+from .pass_base import PassError, fail
 
 
 class VerifyError(DiagnosticException):
@@ -171,6 +171,8 @@ def _check(op: Operation) -> None:
         op.verify(verify_nested_ops=False)
         if isinstance(op, FuncOp):
             check_marks(op)
+            if any(block.last_op is None for block in op.body.blocks):
+                fail(op, "func.func: expected func.return at the end of the body")
     except PassError as error:
         raise VerifyError(error.message, error.location) from error
     except DiagnosticException as error:

@@ -133,7 +133,9 @@ def reported(filename: str = "") -> Generator[None]:
             report(message.removesuffix(f" (at {os.path.basename(found[0])}:{found[1]})"), *found)
         elif not isinstance(error, EXPECTED):
             fault = "a fault of irtool's own; IRTOOL_TRACEBACK=1 shows where"
-            report(f"{type(error).__name__}: {error} ({fault})", filename)
+            location = getattr(error, "location", None)
+            known = place(location) if isinstance(location, Attribute) else None
+            report(f"{type(error).__name__}: {error} ({fault})", *(known or (filename,)))
         elif isinstance(error, OSError) and error.strerror:
             report(error.strerror, str(error.filename or filename))
         else:
