@@ -1,10 +1,12 @@
-"""For all tests: a cache of compiled code that lives as long as the session, unless IRTOOL_CACHE_DIR names one."""
+"""For all tests: a cache of compiled code that lives as long as the session, unless IRTOOL_CACHE_DIR names one; and
+`failing.txt`, the tests of what is not yet as it should be."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,3 +24,10 @@ def private_cache() -> Iterator[None]:
             yield
         finally:
             del os.environ[VARIABLE]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    failing = {line for line in (Path(__file__).parent / "failing.txt").read_text().splitlines() if line}
+    for item in items:
+        if item.nodeid.removeprefix("tests/") in failing:
+            item.add_marker(pytest.mark.xfail(strict=True, reason="listed in failing.txt"))
