@@ -112,6 +112,9 @@ class ElementwiseBuilder(Emitter[V]):
     def remainder(self, x: V, y: V) -> V:
         return self.one(e.RemainderOp, x, y)
 
+    def fmod(self, x: V, y: V) -> V:
+        return self.one(e.FmodOp, x, y)
+
     def pow(self, x: V, y: V) -> V:
         return self.one(e.PowOp, x, y)
 

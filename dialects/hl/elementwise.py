@@ -264,6 +264,13 @@ class RemainderOp(BinaryOp):
 
 
 @irdl_op_definition
+class FmodOp(BinaryOp):
+    """x - y * trunc(x / y): the sign is x's; integer x mod 0 is 0"""
+
+    name = "hl.fmod"
+
+
+@irdl_op_definition
 class PowOp(BinaryOp):
     """x ** y; a negative integer exponent gives 0 unless |x| is 1"""
 

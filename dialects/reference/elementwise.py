@@ -125,6 +125,7 @@ TABLE: Table = {
     e.DivOp: div,
     e.FloorDivOp: np.floor_divide,
     e.RemainderOp: np.remainder,
+    e.FmodOp: np.fmod,
     e.PowOp: power,
     e.MaximumOp: np.maximum,
     e.MinimumOp: np.minimum,

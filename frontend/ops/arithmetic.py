@@ -69,15 +69,6 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     )
 
 
-def fmod(input: Any, other: Any) -> Tensor:
-    """The remainder of input / other with the sign of input."""
-    x, y = operands_of("fmod", input, other)
-    rest = sub(x, mul(div(x, y, rounding_mode="trunc"), y))
-    if x._spec.dtype.kind != "float":
-        return rest
-    return where(apply(e.BitwiseAndOp, (isinf(y), isfinite(x)))[0], x, rest)
-
-
 def pow_(input: Any, exponent: Any) -> Tensor:
     """input ** exponent"""
     if isinstance(input, Tensor) and (type(exponent) is int or type(exponent) is float):
@@ -294,7 +285,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{
         f.__name__: f
         for f in (
-            *(acosh, add, addcdiv, addcmul, asinh, atanh, clamp, clamp_max, clamp_min, div, exp2, fmod, frac),
+            *(acosh, add, addcdiv, addcmul, asinh, atanh, clamp, clamp_max, clamp_min, div, exp2, frac),
             *(isclose, lerp, logaddexp, masked_fill, nan_to_num, reciprocal, rsub, square, sub, where),
         )
     },

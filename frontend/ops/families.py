@@ -112,6 +112,7 @@ BINARY: dict[str, Binary] = {
     "mul": Binary(e.MulOp, for_bool=e.BitwiseAndOp),
     "true_div": Binary(e.DivOp, to_float=True),
     "floor_divide": Binary(e.FloorDivOp),
+    "fmod": Binary(e.FmodOp),
     "remainder": Binary(e.RemainderOp),
     "pow": Binary(e.PowOp),
     "maximum": Binary(e.MaximumOp, for_bool=e.BitwiseOrOp),
@@ -124,7 +125,7 @@ BINARY: dict[str, Binary] = {
 }
 
 
-DIVISIONS: tuple[type[HLOp], ...] = (e.FloorDivOp, e.RemainderOp)
+DIVISIONS: tuple[type[HLOp], ...] = (e.FloorDivOp, e.FmodOp, e.RemainderOp)
 
 
 def check_divisor(y: Tensor) -> None:

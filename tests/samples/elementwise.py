@@ -42,7 +42,7 @@ POSITIVE_FIRST: tuple[Op, ...] = (e.PowOp,)
 
 def binary(op: Op) -> Iterator[Sample]:
     g = generator(op)
-    jumps = op in (e.FloorDivOp, e.RemainderOp)
+    jumps = op in (e.FloorDivOp, e.FmodOp, e.RemainderOp)
     for dtype in dtypes_of(op):
         for shape in SHAPES[dtype]:
             x = random_array(g, shape, dtype, 0.1 if op in POSITIVE_FIRST else -3.0)
@@ -55,6 +55,8 @@ def binary(op: Op) -> Iterator[Sample]:
             yield Sample((x, y), {}, dtype is f64)
         if dtype.kind == "float":
             yield Sample(pairs(SPECIAL, dtype))
+            if jumps:  # quotients of many digits
+                yield Sample(pairs((1e-30, 3e-5, 0.1, 7.0, 1e10, 3e38 if dtype is f32 else 1e300), dtype))
         elif dtype.kind == "int":
             values = (*INTEGERS, *EXTREMES[dtype]) if op is not e.PowOp else INTEGERS
             yield Sample(pairs(np.array(values).astype(dtype.numpy).tolist(), dtype))

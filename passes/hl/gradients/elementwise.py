@@ -67,6 +67,10 @@ def _remainder_y(b: B, call: Call[Any]) -> Any:
     return b.neg(b.mul(call.ct, b.floor_div(*call.operands)))
 
 
+def _fmod_y(b: B, call: Call[Any]) -> Any:
+    return b.neg(b.mul(call.ct, b.trunc(b.div(*call.operands))))
+
+
 def _pow_x(b: B, call: Call[Any]) -> Any:
     # y * x ** (y - 1). Where y is 0 the slope is 0 at every x: x ** 0 there, since 0 * 0 ** -1 would be NaN.
     x, y = call.operands
@@ -118,6 +122,7 @@ GRADIENTS: GradientTable = {
     e.MulOp: partials(lambda b, call: b.mul(call.ct, call.operands[1]), lambda b, call: b.mul(call.ct, call.x)),
     e.DivOp: partials(lambda b, call: b.div(call.ct, call.operands[1]), _div_y),
     e.RemainderOp: partials(lambda b, call: call.ct, _remainder_y),
+    e.FmodOp: partials(lambda b, call: call.ct, _fmod_y),
     e.PowOp: partials(_pow_x, _pow_y),
     # Constant between their steps.
     **dict.fromkeys(

@@ -148,20 +148,50 @@ def floor_div(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
 
 
 def fmod(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
-    """x - y * trunc(x / y), exactly: the remainder of a correctly rounded quotient is a float, and so are those of the
-    few further divisions that a quotient of more digits takes. In f64, whose range no quotient of f32 leaves."""
-    from ....dialects.types import f64
+    """x - y * trunc(x / y), exactly: what a correctly rounded quotient leaves is a float. Integers: the sign is x's."""
+    if dtype.kind != "float":
+        _, divisor = _safe_divisor(e, dtype, x, y)
+        return _or_zero_divisor(e, dtype, y, e.op(arith.RemSIOp if dtype.signed else arith.RemUIOp, x, divisor))
+    from ....dialects.types import f32, f64
 
-    dividend, divisor = cast(e, dtype, x, f64), cast(e, dtype, y, f64)
-    rest = dividend
-    for _ in range(6):
+    dividend, divisor = (e.op(math.AbsFOp, cast(e, dtype, v, f64)) for v in (x, y))
+    rest = _reduced_once(e, dividend, divisor, 6) if dtype is f32 else _reduced(e, dividend, divisor)
+    over = compare(e, f64, "lt", rest, constant(e, rest, 0))  # the last quotient was rounded up
+    rest = choose(e, over, e.op(arith.AddfOp, rest, divisor), rest)
+    rest = choose(e, compare(e, f64, "lt", dividend, divisor), dividend, rest)
+    return e.op(math.CopySignOp, cast(e, f64, rest, dtype), x)
+
+
+def _reduced_once(e: Emitter, rest: SSAValue, divisor: SSAValue, rounds: int) -> SSAValue:
+    """What the divisor leaves, or that less the divisor; a round takes 52 bits off the quotient, which has no more than
+    277 for floats of 32 bits."""
+    for _ in range(rounds):
         quotient = e.op(math.TruncOp, e.op(arith.DivfOp, rest, divisor))
         rest = e.op(math.FmaOp, e.op(arith.NegfOp, quotient), divisor, rest)
-    over = _signs_differ(e, f64, rest, dividend)  # the last quotient was rounded up
-    magnitude = e.op(math.CopySignOp, divisor, dividend)
-    rest = choose(e, over, e.op(arith.AddfOp, rest, magnitude), rest)
-    smaller = compare(e, f64, "lt", e.op(math.AbsFOp, dividend), e.op(math.AbsFOp, divisor))
-    return cast(e, f64, choose(e, smaller, dividend, rest), dtype)
+    return rest
+
+
+def _reduced(e: Emitter, dividend: SSAValue, divisor: SSAValue) -> SSAValue:
+    """The same for quotients of up to 2098 bits: by divisor * 2**(52 k) for falling k, as far as exponents are apart."""
+    apart = e.op(arith.SubiOp, *(_exponent(e, v) for v in (dividend, divisor)))
+    steps = e.op(arith.DivSIOp, e.op(arith.MaxSIOp, apart, constant(e, apart, 0)), constant(e, apart, 52))
+    count = e.op(arith.IndexCastOp, steps, type=IndexType())
+    grow = e.loop(e.index(0), count, e.index(1), [divisor])
+    inner = e.inside(grow.body.block)
+    inner.yield_([inner.op(arith.MulfOp, grow.body.block.args[1], constant(inner, divisor, 2.0**52))])
+    # Two rounds, since the exponent of a denormal divisor is that of its zeros.
+    rest = _reduced_once(e, dividend, grow.results[0], 2)
+    shrink = e.loop(e.index(0), count, e.index(1), [rest, grow.results[0]])
+    inner = e.inside(shrink.body.block)
+    _, rest, scaled = shrink.body.block.args
+    scaled = inner.op(arith.MulfOp, scaled, constant(inner, divisor, 2.0**-52))
+    inner.yield_([_reduced_once(inner, rest, scaled, 1), scaled])
+    return shrink.results[0]
+
+
+def _exponent(e: Emitter, x: SSAValue) -> SSAValue:
+    """The exponent of a positive float of 64 bits, as it is stored."""
+    return e.op(arith.ShRUIOp, e.op(arith.BitcastOp, x, type=i64), e.constants.scalar(i64, 52))
 
 
 def remainder(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
@@ -282,6 +312,7 @@ SCALAR: dict[type[HLOp], Rule] = {
     hl.MulOp: _by_kind(arith.MulfOp, arith.MuliOp),
     hl.DivOp: div,
     hl.FloorDivOp: floor_div,
+    hl.FmodOp: fmod,
     hl.RemainderOp: remainder,
     hl.PowOp: power,
     hl.MaximumOp: _by_kind(arith.MaximumfOp, arith.MaxSIOp, arith.MaxUIOp, arith.OrIOp),
