@@ -28,7 +28,7 @@ from .modes import modes
 from .ops.arithmetic import add, mul
 from .ops.elementwise import FUNCTIONS as ELEMENTWISE
 from .ops.in_place import copy_
-from .ops.operands import cast, expand_to
+from .ops.operands import cast, expand_to, flat
 from .ops.ordering import searchsorted
 from .ops.shape import reshaped, select
 from .promotion import get_default_dtype
@@ -237,7 +237,7 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     drawn = uniform(input._spec.shape, dtype, generator)
     chance = input.detach() if p is None else p
     check_probability("bernoulli", chance)
-    return cast(ELEMENTWISE["lt"](drawn, chance), input._spec.dtype)
+    return flat(cast(ELEMENTWISE["lt"](drawn, chance), input._spec.dtype), input)
 
 
 def keep_mask(shape: tuple[int, ...], p: float, generator: Generator | None = None) -> Tensor:
@@ -259,7 +259,8 @@ def normal(
         dtype = dtype or next(x for x in (mean, std) if isinstance(x, Tensor))._spec.dtype
     check_deviation("normal", std)
     numbers = normal_numbers(sizes("normal", (size,)), dtype or get_default_dtype(), generator)
-    return add(mul(numbers, std), mean)
+    centre, deviation = (x.detach() if isinstance(x, Tensor) else x for x in (mean, std))
+    return flat(add(mul(numbers, deviation), centre), mean, std)
 
 
 def multinomial(
@@ -308,7 +309,8 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     if not (rates >= 0).all():
         raise runtime_error("invalid Poisson rate, expected rate to be non-negative")
     key = array_of(bits((2,), generator)).astype(np.uint64)
-    return from_array(np.random.Generator(np.random.Philox(key=key)).poisson(rates).astype(rates.dtype))
+    drawn = np.random.Generator(np.random.Philox(key=key)).poisson(rates)
+    return flat(from_array(np.asarray(drawn, rates.dtype)), input)
 
 
 # In place

@@ -15,8 +15,8 @@ from ..promotion import check_fits, finfo, float_dtype
 from ..tape import named
 from ..tensor import Tensor
 from .families import GENERATED, check_divisor
-from .logic import isfinite, isinf, isnan, logical
-from .operands import as_operand, cast, common_dtype, common_shape, fitted, operands_of
+from .logic import isfinite, isnan, logical
+from .operands import as_operand, cast, common_dtype, common_shape, fitted, flat, operands_of
 
 _true_div = GENERATED["true_div"]
 
@@ -53,17 +53,21 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     return sub(other, input, alpha=alpha)
 
 
+def _detached(x: Any) -> Any:
+    return x.detach() if isinstance(x, Tensor) else x
+
+
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """input / other, as a float; rounded with rounding_mode "trunc" or "floor"."""
     if rounding_mode is None:
         return _true_div(input, other)
     if rounding_mode == "floor":
-        return GENERATED["floor_divide"](*(x.detach() if isinstance(x, Tensor) else x for x in (input, other)))
+        return flat(GENERATED["floor_divide"](*(_detached(x) for x in (input, other))), input, other)
     if rounding_mode == "trunc":
-        x, y = operands_of("div", input, other)
+        x, y = operands_of("div", _detached(input), _detached(other))
         check_divisor(y)
         quotient = apply(e.DivOp, (x, y))[0]
-        return apply(e.TruncOp, (quotient,))[0] if x._spec.dtype.kind == "float" else quotient
+        return flat(apply(e.TruncOp, (quotient,))[0], input, other) if x._spec.dtype.kind == "float" else quotient
     raise runtime_error(
         f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
     )
@@ -124,21 +128,32 @@ def exp2(input: Tensor) -> Tensor:
     return GENERATED["exp"](mul(input, float(np.log(2.0))))
 
 
+_LARGE = 1e8
+"""From here on 1 + x * x is x * x in either float type."""
+
+
+def _log_of_sum(x: Tensor, near: Callable[[Tensor], Tensor]) -> Tensor:
+    """near(x) = log(x + sqrt(x * x ± 1)), and log(2x) for large x, which nothing overflows in."""
+    large = GENERATED["gt"](x, _LARGE)
+    far = add(GENERATED["log"](where(large, x, 1.0)), float(np.log(2.0)))
+    return where(large, far, near(where(large, 1.0, x)))
+
+
 def asinh(input: Tensor) -> Tensor:
     """Inverse hyperbolic sine."""
     x = _as_float(input)
-    # log1p(m + m * m / (1 + sqrt(1 + m * m))), arranged so that nothing overflows.
-    magnitude = GENERATED["abs"](x)
-    inverse = reciprocal(magnitude)
-    inner = add(magnitude, _true_div(magnitude, add(inverse, GENERATED["sqrt"](add(square(inverse), 1)))))
-    return mul(GENERATED["sign"](x), GENERATED["log1p"](inner))
+    below = GENERATED["lt"](x, 0)
+    root = lambda m: add(1, GENERATED["sqrt"](add(1, square(m))))  # noqa: E731
+    size = where(below, GENERATED["neg"](x), x)
+    found = _log_of_sum(size, lambda m: GENERATED["log1p"](add(m, _true_div(square(m), root(m)))))
+    return where(below, GENERATED["neg"](found), found)
 
 
 def acosh(input: Tensor) -> Tensor:
     """Inverse hyperbolic cosine."""
-    x = _as_float(input)
     sqrt = GENERATED["sqrt"]
-    return GENERATED["log"](add(x, mul(sqrt(sub(x, 1)), sqrt(add(x, 1)))))
+    near = lambda x: GENERATED["log"](add(x, mul(sqrt(sub(x, 1)), sqrt(add(x, 1)))))  # noqa: E731
+    return _log_of_sum(_as_float(input), near)
 
 
 def atanh(input: Tensor) -> Tensor:
@@ -166,17 +181,19 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     x = fitted(input, shape, dtype)
     # Selects rather than maximum and minimum: at a bound the whole gradient goes to the input.
     if min is not None:
-        x = _bounded("lt", x, fitted(min, shape, dtype), isinstance(min, Tensor))
+        x = _bounded("ge", builder.maximum, x, fitted(min, shape, dtype))
     if max is not None:
-        x = _bounded("gt", x, fitted(max, shape, dtype), isinstance(max, Tensor))
+        x = _bounded("le", builder.minimum, x, fitted(max, shape, dtype))
     return x
 
 
-def _bounded(beyond: Literal["lt", "gt"], x: Tensor, bound: Tensor, unknown: bool) -> Tensor:
-    outside = builder.compare(beyond, x, bound)
-    if unknown and x._spec.dtype.kind == "float":  # a bound that is NaN makes NaN
-        outside = builder.bitwise_or(outside, builder.is_nan(bound.detach()))
-    return builder.select(outside, bound, x)
+def _bounded(
+    within: Literal["ge", "le"], extreme: Callable[[Tensor, Tensor], Tensor], x: Tensor, bound: Tensor
+) -> Tensor:
+    """x where it is within the bound; elsewhere the bound, or NaN where one of the two is, without gradient to x."""
+    if x._spec.dtype.kind != "float":
+        return extreme(x, bound)
+    return builder.select(builder.compare(within, x, bound), x, extreme(x.detach(), bound))
 
 
 def clamp_min(input: Tensor, min: Any) -> Tensor:

@@ -31,12 +31,18 @@ def _check(name: str, A: Tensor) -> int:
 def cholesky(A: Tensor) -> Tensor:
     """Lower triangular factors."""
     columns: list[Tensor] = []
-    rest = A
+    rest = _lower_twice(A)
     for j in range(_check("cholesky", A)):
         column = _padded(rest[..., j:, j] / rest[..., j, j].sqrt().unsqueeze(-1), j)
         rest = rest - column.unsqueeze(-1) * column.unsqueeze(-2)
         columns.append(column)
-    return stack(columns, -1)
+    return stack(columns, -1) if columns else A.clone()
+
+
+def _lower_twice(A: Tensor) -> Tensor:
+    """The symmetric matrix of A's lower triangle, whose gradient is symmetric: both triangles have half of it."""
+    at, both = A.detach(), (A + A.mT) / 2
+    return at.tril() + at.tril(-1).mT + (both - both.detach())
 
 
 def _padded(column: Tensor, count: int) -> Tensor:
@@ -53,7 +59,7 @@ def substitute(L: Tensor, B: Tensor) -> Tensor:
         if rows:
             row = row - L[..., j : j + 1, :j] @ cat(rows, -2)
         rows.append(row / L[..., j : j + 1, j : j + 1])
-    return cat(rows, -2)
+    return cat(rows, -2) if rows else B.clone()
 
 
 def eliminate(name: str, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,6 +69,8 @@ def eliminate(name: str, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
     batch = whole._spec.shape[:-2]
     rows = tensor(np.arange(n))
     pivots: list[Tensor] = []
+    if not n:
+        return B.clone(), reshaped(A, (*batch, 0))
     for j in range(n):
         at = (whole[..., j:, j].detach().abs().argmax(-1) + j).unsqueeze(-1)
         order = where(rows.eq(j), at, where(rows.eq(at), j, rows))

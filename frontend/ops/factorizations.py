@@ -20,7 +20,7 @@ from ..ranges import eye
 from ..tape import CustomNode
 from ..tensor import Tensor
 from . import elimination
-from .operands import common_shape
+from .operands import common_shape, flat
 
 _numpy: Any = np.linalg
 
@@ -125,8 +125,9 @@ def slogdet(A: Tensor) -> SignAndLogarithm:
     """Signs of determinants and logarithms of their absolute values."""
     if modes.trace is not None:
         pivots = _pivots("slogdet", A)
-        return _SLOGDET(pivots.detach().sign().prod(-1), pivots.abs().log().sum(-1))
+        return _SLOGDET(pivots.sign().prod(-1), pivots.abs().log().sum(-1))
     sign, logarithm = _computed("slogdet", _numpy.slogdet, A)
+    sign = flat(sign, *((A[..., 0, 0],) if A.shape[-1] else ()))
     _differentiable("LinalgSlogdetBackward0", (A,), logarithm, lambda g: (g[..., None, None] * inv(A).mT,))
     return _SLOGDET(sign, logarithm)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...dialects.hl import elementwise as e
 from ...dialects.hl import shape as s
-from ...dialects.types import DType
+from ...dialects.types import DType, i1
 from ..dispatch import apply, scalar
 from ..errors import runtime_error, type_error
 from ..promotion import PYTHON, float_dtype, python_dtype, result_dtype
@@ -16,6 +16,15 @@ from ..tensor import Tensor
 
 
 # Operands
+def flat(result: Tensor, *inputs: Any) -> Tensor:
+    """A result that does not change with these inputs, up to steps: their gradient is zero, which is not none."""
+    for x in inputs:
+        if isinstance(x, Tensor) and x.requires_grad:
+            never = scalar(False, result._spec.shape, i1)
+            result = apply(e.SelectOp, (never, fitted(x, *result._spec), result))[0]
+    return result
+
+
 def broadcast_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that two shapes broadcast to. Raises RuntimeError where they do not."""
     if len(a) < len(b):

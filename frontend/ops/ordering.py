@@ -179,7 +179,16 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
         last, place = _kth(x, n - 1, d, keepdim)
         unknown = builder.is_nan(last.detach())
         values, indices = builder.select(unknown, last, values), builder.select(unknown, place, indices)
-    return values if dim is None else RETURN_TYPES["median"](values, indices)
+    return of_equals(x, values) if dim is None else RETURN_TYPES["median"](values, indices)
+
+
+def of_equals(x: Tensor, value: Tensor) -> Tensor:
+    """An element of a vector: all that equal it have the same part in its gradient."""
+    if not x.requires_grad:
+        return value
+    same = builder.compare("eq", x, expand_to(value.detach(), x._spec.shape))
+    same = builder.bitwise_or(same, builder.is_nan(x.detach()))
+    return GENERATED["amax"](builder.select(same, x, scalar(-math.inf, *x._spec)))
 
 
 def searchsorted(
@@ -243,4 +252,4 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 METHODS = {name: f for name, f in FUNCTIONS.items() if name not in ("bucketize", "searchsorted")}
 IN_PLACE = ("cumprod", "cumsum")
 
-__all__ = ["FUNCTIONS", "IN_PLACE", "METHODS"]
+__all__ = ["FUNCTIONS", "IN_PLACE", "METHODS", "of_equals"]

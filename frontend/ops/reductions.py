@@ -9,7 +9,7 @@ from ...dialects.hl import HLOp
 from ...dialects.hl import composite as c
 from ...dialects.hl import indexing as i
 from ...dialects.hl import reduction as r
-from ...dialects.types import DType, i1, i64, u8
+from ...dialects.types import DType, f32, f64, i1, i64, u8
 from ..dispatch import apply, builder
 from ..errors import TYPE_NAMES, index_error, runtime_error
 from ..promotion import float_dtype
@@ -18,7 +18,7 @@ from ..tensor import Tensor
 from .arithmetic import masked_fill, mul, sub, where
 from .elementwise import FUNCTIONS as ELEMENTWISE
 from .logic import to_bool
-from .operands import cast
+from .operands import cast, flat
 from .shape import axis, reshaped
 
 
@@ -162,11 +162,17 @@ def var(
     return named(ELEMENTWISE["div"](squares, degrees), "VarBackward0")
 
 
+def _widened(x: Tensor) -> Tensor:
+    """In the type whose squares neither overflow nor vanish."""
+    return cast(x, f64) if x._spec.dtype is f32 else x
+
+
 def std(
     input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Any = None
 ) -> Tensor:
     """The square root of the variance."""
-    return named(_root(var(input, dim, unbiased, keepdim, correction=correction)), "StdBackward0")
+    root = _root(var(_widened(input), dim, unbiased, keepdim, correction=correction))
+    return named(cast(root, input._spec.dtype), "StdBackward0")
 
 
 def _with_mean(name: str, spread: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
@@ -318,7 +324,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     if p == float("-inf"):
         return GENERATED["amin"](magnitude, dim, keepdim)
     if p == 0:
-        return _sum(cast(ELEMENTWISE["ne"](x, 0), x._spec.dtype), dim, keepdim)
+        return _sum(flat(cast(ELEMENTWISE["ne"](x, 0), x._spec.dtype), x), dim, keepdim)
     if p == 1:
         return _sum(magnitude, dim, keepdim)
     powers = _sum(_root(magnitude, p) if p < 1 else ELEMENTWISE["pow"](magnitude, p), dim, keepdim)

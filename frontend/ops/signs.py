@@ -18,7 +18,7 @@ from ..tensor import Tensor
 from .arithmetic import clamp, where
 from .families import GENERATED
 from .logic import to_bool
-from .operands import cast, common_dtype, common_shape, fitted, operands_of
+from .operands import cast, common_dtype, common_shape, fitted, flat, operands_of
 
 
 def as_float(x: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def copysign(input: Tensor, other: Any) -> Tensor:
     """|input| with the sign of `other`."""
     x, sign = operands_of("copysign", input, other, to_float=True)
     magnitude = cast(input, x.dtype).abs()
-    return where(signbit(sign.detach()), magnitude.neg(), magnitude)
+    return flat(where(signbit(sign.detach()), magnitude.neg(), magnitude), sign)
 
 
 def sgn(input: Tensor) -> Tensor:
@@ -75,17 +75,17 @@ def real(input: Tensor) -> Tensor:
     return input
 
 
-def _unless_nan(name: str, extreme: str) -> Callable[..., Tensor]:
+def _unless_nan(name: str, wins: str) -> Callable[..., Tensor]:
     def function(input: Tensor, other: Tensor) -> Tensor:
         x, y = operands_of(name, input, other)
-        best = getattr(x, extreme)(y)
-        return best if x.dtype.kind != "float" else where(x.isnan(), y, where(y.isnan(), x, best))
+        first = getattr(x, wins)(y)
+        return where(first.logical_or(y.isnan()) if x.dtype.kind == "float" else first, x, y)
 
     function.__name__ = function.__qualname__ = name
     return function
 
 
-fmax, fmin = _unless_nan("fmax", "maximum"), _unless_nan("fmin", "minimum")
+fmax, fmin = _unless_nan("fmax", "ge"), _unless_nan("fmin", "le")
 
 
 def _scaled(name: str, factor: float) -> Callable[[Tensor], Tensor]:
@@ -153,13 +153,15 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """0 below 0, 1 above, and `values` at 0."""
     if input.dtype is not values.dtype:
         raise runtime_error("heaviside is not yet implemented for tensors with different dtypes.")
-    return where(input.eq(0), values, input.gt(0).to(input.dtype))
+    return flat(where(input.eq(0), values.detach(), input.gt(0).to(input.dtype)), input, values)
 
 
 def sinc(input: Tensor) -> Tensor:
     """sin(πx) / πx"""
-    x = where(input.eq(0), 1.0, input * math.pi)
-    return where(input.eq(0), 1.0, x.sin() / x)
+    x = input * math.pi
+    small = x.abs().lt(1e-4)
+    away = where(small, 1.0, x)
+    return where(small, 1.0 - x * x / 6, away.sin() / away)
 
 
 def xlogy(input: Any, other: Any) -> Tensor:
@@ -174,7 +176,9 @@ def xlog1py(input: Any, other: Any) -> Tensor:
 
 def _x_times(name: str, input: Any, other: Any, function: str) -> Tensor:
     x, y = operands_of(name, input, other, to_float=True)
-    nothing = x.eq(0).logical_and(y.isnan().logical_not())
+    # Only where the logarithm is none or infinite: elsewhere it is the slope at x = 0 too.
+    logarithm = getattr(y.detach(), function)()
+    nothing = x.eq(0).logical_and(logarithm.isfinite().logical_not()).logical_and(y.isnan().logical_not())
     return where(nothing, 0.0, x * getattr(where(nothing, 1.0, y), function)())
 
 
@@ -182,7 +186,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(input / (1 - input)), input clamped to [eps, 1 - eps]"""
     x = as_float(input)
     x = x if eps is None else clamp(x, eps, 1 - eps)
-    return (x / (1 - x)).log()
+    return x.log() - x.neg().log1p()
 
 
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:

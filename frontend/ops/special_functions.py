@@ -81,11 +81,15 @@ def _erfcx_positive(z: Tensor) -> Tensor:
     return t * _chebyshev(_interpolation(_log_scaled, 1e-9, 1.0, 32), t, 1e-9, 1.0).exp()
 
 
+_VANISHED = 30.0
+"""From here on exp(-z²) is 0, and so is its slope, which z = inf would make NaN."""
+
+
 @_wide
 def erfc(input: Tensor) -> Tensor:
     """1 - erf(input), exact for large arguments too"""
     large = input.gt(0.5)
-    z = where(large, input, 1.0)
+    z = where(large, input, 1.0).clamp(max=_VANISHED)
     return where(large, (-z * z).exp() * _erfcx_positive(z), 1 - where(large, 0.0, input).erf())
 
 
@@ -97,21 +101,30 @@ def erfcx(input: Tensor) -> Tensor:
     return where(large, _erfcx_positive(where(large, input, 1.0)), (small * small).exp() * (1 - small.erf()))
 
 
+def _inverse_erf(y: Tensor, rest: Tensor) -> Tensor:
+    """What erf gives y for, where 0 <= y < 1 and rest = 1 - y."""
+    small = y.lt(0.5)
+    near, tail = where(small, y, 0.0), where(small, 0.5, rest)
+    # A first guess, without gradient; then Newton's steps, through which it flows: on erf, and on log(erfc).
+    part = (rest.detach() * (1 + y.detach())).log()
+    half = part / 2 + 2 / (math.pi * 0.147)
+    x = ((half * half - part / 0.147).sqrt() - half).clamp(min=0.0).sqrt()
+    for _ in range(4):
+        scaled = erfcx(where(small, 0.5, x))
+        far = x + (scaled.log() - x * x - tail.log()) * scaled * (math.sqrt(math.pi) / 2)
+        x = where(small, x - (x.erf() - near) * (math.sqrt(math.pi) / 2) * (x * x).exp(), far)
+    return x
+
+
 @_wide
 def erfinv(input: Tensor) -> Tensor:
     """What erf gives input for."""
     inside = input.abs().lt(1)
-    y = where(inside, input, 0.0)
-    # A first guess, without gradient; then Newton's steps, through which it flows.
-    part = (1 - y.detach() * y.detach()).log()
-    half = part / 2 + 2 / (math.pi * 0.147)
-    x = y.detach().sign() * ((half * half - part / 0.147).sqrt() - half).sqrt()
-    for _ in range(4):
-        # The tail is told apart by erfc; erf is 1 there.
-        missing = where(x.ge(0), -(erfc(x) - (1 - y)), erfc(-x) - (1 + y))
-        x = x - missing * (math.sqrt(math.pi) / 2) * (x * x).exp()
+    below = input.lt(0)
+    y = where(inside, where(below, -input, input), 0.0)
+    found = _inverse_erf(y, 1 - y)
     edge = where(inside, 0.0, input) * where(inside, 1.0, where(input.abs().eq(1), math.inf, math.nan))
-    return where(inside, x, edge)
+    return where(inside, where(below, -found, found), edge)
 
 
 @_wide
@@ -131,19 +144,31 @@ def log_ndtr(input: Tensor) -> Tensor:
 @_wide
 def ndtri(input: Tensor) -> Tensor:
     """What ndtr gives input for."""
-    return erfinv(2 * input - 1) * math.sqrt(2)
+    upper = input.gt(0.5)
+    inside = input.gt(0).logical_and(input.lt(1))
+    rest = where(inside, 2 * where(upper, 1 - input, input), 1.0)
+    found = _inverse_erf(1 - rest, rest) * math.sqrt(2)
+    edge = where(input.eq(0), -math.inf, where(input.eq(1), math.inf, math.nan))
+    return where(inside, where(upper, found, -found), edge)
 
 
 # Gamma functions
 
 
-def _lifted(x: Tensor) -> tuple[Tensor, list[Tensor]]:
+def _lifted(x: Tensor, shift: int = _SHIFT) -> tuple[Tensor, list[Tensor]]:
     """x + n large enough for the series, and x, x + 1, ... that the recurrence passes on the way."""
-    return x + _SHIFT, [x + k for k in range(_SHIFT)]
+    return x + shift, [x + k for k in range(shift)]
+
+
+def _from_nearest(x: Tensor) -> Tensor:
+    """How far x is from the nearest whole number; below 0 the functions have poles there."""
+    return x - x.detach().round()
 
 
 def _lgamma_positive(x: Tensor) -> Tensor:
-    far, passed = _lifted(x)
+    large = x.ge(_SHIFT)
+    lifted, passed = _lifted(where(large, 1.0, x))
+    far = where(large, x, lifted)
     inverse = far.reciprocal()
     series: Any = 0.0
     for k in range(len(BERNOULLI), 0, -1):
@@ -151,8 +176,8 @@ def _lgamma_positive(x: Tensor) -> Tensor:
     product = passed[0]
     for factor in passed[1:]:
         product = product * factor
-    stirling = (far - 0.5) * far.log() - far + _HALF_LOG_2_PI + series * inverse
-    return where(x.isinf(), x, stirling - product.log())
+    stirling = (far - 0.5) * (far.log() - 1) + (_HALF_LOG_2_PI - 0.5) + series * inverse
+    return where(x.isinf(), x, stirling - where(large, 0.0, product.log()))
 
 
 @_wide
@@ -160,11 +185,12 @@ def lgamma(input: Tensor) -> Tensor:
     """The logarithm of |Γ(input)|."""
     mirrored = input.lt(0.5)
     above = _lgamma_positive(where(mirrored, 1 - input, input))
-    # Γ(x) Γ(1 - x) = π / sin(πx)
-    fraction = where(mirrored, input - input.detach().floor(), 0.5)
-    sine = (fraction * math.pi).sin().abs()
-    pole = mirrored.logical_and(input.eq(input.floor()))
-    found = where(mirrored, math.log(math.pi) - where(pole, 1.0, sine).log() - above, above)
+    # Γ(x) Γ(1 - x) = π / sin(πx); the logarithm of x apart, since π times the smallest floats has few digits.
+    distance = where(mirrored, _from_nearest(input), 0.5).abs()
+    pole = distance.eq(0)
+    distance = where(pole, 1.0, distance)
+    ratio = (distance * math.pi).sin() / (distance * math.pi)
+    found = where(mirrored, -distance.log() - ratio.log() - above, above)
     return where(pole.logical_or(input.isinf()), math.inf, found)
 
 
@@ -186,12 +212,26 @@ def digamma(input: Tensor) -> Tensor:
     """The derivative of lgamma."""
     mirrored = input.lt(0.5)
     above = _digamma_positive(where(mirrored, 1 - input, input))
-    pole = mirrored.logical_and(input.eq(input.floor()))
     # ψ(1 - x) - ψ(x) = π / tan(πx)
-    fraction = where(mirrored.logical_and(pole.logical_not()), input - input.detach().floor(), 0.25)
-    found = where(mirrored, above - math.pi / (fraction * math.pi).tan(), above)
+    distance = where(mirrored, _from_nearest(input), 0.25)
+    pole = distance.eq(0)
+    found = where(mirrored, above - math.pi / (where(pole, 0.25, distance) * math.pi).tan(), above)
     at_pole = where(input.eq(0), -input.reciprocal(), math.nan)
     return where(input.eq(math.inf), input, where(pole, at_pole, found))
+
+
+def _zeta(s: int, x: Tensor) -> Tensor:
+    """Hurwitz's zeta function, the sum of (x + k) ** -s over all k >= 0, for x of at least 0.5."""
+    far, passed = _lifted(x, _SHIFT + s)
+    inverse = far.reciprocal()
+    total: Any = far ** (1 - s) / (s - 1) + far**-s / 2
+    rising = float(s)
+    for k in range(1, len(BERNOULLI) + 1):
+        total = total + BERNOULLI[k - 1] * rising / math.factorial(2 * k) * inverse ** (s - 1 + 2 * k)
+        rising *= (s - 1 + 2 * k) * (s + 2 * k)
+    for term in passed:
+        total = total + term**-s
+    return total
 
 
 def polygamma(n: int, input: Tensor) -> Tensor:
@@ -200,16 +240,13 @@ def polygamma(n: int, input: Tensor) -> Tensor:
         raise runtime_error("polygamma(n, x) does not support negative n.")
     if n == 0:
         return digamma(input)
-    x = cast(input, f64)
-    far, passed = _lifted(x)
-    inverse = far.reciprocal()
-    total: Any = far ** (-n) / n + far ** (-n - 1) / 2
-    rising = float(n + 1)
-    for k in range(1, len(BERNOULLI) + 1):
-        total = total + BERNOULLI[k - 1] * rising / math.factorial(2 * k) * inverse ** (n + 2 * k)
-        rising *= (n + 2 * k) * (n + 2 * k + 1)
-    for term in passed:
-        total = total + term ** (-n - 1)
+    x, s = cast(input, f64), n + 1
+    low = x.lt(0.5)
+    distance = where(low, _from_nearest(x), 0.25)
+    # The terms left of the nearest whole number are those of -x: all but the ones beyond x.
+    left = _zeta(s, 1 - distance) - _zeta(s, where(low, 1 - x, 1.0))
+    around = distance**-s + (left if s % 2 == 0 else -left)
+    total = _zeta(s, where(low, 1 + distance, x)) + where(low, around, 0.0)
     sign = 1 if n % 2 else -1
     return cast(sign * math.factorial(n) * total, float_dtype(input.dtype))
 
@@ -232,8 +269,15 @@ def _small_i0e(x: float) -> float:
 
 
 def _large_i0e(inverse: float) -> float:
-    x = 8 / max(inverse, 8 / 700)
-    return float(np.i0(x)) * math.exp(-x) * math.sqrt(x)
+    """i0e(x) sqrt(x) for x = 8 / inverse."""
+    if inverse > 0.2:
+        x = 8 / inverse
+        return float(np.i0(x)) * math.exp(-x) * math.sqrt(x)
+    total, term = 1.0, 1.0
+    for k in range(1, 21):
+        term *= (2 * k - 1) ** 2 * inverse / (64 * k)
+        total += term
+    return total / math.sqrt(2 * math.pi)
 
 
 @_wide

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,9 +13,9 @@ from ..modes import modes
 from ..promotion import float_dtype
 from ..ranges import arange
 from ..tensor import Tensor
-from .arithmetic import where
+from .arithmetic import lerp, where
 from .operands import cast
-from .ordering import kthvalue
+from .ordering import kthvalue, of_equals
 from .reductions import RETURN_TYPES
 from .shape import axis
 
@@ -86,14 +85,15 @@ def _quantile(
     unknown = x.detach().isnan()
     last = (x.shape[-1] - unknown.sum(-1, keepdim=True)).to(x.dtype) - 1 if skip_nan else x.shape[-1] - 1
     place = part.reshape(-1) * last
-    place = place.clamp(min=0) if skip_nan else place.expand(*x.shape[:-1], place.shape[-1])
+    if skip_nan:
+        place = place.clamp(min=0)
+    else:  # one NaN, which is sorted last, is all quantiles
+        place = where(unknown.any(-1, keepdim=True), float(x.shape[-1] - 1), place)
     low, high = _BETWEEN[interpolation][0](place), _BETWEEN[interpolation][1](place)
     below, above = (x.gather(-1, k.detach().to(i64)) for k in (low, high))
     weight = place - low if interpolation == "linear" else scalar(0.5, (), x.dtype)
-    found = below + weight * (above - below)
-    found = where(below.detach().eq(above.detach()), below, found)  # of two infinities, no NaN
-    if not skip_nan:
-        found = found.masked_fill(unknown.any(-1, keepdim=True), math.nan)
+    equal = below.detach().eq(above.detach()).logical_and(below.detach().isinf())  # of two infinities, no NaN
+    found = where(equal, below, lerp(below, above, weight))
     found = found.movedim(-1, 0)
     if keepdim:
         shape = [1] * input.ndim if dim is None else [1 if k == d else n for k, n in enumerate(input.shape)]
@@ -127,7 +127,10 @@ _BETWEEN: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]
 def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """median of what is not NaN"""
     if dim is None:
-        return nanmedian(input.reshape(-1), 0)[0] if input.numel() else input.median()
+        if not input.numel():
+            return input.median()
+        x = input.reshape(-1)
+        return of_equals(x, nanmedian(x, 0)[0])
     d = axis(dim, input.ndim)
     if input.dtype.kind != "float" or not input.ndim:
         values, indices = kthvalue(input, ((input.shape or (1,))[d] + 1) // 2, d, keepdim)

@@ -72,14 +72,22 @@ def binary_cross_entropy(
         values = input.detach().numpy()
         if not ((values >= 0.0) & (values <= 1.0)).all():
             raise located(RuntimeError, "all elements of input should be between 0 and 1")
-    loss = (target - 1.0) * _bounded_log(1.0 - input) - target * _bounded_log(input)
+    loss = _cross_entropy(input, target)
     return reduce(loss if weight is None else loss * weight, reduction)
 
 
-def _bounded_log(x: Tensor) -> Tensor:
-    """log x, above -100 and with a gradient of at most 1e12: saturated sigmoids, whose gradient is 0, give no NaN."""
-    zero = x.eq(0)
-    return (x * 1e12 - 100.0).where(zero, x.masked_fill(zero, 1.0).log().clamp(min=-100.0))
+STEEP = 1e-12
+"""Where x (1 - x) is less, the gradient (x - y) / (x (1 - x)) is that by this: saturated sigmoids, whose gradient is
+0, give no NaN."""
+
+
+def _cross_entropy(x: Tensor, y: Tensor) -> Tensor:
+    at = x.detach()
+    steep = at * (1.0 - at) < STEEP
+    inside = x.masked_fill(steep, 0.5)
+    loss = (y - 1.0) * (1.0 - inside).log() - y * inside.log()
+    edge = (y - 1.0) * (1.0 - at).log().clamp(min=-100.0) - y * at.log().clamp(min=-100.0)
+    return (edge + (x - at) * ((at - y.detach()) / STEEP)).where(steep, loss)
 
 
 def binary_cross_entropy_with_logits(
@@ -157,8 +165,9 @@ def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> 
 
 
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
-    """x where y = 1, max(0, margin - x) where y = -1."""
-    return reduce(input.where(target.eq(1), 0.0) + (margin - input).clamp(min=0.0).where(target.eq(-1), 0.0), reduction)
+    """x where y = 1, max(0, margin - x) where y = -1; the sum of both for any other y."""
+    near, far = input.masked_fill(target.eq(-1), 0.0), (margin - input).clamp(min=0.0).masked_fill(target.eq(1), 0.0)
+    return reduce(near + far, reduction)
 
 
 def margin_ranking_loss(

@@ -24,13 +24,18 @@ def multi_margin_loss(
         raise located(ValueError, "only p == 1 and p == 2 supported")
     x = input if input.ndim == 2 else input.unsqueeze(0)
     labels = target.reshape(-1, 1)
-    lost = (margin - x.gather(1, labels) + x).clamp(min=0.0)
+    lost = _positive(margin - x.gather(1, labels) + x)
     lost = lost if p == 1 else lost * lost
     if weight is not None:
         lost = lost * weight.index_select(0, labels.reshape(-1)).unsqueeze(1)
     own = x.new_zeros(x.shape).scatter(1, labels, 1.0) > 0
     loss = lost.masked_fill(own, 0.0).sum(1) / float(x.shape[1])
     return reduce(loss if input.ndim == 2 else loss.squeeze(0), reduction)
+
+
+def _positive(x: Tensor) -> Tensor:
+    """x where it is more than 0; NaN is not."""
+    return x.where(x > 0, 0.0)
 
 
 def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
@@ -44,7 +49,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean
     listed = (labels < 0).long().cumsum(1) == 0
     labels = labels.masked_fill(~listed, 0)
     own = x.new_zeros(x.shape).scatter_add(1, labels, listed.to(x.dtype)) > 0
-    lost = (1.0 - x.gather(1, labels).unsqueeze(2) + x.unsqueeze(1)).clamp(min=0.0)
+    lost = _positive(1.0 - x.gather(1, labels).unsqueeze(2) + x.unsqueeze(1))
     counted = listed.unsqueeze(2).logical_and(~own.unsqueeze(1))
     return reduce(lost.masked_fill(~counted, 0.0).sum((1, 2)).reshape(input.shape[:-1]) / x.shape[1], reduction)
 

@@ -45,6 +45,8 @@ def _padded(x: Tensor, dim: int, low: int, high: int, mode: str) -> Tensor:
     if mode == "circular" and max(low, high) > n:
         raise runtime_error("Padding value causes wrapping around more than once.")
     middle = x.narrow(dim, max(-low, 0), n - max(-low, 0) - max(-high, 0)) if min(low, high) < 0 else x
+    if mode == "circular":  # what is left goes around
+        x = middle
     before, after = SIDES[mode]
     parts = [before(x, dim, low)] if low > 0 else []
     parts.append(middle)

@@ -36,7 +36,7 @@ UNARY: dict[type[e.HLOp], Derivative] = {
     e.CopyOp: lambda b, x, y, ct: ct,
     e.AbsOp: lambda b, x, y, ct: b.mul(ct, b.sign(x)),
     e.ExpOp: lambda b, x, y, ct: b.mul(ct, y),
-    e.Expm1Op: lambda b, x, y, ct: b.mul(ct, _one_plus(b, y)),
+    e.Expm1Op: lambda b, x, y, ct: b.mul(ct, b.exp(x)),
     e.LogOp: lambda b, x, y, ct: b.div(ct, x),
     e.Log1POp: lambda b, x, y, ct: b.div(ct, _one_plus(b, x)),
     e.SqrtOp: lambda b, x, y, ct: b.div(ct, scale(b, y, 2.0)),
@@ -101,18 +101,26 @@ def _extremum(loses: e.Predicate, loses_as_second: e.Predicate) -> Rule:
 
 
 def _atan2_x(b: B, call: Call[Any]) -> Any:
-    return b.div(b.mul(call.ct, call.operands[1]), _radius_squared(b, call))
+    return b.mul(call.ct, _per_radius(b, call, 1))
 
 
 def _atan2_y(b: B, call: Call[Any]) -> Any:
-    return b.neg(b.div(b.mul(call.ct, call.operands[0]), _radius_squared(b, call)))
+    return b.neg(b.mul(call.ct, _per_radius(b, call, 0)))
 
 
-def _radius_squared(b: B, call: Call[Any]) -> Any:
-    """x² + y², and 1 at the origin, where the angle's derivatives are taken to be 0."""
+def _per_radius(b: B, call: Call[Any], of: int) -> Any:
+    """One coordinate / (x² + y²), both as parts of the larger one, whose square might overflow or vanish.
+
+    At the origin the angle's derivatives are taken to be 0.
+    """
     x, y = call.operands
-    square = b.add(_square(b, x), _square(b, y))
-    return b.select(b.compare("eq", square, zeros_like(b, square)), b.constant_like(square, 1.0), square)
+    size, one = b.maximum(b.abs(x), b.abs(y)), b.constant_like(x, 1.0)
+    finite = b.bitwise_and(b.compare("gt", size, zeros_like(b, x)), b.compare("lt", size, b.constant_like(x, math.inf)))
+    size = b.select(finite, size, one)
+    parts = b.div(x, size), b.div(y, size)
+    square = b.add(_square(b, parts[0]), _square(b, parts[1]))
+    square = b.select(b.compare("eq", square, zeros_like(b, square)), one, square)
+    return b.div(b.div(parts[of], square), size)
 
 
 GRADIENTS: GradientTable = {

@@ -19,9 +19,12 @@ def _sum(b: B, call: Call[Any]) -> Sequence[Any]:
 
 
 def _extremum(b: B, call: Call[Any]) -> Sequence[Any]:
-    # Equal winners share evenly, as in torch.amax.
+    # Equal winners share evenly, as in torch.amax; NaN is equal to NaN.
     dimensions = call.attributes["dimensions"]
-    winners = b.compare("eq", call.x, spread(b, call.y, call.x, dimensions))
+    best = spread(b, call.y, call.x, dimensions)
+    winners = b.compare("eq", call.x, best)
+    if b.dtype(call.x).kind == "float":
+        winners = b.bitwise_or(winners, b.bitwise_and(b.is_nan(call.x), b.is_nan(best)))
     count = b.reduce_sum(b.cast(winners, b.dtype(call.x)), dimensions)
     return (where(b, winners, spread(b, b.div(call.ct, count), call.x, dimensions)),)
 

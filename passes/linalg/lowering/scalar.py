@@ -172,7 +172,7 @@ def _reduced_once(e: Emitter, rest: SSAValue, divisor: SSAValue, rounds: int) ->
 
 
 def _reduced(e: Emitter, dividend: SSAValue, divisor: SSAValue) -> SSAValue:
-    """The same for quotients of up to 2098 bits: by divisor * 2**(52 k) for falling k, as far as exponents are apart."""
+    """The same for quotients of up to 2098 bits: by divisor * 2**(52 k) for falling k, while exponents are apart."""
     apart = e.op(arith.SubiOp, *(_exponent(e, v) for v in (dividend, divisor)))
     steps = e.op(arith.DivSIOp, e.op(arith.MaxSIOp, apart, constant(e, apart, 0)), constant(e, apart, 52))
     count = e.op(arith.IndexCastOp, steps, type=IndexType())
