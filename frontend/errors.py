@@ -17,6 +17,11 @@ from .source import user_frame
 TYPE_NAMES: dict[DType, str] = {f32: "Float", f64: "Double", i64: "Long", i32: "Int", u8: "Byte", i1: "Bool"}
 """What PyTorch calls the element types in messages and in the names of tensor types."""
 
+
+class LinAlgError(RuntimeError):
+    """A matrix that an operation of linear algebra cannot be done with."""
+
+
 E = TypeVar("E", bound=Exception)
 
 

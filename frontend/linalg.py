@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..dialects.types import DType
-from .errors import runtime_error
+from .errors import TYPE_NAMES, LinAlgError, runtime_error
 from .ops import combined, reductions
 from .ops.factorizations import (
     cholesky,
@@ -40,11 +40,19 @@ def _cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
 cross = adapted(_cross, out=True)
 
 
+def _check_float(name: str, x: Tensor) -> None:
+    if x.dtype.kind != "float":
+        raise runtime_error(
+            f"linalg.{name}: Expected a floating point or complex tensor as input. Got {TYPE_NAMES[x.dtype]}"
+        )
+
+
 def matrix_norm(
     A: Tensor, ord: Any = "fro", dim: tuple[int, int] = (-2, -1), keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
     """Norms of matrices: 'fro', 'nuc', inf, -inf, 1, -1, 2 or -2."""
     x = A if dtype is None else A.to(dtype)
+    _check_float("matrix_norm", x)
     if x.ndim < 2:
         raise runtime_error(f"linalg.matrix_norm: The input tensor A must have at least 2 dimensions, got {x.ndim}")
     rows, columns = (d % x.ndim for d in dim)
@@ -57,7 +65,9 @@ def matrix_norm(
     if ord not in (1, -1, math.inf, -math.inf):
         raise runtime_error(f"linalg.matrix_norm: Order {ord} not supported.")
     sums = x.abs().sum(rows if abs(ord) == 1 else columns, keepdim=True)
-    return sums.amax((rows, columns), keepdim) if ord > 0 else sums.amin((rows, columns), keepdim)
+    if ord > 0:
+        return (sums.amax if x.numel() else sums.sum)((rows, columns), keepdim)
+    return sums.amin((rows, columns), keepdim)
 
 
 def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
@@ -84,12 +94,14 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
 
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Sums of products along a dimension."""
+    _check_float("vecdot", x)
     return (x * y).sum(dim)
 
 
 norm, matrix_norm = adapted(norm, out=True), adapted(matrix_norm, out=True)
 
 __all__ = [
+    "LinAlgError",
     "cholesky",
     "cross",
     "det",

@@ -101,6 +101,10 @@ class finfo:
     """Limits of a floating-point type."""
 
     def __init__(self, type: DType | None = None) -> None:
+        if type is not None and type.kind != "float":
+            raise TypeError(
+                "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'"
+            )
         limits: Any = np.finfo(cast(Any, (type or PYTHON[float]).numpy))
         self.dtype = (type or PYTHON[float]).torch_name
         self.bits = limits.bits
@@ -112,6 +116,8 @@ class iinfo:
     """Limits of an integer type."""
 
     def __init__(self, type: DType) -> None:
+        if type.kind != "int":
+            raise TypeError("torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'")
         limits: Any = np.iinfo(cast(Any, type.numpy))
         self.dtype = type.torch_name
         self.bits, self.max, self.min = limits.bits, limits.max, limits.min

@@ -10,20 +10,24 @@ import numpy as np
 
 from ..dialects.hl import shape as s
 from ..dialects.hl.elementwise import CompareOp
-from ..dialects.types import DType, f64, i64
+from ..dialects.types import DType, f64, i1, i64
 from .creation import finished, from_array
 from .devices import check_device
 from .dispatch import apply
-from .errors import runtime_error, type_error
+from .errors import located, runtime_error, type_error
 from .modes import modes
 from .promotion import get_default_dtype, python_dtype
 from .tensor import Tensor
 
 
 def _length(start: Any, end: Any, step: Any) -> int:
-    if step == 0:
+    if not math.isfinite(start) or not math.isfinite(end):
+        raise runtime_error(f"unsupported range: {start} -> {end}")
+    if step == 0 or step != step:
         raise runtime_error("step must be nonzero")
     count = math.ceil((end - start) / step)
+    if count >= 1 << 62:
+        raise runtime_error("invalid size, possible overflow?")
     if count < 0:
         raise runtime_error("upper bound and larger bound inconsistent with step sign")
     return count
@@ -46,7 +50,9 @@ def arange(
     start = 0 if start is None else start
     start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
     if dtype is None:
-        dtype = i64 if all(python_dtype(v) is i64 for v in (start, end, step)) else get_default_dtype()
+        dtype = i64 if all(python_dtype(v) in (i1, i64) for v in (start, end, step)) else get_default_dtype()
+    if dtype is i1:
+        raise located(NotImplementedError, "\"arange_cpu\" not implemented for 'Bool'")
     count = _length(start, end, step)
     wide = f64 if dtype.kind == "float" else i64
     if modes.trace is None:
@@ -77,6 +83,8 @@ def logspace(
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """base ** x for `steps` evenly spaced x from start to end."""
+    if steps < 0:
+        raise runtime_error("number of steps must be non-negative")
     x = np.logspace(float(start), float(end), steps, base=base, dtype=np.float64)
     return finished(from_array(x.astype((dtype or get_default_dtype()).numpy)), requires_grad)
 

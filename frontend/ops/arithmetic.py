@@ -10,8 +10,8 @@ import numpy as np
 from ...dialects.hl import elementwise as e
 from ...dialects.types import i1, i64, u8
 from ..dispatch import apply, builder
-from ..errors import TYPE_NAMES, runtime_error, type_error
-from ..promotion import check_fits, finfo, float_dtype
+from ..errors import TYPE_NAMES, located, runtime_error, type_error
+from ..promotion import check_fits, finfo, float_dtype, python_dtype
 from ..tape import named
 from ..tensor import Tensor
 from .families import GENERATED, check_divisor
@@ -83,7 +83,7 @@ def pow_(input: Any, exponent: Any) -> Tensor:
             return apply(e.SqrtOp, (input,))[0]
         if exponent == 1 and type(exponent) is int and kind == "float":
             return mul(input, 1)
-        if kind == "int" and type(exponent) is int and exponent < 0:
+        if kind != "float" and type(exponent) is int and exponent < 0:
             raise runtime_error("Integers to negative integer powers are not allowed.")
     return GENERATED["pow"](input, exponent)
 
@@ -102,6 +102,8 @@ def reciprocal(input: Tensor) -> Tensor:
 def round_(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest integer, halves to even; or with so many decimals."""
     if input._spec.dtype.kind != "float":
+        if decimals:
+            raise located(NotImplementedError, f"\"round_cpu\" not implemented for '{TYPE_NAMES[input._spec.dtype]}'")
         return input.clone()
     if decimals == 0:
         return apply(e.RoundOp, (input,))[0]
@@ -165,6 +167,8 @@ def atanh(input: Tensor) -> Tensor:
 def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     """log(exp(input) + exp(other))"""
     input, other = operands_of("logaddexp", input, other)
+    if input._spec.dtype.kind != "float":
+        raise located(NotImplementedError, f"\"logaddexp_cpu\" not implemented for '{TYPE_NAMES[input._spec.dtype]}'")
     largest = GENERATED["maximum"](input, other).detach()
     exp = GENERATED["exp"]
     safe = where(isfinite(largest), largest, 0.0)
@@ -191,9 +195,8 @@ def _bounded(
     within: Literal["ge", "le"], extreme: Callable[[Tensor, Tensor], Tensor], x: Tensor, bound: Tensor
 ) -> Tensor:
     """x where it is within the bound; elsewhere the bound, or NaN where one of the two is, without gradient to x."""
-    if x._spec.dtype.kind != "float":
-        return extreme(x, bound)
-    return builder.select(builder.compare(within, x, bound), x, extreme(x.detach(), bound))
+    inside = builder.compare(within, x, bound)
+    return builder.select(inside, x, extreme(x.detach(), bound) if x._spec.dtype.kind == "float" else bound)
 
 
 def clamp_min(input: Tensor, min: Any) -> Tensor:
@@ -237,12 +240,17 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     shape = common_shape(input, mask)
     dtype = input._spec.dtype
     if not isinstance(value, Tensor):
+        if python_dtype(value) is None:
+            raise type_error(f"masked_fill(): argument 'value' must be Tensor or a number, not {type(value).__name__}")
         check_fits(value, dtype)
     return apply(e.SelectOp, (fitted(mask, shape, i1), fitted(value, shape, dtype), fitted(input, shape, dtype)))[0]
 
 
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """input + weight * (end - input), from the nearer end"""
+    if end._spec.dtype is not input._spec.dtype:
+        names = [TYPE_NAMES[x._spec.dtype].lower() for x in (input, end)]
+        raise runtime_error(f"expected dtype {names[0]} for `end` but got dtype {names[1]}")
     distance = sub(end, input)
     if isinstance(weight, Tensor):
         near = add(input, mul(distance, weight))
@@ -276,6 +284,9 @@ def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neg
 
 def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether |input - other| <= atol + rtol * |other|, or both are equal."""
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if tolerance < 0:
+            raise runtime_error(f"{name} must be greater than or equal to zero, but got {tolerance}")
     for name, x in (("input", input), ("other", other)):
         if not isinstance(x, Tensor):
             raise type_error(f"isclose(): argument '{name}' must be Tensor, not {type(x).__name__}")

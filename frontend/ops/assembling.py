@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...dialects.types import i64
-from ..creation import from_array
+from ..creation import from_array, zeros
 from ..dispatch import builder, scalar
-from ..errors import runtime_error
+from ..errors import runtime_error, type_error
 from ..promotion import PROMOTED
 from ..size import Size
 from ..tensor import Tensor
@@ -75,6 +75,8 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
 
 def block_diag(*tensors: Tensor) -> Tensor:
     """A matrix with these along its diagonal, zeros elsewhere."""
+    if not tensors:
+        return zeros(1, 0)
     blocks: list[Tensor] = []
     for number, x in enumerate(tensors):
         rank = len(x._spec.shape)
@@ -99,7 +101,11 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     """The powers of each element, a row each."""
+    if len(x._spec.shape) != 1:
+        raise runtime_error("x must be a one-dimensional tensor.")
     count = x._spec.shape[0] if N is None else N
+    if count < 0:
+        raise runtime_error("N must be non-negative.")
     powers = builder.iota((count,), i64, 0)
     if not increasing:
         powers = builder.sub(scalar(count - 1, (count,), i64), powers)
@@ -113,7 +119,11 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     """All ways to choose r elements of a vector, a row each."""
     if len(input._spec.shape) != 1:
         raise runtime_error(f"Expect a 1D vector, but got shape {list(input._spec.shape)}")
+    if r < 0:
+        raise runtime_error(f"Expect a non-negative number, but got {r}")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    if not r:
+        return input.new_zeros(0)
     rows = np.array(list(choose(range(input._spec.shape[0]), r)), np.int64).reshape(-1, r)
     return reshaped(index_select(input, 0, from_array(rows.reshape(-1))), rows.shape)
 
@@ -125,6 +135,9 @@ def argwhere(input: Tensor) -> Tensor:
 
 def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     """The index along each dimension of a shape, of places counted row by row."""
+    if indices._spec.dtype.kind != "int":
+        raise type_error(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
+    indices = cast(indices, i64)
     extents = (shape,) if isinstance(shape, int) else tuple(shape)
     steps = [math.prod(extents[d + 1 :]) for d in range(len(extents))]
     places = [GENERATED["floor_divide"](indices, step) for step in steps]
@@ -150,7 +163,7 @@ def broadcast_shapes(*shapes: Any) -> Size:
 def cartesian_prod(*tensors: Tensor) -> Tensor:
     """All combinations of elements of some vectors, a row each."""
     for x in tensors:
-        if len(x._spec.shape) > 1:
+        if len(x._spec.shape) != 1:
             raise runtime_error(f"Expect a 1D vector, but got shape {list(x._spec.shape)}")
     if len(tensors) == 1:
         return tensors[0]

@@ -11,18 +11,23 @@ import numpy as np
 from ...dialects.types import DType, i1, i64
 from ..creation import from_array, ones, sizes
 from ..devices import check_device
-from ..errors import index_error, runtime_error
+from ..errors import TYPE_NAMES, index_error, runtime_error
 from ..promotion import get_default_dtype
 from ..ranges import arange
 from ..tensor import Tensor
 from .arithmetic import where
 from .joining import cat, pad_constant
+from .shape import axis
 
 
 def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
 ) -> Tensor:
     """What each element is more than the one before, n times over."""
+    if not input.ndim:
+        raise runtime_error("diff expects input to be at least one-dimensional")
+    if n < 0:
+        raise runtime_error(f"order must be non-negative but got {n}")
     parts = [x for x in (prepend, input, append) if x is not None]
     x = cat(parts, dim) if len(parts) > 1 else input
     for _ in range(min(n, x.shape[dim])):
@@ -49,6 +54,15 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
 
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "") -> Tensor:
     """The distance of each row of x1 from each row of x2."""
+    for name, x in (("X1", x1), ("X2", x2)):
+        if x.dtype.kind != "float":
+            raise runtime_error(f"cdist only supports floating-point dtypes, {name} got: {TYPE_NAMES[x.dtype]}")
+        if x.ndim < 2:
+            raise runtime_error(f"cdist only supports at least 2D tensors, {name} got: {x.ndim}D")
+    if p < 0:
+        raise runtime_error("cdist only supports non-negative p values")
+    if not x1.shape[-1]:
+        return (x1 @ x2.mT).abs()
     return (x1.unsqueeze(-2) - x2.unsqueeze(-3)).norm(p, -1)
 
 
@@ -56,9 +70,11 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """Turned k times by 90 degrees, from the first of two dimensions towards the second."""
     if input.ndim < 2:
         raise runtime_error(f"expected total dims >= 2, but got total dims = {input.ndim}")
-    first, second = dims
-    if first % input.ndim == second % input.ndim:
-        raise runtime_error(f"expected rotation dims to be different, but got dim0 = {first} and dim1 = {second}")
+    if len(dims) != 2:
+        raise runtime_error(f"expected total rotation dims == 2, but got dims = {len(dims)}")
+    first, second = (axis(d, input.ndim) for d in dims)
+    if first == second:
+        raise runtime_error(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
     k %= 4
     if k == 2:
         return input.flip((first, second))
@@ -67,6 +83,9 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
 
 
 def _triangle(keep: Callable[..., Any], row: int, col: int, offset: int, dtype: DType) -> Tensor:
+    for name, n in (("row", row), ("col", col)):
+        if n < 0:
+            raise runtime_error(f"{name} must be non-negative, got {n}")
     return from_array(np.stack(np.nonzero(keep(np.ones((row, col)), offset))).astype(dtype.numpy))
 
 
@@ -83,6 +102,8 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DType = i64, dev
 def hann_window(window_length: int, periodic: bool = True, *, dtype: DType | None = None, device: Any = None) -> Tensor:
     """0.5 - 0.5 cos(2πn / N)"""
     check_device(device)
+    if window_length < 0:
+        raise runtime_error(f"hann_window requires non-negative window_length, got window_length={window_length}")
     steps = max(window_length if periodic else window_length - 1, 1)
     values = 0.5 - 0.5 * np.cos(2 * math.pi * np.arange(window_length) / steps)
     return from_array(
@@ -113,7 +134,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     n = input.shape[-1] + abs(offset)
     rows, columns = arange(n).reshape(-1, 1), arange(n).reshape(1, -1)
     x = pad_constant(input, (max(offset, 0), max(-offset, 0)))
-    matrices = where(columns.eq(rows + offset), x.unsqueeze(-2), 0)
+    matrices = x.unsqueeze(-2).masked_fill(columns.ne(rows + offset), 0)
     return matrices.movedim((-2, -1), (dim1, dim2))
 
 

@@ -11,16 +11,17 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from ...dialects.types import i64
 from ..creation import from_array
 from ..dispatch import array_of
-from ..errors import TYPE_NAMES, runtime_error, untraceable
+from ..errors import TYPE_NAMES, LinAlgError, located, runtime_error, untraceable
 from ..modes import modes
 from ..promotion import finfo
 from ..ranges import eye
 from ..tape import CustomNode
 from ..tensor import Tensor
 from . import elimination
-from .operands import common_shape, flat
+from .operands import broadcast_shape, flat
 
 _numpy: Any = np.linalg
 
@@ -33,7 +34,7 @@ def _computed(name: str, function: Callable[..., Any], *tensors: Tensor, square:
     try:
         found = function(*[array_of(x) for x in tensors])
     except np.linalg.LinAlgError as error:
-        raise runtime_error(f"linalg.{name}: {error}") from None
+        raise located(LinAlgError, f"linalg.{name}: {error}") from None
     results: list[Any] = list(cast(Any, found)) if isinstance(found, tuple) else [found]
     return [from_array(np.asarray(x, tensors[0].dtype.numpy)) for x in results]
 
@@ -81,6 +82,8 @@ def inv(A: Tensor) -> Tensor:
 
 def solve(A: Tensor, B: Tensor) -> Tensor:
     """X with A X = B; B may be a vector."""
+    if A.ndim < 2:
+        raise runtime_error("linalg.solve: The input tensor A must have at least 2 dimensions.")
     if B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1]):
         return solve(A, B.unsqueeze(-1)).squeeze(-1)
     if B.ndim < A.ndim:
@@ -89,7 +92,7 @@ def solve(A: Tensor, B: Tensor) -> Tensor:
         return solve(A.expand(*B.shape[:-2], *A.shape[-2:]), B)
     if modes.trace is not None:
         _check("solve", A, B)
-        batch = common_shape(A[..., 0, 0], B[..., 0, 0])
+        batch = broadcast_shape(A.shape[:-2], B.shape[:-2])
         return elimination.eliminate("solve", A.expand(*batch, *A.shape[-2:]), B.expand(*batch, *B.shape[-2:]))[0]
     (found,) = _computed("solve", _numpy.solve, A, B)
 
@@ -141,13 +144,19 @@ def logdet(input: Tensor) -> Tensor:
     return logarithm.masked_fill(sign.lt(0), float("nan"))
 
 
+def _cholesky(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if np.isnan(array).any():
+        raise np.linalg.LinAlgError("Matrix is not positive definite")
+    return _numpy.cholesky(array)
+
+
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """Triangular L with L Lᵀ = A."""
     if modes.trace is not None:
         _check("cholesky", A)
         factor = elimination.cholesky(A)
         return factor.mT if upper else factor
-    (found,) = _computed("cholesky", _numpy.cholesky, A)
+    (found,) = _computed("cholesky", _cholesky, A)
 
     def backward(g: Tensor) -> tuple[Tensor]:
         half = (found.mT @ g).tril()
@@ -167,12 +176,29 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     if unitriangular:
         ones = A - A.diagonal(dim1=-2, dim2=-1).diag_embed() + eye(A.shape[-1], dtype=A.dtype)
         return solve_triangular(ones, B, upper=upper)
-    if modes.trace is None:
-        return solve(A.triu() if upper else A.tril(), B)
     _check("solve_triangular", A, B)
     if upper:  # counted from the other end it is a lower one
-        return elimination.substitute(A.flip(-2, -1), B.flip(-2)).flip(-2)
-    return elimination.substitute(A, B)
+        return solve_triangular(A.flip(-2, -1), B.flip(-2), upper=False).flip(-2)
+    if modes.trace is not None:
+        return elimination.substitute(A, B)
+    batch = broadcast_shape(A.shape[:-2], B.shape[:-2])
+    A, B = A.expand(*batch, *A.shape[-2:]), B.expand(*batch, *B.shape[-2:])
+    (found,) = _computed("solve_triangular", _substituted, A, B)
+
+    def backward(g: Tensor) -> tuple[Tensor, Tensor]:
+        part = solve_triangular(A.mT, g, upper=True)
+        return -(part @ found.mT).tril(), part
+
+    return _differentiable("LinalgSolveTriangularBackward0", (A, B), found, backward)
+
+
+def _substituted(lower: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    found = np.zeros(right.shape, right.dtype)
+    with np.errstate(all="ignore"):
+        for j in range(lower.shape[-1]):
+            known = lower[..., j : j + 1, :j] @ found[..., :j, :]
+            found[..., j : j + 1, :] = (right[..., j : j + 1, :] - known) / lower[..., j : j + 1, j : j + 1]
+    return found
 
 
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
@@ -238,6 +264,7 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
 
 def pinv(A: Tensor, rcond: float = 1e-15) -> Tensor:
     """The pseudo-inverse."""
+    _check("pinv", A, square=False)
     _without_gradient("pinv", A)
     return _computed("pinv", partial(_numpy.pinv, rcond=max(rcond, finfo(A.dtype).eps)), A, square=False)[0]
 
@@ -245,6 +272,8 @@ def pinv(A: Tensor, rcond: float = 1e-15) -> Tensor:
 def matrix_rank(A: Tensor) -> Tensor:
     """How many singular values are not about zero."""
     values = svdvals(A.detach())
+    if not values.shape[-1]:
+        return values.sum(-1).to(i64)
     limit = values.amax(-1, True) * max(A.shape[-2:]) * finfo(A.dtype).eps
     return values.gt(limit).sum(-1)
 

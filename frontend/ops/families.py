@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ...dialects.hl import HLOp
 from ...dialects.hl import elementwise as e
-from ...dialects.types import i1, i64
+from ...dialects.types import i1
 from ..dispatch import apply, array_of
 from ..errors import located, runtime_error, type_error
 from ..modes import modes
@@ -72,6 +72,8 @@ def _unary(name: str, row: Unary) -> Callable[..., Tensor]:
                         "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a "
                         "mask, use the `~` or `logical_not()` operator instead."
                     )
+                if op is e.ReluOp:
+                    raise runtime_error("Boolean inputs not supported for relu")
                 raise located(NotImplementedError, f"\"{name}_cpu\" not implemented for 'Bool'")
             elif row.integer_identity or dtype is i1:
                 return input.clone()
@@ -148,7 +150,7 @@ def _binary(name: str, row: Binary) -> Callable[..., Tensor]:
         if x._spec.dtype is i1:
             if row.for_bool is not None:
                 return apply(row.for_bool, (x, y))[0]
-            x, y = cast(x, i64), cast(y, i64)
+            raise located(NotImplementedError, f"\"{name}_cpu\" not implemented for 'Bool'")
         return apply(op, (x, y))[0]
 
     return renamed(function, name)

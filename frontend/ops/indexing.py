@@ -26,6 +26,7 @@ from ..tensor import Tensor
 from .in_place import copy_, expanded
 from .index_parts import basic, parts_of
 from .operands import cast, common_shape, expand_to
+from .segments import added
 from .selection import FIX, Selection, assigned, selected
 from .selection_shapes import gathered, position_rows, positions
 from .shape import expand, movedim, reshaped, select
@@ -297,7 +298,7 @@ def scattered(x: Tensor, left: list[Any], value: Tensor, accumulate: bool) -> Te
     else:
         value = expand_to(value, expanded(value, target))
     if accumulate:
-        result = builder.scatter_add(flat, position, value, 0, 0)
+        result = added(flat, position, value, 0, 0)
     else:
         result = builder.scatter(flat, position, value, 0, 0)
     moved = reshaped(result, tuple(x._spec.shape[d] for d in order))

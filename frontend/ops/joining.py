@@ -53,7 +53,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def _members(name: str, tensors: Any) -> list[Tensor]:
     """What is in a list of tensors."""
-    if not isinstance(tensors, Iterable) or (isinstance(tensors, Tensor) and not tensors.ndim):
+    if not isinstance(tensors, Iterable) or isinstance(tensors, Tensor):
         kind = type(typed(Any, tensors)).__name__
         raise type_error(f"{name}(): argument 'tensors' must be tuple of Tensors, not {kind}")
     members = list(typed("Iterable[Any]", tensors))

@@ -10,7 +10,7 @@ from ...dialects.hl import elementwise as e
 from ...dialects.types import i1
 from ..creation import full_of
 from ..dispatch import apply, builder, scalar
-from ..errors import TYPE_NAMES, located, runtime_error
+from ..errors import TYPE_NAMES, located, type_error
 from ..tensor import Tensor
 from .families import GENERATED, renamed
 from .operands import cast, operands_of
@@ -40,9 +40,16 @@ def bitwise_not(input: Tensor) -> Tensor:
     if dtype is i1:
         return logical_not(input)
     if dtype.kind == "float":
-        raise runtime_error(f"\"bitwise_not_cpu\" not implemented for '{dtype.torch_name}'")
+        raise located(NotImplementedError, f"\"bitwise_not_cpu\" not implemented for '{TYPE_NAMES[dtype]}'")
     ones = -1 if dtype.signed else (1 << dtype.bits) - 1
     return apply(e.BitwiseXorOp, (input, scalar(ones, input._spec.shape, dtype)))[0]
+
+
+def invert(input: Tensor) -> Tensor:
+    """The operator ~."""
+    if input._spec.dtype.kind == "float":
+        raise type_error("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+    return bitwise_not(input)
 
 
 def bitwise_right_shift(input: Any, other: Any) -> Tensor:
@@ -87,4 +94,4 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "logical_xor": logical("logical_xor", e.BitwiseXorOp),
 }
 
-__all__ = ["FUNCTIONS", "isfinite", "isinf", "isnan", "logical", "to_bool"]
+__all__ = ["FUNCTIONS", "invert", "isfinite", "isinf", "isnan", "logical", "to_bool"]

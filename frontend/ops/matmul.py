@@ -14,7 +14,7 @@ from ..tape import named
 from ..tensor import Tensor
 from .arithmetic import add, mul
 from .einsum import einsum, tensordot
-from .operands import broadcast_shape, cast, expand_to
+from .operands import broadcast_shape, cast, expand_to, flat
 from .reductions import FUNCTIONS as REDUCTIONS
 from .shape import expand, reshaped
 
@@ -132,6 +132,8 @@ def _is(factor: Any, number: int) -> bool:
 
 
 def _scaled(x: Tensor, factor: Any) -> Tensor:
+    if x._spec.dtype.kind == "int" and isinstance(factor, float):
+        factor = int(factor)
     return x if _is(factor, 1) else mul(x, factor)
 
 
@@ -152,9 +154,13 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alp
     return _added("BaddbmmBackward0", input, bmm(batch1, batch2), beta, alpha)
 
 
+def _sum_of(products: Tensor) -> Tensor:
+    return REDUCTIONS["sum"](products, 0, dtype=products._spec.dtype)
+
+
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * the sum of all batch1[i] @ batch2[i]"""
-    return _added("AddbmmBackward0", input, REDUCTIONS["sum"](bmm(batch1, batch2), 0), beta, alpha)
+    return _added("AddbmmBackward0", input, _sum_of(bmm(batch1, batch2)), beta, alpha)
 
 
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
@@ -164,6 +170,9 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
 
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2)"""
+    if vec1._spec.dtype.kind != "float" and (isinstance(alpha, float) or isinstance(beta, float)):
+        name = "alpha" if isinstance(alpha, float) else "beta"
+        raise runtime_error(f"For integral input tensors, argument {name} must not be a floating point number.")
     return _added("AddrBackward0", input, outer(vec1, vec2), beta, alpha)
 
 
@@ -226,7 +235,9 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
         sizes = " by ".join(map(str, shape[-2:]))
         raise runtime_error(f"linalg.matrix_power: A must be batches of square matrices, but they are {sizes} matrices")
     if n < 0:
-        raise runtime_error("matrix_power with a negative power needs an inverse, which is not supported")
+        from .factorizations import inv
+
+        return matrix_power(inv(input), -n)
     result: Tensor | None = None
     square = input
     while n:
@@ -238,7 +249,7 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
     if result is not None:
         return result if result is not input else input.clone()
     one = builder.compare("eq", builder.iota(shape[-2:], i64, 0), builder.iota(shape[-2:], i64, 1))
-    return expand_to(cast(one, input._spec.dtype), shape).clone()
+    return flat(expand_to(cast(one, input._spec.dtype), shape).clone(), input)
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -135,6 +135,10 @@ def _broadcast(old: tuple[int, ...], shape: tuple[int, ...]) -> dict[str, Any] |
     return {"shape": shape, "dimensions": tuple(range(len(shape) - len(old), len(shape)))}
 
 
+OF_NUMBERS = ("add", "sub", "mul", "true_div")
+"""Operations that take two Python numbers too."""
+
+
 def operands_of(name: str, x: Any, y: Any, to_float: bool = False) -> tuple[Tensor, Tensor]:
     """Two operands in one shape and element type."""
     if isinstance(x, Tensor):
@@ -149,7 +153,7 @@ def operands_of(name: str, x: Any, y: Any, to_float: bool = False) -> tuple[Tens
             if dtype.kind == "float" or (dtype.kind == "int" and type(y) is int and not to_float):
                 return x, scalar(y, x._spec.shape, dtype)
     x, y = as_operand(x), as_operand(y)
-    if not isinstance(x, Tensor) and not isinstance(y, Tensor):
+    if not isinstance(x, Tensor) and not isinstance(y, Tensor) and name not in OF_NUMBERS:
         raise type_error(f"{name}(): expected at least one Tensor, got {type(x).__name__} and {type(y).__name__}")
     dtype = common_dtype(x, y)
     if to_float:

@@ -13,11 +13,11 @@ from ...dialects.hl.base import HLOp
 from ...dialects.types import DType, i1, i32, i64
 from ..creation import full_of
 from ..dispatch import apply, builder, needed_array, scalar
-from ..errors import runtime_error, untraceable
+from ..errors import index_error, runtime_error, untraceable
 from ..modes import modes
 from ..promotion import iinfo
 from ..tensor import Tensor
-from .arithmetic import mul
+from .arithmetic import mul, where
 from .elementwise import FUNCTIONS as ELEMENTWISE
 from .gathering import gather
 from .operands import cast, expand_to
@@ -109,6 +109,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     d = axis(dim, len(input._spec.shape))
     if not 0 <= k <= (input._spec.shape or (1,))[d]:
         raise runtime_error("selected index k out of range")
+    if input._spec.dtype is i1:
+        raise runtime_error("topk does not support bool dtypes on CPU")
     if modes.trace is not None and input._spec.shape and 0 < k <= FEW < input._spec.shape[d] // 4:
         indices = _few(input.detach(), k, d, largest)
         return RETURN_TYPES["topk"](gather(input, d, indices), indices)
@@ -169,10 +171,10 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     n = (x._spec.shape or (1,))[d]
     if not n and dim is None and x._spec.dtype.kind == "float":
         return full_of((), np.nan, x._spec.dtype)
+    if not n and dim is None:
+        return full_of((), iinfo(x._spec.dtype).min, x._spec.dtype)
     if not n:
-        if dim is None and x._spec.dtype.kind == "float":
-            return scalar(math.nan, (), x._spec.dtype).clone()
-        raise runtime_error("median() operation does not have an identity for empty input.")
+        raise index_error(f"median(): Expected reduction dim {d} to have non-zero size.")
     values, indices = _kth(x, (n - 1) // 2, d, keepdim)
     if x._spec.dtype.kind == "float" and x._spec.shape:
         # One NaN makes the median NaN. It is sorted last.
@@ -186,8 +188,9 @@ def of_equals(x: Tensor, value: Tensor) -> Tensor:
     """An element of a vector: all that equal it have the same part in its gradient."""
     if not x.requires_grad:
         return value
-    same = builder.compare("eq", x, expand_to(value.detach(), x._spec.shape))
-    same = builder.bitwise_or(same, builder.is_nan(x.detach()))
+    found = expand_to(value.detach(), x._spec.shape)
+    same = builder.compare("eq", x, found)
+    same = builder.bitwise_or(same, builder.bitwise_and(builder.is_nan(x.detach()), builder.is_nan(found)))
     return GENERATED["amax"](builder.select(same, x, scalar(-math.inf, *x._spec)))
 
 
@@ -201,18 +204,36 @@ def searchsorted(
     sorter: Tensor | None = None,
 ) -> Tensor:
     """Where each value would be inserted to keep the last dimension in order: how many elements are smaller."""
+    shape = sorted_sequence._spec.shape
+    values = input._spec.shape if isinstance(input, Tensor) else ()
+    if not shape:
+        raise runtime_error(
+            "torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension"
+        )
+    if len(shape) > 1 and shape[:-1] != values[:-1]:
+        raise runtime_error(
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
+            f"tensor and input value tensor must match, but we got boundaries tensor {list(shape)} and input value "
+            f"tensor {list(values)}"
+        )
     edges = sorted_sequence if sorter is None else gather(sorted_sequence, -1, sorter)
     x = input if isinstance(input, Tensor) else scalar(input, (), edges._spec.dtype)
     if len(edges._spec.shape) == 1:
         edges = reshaped(edges, (1,) * len(x._spec.shape) + edges._spec.shape)
     else:
         edges = edges.unsqueeze(-2)
-    before = ELEMENTWISE["le" if right or side == "right" else "lt"](edges.detach(), x.detach().unsqueeze(-1))
-    return cast(GENERATED["sum"](before, -1), i32 if out_int32 else i64)
+    before, behind = ("le", "gt") if right or side == "right" else ("lt", "ge")
+    edges, x = edges.detach(), x.detach().unsqueeze(-1)
+    count = GENERATED["sum"](ELEMENTWISE[before](edges, x), -1)
+    if edges._spec.dtype.kind == "float" or x._spec.dtype.kind == "float":  # NaN counts as the largest
+        count = where(GENERATED["any"](ELEMENTWISE[behind](edges, x), -1), count, shape[-1])
+    return cast(count, i32 if out_int32 else i64)
 
 
 def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
     """The number of the bucket, between boundaries, that each value is in."""
+    if len(boundaries._spec.shape) != 1:
+        raise runtime_error(f"boundaries tensor must be 1 dimension, but got dim({len(boundaries._spec.shape)})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 

@@ -11,7 +11,7 @@ from ...dialects.hl import indexing as i
 from ...dialects.hl import reduction as r
 from ...dialects.types import DType, f32, f64, i1, i64, u8
 from ..dispatch import apply, builder
-from ..errors import TYPE_NAMES, index_error, runtime_error
+from ..errors import TYPE_NAMES, index_error, located, runtime_error
 from ..promotion import float_dtype
 from ..tape import named
 from ..tensor import Tensor
@@ -319,6 +319,8 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     if isinstance(p, str):
         raise runtime_error(f"norm: expected p to be a number or 'fro', got '{p}'; torch.linalg.matrix_norm has 'nuc'")
     magnitude = ELEMENTWISE["abs"](x)
+    if p < 0 or p == float("inf"):
+        _check_norm_of_some(x, p, dim)
     if p == float("inf"):
         return GENERATED["amax"](magnitude, dim, keepdim)
     if p == float("-inf"):
@@ -329,6 +331,14 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
         return _sum(magnitude, dim, keepdim)
     powers = _sum(_root(magnitude, p) if p < 1 else ELEMENTWISE["pow"](magnitude, p), dim, keepdim)
     return _root(powers, 1.0 / p)
+
+
+def _check_norm_of_some(x: Tensor, p: Any, dim: Any) -> None:
+    if any(x._spec.shape[d] == 0 for d in axes(dim, len(x._spec.shape))):
+        raise runtime_error(
+            f"linalg.vector_norm cannot compute the {p:g} norm on an empty tensor because the operation does not have "
+            "an identity"
+        )
 
 
 def _root(x: Tensor, exponent: float = 0.5) -> Tensor:
@@ -355,7 +365,7 @@ def _along(op: type[HLOp]) -> Callable[..., Tensor]:
     def function(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
         x = cast(input, dtype) if dtype is not None else input
         if x._spec.dtype.kind != "float":
-            raise runtime_error(f"\"softmax\" not implemented for '{x._spec.dtype.torch_name}'")
+            raise located(NotImplementedError, f"\"softmax\" not implemented for '{TYPE_NAMES[x._spec.dtype]}'")
         if not x._spec.shape:
             return reshaped(function(reshaped(x, (1,)), dim), ())
         return apply(op, (x,), {"dimension": axis(dim, len(x._spec.shape))})[0]

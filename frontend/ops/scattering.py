@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 from ...dialects.hl import shape as s
@@ -14,7 +15,7 @@ from .in_place import copy_
 from .index_parts import basic, parts_of
 from .indexing import check_put, scattered, setitem, successive, without_masks
 from .operands import cast, common_shape, expand_to
-from .segments import reduced_at
+from .segments import added, reduced_at
 from .shape import axis, reshaped
 
 
@@ -64,7 +65,7 @@ def _replaced(input: Tensor, corner: Tensor) -> Tensor:
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """input with src[i][j][k] added at [index[i][j][k]][j][k], for dim 0"""
-    return _written("scatter", input, dim, index, src, lambda x, at, y: builder.scatter_add(x, at, y, 1, 1))
+    return _written("scatter", input, dim, index, src, lambda x, at, y: added(x, at, y, 1, 1))
 
 
 def scatter(
@@ -116,6 +117,25 @@ def _slices(name: str, input: Tensor, dim: int, index: Tensor, source: Tensor, w
     return d
 
 
+def _of_vectors(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The function for tensors without dimensions too, which are like vectors of one element."""
+
+    @wraps(function)
+    def method(input: Tensor, dim: int, index: Tensor, *args: Any, **options: Any) -> Tensor:
+        if input._spec.shape:
+            return function(input, dim, index, *args, **options)
+        given = [_vector(x) for x in args]
+        named = {name: _vector(x) for name, x in options.items()}
+        return reshaped(function(_vector(input), axis(dim, 0), reshaped(index, (-1,)), *given, **named), ())
+
+    return method
+
+
+def _vector(x: Any) -> Any:
+    return reshaped(x, (1,)) if isinstance(x, Tensor) and not x._spec.shape else x
+
+
+@_of_vectors
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """input with the slices of `source` added at the given positions along a dimension"""
     if source._spec.dtype is not input._spec.dtype:
@@ -131,9 +151,10 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     n = input._spec.shape[d]
     check_places(index, 0, n, bounds_error(n, d))
     updates = source if alpha == 1 else source * alpha
-    return builder.scatter_add(input, reshaped(index, (-1,)), updates, d, 0)
+    return added(input, reshaped(index, (-1,)), updates, d, 0)
 
 
+@_of_vectors
 def index_reduce(
     input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
 ) -> Tensor:
@@ -158,11 +179,12 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
                 f"{len(value._spec.shape)} dimension(s)."
             )
         value = cast(value, input._spec.dtype)
-    result = input.clone()
-    setitem(result, _at(input, dim, index), value)
-    return result
+    result = input.clone() if input._spec.shape else reshaped(input.clone(), (1,))
+    setitem(result, _at(result, dim, index), value)
+    return reshaped(result, input._spec.shape)
 
 
+@_of_vectors
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """input with the slices of `source` at the given positions along a dimension"""
     if source._spec.dtype is not input._spec.dtype:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...dialects.hl import indexing as i
 from ...dialects.hl import sequence as q
-from ...dialects.types import i1, i64
+from ...dialects.types import i1, i32, i64
 from .. import grad_mode
 from ..dispatch import apply, builder, scalar
 from ..modes import modes
@@ -24,11 +24,18 @@ ROWS: dict[str, Any] = {"axis": 1, "batch_dims": 1}
 MAXIMUM = {"amax": ELEMENTWISE["maximum"], "amin": ELEMENTWISE["minimum"]}
 
 
+def added(base: Tensor, places: Tensor, updates: Tensor, axis: int, batch_dims: int) -> Tensor:
+    """scatter-add; bools are added as everywhere: whether any holds."""
+    if base._spec.dtype is not i1:
+        return builder.scatter_add(base, places, updates, axis, batch_dims)
+    return cast(builder.scatter_add(cast(base, i32), places, cast(updates, i32), axis, batch_dims), i1)
+
+
 def reduced_at(x: Tensor, places: Tensor, updates: Tensor, reduce: str, include_self: bool) -> Tensor:
     """x[r, n] with updates[r, k] reduced into x[r, places[r, k]]."""
     base = x if include_self else builder.select(_touched(x, places), _splat(_neutral(x, reduce), x), x)
     if reduce == "sum":
-        return builder.scatter_add(base, places, updates, 1, 1)
+        return added(base, places, updates, 1, 1)
     if reduce == "mean":
         return _mean(base, places, updates, include_self)
     if reduce == "prod":
@@ -112,4 +119,4 @@ def _extreme_values(base: Tensor, places: Tensor, updates: Tensor, reduce: str) 
     return MAXIMUM[reduce](base, last)
 
 
-__all__ = ["reduced_at"]
+__all__ = ["added", "reduced_at"]

@@ -151,6 +151,8 @@ def adjoint(input: Tensor) -> Tensor:
 
 def _matrix_transpose(name: str, input: Tensor) -> Tensor:
     rank = len(input._spec.shape)
+    if not rank:
+        return reshaped(input, ())
     if rank < 2 or (rank > 2 and name == "tensor.H"):
         kinds = "matrices (2-D tensors)" if name == "tensor.H" else "matrices or batches of matrices"
         raise runtime_error(f"{name} is only supported on {kinds}. Got {rank}-D tensor.")
@@ -194,6 +196,8 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     """One dimension split into several."""
     shape = input._spec.shape
     d = axis(dim, len(shape))
+    if not shape:
+        raise runtime_error(f"unflatten: Dimension specified as {dim} but tensor has no dimensions")
     try:
         new = resolved(ints((sizes,)), (shape[d],))
     except RuntimeError:
@@ -287,6 +291,8 @@ def slice_along(x: Tensor, d: int, start: int, stop: int, step: int = 1) -> Tens
 
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """`length` elements along a dimension."""
+    if not input._spec.shape:
+        raise runtime_error("narrow() cannot be applied to a 0-dim tensor.")
     d = axis(dim, len(input._spec.shape))
     n, start, length = input._spec.shape[d], int(start), int(length)
     if length < 0:

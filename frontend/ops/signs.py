@@ -191,6 +191,8 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
 
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
     """Whether each element is among others."""
+    if any(isinstance(v, Tensor) and v.dtype.kind == "bool" for v in (elements, test_elements)):
+        raise runtime_error("Unsupported input type encountered for isin(): Bool")
     x, others = (v if isinstance(v, Tensor) else full_of((), v, common_dtype(v)) for v in (elements, test_elements))
     found = x.unsqueeze(-1).eq(others.reshape(-1)).any(-1)
     return found.logical_not() if invert else found

@@ -253,6 +253,8 @@ def polygamma(n: int, input: Tensor) -> Tensor:
 
 def mvlgamma(input: Tensor, p: int) -> Tensor:
     """The logarithm of the multivariate gamma function."""
+    if p < 1:
+        raise runtime_error("p has to be greater than or equal to 1")
     x = cast(input, float_dtype(input.dtype))
     parts = [lgamma(x - k / 2) for k in range(p)]
     total = parts[0] + p * (p - 1) / 4 * math.log(math.pi)

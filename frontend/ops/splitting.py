@@ -61,6 +61,8 @@ def tensor_split(
 ) -> tuple[Tensor, ...]:
     """Parts as equal as possible, or cut at the indices given."""
     given = next(x for x in (indices_or_sections, indices, sections) if x is not None)
+    if not input._spec.shape:
+        raise runtime_error("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
     if isinstance(given, Tensor):
         given = known("tensor_split", given).tolist()
     d = axis(dim, len(input._spec.shape))
@@ -92,7 +94,7 @@ def _split_along(name: str, at_least: int, dim: int) -> Callable[..., tuple[Tens
             )
         d = min(dim, rank - 1)
         n = input._spec.shape[d]
-        if isinstance(indices_or_sections, int) and n % indices_or_sections:
+        if isinstance(indices_or_sections, int) and (not indices_or_sections or n % indices_or_sections):
             raise runtime_error(
                 f"torch.{name} attempted to split along dimension {d}, but the size of the dimension {n} is not "
                 f"divisible by the split_size {indices_or_sections}!"

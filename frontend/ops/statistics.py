@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ...dialects.types import DType, i1, i64
 from ..creation import zeros
 from ..dispatch import array_of, builder, scalar
-from ..errors import TYPE_NAMES, runtime_error
+from ..errors import TYPE_NAMES, index_error, located, runtime_error
 from ..modes import modes
 from ..promotion import float_dtype
 from ..ranges import arange
@@ -92,8 +92,7 @@ def _quantile(
     low, high = _BETWEEN[interpolation][0](place), _BETWEEN[interpolation][1](place)
     below, above = (x.gather(-1, k.detach().to(i64)) for k in (low, high))
     weight = place - low if interpolation == "linear" else scalar(0.5, (), x.dtype)
-    equal = below.detach().eq(above.detach()).logical_and(below.detach().isinf())  # of two infinities, no NaN
-    found = where(equal, below, lerp(below, above, weight))
+    found = lerp(below, above, weight)
     found = found.movedim(-1, 0)
     if keepdim:
         shape = [1] * input.ndim if dim is None else [1 if k == d else n for k, n in enumerate(input.shape)]
@@ -132,6 +131,8 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
         x = input.reshape(-1)
         return of_equals(x, nanmedian(x, 0)[0])
     d = axis(dim, input.ndim)
+    if input.ndim and not input.shape[d]:
+        raise index_error(f"median(): Expected reduction dim {d} to have non-zero size.")
     if input.dtype.kind != "float" or not input.ndim:
         values, indices = kthvalue(input, ((input.shape or (1,))[d] + 1) // 2, d, keepdim)
         return RETURN_TYPES["nanmedian"](values, indices)
@@ -148,7 +149,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
         return RETURN_TYPES["mode"](input.clone(), zeros((), dtype=i64))
     n = input.shape[d]
     if not n:
-        raise runtime_error(f"mode(): Expected reduction dim {d} to have non-zero size.")
+        raise index_error(f"mode(): Expected reduction dim {d} to have non-zero size.")
     x = input.movedim(d, -1)
     ordered, order = x.detach().sort(-1)
     places = arange(n).expand(ordered.shape)
@@ -172,7 +173,8 @@ def _padded(starts: Tensor, first: Tensor) -> Tensor:
 
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """How many elements are in each of `bins` equal parts of [min, max], or of the range of the elements."""
-    _float_only("histc", input)
+    if input.dtype.kind != "float":
+        raise located(NotImplementedError, f"\"histogram_cpu\" not implemented for '{TYPE_NAMES[input.dtype]}'")
     if bins <= 0:
         raise runtime_error("bins must be > 0")
     if max < min:
@@ -227,6 +229,10 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     """Each part along `dim` scaled so that its p-norm is at most maxnorm."""
     if input.ndim < 2:
         raise runtime_error(f"renorm: input needs at least 2 dimensions, got {input.ndim} dimensions")
+    if p <= 0:
+        raise runtime_error("renorm: non-positive-norm not supported")
+    if maxnorm < 0:
+        raise runtime_error(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
     d = axis(dim, input.ndim)
     size = input.norm(p, tuple(k for k in range(input.ndim) if k != d), True)
     return input * where(size.gt(maxnorm), maxnorm / (size + 1e-7), 1.0)
@@ -246,10 +252,14 @@ def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, d
 
 
 def _slices(y: Tensor, x: Tensor | None, dx: Any, dim: int) -> Tensor:
-    d = axis(dim, y.ndim)
     if not y.ndim:
-        raise runtime_error("trapezoid: expected at least one dimension")
+        raise index_error(f"Dimension specified as {dim} but tensor has no dimensions")
+    if y.dtype is i1 or (x is not None and x.dtype is i1):
+        raise runtime_error("trapezoid: received a bool input for `x` or `y`, but bool is not supported")
+    d = axis(dim, y.ndim)
     n = y.shape[d]
+    if x is not None and x.ndim == 1 and x.shape[0] != n:
+        raise runtime_error("trapezoid: There must be one `x` value for each sample point")
     width: Any = dx
     if x is not None:
         points: Any = x.reshape([-1 if k == d else 1 for k in range(y.ndim)]) if x.ndim == 1 and y.ndim > 1 else x

@@ -14,6 +14,7 @@ from typing import Any
 from ...dialects.types import DType
 from ..errors import type_error
 from ..tensor import Tensor
+from .element_types import LAYERS, checked
 
 
 def explain(
@@ -49,7 +50,7 @@ def explained(function: Callable[..., Any]) -> Callable[..., Any]:
 def install(namespace: dict[str, Any]) -> None:
     """Gives all functions that a module exports this error."""
     for name in namespace["__all__"]:
-        namespace[name] = explained(namespace[name])
+        namespace[name] = checked(name, explained(namespace[name]), LAYERS)
 
 
 def check_dtype(name: str, dtype: Any) -> None:

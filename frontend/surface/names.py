@@ -20,6 +20,7 @@ from ..ops import (
     in_place,
     indexing,
     joining,
+    logic,
     matmul,
     ordering,
     reductions,
@@ -38,6 +39,7 @@ from ..ops.selection_reductions import REDUCTIONS, reduction
 from ..tensor import Tensor
 from ..writes import check_in_place
 from .argument_names import adapted
+from .element_types import checked
 from .unsupported import tensor_getattr
 
 FAMILIES = (
@@ -68,13 +70,15 @@ def _named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    name: adapted(_named(name, function), out=family not in (shape, conversion))
+    name: checked(name, adapted(_named(name, function), out=family not in (shape, conversion)))
     for family in FAMILIES
     for name, function in family.FUNCTIONS.items()
 }
 
 _METHODS: dict[str, Callable[..., Any]] = {
-    name: adapted(_named(name, function)) for family in FAMILIES for name, function in family.METHODS.items()
+    name: checked(name, adapted(_named(name, function)), method=True)
+    for family in FAMILIES
+    for name, function in family.METHODS.items()
 }
 
 _IN_PLACE = (
@@ -201,6 +205,7 @@ def install() -> None:
         methods[f"__{name}__"] = _operator(_METHODS[name])
     for python, name in _UNARY.items():
         methods[f"__{python}__"] = _METHODS[name]
+    methods["__invert__"] = logic.invert
     methods["__pos__"] = _itself
     methods["__repr__"] = printing.tensor_text
     for name, method in methods.items():

@@ -8,12 +8,31 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from ...dialects.types import u8
 from .. import changes
 from ..errors import TYPE_NAMES, runtime_error, type_error
 from ..modes import modes
 from ..promotion import can_cast
 from ..tensor import Tensor
 from ..writes import write
+
+EXACT = frozenset(
+    (
+        *("mm", "matmul", "mv", "bmm", "dot", "vdot", "addmm", "addmv", "baddbmm", "addbmm", "inner"),
+        *("tensordot", "chain_matmul", "index_select", "gather", "take", "take_along_dim", "masked_select"),
+        *("nonzero", "sort", "msort", "topk", "kthvalue", "median", "nanmedian", "mode", "max", "min", "amax"),
+        *("amin", "aminmax", "argmax", "argmin", "norm", "logcumsumexp", "cummax", "cummin", "softmax"),
+        *("log_softmax", "quantile", "nanquantile", "histc", "tril", "triu", "diag", "where", "clamp"),
+        *("clamp_max", "clamp_min", "clip", "cross", "renorm", "float_power", "heaviside", "nan_to_num", "round"),
+        *("frac", "sign", "sgn", "neg", "negative", "abs", "absolute", "isneginf", "isposinf", "signbit"),
+        *("bitwise_not", "isin", "scatter", "scatter_add", "scatter_reduce", "index_add", "index_copy"),
+        *("index_reduce", "multinomial", "searchsorted", "bucketize", "inverse", "matrix_power", "conj_physical"),
+        *("narrow_copy", "slogdet", "ceil", "floor", "trunc", "fix"),
+    )
+)
+"""Functions whose results are written to tensors of their own element type alone; those of others are converted."""
+TRUTHS = frozenset(("all", "any"))
+"""Functions whose results may become uint8 and nothing else."""
 
 
 def into(out: Any, result: Any, name: str) -> Any:
@@ -38,6 +57,10 @@ def _store(out: Any, result: Tensor, name: str) -> None:
             "arguments requires grad."
         )
     spec = result._spec
+    exact = name in EXACT or (name in TRUTHS and out._spec.dtype is not u8)
+    if exact and spec.dtype is not out._spec.dtype:
+        kinds = [TYPE_NAMES[d].lower() for d in (spec.dtype, out._spec.dtype)]
+        raise runtime_error(f"{name}(): Expected out tensor to have dtype {kinds[0]}, but got {kinds[1]} instead")
     if not can_cast(spec.dtype, out._spec.dtype):
         names = [TYPE_NAMES[d] for d in (spec.dtype, out._spec.dtype)]
         raise runtime_error(f"result type {names[0]} can't be cast to the desired output type {names[1]}")

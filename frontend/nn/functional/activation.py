@@ -7,7 +7,8 @@ from typing import Any
 
 from ....dialects.hl.composite import APPROXIMATIONS, GeluOp, SiluOp, SoftplusOp
 from ...dispatch import apply
-from ...errors import located
+from ...errors import TYPE_NAMES, located
+from ...ops.shape import axis
 from ...tensor import Tensor
 
 SELU_ALPHA = 1.6732632423543772848170429916717
@@ -35,7 +36,12 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """leaky_relu with a learned slope, one or one per channel (dimension 1)."""
-    if weight.numel() != 1 and input.ndim > 1:
+    if weight.dtype is not input.dtype:
+        names = [TYPE_NAMES[x.dtype] for x in (input, weight)]
+        raise located(RuntimeError, f"prelu: Type promoting not supported. Got {names[0]} and {names[1]}")
+    if weight.numel() == 1:
+        weight = weight.reshape(())
+    elif input.ndim > 1:
         weight = weight.reshape(weight.numel(), *(1,) * (input.ndim - 2))
     return input.where(input > 0, input * weight)
 
@@ -44,14 +50,14 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, alpha * (exp(x) - 1) elsewhere."""
     if inplace:
         return in_place(elu, input, alpha)
-    return input.where(input > 0, _negative_part(input).expm1() * alpha)
+    return (_negative_part(input).expm1() * alpha).where(input <= 0, input)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, alpha * (exp(x / alpha) - 1) elsewhere."""
     if inplace:
         return in_place(celu, input, alpha)
-    return input.where(input > 0, (_negative_part(input) / alpha).expm1() * alpha)
+    return ((_negative_part(input) / alpha).expm1() * alpha).where(input <= 0, input)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -63,8 +69,17 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x kept between two bounds; the gradient is 0 at the bounds, unlike clamp's."""
+    if min_val > max_val:
+        raise located(ValueError, "min_val cannot be greater than max_val")
     if inplace:
         return in_place(hardtanh, input, min_val, max_val)
+    dtype = input.dtype
+    if dtype.kind == "bool":
+        raise located(RuntimeError, "Bool inputs not supported for hardtanh")
+    if dtype.kind == "int":
+        if min_val < 0 and not dtype.signed:
+            raise located(RuntimeError, "cannot do hardtanh on an unsigned type with negative limits")
+        return input.clamp(int(min_val), int(max_val))
     outside = (input <= min_val) | (input >= max_val)
     return input.where(~outside, input.detach().clamp(min_val, max_val))
 
@@ -160,7 +175,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a * sigmoid(b), where a and b are the halves along `dim`."""
     if input.ndim == 0:
         raise located(RuntimeError, "glu does not support 0-dimensional tensors")
-    if input.shape[dim] % 2:
+    if input.shape[axis(dim, input.ndim)] % 2:
         raise located(RuntimeError, f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
     half, gate = input.chunk(2, dim)
     return half * gate.sigmoid()
@@ -193,7 +208,7 @@ def in_place(function: Callable[..., Tensor], input: Tensor, *arguments: Any) ->
 
 def _negative_part(input: Tensor) -> Tensor:
     """x where not positive, else 0, so that exp cannot overflow where its result is not used."""
-    return input.masked_fill(input > 0, 0.0)
+    return input.where(input <= 0, 0.0)
 
 
 def _cast(input: Tensor, dtype: object) -> Tensor:

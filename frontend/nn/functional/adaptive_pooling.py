@@ -10,6 +10,7 @@ import numpy as np
 from ....dialects.types import i64
 from ...dispatch import builder
 from ...errors import runtime_error
+from ...ops.operands import flat
 from ...tensor import Tensor
 from .extents import Ints, batched
 from .pooling import avg_pool, max_pool
@@ -53,7 +54,14 @@ def _output_sizes(input: Tensor, rank: int, output_size: Sizes) -> Ints:
         given = (*given,) * rank
     if len(given) != rank:
         raise runtime_error(f"adaptive pooling over {rank} dimensions: output_size must have {rank} elements")
+    if any(size is not None and size < 0 for size in given):
+        raise runtime_error("adaptive pooling: elements of output_size must be greater than or equal to 0")
     return tuple(n if size is None else int(size) for n, size in zip(input.shape[-rank:], given))
+
+
+def _nothing(input: Tensor, sizes: Ints) -> Tensor:
+    """A result without elements."""
+    return flat(input.new_zeros(*input.shape[: -len(sizes)], *sizes), input[..., :0].sum())
 
 
 def parts(n: int, count: int) -> list[tuple[int, int]]:
@@ -65,6 +73,8 @@ def _adaptive_avg_pool(rank: int, input: Tensor, output_size: Sizes) -> Tensor:
     batched(input, rank, f"adaptive_avg_pool{rank}d")
     sizes = _output_sizes(input, rank, output_size)
     extents = input.shape[-rank:]
+    if 0 in sizes:
+        return _nothing(input, sizes)
     if all(size == 1 for size in sizes):
         return input.mean(tuple(range(-rank, 0)), keepdim=True)
     if all(n % size == 0 for n, size in zip(extents, sizes)):
@@ -81,7 +91,7 @@ def _adaptive_avg_pool(rank: int, input: Tensor, output_size: Sizes) -> Tensor:
 
 def along(x: Tensor, dim: int, matrix: np.ndarray[Any, Any]) -> Tensor:
     """The product with a constant matrix along one dimension."""
-    weights = builder.constant(np.ascontiguousarray(matrix), matrix.shape, x.dtype)
+    weights = builder.constant(np.ascontiguousarray(matrix, x.dtype.numpy), matrix.shape, x.dtype)
     return x.matmul(weights) if dim in (-1, x.ndim - 1) else x.movedim(dim, -1).matmul(weights).movedim(-1, dim)
 
 
@@ -89,6 +99,8 @@ def _adaptive_max_pool(rank: int, input: Tensor, output_size: Sizes, return_indi
     batched(input, rank, f"adaptive_max_pool{rank}d")
     sizes = _output_sizes(input, rank, output_size)
     extents = tuple(input.shape[-rank:])
+    if 0 in sizes:
+        return (_nothing(input, sizes), _nothing(input, sizes).to(i64)) if return_indices else _nothing(input, sizes)
     if all(n % size == 0 for n, size in zip(extents, sizes)):
         window = [n // size for n, size in zip(extents, sizes)]
         return max_pool(rank, input, window, None, 0, 1, False, return_indices)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from ....dialects.hl.composite import CrossEntropyOp
+from ....dialects.types import i64, u8
 from ... import dispatch
 from ...errors import TYPE_NAMES, located
 from ...modes import modes
@@ -29,7 +30,7 @@ def cross_entropy(
     if target.is_floating_point():
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     _check(input, target)
-    rows, labels = _rows(input), target.reshape(-1)
+    rows, labels = _rows(input), _labels(target)
     _check_bounds(labels, rows.shape[1], ignore_index)
     _check_weight(weight, rows.shape[1])
     if weight is None:
@@ -60,7 +61,7 @@ def nll_loss(
 ) -> Tensor:
     """-x[target] for log-probabilities x, where classes are dimension 1 (or 0, without a batch)."""
     _check(input, target)
-    rows, labels = _rows(input), target.reshape(-1)
+    rows, labels = _rows(input), _labels(target)
     _check_bounds(labels, rows.shape[1], ignore_index)
     _check_weight(weight, rows.shape[1])
     loss = _pick(rows, labels, weight, ignore_index, reduction)
@@ -117,6 +118,12 @@ def _check_weight(weight: Tensor | None, classes: int) -> None:
         )
 
 
+def _labels(target: Tensor) -> Tensor:
+    if target.dtype not in (i64, u8):
+        raise located(RuntimeError, f"expected target dtype to be Long or Byte, but got {TYPE_NAMES[target.dtype]}")
+    return target.reshape(target.numel()).to(i64)
+
+
 def _rows(input: Tensor) -> Tensor:
     """(N, C, d1, ...) as (N * d1 * ..., C); (C,) as (1, C)."""
     if input.ndim == 1:
@@ -127,6 +134,8 @@ def _rows(input: Tensor) -> Tensor:
 
 
 def _check(input: Tensor, target: Tensor) -> None:
+    if input.ndim == 1 and tuple(target.shape) == (1,):
+        return
     if input.ndim == 0 or target.ndim != max(input.ndim - 1, 0):
         raise located(
             RuntimeError,

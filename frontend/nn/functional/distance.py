@@ -18,6 +18,8 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The p-norms of the differences of all pairs of rows, each pair once."""
+    if p < 0:
+        raise runtime_error("pdist only supports non-negative p values")
     if input.ndim != 2:
         raise runtime_error(f"pdist only supports 2D tensors, got: {input.ndim}D")
     rows, columns = np.triu_indices(input.shape[0], 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -72,7 +73,7 @@ def grid_sample(
     number: Tensor | None = None
     shares: Tensor | None = None
     for d, n in enumerate(extents):
-        g = grid.select(-1, rank - 1 - d).reshape(grid.shape[0], -1)
+        g = grid.select(-1, rank - 1 - d).reshape(grid.shape[0], math.prod(spatial))
         place = (g + 1.0) * ((n - 1) / 2) if corners else ((g + 1.0) * n - 1.0) / 2
         # The cubic filter reaches beyond the border, so that its taps are brought inside instead of its centre.
         at, share = TAPS[mode](place if mode == "bicubic" else _inside(place, n, padding_mode, corners))

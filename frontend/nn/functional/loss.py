@@ -8,6 +8,7 @@ import warnings
 from ....dialects.types import i1
 from ...errors import located
 from ...modes import modes
+from ...surface.element_types import no_kernel
 from ...tensor import Tensor
 from .activation import logsigmoid
 from .distance import pairwise_distance
@@ -29,6 +30,7 @@ def reduce(loss: Tensor, reduction: str) -> Tensor:
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """(x - y) squared."""
     difference = _difference(input, target)
+    _check_float("mse", difference)
     return _weighted(difference * difference, weight, reduction)
 
 
@@ -53,8 +55,11 @@ def huber_loss(
     if delta <= 0:
         raise located(RuntimeError, f"huber_loss does not support non-positive values for delta, got {delta}")
     difference = _difference(input, target)
+    _check_float("huber", difference)
     size = difference.abs()
-    loss = (difference * difference * 0.5).where(size < delta, (size - 0.5 * delta) * delta)
+    near = size < delta
+    inside = difference.where(near, 0.0)
+    loss = (inside * inside * 0.5).where(near, (size - 0.5 * delta) * delta)
     return _weighted(loss, weight, reduction)
 
 
@@ -69,9 +74,10 @@ def binary_cross_entropy(
             "Please ensure they have the same size.",
         )
     if modes.trace is None:
-        values = input.detach().numpy()
-        if not ((values >= 0.0) & (values <= 1.0)).all():
-            raise located(RuntimeError, "all elements of input should be between 0 and 1")
+        for name, x in (("input", input), ("target", target)):
+            values = x.detach().numpy()
+            if not ((values >= 0.0) & (values <= 1.0)).all():
+                raise located(RuntimeError, f"all elements of {name} should be between 0 and 1")
     loss = _cross_entropy(input, target)
     return reduce(loss if weight is None else loss * weight, reduction)
 
@@ -85,8 +91,8 @@ def _cross_entropy(x: Tensor, y: Tensor) -> Tensor:
     at = x.detach()
     steep = at * (1.0 - at) < STEEP
     inside = x.masked_fill(steep, 0.5)
-    loss = (y - 1.0) * (1.0 - inside).log() - y * inside.log()
-    edge = (y - 1.0) * (1.0 - at).log().clamp(min=-100.0) - y * at.log().clamp(min=-100.0)
+    loss = (y - 1.0) * inside.neg().log1p() - y * inside.log()
+    edge = (y - 1.0) * at.neg().log1p().clamp(min=-100.0) - y * at.log().clamp(min=-100.0)
     return (edge + (x - at) * ((at - y.detach()) / STEEP)).where(steep, loss)
 
 
@@ -116,7 +122,7 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
         zero = target.eq(0)
         loss = target * (target.masked_fill(zero, 1.0).log() - input)
     if reduction == "batchmean":
-        return loss.sum() / input.shape[0]
+        return loss.sum() / (input.shape[0] if input.ndim else 1)
     if reduction == "mean":
         warnings.warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support size."
@@ -150,6 +156,8 @@ def gaussian_nll_loss(
 ) -> Tensor:
     """Negative log-likelihood of a normal distribution with mean x and a given variance, kept above eps."""
     variance = var if isinstance(var, Tensor) else input.new_full((), var)
+    if modes.trace is None and (variance.detach().numpy() < 0).any():
+        raise located(ValueError, "var has negative entry/entries")
     if variance.shape != input.shape and variance.ndim == input.ndim - 1:
         variance = variance.unsqueeze(-1)
     # The gradient passes as if the variance had not been clamped, as in PyTorch.
@@ -161,7 +169,7 @@ def gaussian_nll_loss(
 
 def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """log(1 + exp(-y x)) for y of 1 or -1."""
-    return reduce((-target * input).exp().log1p(), reduction)
+    return reduce((-(target.to(input.dtype) if target.dtype is i1 else target) * input).exp().log1p(), reduction)
 
 
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
@@ -174,6 +182,12 @@ def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
     """max(0, -y (x1 - x2) + margin)."""
+    if not input1.ndim == input2.ndim == target.ndim:
+        raise located(
+            RuntimeError,
+            f"margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
+            f"{input1.shape}, input2: {input2.shape}, target: {target.shape} ",
+        )
     return reduce((-target * (input1 - input2) + margin).clamp(min=0.0), reduction)
 
 
@@ -181,6 +195,8 @@ def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
     """1 - cos(x1, x2) where y = 1, max(0, cos(x1, x2) - margin) where y = -1."""
+    if target.ndim > 1:
+        raise located(RuntimeError, "0D or 1D target tensor expected, multi-target not supported")
     dot = (input1 * input2).sum(-1)
     squares = ((input1 * input1).sum(-1) + 1e-12) * ((input2 * input2).sum(-1) + 1e-12)
     cosine = dot / squares.sqrt()
@@ -199,11 +215,24 @@ def triplet_margin_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """max(0, d(anchor, positive) - d(anchor, negative) + margin)."""
+    check_triplet(anchor, positive, negative, margin)
     near = pairwise_distance(anchor, positive, p, eps)
     far = pairwise_distance(anchor, negative, p, eps)
     if swap:
         far = far.minimum(pairwise_distance(positive, negative, p, eps))
     return reduce((near - far + margin).clamp(min=0.0), reduction)
+
+
+def check_triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float) -> None:
+    """Raises for a margin that is none, and for tensors of different ranks."""
+    if margin <= 0:
+        raise located(ValueError, f"margin must be greater than 0, got {margin}")
+    if not anchor.ndim == positive.ndim == negative.ndim:
+        raise located(
+            RuntimeError,
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+            f"anchor {anchor.ndim}D, positive {positive.ndim}D, and negative {negative.ndim}D inputs",
+        )
 
 
 def _difference(input: Tensor, target: Tensor) -> Tensor:
@@ -214,6 +243,11 @@ def _difference(input: Tensor, target: Tensor) -> Tensor:
             stacklevel=3,
         )
     return input - (target.to(input.dtype) if target.dtype is i1 else target)
+
+
+def _check_float(name: str, x: Tensor) -> None:
+    if x.dtype.kind != "float":
+        raise no_kernel(name, x)
 
 
 def _weighted(loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:

@@ -8,7 +8,7 @@ from ...errors import located, runtime_error
 from ...tensor import Tensor
 from .activation import logsigmoid
 from .distance import pairwise_distance
-from .loss import reduce
+from .loss import check_triplet, reduce
 
 
 def multi_margin_loss(
@@ -22,15 +22,20 @@ def multi_margin_loss(
     """The mean of max(0, margin - x[target] + x[i]) ** p over the other classes i."""
     if p not in (1, 2):
         raise located(ValueError, "only p == 1 and p == 2 supported")
-    x = input if input.ndim == 2 else input.unsqueeze(0)
-    labels = target.reshape(-1, 1)
+    x = input if input.ndim == 2 else input.reshape(1, input.numel())
+    if target.ndim > 1 or target.numel() != x.shape[0]:
+        raise runtime_error(
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch "
+            f"size). Expected target size [{x.shape[0]}], but got {list(target.shape)}"
+        )
+    labels = target.reshape(target.numel(), 1)
     lost = _positive(margin - x.gather(1, labels) + x)
     lost = lost if p == 1 else lost * lost
     if weight is not None:
         lost = lost * weight.index_select(0, labels.reshape(-1)).unsqueeze(1)
     own = x.new_zeros(x.shape).scatter(1, labels, 1.0) > 0
     loss = lost.masked_fill(own, 0.0).sum(1) / float(x.shape[1])
-    return reduce(loss if input.ndim == 2 else loss.squeeze(0), reduction)
+    return reduce(loss.reshape(target.shape), reduction)
 
 
 def _positive(x: Tensor) -> Tensor:
@@ -43,9 +48,11 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean
 
     The target has the shape of the input and lists the labels of each sample, ended by -1.
     """
-    if input.shape != target.shape or input.ndim not in (1, 2):
+    if input.shape != target.shape or input.ndim > 2:
         raise runtime_error(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
-    x, labels = input.reshape(-1, input.shape[-1]), target.reshape(-1, input.shape[-1])
+    classes = input.shape[-1] if input.ndim else 1
+    rows = input.shape[0] if input.ndim == 2 else 1
+    x, labels = input.reshape(rows, classes), target.reshape(rows, classes)
     listed = (labels < 0).long().cumsum(1) == 0
     labels = labels.masked_fill(~listed, 0)
     own = x.new_zeros(x.shape).scatter_add(1, labels, listed.to(x.dtype)) > 0
@@ -73,6 +80,7 @@ def triplet_margin_with_distance_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """max(0, d(anchor, positive) - d(anchor, negative) + margin) for any distance d."""
+    check_triplet(anchor, positive, negative, margin)
     distance = pairwise_distance if distance_function is None else distance_function
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:

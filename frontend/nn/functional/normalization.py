@@ -110,16 +110,19 @@ def group_norm(
     """Normalized by mean and variance over groups of channels (dimension 1) and all that follows."""
     if input.ndim < 2:
         raise runtime_error(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
+    if num_groups < 1:
+        raise runtime_error(f"Expected num groups to be greater than 0, got {num_groups}")
     if input.shape[1] % num_groups:
         raise runtime_error(
             f"Expected number of channels in input to be divisible by num_groups, but got input of shape "
             f"{list(input.shape)} and num_groups={num_groups}"
         )
-    if input.shape[0] * math.prod(input.shape[1:]) // num_groups <= 1:
+    size = math.prod(input.shape[1:]) // num_groups
+    if input.shape[0] * size == 1:
         raise located(
             ValueError, f"Expected more than 1 value per channel when training, got input size {list(input.shape)}"
         )
-    grouped = input.reshape(input.shape[0], num_groups, -1)
+    grouped = input.reshape(input.shape[0], num_groups, size)
     centred, _, variance = _moments(grouped, (2,))
     y = (centred * (variance + eps).rsqrt()).reshape(input.shape)
     return _affine(y, weight, bias, (input.shape[1], *(1,) * (input.ndim - 2)))
@@ -130,6 +133,10 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     from .padding import pad
     from .pooling import avg_pool1d
 
+    if input.ndim < 3:
+        raise located(ValueError, f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)")
+    if not input.numel():
+        return input * 1.0
     flat = (input * input).flatten(2).transpose(1, 2)
     means = avg_pool1d(pad(flat, (size // 2, (size - 1) // 2)), size, 1)
     return input / (means.transpose(1, 2).reshape(input.shape) * alpha + k).pow(beta)

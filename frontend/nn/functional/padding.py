@@ -22,7 +22,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     if mode == "constant":
         return pad_constant(input, amounts, 0.0 if value is None else value)
     if value is not None and value != 0:
-        raise located(ValueError, f'Padding mode "{mode}" doesn\'t take in value argument')
+        raise located(RuntimeError, f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode not in SIDES:
         raise located(NotImplementedError, f"Unrecognised padding mode {mode}")
     if len(amounts) // 2 not in (input.ndim - 1, input.ndim - 2) or len(amounts) > 6:

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ....dialects.types import i64
 from ...dispatch import builder
 from ...errors import runtime_error
+from ...surface.element_types import no_kernel
 from ...tensor import Tensor
 from .extents import Extents, Ints, spread
 
@@ -23,6 +25,8 @@ def max_pool1d(
     return_indices: bool = False,
 ) -> Any:
     """The largest value of every window of (N, C, L), and on demand where it is."""
+    if input.dtype.kind != "float" and not return_indices:
+        raise no_kernel("max_pool1d", input)
     return max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
@@ -189,21 +193,30 @@ def avg_pool(
     window, strides, low, high, ones = _windows(
         input, rank, kernel_size, stride, padding, 1, ceil_mode, f"avg_pool{rank}d"
     )
+    if input.dtype.kind != "float" and input.dtype is not i64:
+        raise no_kernel(f"avg_pool{rank}d", input)
     sums = builder.reduce_window(input, "sum", window, strides, low, high, ones)
     if divisor_override is not None:
         if divisor_override == 0:
             raise runtime_error("divisor must be not zero")
-        return sums / divisor_override
+        return _divided(sums, divisor_override)
     counts = [
         _counts(n, k, t, p, places, count_include_pad)
         for n, k, t, p, places in zip(input.shape[-rank:], window, strides, low, sums.shape[-rank:])
     ]
     if all((c == c[0]).all() for c in counts):
-        return sums / float(math.prod(int(c[0]) for c in counts))
+        return _divided(sums, math.prod(int(c[0]) for c in counts))
     areas: np.ndarray[Any, Any] = counts[0]
     for c in counts[1:]:
         areas = np.multiply.outer(areas, c)
+    if input.dtype is i64:
+        return _divided(sums, builder.constant(areas, areas.shape, i64))
     return sums * builder.constant((1.0 / areas).astype(input.dtype.numpy), areas.shape, input.dtype)
+
+
+def _divided(sums: Tensor, count: Any) -> Tensor:
+    """Means; those of integers are rounded towards zero."""
+    return sums / count if sums.dtype.kind == "float" else sums.div(count, rounding_mode="trunc")
 
 
 def _lp_pool(

@@ -8,9 +8,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from ...creation import tensor
+from ....dialects.types import i64, u8
 from ...dispatch import builder
 from ...errors import located, runtime_error
+from ...surface.element_types import no_kernel
 from ...tensor import Tensor
 from .adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, along
 
@@ -38,6 +39,16 @@ def interpolate(
             "align_corners option can only be set with the interpolating modes: "
             "linear | bilinear | bicubic | trilinear",
         )
+    if antialias and (mode not in ("bilinear", "bicubic") or input.ndim != 4):
+        raise located(
+            ValueError,
+            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input",
+        )
+    if input.dtype is u8 and mode in LINEAR:  # in floats, and rounded
+        wide = interpolate(input.float(), size, scale_factor, mode, align_corners, recompute_scale_factor, antialias)
+        return wide.round().clamp(0, 255).to(u8)
+    if input.dtype.kind != "float" and (input.dtype is not u8 or mode == "area"):
+        raise no_kernel(f"upsample_{mode}", input)
     rank = input.ndim - 2
     if rank < 1 or (mode in LINEAR and LINEAR[mode] != rank):
         raise located(
@@ -45,7 +56,7 @@ def interpolate(
         )
     extents = tuple(input.shape[2:])
     sizes, scales = _sizes(extents, size, scale_factor, bool(recompute_scale_factor))
-    if min(sizes) < 1:
+    if min(*sizes, *extents) < 1:
         raise runtime_error(f"Input and output sizes should be greater than 0, but got input {extents} output {sizes}")
     if mode == "area":
         return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[rank - 1](input, sizes)
@@ -76,31 +87,48 @@ def upsample(
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """(..., C * r * r, H, W) as (..., C, H * r, W * r)."""
     r = upscale_factor
+    _check_shuffle("pixel_shuffle", "upscale_factor", input, r)
     lead, (channels, height, width) = tuple(input.shape[:-3]), input.shape[-3:]
     if channels % (r * r):
         raise runtime_error(
             "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, "
             f"but input.size(-3)={channels} is not divisible by {r * r}"
         )
-    x = input.reshape(-1, channels // (r * r), r, r, height, width).permute(0, 1, 4, 2, 5, 3)
+    x = input.reshape(math.prod(lead), channels // (r * r), r, r, height, width).permute(0, 1, 4, 2, 5, 3)
     return x.reshape(*lead, channels // (r * r), height * r, width * r)
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """(..., C, H * r, W * r) as (..., C * r * r, H, W)."""
     r = downscale_factor
+    _check_shuffle("pixel_unshuffle", "downscale_factor", input, r)
     lead, (channels, height, width) = tuple(input.shape[:-3]), input.shape[-3:]
     if height % r or width % r:
         raise runtime_error(
             f"pixel_unshuffle expects height and width to be divisible by downscale_factor, "
             f"but input.size(-2)={height} and input.size(-1)={width} are not by {r}"
         )
-    x = input.reshape(-1, channels, height // r, r, width // r, r).permute(0, 1, 3, 5, 2, 4)
+    x = input.reshape(math.prod(lead), channels, height // r, r, width // r, r).permute(0, 1, 3, 5, 2, 4)
     return x.reshape(*lead, channels * r * r, height // r, width // r)
+
+
+def _check_shuffle(name: str, argument: str, input: Tensor, r: int) -> None:
+    if input.ndim < 3:
+        raise runtime_error(
+            f"{name} expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)"
+        )
+    if r < 1:
+        raise runtime_error(f"{name} expects a positive {argument}, but got {r}")
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """The channels of all groups in turn."""
+    if input.ndim < 3:
+        raise runtime_error(
+            f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(input.shape)}"
+        )
+    if groups < 1:
+        raise runtime_error(f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
     if input.shape[1] % groups:
         raise runtime_error(
             f"Number of channels must be divisible by groups. Got {input.shape[1]} channels and {groups} groups."
@@ -133,7 +161,7 @@ def _sizes(
     sizes = tuple(math.floor(float(n) * f) for n, f in zip(extents, values))
     if recompute:
         return sizes, [n / max(m, 1) for n, m in zip(extents, sizes)]
-    return sizes, [1.0 / f for f in values]
+    return sizes, [1.0 / f if f else math.inf for f in values]
 
 
 def _nearest(x: Tensor, dim: int, out: int, scale: float, exact: bool) -> Tensor:
@@ -144,7 +172,7 @@ def _nearest(x: Tensor, dim: int, out: int, scale: float, exact: bool) -> Tensor
         shape = tuple(x.shape)
         wide = x.unsqueeze(dim + 1).expand(*shape[: dim + 1], out // n, *shape[dim + 1 :])
         return wide.reshape(*shape[:dim], out, *shape[dim + 1 :])
-    return x.index_select(dim, builder.constant(index, index.shape, tensor(0).dtype))
+    return x.index_select(dim, builder.constant(index, index.shape, i64))
 
 
 def _sources(n: int, out: int, scale: float, align_corners: bool) -> Array:
@@ -163,7 +191,7 @@ def _linear(n: int, out: int, sources: Array) -> Array:
     weights = np.zeros((n, out))
     np.add.at(weights, (low, np.arange(out)), 1.0 - share)
     np.add.at(weights, (high, np.arange(out)), share)
-    return weights.astype(np.float32)
+    return weights
 
 
 def _cubic(n: int, out: int, sources: Array) -> Array:
@@ -172,7 +200,7 @@ def _cubic(n: int, out: int, sources: Array) -> Array:
     for k in range(-1, 3):
         share = _cubic_filter(np.abs(sources - (low + k)), -0.75)
         np.add.at(weights, (np.clip(low + k, 0, n - 1), np.arange(out)), share)
-    return weights.astype(np.float32)
+    return weights
 
 
 def _cubic_filter(x: Array, a: float) -> Array:
@@ -193,4 +221,4 @@ def _antialiased(n: int, out: int, scale: float, align_corners: bool, cubic: boo
         x = np.abs((places - centre + 0.5) / width)
         share = _cubic_filter(x, -0.5) if cubic else np.maximum(1.0 - x, 0.0)
         weights[places, k] = share / share.sum()
-    return weights.astype(np.float32)
+    return weights

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...errors import runtime_error
 from ...tensor import Tensor
 from .activation import in_place, leaky_relu
 
@@ -22,6 +23,8 @@ def rrelu(
     input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
 ) -> Tensor:
     """leaky_relu whose slope is drawn for each value while training, and their mean otherwise."""
+    if lower > upper:
+        raise runtime_error("Lower bound should be less than or equal to the upper bound")
     if inplace:
         return in_place(rrelu, input, lower, upper, training)
     if not training:

@@ -69,7 +69,8 @@ def _max_unpool(
         sizes = tuple(int(n) for n in output_size)[-rank:]
     lead = tuple(input.shape[:-rank])
     rows = math.prod(lead)
-    values, places = input.reshape(rows, -1), indices.reshape(rows, -1)
+    count = math.prod(input.shape[-rank:])
+    values, places = input.reshape(rows, count), indices.reshape(rows, count)
     zeros = input.new_zeros(rows, math.prod(sizes))
     if strides < window:
         # Windows that overlap tell one place several times, with one value; each of them gets the gradient.

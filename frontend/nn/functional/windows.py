@@ -17,6 +17,7 @@ def unfold(
     """Every window of (N, C, H, W) as a column of (N, C * K * K, windows)."""
     x, has_batch = batched(input, 2, "unfold")
     kernel, dilations, around, strides = (spread(v, 2) for v in (kernel_size, dilation, padding, stride))
+    _check(kernel, dilations, around, strides)
     x = pad(x, (around[1], around[1], around[0], around[0]))
     places = _places(tuple(x.shape[2:]), kernel, dilations, strides)
     parts = [
@@ -25,8 +26,16 @@ def unfold(
         for j in range(kernel[1])
     ]
     columns = cat([p.reshape(x.shape[0], x.shape[1], 1, math.prod(places)) for p in parts], 2)
-    result = columns.reshape(x.shape[0], -1, math.prod(places))
+    result = columns.reshape(x.shape[0], x.shape[1] * math.prod(kernel), math.prod(places))
     return result if has_batch else result.squeeze(0)
+
+
+def _check(kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> None:
+    for name, given in (("kernel size", kernel), ("dilation", dilation), ("stride", stride)):
+        if min(given) < 1:
+            raise runtime_error(f"{name} should be greater than zero, but got height: {given[0]} width: {given[1]}")
+    if min(padding) < 0:
+        raise runtime_error(f"padding should be non-negative, but got height: {padding[0]} width: {padding[1]}")
 
 
 def fold(
@@ -43,13 +52,14 @@ def fold(
     size, kernel, dilations, around, strides = (
         spread(v, 2) for v in (output_size, kernel_size, dilation, padding, stride)
     )
+    _check(kernel, dilations, around, strides)
     padded = tuple(n + 2 * p for n, p in zip(size, around))
     places = _places(padded, kernel, dilations, strides)
     if x.ndim != 3 or x.shape[1] % math.prod(kernel) or x.shape[2] != math.prod(places):
         raise runtime_error(
             f"fold: expected columns of size (N, C * {math.prod(kernel)}, {math.prod(places)}), got {list(input.shape)}"
         )
-    columns = x.reshape(x.shape[0], -1, *kernel, *places)
+    columns = x.reshape(x.shape[0], x.shape[1] // math.prod(kernel), *kernel, *places)
     total = x.new_zeros(x.shape[0], columns.shape[1], *padded)
     for i in range(kernel[0]):
         for j in range(kernel[1]):
