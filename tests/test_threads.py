@@ -1,184 +1,357 @@
-"""The same bits for any number of threads, state included: ops, random graphs, programs, updates in place.
-
-Most samples are small, and small work is one thread's. So all is compiled as if any work were worth sharing.
-`make test-threads` runs everything, `make test` a sample of it.
-"""
+"""Threads that call, trace and change things at once: each call means what it means alone, nothing gets lost."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
+import queue
+import sys
+import threading
+import time
+import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import irtool
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, note, settings
-from irtool.dialects.hl import HLOp
-from irtool.dialects.text import parse_module, print_op
-from irtool.passes import PASSES
-from irtool.passes.loops import lower_scatter
-from irtool.passes.loops.contract import plan
-from irtool.passes.loops.parallelize import Parallelize
-from irtool.passes.pass_base import PassError
-from irtool.runtime import compiler
-from irtool.runtime.compiler import compile_module
-from irtool.runtime.threads import get_num_threads, set_num_threads
-from xdsl.dialects.builtin import ModuleOp
+from irtool import nn
 
-from .programs.runner import run as run_program
-from .running import Array, execute
-from .samples import SAMPLES
-from .test_compiled_ops import COMPILED, module_of, run
-from .test_programs import GOLDEN
-from .test_random_graphs import programs
+SECONDS = 30.0 if os.environ.get("IRTOOL_LARGE_TESTS") else 0.3
+"""How long each test goes on."""
 
-TEAMS = (1, 2, 3, 4, 8)
-ALL = "IRTOOL_TEST_ALL" in os.environ
+THREADS = 4
 
+compiled = functools.partial(irtool.compile, target="reference")
 
-@dataclass(frozen=True)
-class ShareAll(Parallelize):
-    """Shares whatever can be shared."""
-
-    min_work: int = 1
-
-
-@pytest.fixture(autouse=True, scope="module")
-def everything_is_worth_sharing() -> Iterator[None]:
-    version = compiler.pipeline_version()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(PASSES, "parallelize", lambda: ShareAll)
-        patch.setattr(lower_scatter, "_SMALL", 0)
-        patch.setattr(plan, "PARALLEL_FLOPS", 0)
-        patch.setattr(plan, "PARALLEL_PACKED_FLOPS", 0)
-        # Programs of the passes as they are must not be taken for these.
-        patch.setattr(compiler, "pipeline_version", lambda: version + "shared")
-        yield
+PLAIN = (int, float, bool, str, list, dict, tuple, type(None))
 
 
 @pytest.fixture(autouse=True)
-def threads_as_before() -> Iterator[None]:
-    before = get_num_threads()
+def quick_switches() -> Iterator[None]:
+    """Threads take turns often."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
     yield
-    set_num_threads(before)
+    sys.setswitchinterval(before)
 
 
-def bits(arrays: list[Array]) -> list[bytes]:
-    return [array.tobytes() for array in arrays]
+def together(*works: Callable[[int], None], seconds: float = SECONDS) -> int:
+    """Each work again and again in a thread, with its count, until the time is over; how many rounds there were."""
+    errors: list[BaseException] = []
+    rounds = [0] * len(works)
+    end, start = time.monotonic() + seconds, threading.Barrier(len(works))
+
+    def loop(k: int) -> None:
+        try:
+            start.wait()
+            while time.monotonic() < end and not errors:
+                works[k](rounds[k])
+                rounds[k] += 1
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=loop, args=(k,)) for k in range(len(works))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of many programs
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    if errors:
+        raise errors[0]
+    assert all(rounds)
+    return sum(rounds)
 
 
-SAMPLE = ("scatter_add", "sort", "cumsum", "recurrence", "matmul", "softmax", "argmax")
+def argument(k: int) -> Any:
+    """Of ever new shapes: each sixth call traces."""
+    return irtool.full((1 + k // 6,), float(k))
 
 
-@pytest.mark.parametrize("op", [op for op in COMPILED if ALL or op.name[3:] in SAMPLE], ids=lambda op: op.name[3:])
-def test_ops(op: type[HLOp]) -> None:
-    samples = SAMPLES[op]
-    program = compile_module(module_of(op, samples))
-    arrays = [array for sample in samples for array in sample.arrays]
-    wanted = bits(run(program, arrays, 1))
-    for threads in TEAMS:
-        assert bits(run(program, arrays, threads)) == wanted, f"{threads} threads"
+def check(y: Any, expected: Any) -> None:
+    np.testing.assert_allclose(y.detach().numpy(), expected, rtol=1e-5)
 
 
-@settings(
-    max_examples=500 if ALL else 12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)  # fmt: skip
-@given(programs())
-def test_random_graphs(program: tuple[ModuleOp, list[Array]]) -> None:
-    module, arrays = program
-    note(print_op(module, False))
-    wanted = bits(execute(module, arrays))
-    for threads in TEAMS:
-        assert bits(execute(module, arrays, threads)) == wanted, f"{threads} threads"
+def test_calls_of_one_function() -> None:
+    step = compiled(lambda x, s: x * s + 1)
+
+    def work(k: int) -> None:
+        check(step(argument(k), 0.5 + k), np.full(1 + k // 6, k * (0.5 + k) + 1, np.float32))
+
+    together(*[work] * THREADS)
 
 
-@pytest.mark.parametrize("name", GOLDEN if ALL else ["training.policy_gradient"])
-def test_programs(name: str) -> None:
-    found: list[list[float]] = []
-    for threads in TEAMS:
-        set_num_threads(threads)
-        found.append(run_program(irtool, name, irtool.compile))
-    assert all(losses == found[0] for losses in found)
+def test_counters_and_lists_of_different_functions() -> None:
+    """Four functions change the same objects under a lock; the fifth thread only looks on."""
+    o, log, entries = SimpleNamespace(n=0, total=0.0), list[Any](), dict[Any, Any]()
+    lock = threading.Lock()
+
+    def make() -> Any:
+        @compiled
+        def step(x: Any) -> Any:
+            o.n += 1
+            o.total = o.total + 0.5
+            log.append(x.sum())
+            entries[o.n] = o.n
+            return x * 2
+
+        return step
+
+    steps = [make() for _ in range(THREADS)]
+    calls = [0] * THREADS
+
+    def work(i: int, k: int) -> None:
+        with lock:
+            before = o.n
+            y = steps[i](argument(k))
+            calls[i] += 1
+            assert o.n == before + 1 and len(log) == o.n and entries[o.n] == o.n
+        check(y, np.full(1 + k // 6, 2.0 * k, np.float32))
+
+    def look(k: int) -> None:
+        assert type(o.n) is int and type(o.total) is float
+        assert type(log) is list and type(entries) is dict
+        assert all(type(v) is irtool.Tensor for v in log[-3:])
+        assert 0 <= o.n - len(log) <= 1 or len(log) >= o.n - 1
+        time.sleep(0)
+
+    together(*[functools.partial(work, i) for i in range(THREADS)], look)
+    assert o.n == sum(calls) == len(log) == len(entries) and o.total == 0.5 * o.n
+    assert all(v.item() >= 0 for v in log)
 
 
-Tensor = Any
+def test_appends_without_a_lock() -> None:
+    """`list.append` is atomic: nothing may get lost, whoever traces."""
+    log = list[Any]()
+
+    def make() -> Any:
+        @compiled
+        def step(x: Any) -> Any:
+            log.append(x.sum())
+            return x * 2
+
+        return step
+
+    steps = [make() for _ in range(THREADS)]
+    calls = [0] * (THREADS + 1)
+
+    def work(i: int, k: int) -> None:
+        steps[i](argument(k))
+        calls[i] += 1
+
+    def eager(k: int) -> None:
+        log.append(irtool.ones(1))
+        calls[-1] += 1
+        assert type(log) is list and len(log) > 0 and type(log[-1]) is irtool.Tensor
+        time.sleep(0)
+
+    together(*[functools.partial(work, i) for i in range(THREADS)], eager)
+    assert len(log) == sum(calls)
+    assert all(type(v) is irtool.Tensor and v.item() >= 0 for v in log)
 
 
-def row_sums_beside_an_update(w: Tensor, g: Tensor) -> Tensor:
-    r = (g * g.sum(1)[:, None]).sum(0)
-    w.add_(g)
-    return r
+def test_one_step_and_appends_from_outside() -> None:
+    """A thread appends to the list that the step of another one appends to, pops from or goes over."""
+    log, numbers = list[Any](), [1.0]
+
+    @compiled
+    def step(x: Any) -> Any:
+        log.append(x.sum())
+        return x * len(numbers) * 0 + sum(numbers)
+
+    made = [0, 0]
+
+    def work(k: int) -> None:
+        n = len(numbers)
+        y = step(argument(k))
+        made[0] += 1
+        assert n <= y[0].item() <= len(numbers)
+
+    def outside(k: int) -> None:
+        log.append(None)
+        made[1] += 1
+        if k % 8 == 0 and len(numbers) < 60:
+            numbers.append(1.0)
+        time.sleep(1e-4)
+
+    together(work, outside)
+    assert len(log) == sum(made) and sum(v is None for v in log) == made[1]
 
 
-def update_between_products(w: Tensor, g: Tensor) -> Tensor:
-    r = g @ g
-    w.mul_(g.sum(1, keepdim=True)).add_(r.amax(0))
-    return r @ g.t() + w.sum(0)
+def test_readers_meet_plain_numbers() -> None:
+    """While one thread traces again and again, others read the numbers, lists and attributes that it uses."""
+    o = SimpleNamespace(n=0, rate=1.0, flag=True, name="a", items=[1, 2.5], options={"lr": 0.1}, w=irtool.ones(1))
+    kept = 0
+
+    class Counter:
+        n = 0
+
+    def step(x: Any) -> Any:
+        nonlocal kept
+        o.n += 1
+        o.rate = o.rate * 0.999 + 0.001
+        kept += 1
+        Counter.n += 1
+        o.items.append(o.n)
+        o.options["n"] = o.n
+        o.w = o.w + 1
+        return x * o.rate / o.n + o.options["lr"]
+
+    model = nn.Linear(1, 1)
+    model.calls = 0
+
+    def module(x: Any) -> Any:
+        model.calls += 1
+        return model(x.sum()[None]).detach() / model.calls
+
+    functions = {"step": step, "module": module}
+
+    def trace(k: int) -> None:
+        for f in functions.values():
+            compiled(f)(argument(k))
+            o.items[:] = o.items[:2]
+
+    def read(k: int) -> None:
+        for value in (o.n, o.rate, o.flag, o.name, o.items, o.options, kept, Counter.n, model.calls):
+            assert type(value) in PLAIN, type(value)
+        for value in (*tuple(o.items), *tuple(o.options.values())):
+            assert type(value) in PLAIN, type(value)
+        assert o.n >= 0 and o.n + 1 > o.n and f"{o.n:d}" and f"{o.rate:.3f}" and o.rate * 2 > 0
+        assert type(o.w) is irtool.Tensor and o.w.numpy().shape == (1,)
+        assert all(type(v) is nn.Parameter for v in vars(model)["_parameters"].values())
+        assert step.__globals__ is globals() and step.__closure__ is not None
+
+    together(trace, read, read, read)
+    assert type(o.n) is int and o.n == kept == Counter.n
 
 
-def counting_rows(w: Tensor, g: Tensor) -> Tensor:
-    w.index_add_(0, (g * 3).long().abs()[:, 0] % w.shape[0], g)
-    return w.cumsum(0).sum(1) + g.sum(1)
+def test_globals_that_are_replaced() -> None:
+    """A call uses a value that was there at some time during it."""
+    o, scope = SimpleNamespace(scale=1.0), {"scale": 1.0, "f": abs}
+    exec("def step(x): return x * scale", scope)
+    step, other = compiled(scope["step"]), compiled(lambda x: x * o.scale)
+
+    def work(k: int) -> None:
+        for f in (step, other):
+            value = float(f(irtool.ones(1 + k // 20))[0])
+            assert value in (1.0, 2.0, 3.0)
+
+    def replace(k: int) -> None:
+        scope["scale"] = o.scale = float(1 + k % 3)
+        time.sleep(1e-4)
+
+    together(work, work, work, replace)
 
 
-def best_first(w: Tensor, g: Tensor) -> Tensor:
-    values, order = g.sort(1, descending=True)
-    w.add_(values.cumsum(1)).sub_(order.to(w.dtype).mean(0))
-    return (values * w.sum(0)).softmax(1).argmax(1)
+def test_training_in_threads() -> None:
+    """Each thread trains a model of its own with one function."""
+
+    def eagerly(model: Any, x: Any) -> Any:
+        loss = model(x).pow(2).mean()
+        model.zero_grad()
+        loss.backward()
+        with irtool.no_grad():
+            for p in model.parameters():
+                p -= 0.01 * p.grad
+        return loss.detach()
+
+    step, lock = compiled(eagerly), threading.Lock()
+    pairs: list[Any] = []
+    for seed in range(THREADS):
+        irtool.manual_seed(seed)
+        pairs.append((nn.Linear(2, 1), nn.Linear(2, 1)))
+        pairs[-1][1].load_state_dict(pairs[-1][0].state_dict())
+
+    def work(i: int, k: int) -> None:
+        x = irtool.ones(1 + k // 10, 2) * 0.5
+        a = step(pairs[i][0], x)
+        with lock:
+            b = eagerly(pairs[i][1], x)
+        check(a, b.numpy())
+
+    together(*[functools.partial(work, i) for i in range(THREADS)])
 
 
-def normalized(w: Tensor, g: Tensor) -> Tensor:
-    w.add_(g / (1 + g.norm()))
-    w.div_(w.abs().max() + 1)
-    return (w - w.mean(1, keepdim=True)) @ g.mean(0)
+def test_eager_code_beside_traces() -> None:
+    """Eager code of other threads is not traced, and finds modes, hooks, random numbers and builtins as they are."""
+    model = nn.Linear(2, 2)
+    expected = model(irtool.ones(1, 2)).detach().numpy()
+    builtins, profile = {**vars(sys.modules["builtins"])}, sys.getprofile()
+
+    def trace(k: int) -> None:
+        compiled(lambda x: model(x).relu() * k)(irtool.ones(1 + k % 5, 2))
+
+    def eager(k: int) -> None:
+        assert irtool.is_grad_enabled()
+        y = model(irtool.ones(1, 2))
+        check(y, expected)
+        with irtool.no_grad():
+            assert not (y * 2).requires_grad
+        w = irtool.ones(2, requires_grad=True)
+        (w * w).sum().backward()
+        check(w.grad, np.full(2, 2.0, np.float32))
+        assert isinstance(1.5, float) and int is int and max(1, 2.5) == 2.5 and sys.getprofile() is profile
+        assert {**vars(sys.modules["builtins"])} == builtins
+
+    together(trace, trace, eager, eager)
 
 
-def lengths(w: Tensor, g: Tensor) -> Tensor:
-    w[1:].add_(g[:-1])
-    w[0] = w.sum(0)
-    return irtool.cat([w.flip(0), g.t().contiguous().reshape(g.shape)]).prod(1)
+def test_queues_and_events() -> None:
+    """Effects of calls in one thread arrive in another, once each."""
+    q: queue.SimpleQueue[int] = queue.SimpleQueue()
+    sent, received = [0], [0]
+
+    @compiled
+    def step(x: Any) -> Any:
+        q.put(1)
+        return x * 2
+
+    def work(k: int) -> None:
+        step(argument(k))
+        sent[0] += 1
+
+    def drain(k: int) -> None:
+        with contextlib.suppress(queue.Empty):
+            received[0] += q.get(timeout=0.001)
+
+    together(work, drain)
+    while not q.empty():
+        received[0] += q.get()
+    assert received == sent
 
 
-FUNCTIONS = (row_sums_beside_an_update, update_between_products, counting_rows, best_first, normalized, lengths)
+def test_errors_in_one_thread() -> None:
+    """A call that fails puts back what it has touched itself, not what others have done meanwhile."""
+    o, log = SimpleNamespace(n=0, good=0), list[int]()
 
+    @compiled
+    def bad(x: Any) -> Any:
+        y = x * 2
+        raise ValueError(y.shape)
 
-@pytest.mark.parametrize("side", (1, 3, 8, 40) if ALL else (8, 17))
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
-def test_updates_in_place(function: Callable[..., Any], side: int) -> None:
-    rng = np.random.default_rng(side)
-    w0, g0 = (rng.standard_normal((side, side)).astype(np.float32) for _ in range(2))
+    @compiled
+    def good(x: Any) -> Any:
+        o.good += 1
+        return x * 2
 
-    def call(step: Callable[..., Any]) -> list[Array]:
-        w, g = irtool.tensor(w0), irtool.tensor(g0)
-        return [a.numpy() for a in (step(w, g), w, g)]
+    done = [0, 0]
 
-    step = irtool.compile(function)
-    for threads in TEAMS:
-        set_num_threads(threads)
-        found = call(step)
-        if threads == TEAMS[0]:
-            one = bits(found)
-            for have, want in zip(found, call(function)):
-                np.testing.assert_allclose(have, want, rtol=1e-4, atol=1e-4)
-        assert bits(found) == one, f"{threads} threads"
+    def fail(k: int) -> None:
+        with pytest.raises(ValueError):
+            bad(argument(k))
 
+    def work(k: int) -> None:
+        good(argument(k))
+        done[0] += 1
 
-def test_a_program_written_by_hand_is_verified() -> None:
-    module = parse_module("""
-func.func @step(%x: memref<8xf32>, %workspace: memref<0xi8> {irtool.workspace}) {
-  spmd.parallel {
-    func.call @k(%x) : (memref<8xf32>) -> ()
-  }
-  func.return
-}
-func.func private @k(%x: memref<8xf32>) attributes {irtool.kernel} {
-  %c0 = arith.constant 0 : index
-  %a = memref.load %x[%c0] : memref<8xf32>
-  %b = arith.addf %a, %a : f32
-  memref.store %b, %x[%c0] : memref<8xf32>
-  func.return
-}""")
-    with pytest.raises(PassError, match="every thread of the team would write %x"):
-        compile_module(module)
+    def count(k: int) -> None:
+        o.n += 1
+        log.append(k)
+        done[1] += 1
+        time.sleep(0)
+
+    together(fail, work, count)
+    assert o.good == done[0] and o.n == done[1] == len(log)
