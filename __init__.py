@@ -59,6 +59,7 @@ from .frontend.vmap import vmap
 if TYPE_CHECKING:
     from .frontend.compiling.compile import compile
     from .frontend.serialization import load, save
+    from .runtime.denormals import set_flush_denormal
     from .runtime.threads import get_num_threads, set_num_threads
 
 globals().update({**_FUNCTIONS, **_FUNCTIONAL, **_SWITCHES})
@@ -74,6 +75,7 @@ _LAZY = {
     "compile": ("frontend.compiling.compile", "compile"),
     "load": ("frontend.serialization", "load"),
     "save": ("frontend.serialization", "save"),
+    "set_flush_denormal": ("runtime.denormals", "set_flush_denormal"),
     "set_num_threads": ("runtime.threads", "set_num_threads"),
     "get_num_threads": ("runtime.threads", "get_num_threads"),
 }
@@ -143,6 +145,7 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "result_type",
     "save",
     "set_default_dtype",
+    "set_flush_denormal",
     "set_grad_enabled",
     "set_num_threads",
     "set_printoptions",

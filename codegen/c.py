@@ -1,7 +1,7 @@
 """From a module at the loops level to C source: a function for each kernel, and `step.c` for the host.
 
     void matmul(const float x[restrict 64][784], …, char *workspace, long thread, long threads);
-    void step(void **buffers, char *arena, char *workspace, int threads);
+    void step(void **buffers, char *arena, char *workspace, int threads, int flush);
 
 Every thread of the team calls every kernel. `print_c` gives the units, `CProgram.one_file()` the same as one readable
 file that compiles by itself.
@@ -17,10 +17,10 @@ from xdsl.dialects import func, memref, vector
 from xdsl.dialects.builtin import MemRefType, ModuleOp
 from xdsl.ir import Operation, SSAValue
 
-from ..dialects import vectorx
+from ..dialects import spmd, vectorx
 from ..dialects.locations import describe
 from .arithmetic import ARITHMETIC
-from .control import CONTROL
+from .control import CONTROL, print_own_mode
 from .conversions import CONVERSIONS
 from .expr import Expr
 from .memory import MEMORY, is_bytes
@@ -175,7 +175,9 @@ def print_host(
 ) -> Unit:
     """The host function: takes all buffers as one array of pointers."""
     name = callees[function.sym_name.data]
-    p = Printer(rules, Names((*callees.values(), "buffers", "arena", "workspace", "thread", "threads", "team")))
+    p = Printer(
+        rules, Names((*callees.values(), "buffers", "arena", "workspace", "thread", "threads", "team", "flush", "mode"))
+    )
     p.callees = callees
     p.thread, p.threads = "0", "1"
     block = _only_block(function)
@@ -190,15 +192,24 @@ def print_host(
         made = p.add_array(argument)
         if argument.first_use is not None:
             p.line(f"{made.pointer(made.name)} = buffers[{buffer_index(roles, position)}];")
-    p.block(block)
-    called = dict.fromkeys(o.callee.string_value() for o in function.walk() if isinstance(o, func.CallOp))
+    calls = [o for o in function.walk() if isinstance(o, func.CallOp)]
+    if any(not _in_team(call) for call in calls):
+        print_own_mode(p, block)
+    else:
+        p.block(block)
+    called = dict.fromkeys(call.callee.string_value() for call in calls)
     declarations = tuple(kernels[c].prototype for c in called if c in kernels)
-    prototype = f"void {name}(void **buffers, char *arena, char *workspace, int threads)"
+    prototype = f"void {name}(void **buffers, char *arena, char *workspace, int threads, int flush)"
     export = '__attribute__((visibility("default")))\n'
     comment = comment_text(describe(function.location))
     body = _text(p)
     waits = any("barrier(" in text for text in (body, *(unit.body for unit in kernels.values())))
     return Unit(name, comment, export + prototype, body, declarations, BARRIER + "\n" if waits else "")
+
+
+def _in_team(op: Operation) -> bool:
+    parent = op.parent_op()
+    return parent is not None and (isinstance(parent, spmd.ParallelOp) or _in_team(parent))
 
 
 def buffer_roles(function: func.FuncOp) -> dict[int, str]:

@@ -220,6 +220,13 @@ def print_call(p: Printer, op: func.CallOp) -> None:
     p.effect(f"{name}({', '.join([*arguments, p.thread, p.threads])});")
 
 
+def print_own_mode(p: Printer, block: Block) -> None:
+    """A block of the host function in the step's floating-point mode; the thread gets its own back."""
+    p.line("const unsigned long mode = flush_denormals(flush);")
+    p.block(block)
+    p.line("restore_mode(mode);")
+
+
 def print_parallel(p: Printer, op: spmd.ParallelOp) -> None:
     """One team of threads for the whole region."""
     p.flush_reads()
@@ -230,7 +237,7 @@ def print_parallel(p: Printer, op: spmd.ParallelOp) -> None:
     p.depth += 1
     p.thread, p.threads = "thread", "team"
     p.line("const long thread = omp_get_thread_num(), team = omp_get_num_threads();")
-    p.block(op.body.block)
+    print_own_mode(p, op.body.block)
     p.depth -= 1
     p.names.pop()
     p.thread, p.threads = outer

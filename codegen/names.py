@@ -12,6 +12,7 @@ _KEYWORDS = """auto break case char const continue default do double else enum e
     new class template this operator private public namespace using delete try catch throw virtual friend
     main NULL I INFINITY NAN HUGE_VAL EOF unix linux i386 errno assert u8 u16 u32 u64 i8 isnan isinf isfinite signbit
     omp_get_thread_num omp_get_num_threads share_start floor_div ceil_div mulhi_long mulhi_u64 barrier sched_yield
+    flush_denormals restore_mode
     malloc free calloc realloc memcpy memmove memset memcmp abort exit"""
 _MATH = """sqrt cbrt fabs exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan atan2 sinh cosh tanh asinh
     acosh atanh erf erfc pow fmod remainder floor ceil round trunc rint nearbyint roundeven fma fmax fmin copysign hypot

@@ -29,6 +29,36 @@ SCALARS = {
     "omp_get_thread_num": "int omp_get_thread_num(void);",
     "omp_get_num_threads": "int omp_get_num_threads(void);",
     "barrier": "void barrier(long threads);  // waits for the whole team",
+    "flush_denormals": """\
+// Sets whether denormal numbers count as zero in this thread, and returns the mode that it had.
+static inline unsigned long flush_denormals(int flush)
+{
+#if defined(__SSE2__)
+    const unsigned mode = __builtin_ia32_stmxcsr(), bits = 0x8040;  // denormal results and denormal operands
+    __builtin_ia32_ldmxcsr(flush ? mode | bits : mode & ~bits);
+    return mode;
+#elif defined(__aarch64__)
+    const unsigned long bits = 1ul << 24;
+    unsigned long mode;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode) : : "memory");
+    __asm__ volatile("msr fpcr, %0" : : "r"(flush ? mode | bits : mode & ~bits) : "memory");
+    return mode;
+#else
+    (void)flush;
+    return 0;
+#endif
+}""",
+    "restore_mode": """\
+static inline void restore_mode(unsigned long mode)
+{
+#if defined(__SSE2__)
+    __builtin_ia32_ldmxcsr(mode);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" : : "r"(mode) : "memory");
+#else
+    (void)mode;
+#endif
+}""",
     "share_start": """\
 static inline long share_start(long pieces, long thread, long threads)  // the first piece of a thread's share
 {

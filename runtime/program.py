@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import threads
+from . import denormals, threads
 
 ALIGNMENT = 64
 HUGE = 4 * 1024 * 1024
@@ -81,7 +81,7 @@ class Program:
         self._loaded = _load(shared_object)
         self.function = self._loaded[str(plan.get("entry", "step"))]
         self.function.restype = None
-        self.function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
+        self.function.argtypes = [*[ctypes.c_void_p] * 3, *[ctypes.c_int] * 2]
         self.lock = threading.Lock()
         """Scratch memory is shared by all calls: one at a time."""
         self._scratch: tuple[Scratch, Scratch] | None = None
@@ -131,7 +131,7 @@ class Call:
             if self._arguments is None:
                 arena, workspace = program.scratch()
                 self._arguments = (ctypes.addressof(pointers), arena.address, workspace.address)
-            program.function(*self._arguments, threads.get_num_threads())
+            program.function(*self._arguments, threads.get_num_threads(), denormals.flush)
 
 
 _programs: weakref.WeakSet[Program] = weakref.WeakSet()

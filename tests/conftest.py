@@ -13,6 +13,26 @@ import pytest
 VARIABLE = "IRTOOL_CACHE_DIR"
 
 
+@pytest.fixture
+def denormal_mode() -> Iterator[None]:
+    """Whatever a test sets about denormals is undone."""
+    from irtool.runtime import denormals
+
+    flush, mode = denormals.flush, denormals.set_thread_mode(False)
+    yield
+    denormals.flush = flush
+    if mode is not None:
+        denormals.set_thread_mode(mode)
+
+
+@pytest.fixture
+def denormals_kept(denormal_mode: None) -> None:
+    """Compiled programs compute with denormals."""
+    from irtool.runtime.denormals import set_flush_denormal
+
+    set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def private_cache() -> Iterator[None]:
     if VARIABLE in os.environ:

@@ -11,6 +11,7 @@ from irtool.dialects.text import make_context
 from irtool.dialects.types import TensorSpec, dtype_by_name, dtype_of_numpy, spec_of
 from irtool.passes.hl.differentiate import Differentiate
 from irtool.runtime.compiler import compile_module, host_of
+from irtool.runtime.denormals import as_compiled
 from irtool.runtime.storage import aligned_empty
 from irtool.runtime.threads import get_num_threads, set_num_threads
 from xdsl.dialects.builtin import ModuleOp
@@ -47,7 +48,8 @@ def reference(module: ModuleOp, arrays: Sequence[Array]) -> list[Array]:
     """The results by the reference meanings of hl."""
     module = module.clone()
     Differentiate().apply(make_context(), module)
-    return interpret(host_of(module), arrays)
+    with as_compiled():
+        return interpret(host_of(module), arrays)
 
 
 def generate(module: ModuleOp, seed: int = 0) -> list[Array]:

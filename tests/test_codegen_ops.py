@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from irtool.codegen import print_c
 from irtool.dialects import vectorx
 from irtool.dialects.text import parse_module
@@ -185,6 +186,7 @@ def samples(t: str, seed: int) -> np.ndarray:
     return values
 
 
+@pytest.mark.usefixtures("denormals_kept")
 def test_each_op_means_what_numpy_says():
     modules, buffers, calls, checks, arguments = [], [], [], [], []
     for row in ROWS:

@@ -321,13 +321,13 @@ def test_translated_c_compiles_and_runs_alone(tmp_path: Path) -> None:
     driver = """
 #include <stdio.h>
 #include <stdlib.h>
-void {entry}(void **buffers, char *arena, char *workspace, int threads);
+void {entry}(void **buffers, char *arena, char *workspace, int threads, int flush);
 int main(void)
 {{
     float *x = aligned_alloc(64, 64), *y = aligned_alloc(64, 64), *out = aligned_alloc(64, 64);
     void *buffers[] = {{x, y, out}};
     for (int i = 0; i < 12; i++) {{ x[i] = (float)i; y[i] = (float)-i; }}
-    {entry}(buffers, aligned_alloc(64, 65536), aligned_alloc(64, 65536), 2);
+    {entry}(buffers, aligned_alloc(64, 65536), aligned_alloc(64, 65536), 2, 1);
     printf("%g %g %g %g", out[0], out[1], out[2], out[3]);
 }}
 """

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import irtool
 import numpy as np
 import pytest
 from irtool.dialects.text import parse_module
+from irtool.runtime import denormals
 from irtool.runtime.compiler import compile_module
+from irtool.runtime.denormals import set_thread_mode, without_denormals
 from irtool.runtime.program import Program
 
 STRIDE = 1009
@@ -90,18 +93,32 @@ def compiled(name: str, *operands: Array) -> Array:
 
 
 def error(given: Array, wanted: Array) -> Array:
-    """The distance in units of the last place of the wanted value in f32; where either is not finite, 0 or infinity."""
+    """The distance in units of the last place of the wanted value in f32; where either is not finite, 0 or infinity.
+
+    Where denormals are flushed, so may be half of a result on the way to it.
+    """
     with np.errstate(all="ignore"):
         rounded = wanted.astype(np.float32)
+        if denormals.flush:
+            smallest = 2 * np.finfo(np.float32).tiny
+            given, wanted, rounded = (np.where(np.abs(a) < smallest, 0, a) for a in (given, wanted, rounded))
         unit = np.spacing(np.minimum(np.abs(rounded), np.float32(3.4e38))).astype(np.float64)
         distance = np.abs(given.astype(np.float64) - wanted) / unit
         same = (given == rounded) | (np.isnan(given) & np.isnan(rounded))
         return np.where(same, 0.0, np.where(np.isfinite(given), distance, np.inf))
 
 
+@pytest.fixture(params=["kept", "flushed"])
+def given_denormals(request: pytest.FixtureRequest, denormal_mode: None) -> Callable[[Array], Array]:
+    """What becomes of arguments, with denormals kept and as zero."""
+    irtool.set_flush_denormal(request.param == "flushed")
+    set_thread_mode(False)
+    return without_denormals
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_unary_function_is_accurate(name: str) -> None:
-    x = arguments()
+def test_unary_function_is_accurate(name: str, given_denormals: Callable[[Array], Array]) -> None:
+    x = given_denormals(arguments())
     with np.errstate(all="ignore"):
         wanted = FUNCTIONS[name](x.astype(np.float64))
     given = compiled(name, x)
@@ -110,12 +127,12 @@ def test_unary_function_is_accurate(name: str) -> None:
     assert distance[worst] <= ULPS, f"{name}({x[worst]!r}) gives {given[worst]!r}, not {wanted[worst]!r}"
 
 
-def test_atan2_is_accurate() -> None:
+def test_atan2_is_accurate(given_denormals: Callable[[Array], Array]) -> None:
     values = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-45, 3e38, -3e38, 1e-30, 7.5, -0.3], np.float32)
     y, x = (a.ravel() for a in np.meshgrid(values, values))
     rng = np.random.default_rng(0)
     more = (rng.standard_normal((2, 100000)) * np.exp(rng.uniform(-30, 30, (2, 100000)))).astype(np.float32)
-    y, x = np.concatenate([y, more[0]]), np.concatenate([x, more[1]])
+    y, x = given_denormals(np.concatenate([y, more[0]])), given_denormals(np.concatenate([x, more[1]]))
     wanted = np.arctan2(y.astype(np.float64), x.astype(np.float64))
     given = compiled("atan2", y, x)
     distance = error(given, wanted)

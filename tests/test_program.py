@@ -19,7 +19,7 @@ int omp_get_num_threads(void);
 int omp_get_thread_num(void);
 
 __attribute__((visibility("default")))
-void step(void **buffers, char *arena, char *workspace, int threads)
+void step(void **buffers, char *arena, char *workspace, int threads, int flush)
 {
     long *out = buffers[0], *in = buffers[1];
     #pragma omp parallel num_threads(threads)

@@ -60,11 +60,13 @@ class ReferenceCall:
     def run(self, changes: Sequence[tuple[int, int]] = ()) -> None:
         """Changes some pointers, then evaluates."""
         from ...dialects.reference.interpret import interpret
+        from ...runtime.denormals import as_compiled
 
         self.pointers.update(changes)
         given = [array_at(self.pointers[i], spec) for i, spec in enumerate(self.arguments)]
         # Results may be views of arguments that other results are about to overwrite.
-        results = [np.array(r, copy=True) for r in interpret(self.function, given)]
+        with as_compiled():
+            results = [np.array(r, copy=True) for r in interpret(self.function, given)]
         for k, (spec, result) in enumerate(zip(self.results, results, strict=True)):
             np.copyto(array_at(self.pointers[self.targets[k]], spec), result)
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from irtool.dialects.hl import HLOp
 from irtool.dialects.types import DType, TensorSpec, dtype_of_numpy, f32, f64, i1, i32, i64, u8
+from irtool.runtime.denormals import without_denormals
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 Op: TypeAlias = type[HLOp]
@@ -34,11 +35,15 @@ class Sample:
         return tuple(TensorSpec(x.shape, dtype_of_numpy(x.dtype)) for x in self.arrays)
 
     def check(self, got: Array, want: Array) -> None:
-        """Fails unless a result agrees with the reference: shape, element type and values, NaN and infinities too."""
+        """Fails unless a result agrees with the reference: shape, element type and values, NaN and infinities too.
+
+        Denormals count as zero.
+        """
         assert (got.shape, got.dtype) == (want.shape, want.dtype), f"expected {want.shape} {want.dtype}"
         if want.dtype.kind != "f":
             np.testing.assert_array_equal(got, want)
             return
+        got, want = without_denormals(got), without_denormals(want)
         error = self.ulps * float(np.finfo(want.dtype).eps)
         tiny = float(np.finfo(want.dtype).smallest_subnormal)
         np.testing.assert_allclose(got, want, rtol=error, atol=max(error * self.scale, self.ulps * tiny))

@@ -68,7 +68,7 @@ func.func private @axpy(%x: memref<64x10xf32>, %y: memref<64x10xf32> {irtool.out
   func.return
 }
 
-// CHECK:void step(void **buffers, char *arena, char *workspace, int threads)
+// CHECK:void step(void **buffers, char *arena, char *workspace, int threads, int flush)
 // CHECK-NEXT:{
 // CHECK-NEXT:    float (*x)[10] = buffers[0];
 // CHECK-NEXT:    float (*y)[10] = buffers[1];
@@ -78,9 +78,11 @@ func.func private @axpy(%x: memref<64x10xf32>, %y: memref<64x10xf32> {irtool.out
 // CHECK-NEXT:    #pragma omp parallel num_threads(threads)
 // CHECK-NEXT:    {
 // CHECK-NEXT:        const long thread = omp_get_thread_num(), team = omp_get_num_threads();
+// CHECK-NEXT:        const unsigned long mode = flush_denormals(flush);
 // CHECK-NEXT:        axpy(x, h, a, total, thread, team);
 // CHECK-NEXT:        barrier(team);
 // CHECK-NEXT:        axpy(h, y, a, total, thread, team);
+// CHECK-NEXT:        restore_mode(mode);
 // CHECK-NEXT:    }
 // CHECK-NEXT:}
 
