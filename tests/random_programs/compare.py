@@ -30,6 +30,20 @@ REFUSALS = ("a function being compiled", "inside a compiled function", "compiled
 Record = dict[str, Any]
 
 
+class Raised:
+    """An error, of which only the type is compared."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Raised) and type(self.error) is type(other.error)
+
+    def __repr__(self) -> str:
+        return repr(self.error)
+
+
+
 @dataclass
 class Outcome:
     """What could be seen of all calls of a program."""
@@ -117,8 +131,8 @@ def outside_gradients(things: dict[str, Any], outputs: Any) -> Record:
         if found:
             sum((t * t).sum().double() for t in found.values()).backward()
     except RuntimeError as error:
-        return {"backward": type(error).__name__}
-    return {f"after backward, {key}": value for key, value in described(things).items()}
+        return {"backward outside": Raised(error)}
+    return {"backward outside": None, **{f"after backward, {key}": value for key, value in described(things).items()}}
 
 
 def observe(program: Program, wrap: Callable[[Any], Any], check_left: bool = False) -> Outcome:
@@ -154,6 +168,9 @@ def observe(program: Program, wrap: Callable[[Any], Any], check_left: bool = Fal
 
 def differences(eager: Record, compiled: Record) -> list[str]:
     """How two records differ, in words."""
+    raised = eager.get("backward outside"), compiled.get("backward outside")
+    if raised[0] != raised[1]:
+        return [f"backward outside: eager {raised[0]}, compiled {raised[1]}"]
     found = [f"{key} is missing" for key in eager if key not in compiled]
     found += [f"{key} is too much" for key in compiled if key not in eager]
     for key, want in eager.items():
