@@ -222,6 +222,7 @@ def _apply_traced(op: type[HLOp], tensors: Sequence[Tensor], attributes: Mapping
     results = tuple([traced(value, spec) for value, spec in zip(values, specs)])
     if modes.grad and any(t.requires_grad for t in tensors) and op is not a.StopGradientOp:
         tape.attach(tape.TRACED, results)
+        trace.versions.save(values[0], tensors, results)
     return results
 
 

@@ -116,7 +116,7 @@ class OpNode(Node):
 class CustomNode(Node):
     """A node with a backward of its own: gradients of the outputs in (None where there is none), of the inputs out."""
 
-    __slots__ = ("backward",)
+    __slots__ = ("backward", "keeps_values")
 
     def __init__(
         self,
@@ -124,9 +124,12 @@ class CustomNode(Node):
         inputs: Sequence[Tensor],
         outputs: Sequence[Tensor],
         backward: Callable[[Sequence[Tensor | None]], Sequence[Tensor | None]],
+        keeps_values: bool = True,
     ) -> None:
         super().__init__(name, [edge_of(t) for t in inputs], [t._spec for t in outputs])
         self.backward: Callable[[Sequence[Tensor | None]], Sequence[Tensor | None]] | None = backward
+        self.keeps_values = keeps_values
+        """Whether it has saved what it can use once only."""
         attach(self, outputs)
 
 

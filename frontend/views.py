@@ -197,7 +197,7 @@ def identity(x: Tensor, name: str = "CloneBackward0") -> Tensor:
     from .tensor import wrap
 
     new = wrap(x._storage, x._spec, x._view)
-    tape.CustomNode(name, (x,), (new,), tuple)
+    tape.CustomNode(name, (x,), (new,), tuple, keeps_values=False)
     return new
 
 

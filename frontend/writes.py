@@ -215,7 +215,10 @@ def _write_traced(t: Tensor, new: Tensor, replaces: bool) -> None:
         value = trace.unrecorded(storage, value) if shared else trace.detached(value)
     elif replaces:
         value = trace.in_place_of(trace.read(storage), value, t.numel() == root.numel())
+    if recorded and not (t._base is None and new._requires_grad and not (replaces and t._requires_grad)):
+        trace.saving.add(value)
     trace.write(storage, value)
+    trace.versions.write(storage)
     if recorded and root._node is not tape.TRACED:
         _rebase(root, tape.TRACED, 0, True)
 

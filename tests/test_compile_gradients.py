@@ -321,18 +321,23 @@ def test_saved_values_outlive_the_next_call():
     np.testing.assert_allclose(got, w.grad.tolist(), rtol=1e-5)
 
 
-def test_what_a_step_returns_after_its_backward_is_plain():
+def test_what_a_step_returns_after_its_backward_has_a_history_that_is_used_up():
     w = nn.Parameter(irtool.ones(1))
 
-    @compiled
     def step(x):
         out = w * x
         loss = out.sum()
         loss.backward()
         return loss, out
 
-    loss, out = step(irtool.ones(1))
-    assert not loss.requires_grad and not out.requires_grad
+    for function in (step, compiled(step)):
+        loss, out = function(irtool.ones(1))
+        assert loss.requires_grad and out.requires_grad
+        for y in (loss, out):
+            with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+                y.backward()
+        assert w.grad.tolist() == [1.0]
+        w.grad = None
 
 
 def test_views_that_are_returned_pass_gradients_on():

@@ -45,8 +45,12 @@ def _differentiate(
         if wanted is not None:
             leaves = [leaf for leaf in leaves if any(trace.leaves[leaf] is x for x in wanted)]
         leaves += [leaf for leaf in inner if trace.depends(value, leaf)]
+        way = trace.between(value, leaves)
+        modified = trace.modified(way)
+        if modified is not None:
+            raise runtime_error(modified)
         if not retain_graph:
-            trace.free(value, leaves)
+            trace.free(way)
         if not leaves:
             continue
         weight = None if seed is None else value_of(trace, seed)
@@ -130,6 +134,9 @@ def backward_traced(
     for leaf, gradient in _differentiate(outputs, seeds, retain_graph, create_graph, inputs, retained):
         for hook in leaf.__dict__.get("_hooks", ()):
             gradient = hooked(hook, gradient)
+        if inputs is None and leaf.grad_fn is not None and leaf.grad_fn is not tape.TRACED:
+            modes.trace.pass_on(leaf, gradient, retain_graph)
+            continue
         before = leaf.grad
         mode = grad_mode.switch(create_graph)
         try:

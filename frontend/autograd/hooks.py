@@ -22,6 +22,9 @@ def retain_grad(t: Tensor) -> None:
     if node is tape.TRACED:
         modes.trace.__dict__.setdefault("retained", []).append(t)
         return
+    if node is tape.OUTSIDE:
+        modes.trace.__dict__.setdefault("retained_outside", []).append(t)
+        return
     if node.retained is None:
         node.retained = {}
     node.retained[t._index] = weakref.ref(t)

@@ -128,7 +128,7 @@ def _gradients_of(node: Node, cotangents: Sequence[Tensor | None], create_graph:
 def _release(node: Node) -> None:
     if isinstance(node, OpNode):
         node.operands = node.results = None
-    elif isinstance(node, CustomNode):
+    elif isinstance(node, CustomNode) and node.keeps_values:
         node.backward = None
 
 

@@ -148,6 +148,15 @@ class Differentiable:
         tape.CustomNode("CompiledBackward", sources, made, backward)
 
 
+def spend(t: Tensor, message: str) -> None:
+    """Makes a tensor one with a history that cannot be gone back."""
+
+    def backward(gradients: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+        raise runtime_error(message)
+
+    tape.CustomNode("CompiledBackward", (), (t,), backward)
+
+
 def _check_versions(storages: Iterable[Storage], versions: Sequence[int]) -> None:
     for storage, version in zip(storages, versions, strict=True):
         if storage.version != version:
@@ -167,4 +176,4 @@ def _given(gradient: Tensor | None, spec: TensorSpec) -> Tensor:
     return wrap(Storage(seed, spec), spec)
 
 
-__all__ = ["Differentiable", "Runner"]
+__all__ = ["Differentiable", "Runner", "spend"]

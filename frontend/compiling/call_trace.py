@@ -183,6 +183,9 @@ class CallTrace:
                     for t, i in stand_ins.items()
                     if t._node is None and t._requires_grad is not getattr(call.leaves[i], "requires_grad", False)
                 ]
+                retained = trace.__dict__.get("retained_outside", ())
+                self.retained = [stand_ins[t] for t in retained if t in stand_ins]
+                """Arguments whose gradient the function retains."""
                 known = self._reach.tensors
                 finisher = Finisher(trace, stand_ins, lambda t: id(t) in known, keep_gradients)
                 self.traced = finisher.finish((output, tuple(effect.value for effect in self.effects)), settling)

@@ -11,10 +11,12 @@ import numpy as np
 from ...dialects.types import TensorSpec
 from ...runtime.storage import Storage
 from .. import changes, tree
+from ..autograd.gradients import backward
+from ..autograd.hooks import retain_grad
 from ..dispatch import array_of
 from ..tensor import Tensor, alias, wrap
 from ..views import replay
-from .backward import Differentiable
+from .backward import Differentiable, spend
 from .call_trace import Call, CallTrace, no_collection, share, sharing
 from .effects import History
 from .guards import PLAIN
@@ -217,6 +219,8 @@ class Specialization:
         results, kept = self.launch.run(leaves)
         for leaf, requires_grad in self._call_trace.requires_grad:
             leaves[leaf].requires_grad = requires_grad
+        for leaf in self._call_trace.retained:
+            retain_grad(leaves[leaf])
         traced = self.traced
         made: dict[Output, Tensor] = {}
         if self._differentiable is not None:  # before what is a view of its results
@@ -228,6 +232,9 @@ class Specialization:
             leaves[leaf]._grad = None
         for owner, plan in traced.grads:
             self._owned(owner, leaves, results, made)._grad = self._output(plan, leaves, results, made)
+        for owner, plan, retain_graph in traced.passed_on:
+            tensor = self._owned(owner, leaves, results, made)
+            backward([tensor], [self._output(plan, leaves, results, made)], retain_graph=retain_graph)
         for callback in traced.after_call:
             callback()
         output, values = tree.rebuild(traced.structure, iter(outputs))
@@ -303,6 +310,8 @@ class Specialization:
                 return replay(self._output(plan.base, leaves, results, made), plan.origin, plan.view)
             case Fresh():
                 new = wrap(results[plan.result], plan.spec, plan.view)
+                if plan.spent is not None:
+                    spend(new, plan.spent)
             case Alias(leaf=None):
                 assert plan.storage is not None
                 new = wrap(plan.storage, plan.spec, plan.view)

@@ -15,6 +15,8 @@ from ...dialects.hl.autodiff import GradientOp, StopGradientOp, VariableOp
 from ...dialects.types import TensorSpec, spec_of
 from ...runtime.storage import Storage
 from .. import dispatch, tape, tree
+from ..autograd.walk import FREED
+from ..errors import runtime_error
 from ..modes import modes
 from ..tracing.trace import Input, Trace
 
@@ -76,6 +78,8 @@ class Fresh:
     """Whether it is a Python float: arithmetic on float arguments."""
     leaf_of_graph: bool = False
     """Whether it is a leaf that gradients are taken of."""
+    spent: str | None = None
+    """What is raised where gradients are asked for that a backward pass inside has used up."""
 
 
 Output: TypeAlias = "Given | Held | Alias | Part | Fresh"
@@ -118,6 +122,8 @@ class Traced:
     """Whose `.grad` reads None afterwards: tensors, or positions among the arguments."""
     grads: list[tuple[Owner, Output]]
     """What `.grad` is set to."""
+    passed_on: list[tuple[Owner, Output, bool]]
+    """Where a backward pass inside goes on outside, with which gradient, and whether that graph is used again."""
     grads_found: list[tuple[Tensor | int, TensorSpec | None]]
     """What `.grad` was where the trace has read it."""
     after_call: list[Callable[[], None]]
@@ -159,6 +165,7 @@ class Finisher:
         self.shared = {s: -1 for s, count in uses.items() if count > 1 and s.array is None}
         outputs = [self._output(leaf) for leaf in leaves]
         grad_outputs = [(self._owner_now(t), self._output(g)) for t, g in [*grads, *self._inner_grads()]]
+        passed_on = self._passed_on()
         wrt = self._wrt()
         state = [(i, trace.values[s]) for s, i in trace.lifted.items() if trace.values[s] is not i.value]
         returned, own, copies = self._returns(state)
@@ -176,6 +183,7 @@ class Finisher:
             outputs=outputs,
             cleared=[self._owner(t) for t in cleared],
             grads=grad_outputs,
+            passed_on=passed_on,
             grads_found=[(self._owner(t), None if g is None else g._spec) for t, g in trace.grads_found.items()],
             after_call=trace.after_call,
             wrt=wrt,
@@ -222,9 +230,11 @@ class Finisher:
         if storage in self.shared:
             if self.shared[storage] < 0:
                 self.shared[storage] = self._result(self.trace.read(storage))
-            return Fresh(self.shared[storage], value._spec, value._view, leaf_of_graph=is_leaf)
-        number = self._result(dispatch.value_of(self.trace, value))
-        return Fresh(number, value._spec, None, number=value._is_number, leaf_of_graph=is_leaf)
+            spent = None if is_leaf else self._spent(value, dispatch.value_of(self.trace, value))
+            return Fresh(self.shared[storage], value._spec, value._view, leaf_of_graph=is_leaf, spent=spent)
+        result = dispatch.value_of(self.trace, value)
+        number, spent = self._result(result), None if is_leaf else self._spent(value, result)
+        return Fresh(number, value._spec, None, number=value._is_number, leaf_of_graph=is_leaf, spent=spent)
 
     def _is_outside(self, base: Tensor) -> bool:
         """Whether the history of a tensor over memory from outside is not that of what the trace has computed."""
@@ -249,7 +259,16 @@ class Finisher:
         if not value.requires_grad or not modes.grad:
             return False
         ir_value = dispatch.value_of(self.trace, value)
-        return bool(self.trace.leaves_of(ir_value)) and not self.trace.is_freed(ir_value)
+        return bool(self.trace.leaves_of(ir_value)) and self._spent(value, ir_value) is None
+
+    def _spent(self, value: Tensor, ir_value: SSAValue) -> str | None:
+        """Why no gradients can flow back from an output, although it has a history."""
+        trace = self.trace
+        if not (value.requires_grad and modes.grad):
+            return None
+        if trace.is_freed(ir_value):
+            return FREED
+        return trace.modified(trace.between(ir_value, trace.leaves_of(ir_value)))
 
     def _grads(self) -> tuple[list[tuple[Tensor, Tensor]], list[Tensor]]:
         """`.grad` to set afterwards, and to clear: also that of tensors whose gradient was made and used up inside."""
@@ -274,6 +293,16 @@ class Finisher:
             for tensor, grad in self.trace.grads.items()
             if grad is not None and tensor in self._plans and tensor not in self.stand_ins and not self.known(tensor)
         ]
+
+    def _passed_on(self) -> list[tuple[Owner, Output, bool]]:
+        """Backward passes that go on outside, which is after the call: optimizers inside would miss their gradients."""
+        trace = self.trace
+        if trace.passed_on and trace.grads_used:
+            raise runtime_error(
+                "inside a compiled function, backward() goes on through a tensor that was computed outside, and an "
+                "optimizer steps before that: detach() the tensor, compute it inside, or take the step outside"
+            )
+        return [(self._owner(t), self._output(g), retain) for t, (g, retain) in trace.passed_on.items()]
 
     # The function
 

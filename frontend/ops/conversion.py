@@ -215,6 +215,16 @@ def stride(self: Tensor, dim: int | None = None) -> Any:
     return strides if dim is None else strides[axis(dim, len(strides))]
 
 
+def storage_offset(self: Tensor) -> int:
+    """Where the tensor begins in its memory, in elements."""
+    trace = modes.trace
+    if trace is not None:
+        leaf, whole = trace.argument_of(self._storage)
+        if leaf is not None and not whole:
+            raise untraceable("storage_offset()", "each call may pass another part of some memory; ask outside")
+    return 0 if self._view is None else self._view.layout[1]
+
+
 def is_set_to(self: Tensor, tensor: Tensor) -> bool:
     """Whether both are the same elements in memory, in the same order."""
     return self._storage is tensor._storage and self._view is tensor._view
@@ -269,7 +279,7 @@ _QUESTIONS: dict[str, Callable[[Tensor], Any]] = {
     "ndimension": lambda self: len(self._spec.shape),
     "element_size": lambda self: self._spec.dtype.itemsize,
     "data_ptr": lambda self: array_of(self).__array_interface__["data"][0],
-    "storage_offset": lambda self: 0 if self._view is None else self._view.layout[1],
+    "storage_offset": storage_offset,
     "is_floating_point": lambda input: input._spec.dtype.kind == "float",
     "is_complex": lambda input: False,
     "is_conj": lambda input: False,

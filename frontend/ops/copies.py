@@ -24,7 +24,7 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
         return copy
     copy = copied(self)
     if modes.grad and self.requires_grad:
-        tape.CustomNode("CloneBackward0", (self,), (copy,), tuple)
+        tape.CustomNode("CloneBackward0", (self,), (copy,), tuple, keeps_values=False)
     return copy
 
 

@@ -19,11 +19,15 @@ def in_place(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor
     """The form with a trailing underscore: computes the result, then writes it through the tensor's view."""
 
     def method(self: Tensor, *args: Any, **options: Any) -> Tensor:
-        if modes.trace is not None or not modes.grad:
+        if not modes.grad:
             return store(self, function(self, *args, **options))
-        since = tape.now()
+        versions = None if modes.trace is None else modes.trace.versions
+        since = tape.now() if versions is None else versions.now()
         result = function(self, *args, **options)
-        tape.keep_overwritten(result, self._storage, since)
+        if versions is None:
+            tape.keep_overwritten(result, self._storage, since)
+        else:
+            versions.keep_overwritten(self._storage, since)
         return store(self, result)
 
     method.__name__ = method.__qualname__ = f"{name}_"

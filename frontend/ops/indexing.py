@@ -260,7 +260,7 @@ def _masked(x: Tensor, left: list[Any], value: Tensor) -> Tensor | None:
     if at < 0 or given[at] == 1:
         wide = reshaped(value, (*given[:at], *((1,) * count), *given[at + 1 :])) if at >= 0 else value
         new = expand_to(wide, expanded(wide, shape))
-    elif modes.trace is not None:
+    elif modes.trace is not None and known_array(mask) is None:
         rows = expand_to(value, (*shape[:d], given[at], *behind))
         new = successive(rows, mask, d)
     else:

@@ -13,7 +13,7 @@ from ...dialects.hl.autodiff import GradientOp
 from ...dialects.hl.builder import IRBuilder
 from ...dialects.hl.regions import CustomGradientOp
 from ...dialects.hl.shape import ConcatOp, SliceOp
-from ...dialects.locations import at_line
+from ...dialects.locations import at_line, describe
 from ...dialects.names import identifier
 from ...dialects.types import i1, spec_of
 from ...runtime.storage import Storage
@@ -21,6 +21,7 @@ from ..errors import runtime_error
 from ..source import is_ours
 from ..tape import VALUE_FREE, carries_gradient
 from .targets import target_at
+from .versions import Versions
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -54,6 +55,9 @@ class Flow:
         self._stopped: dict[SSAValue, SSAValue] = {}
         self._freed: set[SSAValue] = set()
         """Tracked values that a backward pass has used up."""
+        self.versions = Versions()
+        self.saving: set[SSAValue] = set()
+        """Values that keep something for their gradient, whatever their op is: those of writes to parts of tensors."""
         self._last: SSAValue | None = None
 
     # Where ops stand
@@ -210,11 +214,10 @@ class Flow:
         reached = self._slice(value)
         return [v for v in self.leaves if v in reached]
 
-    def free(self, value: SSAValue, leaves: Iterable[SSAValue]) -> None:
-        """Says that what lies between a value and leaves is not to be used by another backward pass."""
-        reached = self._slice(value)
+    def between(self, value: SSAValue, leaves: Iterable[SSAValue]) -> set[SSAValue]:
+        """What a backward pass from a value meets on the way to leaves, without these."""
         users: dict[SSAValue, list[SSAValue]] = {}
-        for v in reached:
+        for v in self._slice(value):
             for x in self._sources(v):
                 users.setdefault(x, []).append(v)
         pending = list(leaves)
@@ -224,9 +227,26 @@ class Flow:
                 if v not in seen:
                     seen.add(v)
                     pending.append(v)
-        # What keeps no values for its gradient, such as the transpose of a weight, can serve several graphs.
+        return seen
+
+    def free(self, values: Iterable[SSAValue]) -> None:
+        """Says that a backward pass has used up what the makers of these values had saved."""
         self._freed.update(
-            v for v in seen if v not in self.leaves and not (isinstance(v, OpResult) and type(v.op) in VALUE_FREE)
+            v
+            for v in values
+            if v not in self.leaves
+            # What keeps no values for its gradient, such as the transpose of a weight, can serve several graphs.
+            and (v in self.saving or not (isinstance(v, OpResult) and type(v.op) in VALUE_FREE))
+        )
+
+    def modified(self, values: Iterable[SSAValue]) -> str | None:
+        """What to say where a gradient through these values needs something that has been written over."""
+        op = self.versions.modified(values, self.is_tracked)
+        if op is None:
+            return None
+        return (
+            "one of the variables needed for gradient computation has been modified by an inplace operation: it is "
+            f"needed by the gradient of {op.name.removeprefix('hl.')}, at {describe(op.location)}"
         )
 
     def is_freed(self, value: SSAValue) -> bool:

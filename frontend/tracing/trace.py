@@ -69,6 +69,8 @@ class Trace(Flow):
         self.after_call: list[Callable[[], None]] = []
         """Called after each run of the program, for counts that Python keeps."""
         self.known = Known()
+        self.passed_on: dict[Tensor, tuple[Tensor, bool]] = {}
+        """Gradients of tensors that were computed outside, which flow on there; whether that graph is used again."""
         self._names = names or {}
         self._argument_leaves: dict[Storage, int] = {}
         self._numbers: set[Storage] = set()
@@ -210,6 +212,12 @@ class Trace(Flow):
         """Sets `tensor.grad` from this point of the trace on."""
         self.grads[tensor] = grad
 
+    def pass_on(self, tensor: Tensor, gradient: Tensor, retain_graph: bool) -> None:
+        """A backward pass has come to a tensor that was computed outside, from where it goes on after the call."""
+        before = self.passed_on.get(tensor)
+        total = gradient if before is None else dispatch.builder.add(before[0], gradient)
+        self.passed_on[tensor] = total, retain_graph
+
     def use_grad(self, tensor: Tensor) -> Tensor | None:
         """`tensor.grad` for an optimizer, which uses it up."""
         self.grads_used.add(tensor)
@@ -232,6 +240,8 @@ class Trace(Flow):
             table.clear()
         for values in (self.grads_used, self._numbers, self._whole):
             values.clear()
+        self.passed_on.clear()
+        self.versions.clear()
         self.rewritten.clear()
 
     def on_end(self, restore: Callable[[], None]) -> None:

@@ -43,7 +43,6 @@ class Raised:
         return repr(self.error)
 
 
-
 @dataclass
 class Outcome:
     """What could be seen of all calls of a program."""
