@@ -1,6 +1,6 @@
 # make demo    an environment, the package, and a classifier trained on real images through every level
 # make test    an environment, the package, all tests that need no GPU
-# make test-threads  every op, program and random graph on 1 to 8 threads, to the same bits (make test runs a sample)
+# make test-teams  every op, program and random graph on 1 to 8 threads, to the same bits (make test runs a sample)
 # make test-clang  the tests that compile C, with clang
 # make check   format, lint, strict types
 # make bench   training-step times; BENCH=path/to/compare.py PEERS="torch=python ..." puts other frameworks beside
@@ -21,7 +21,7 @@ COMPILING := test_clang.py test_primitives.py test_codegen.py test_codegen_ops.p
 	test_contract.py test_random_graphs.py test_program.py test_compiled_ops.py test_compile_native.py test_scan.py \
 	test_programs.py test_workloads.py test_toolchain.py test_threads.py
 
-.PHONY: demo test test-threads test-clang check format bench coverage golden clean
+.PHONY: demo test test-teams test-clang check format bench coverage golden clean
 
 demo: $(STAMP)
 	$(BIN)/python examples/digits.py
@@ -30,8 +30,8 @@ test: $(STAMP)
 	$(BIN)/python -m pytest tests -n 2
 	$(BIN)/lit -q tests/ir
 
-test-threads: $(STAMP)
-	IRTOOL_TEST_ALL=1 $(BIN)/python -m pytest tests/test_threads.py -n 2
+test-teams: $(STAMP)
+	IRTOOL_LARGE_TESTS=1 $(BIN)/python -m pytest tests/test_teams.py -n 2
 
 # A cache of their own, in which nothing is that gcc made.
 test-clang: $(STAMP)
