@@ -47,6 +47,7 @@ PASSES: dict[str, Callable[[], type[ModulePass]]] = {
     "parallelize": _lazy("loops.parallelize", "Parallelize"),
     "expand-math": _lazy("loops.expand_math", "ExpandMath"),
     "vectorize": _lazy("loops.vectorize", "Vectorize"),
+    "chain-sums": _lazy("loops.chain_sums", "ChainSums"),
     "hoist-workspace": _lazy("loops.hoist_workspace", "HoistWorkspace"),
     "share-workspace": _lazy("loops.hoist_workspace", "ShareWorkspace"),
     "insert-barriers": _lazy("loops.insert_barriers", "InsertBarriers"),

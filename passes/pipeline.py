@@ -34,6 +34,7 @@ CPU: tuple[Stage, ...] = (
             "expand-math",
             "parallelize",
             "vectorize",
+            "chain-sums",
             "hoist-workspace",
             "cleanup",
             "share-workspace",
