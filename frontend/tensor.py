@@ -50,9 +50,6 @@ class Tensor:
     _detached: bool
     _grad: Tensor | None
 
-    _is_number = False
-    """Whether this counts as a Python number in type promotion."""
-
     if TYPE_CHECKING:
         # The operations, which `surface` installs from tables.
         def __getattr__(self, name: str) -> Any: ...

@@ -16,7 +16,6 @@ from ..tracing.trace import paused
 from .effects import Place
 from .guards import Cell, Entry, Guards
 from .mentions import is_user
-from .settle import Substitutes
 
 
 def is_iterator(value: Any) -> bool:
@@ -59,15 +58,13 @@ class Iterators:
     def __init__(self) -> None:
         self._watched: dict[int, Watched] = {}
 
-    def put(self, guards: Guards, substitutes: Substitutes) -> None:
-        """Begins an attempt: puts stand-ins where the function finds iterators."""
+    def begin(self, guards: Guards) -> None:
+        """Begins an attempt."""
         for watched in self._watched.values():
             watched._position, watched._touched, watched._places = 0, False, []
         for guard in (*guards.always, *guards.slow):
             if isinstance(guard, (Entry, Cell)) and is_iterator(guard.expected):
-                watched = self.stand_in(guard.expected)
-                watched._places.append(guard)
-                substitutes.put(guard, watched)
+                self.stand_in(guard.expected)._places.append(guard)
 
     def stand_in(self, iterator: Any) -> Watched:
         """What the function gets instead of an iterator."""

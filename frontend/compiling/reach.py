@@ -47,9 +47,6 @@ MODULE_TABLES = (
 )
 """Dictionaries of a module that `forward` depends on."""
 
-REACHING_OUT = ("print", "open", "input", "getattr", "hasattr", "vars")
-"""Builtin functions that do something to the world, or read what code does not name."""
-
 WRAPPERS = (UserDict, UserList, ChainMap)
 """Containers that hold another one."""
 
@@ -85,8 +82,12 @@ class Reach:
         """The ids of all tensors found."""
         self.tables: set[int] = set()
         """The ids of the dictionaries in which modules keep parameters and buffers."""
-        self.builtins: list[Entry] = []
-        """Names of builtin functions that reach out of the program, as globals of the functions that name them."""
+        self.owners: dict[int, Any] = {}
+        """The objects whose attributes are in a dictionary, by its id."""
+        self.functions: list[FunctionType] = []
+        """Those of the user's code."""
+        self.assigned: set[Any] = set()
+        """Names and keys that code assigns."""
         self._seen: dict[int, Any] = {}
         self._objects: list[tuple[Any, str]] = []
         self._places: set[tuple[int, Any]] = set()
@@ -233,12 +234,12 @@ class Reach:
             self._objects.append((function, function.__name__))
         code = function.__code__
         names = names_of(code)
+        self.functions.append(function)
         self.names |= names.attributes
+        self.assigned |= names.assigned
         for name in sorted(names.globals):
             if name in function.__globals__ or name in names.stored:
                 self._entry(function.__globals__, name, name)
-            elif name in REACHING_OUT:
-                self._hidden(function.__globals__, name)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             if (id(cell), None) not in self._places:
                 self._places.add((id(cell), None))
@@ -248,12 +249,6 @@ class Reach:
                 self._visit(guard.expected, name)
         self._visit_all(function.__defaults__ or (), function.__name__)
         self._visit_all((function.__kwdefaults__ or {}).values(), function.__name__)
-
-    def _hidden(self, names: dict[str, Any], name: str) -> None:
-        """A builtin function that a global of that name would hide."""
-        if (id(names), name) not in self._places:
-            self._places.add((id(names), name))
-            self.builtins.append(Entry(name, names, name, MISSING))
 
     def _environment(self) -> None:
         """The environment's variables that code names, where it reads any."""
@@ -365,6 +360,7 @@ class Reach:
         attributes: Any = getattr(value, "__dict__", None)
         slow = is_module(value)
         if attributes is not None:
+            self.owners[id(attributes)] = value
             for key in self.names & attributes.keys():
                 if not (slow and key in BOOKKEEPING):
                     self._entry(attributes, key, f"{name}.{key}", slow)

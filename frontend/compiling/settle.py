@@ -11,7 +11,7 @@ from .. import dispatch, tree
 from ..errors import runtime_error
 from ..tensor import Tensor
 from ..tracing.trace import Trace
-from .counters import NUMBERS, items
+from .dynamic import items
 from .effects import (
     Again,
     Assign,
@@ -28,16 +28,19 @@ from .effects import (
 )
 from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Flag, Guard, Guards, Item, Length
 from .kinds import is_module
+from .observer import Observer
 from .reach import Reach
+from .symbolic import Symbolic, is_number
 
 Containers = Contents | Length
 
 
 class Substitutes:
-    """Stand-ins in Python's places for the time of a trace: lists and dictionaries that are written to, and tensors
-    that are arguments of each call."""
+    """Stand-ins for the time of a trace: for lists and dictionaries that are written to, and for tensors that are
+    arguments of each call. Traced code finds them in the places of these; the places themselves keep what they have."""
 
-    def __init__(self, guards: Guards, hints: Hints) -> None:
+    def __init__(self, guards: Guards, hints: Hints, observer: Observer) -> None:
+        self._observer = observer
         places = [g for g in (*guards.always, *guards.slow) if isinstance(g, (Entry, Cell))]
         self._replaced: list[tuple[Place, Any, Any]] = []
         self.written: list[Written] = []
@@ -51,26 +54,15 @@ class Substitutes:
                     self.put(place, new)
 
     def put(self, place: Place, new: Any) -> None:
-        """Puts a value into a place until the end of the trace."""
+        """Lets traced code find a value in a place until the end of the trace."""
         self._replaced.append((place, place.now(), new))
-        place.assign(new)
-
-    def put_stand_ins(self, guards: Guards, stand_ins: Mapping[int, Any]) -> None:
-        """Puts what stands for some objects, known by their ids, into all places of these."""
-        for guard in (*guards.always, *guards.slow):
-            if isinstance(guard, Entry | Cell):
-                new = stand_ins.get(id(guard.expected))
-                if new is not None:
-                    self.put(guard, new)
+        self._observer.stand_in(place.now(), new)
 
     def take_out(self) -> None:
-        """Puts back what was there, except where the function has assigned something else."""
+        """Puts back what was there where the function has assigned the stand-in itself."""
         for place, before, new in self._replaced:
             if place.now() is new:
-                if before is MISSING:
-                    place.restore()
-                else:
-                    place.assign(before)
+                place.assign(before)
 
 
 class Settling:
@@ -117,6 +109,8 @@ class Settling:
         """Whether a value is, or contains, a tensor of the trace."""
         if isinstance(value, Tensor):
             return self._is_ours(value)
+        if isinstance(value, Symbolic):
+            return True
         if depth == 0:
             return False
         if isinstance(value, dict):
@@ -145,10 +139,9 @@ class Settling:
     def _replaced(self, guard: Guard) -> None:
         """Another plain value, which is there for this call alone; stand-ins can take the place of numbers."""
         self.reusable = False
-        kind = cast(Any, type(guard.expected))
-        if isinstance(guard, (Entry, Cell, Item)) and kind in NUMBERS and type(guard.now()) is kind:
-            self._numbers |= not self._hints.counters.is_known(guard)
-            self._hints.counters.change(guard)
+        if isinstance(guard, (Entry, Cell, Item)) and is_number(guard.expected) and is_number(guard.now()):
+            self._numbers |= not (self._hints.constant or self._hints.numbers.is_dynamic(guard))
+            self._hints.numbers.change(guard)
 
     def _appeared(self, guard: Absent) -> None:
         for key in guard.now():
@@ -172,9 +165,6 @@ class Settling:
         self.effects.append(Assign(place, now))
         place.restore()
         self._settled.append(place)
-        if any(identity(place) == identity(other) for other in self._hints.counted):
-            self._likenesses.append(place)  # which gives way with those of other numbers
-            return
         self._likenesses.append(Attribute(f"kind of {place.name}", lambda: likeness(place.now()), likeness(before)))
 
     def _fits(self, place: Place, now: Tensor, before: Any) -> bool:

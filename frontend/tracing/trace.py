@@ -71,10 +71,11 @@ class Trace(Flow):
         self.known = Known()
         self.passed_on: dict[Tensor, tuple[Tensor, bool]] = {}
         """Gradients of tensors that were computed outside, which flow on there; whether that graph is used again."""
+        self.observer: Any = None
+        """What sees the values that traced Python code loads and stores."""
         self._names = names or {}
         self._argument_leaves: dict[Storage, int] = {}
         self._numbers: set[Storage] = set()
-        self._getters: dict[Storage, Callable[[], float]] = {}
         self._whole: set[Storage] = set()
         self._gradients: dict[Storage, Tensor] = {}
         self._undo: list[Callable[[], None]] = []
@@ -94,15 +95,9 @@ class Trace(Flow):
         return self._argument_leaves.get(storage), storage in self._whole
 
     def declare_number(self, storage: Storage, leaf: int, name: str) -> None:
-        """Says that a storage without bytes stands for the float that is the flattened argument number `leaf`."""
+        """Says that a storage without bytes stands for the float that is leaf number `leaf` of each call."""
         self._numbers.add(storage)
         self.declare_argument(storage, leaf, name)
-
-    def declare_getter(self, storage: Storage, getter: Callable[[], float], name: str) -> None:
-        """Says that a storage without bytes stands for the number that `getter` finds on each call."""
-        self._numbers.add(storage)
-        self._getters[storage] = getter
-        self._names.setdefault(storage, name)
 
     def name_after(self, storage: Storage, owner: Storage, suffix: str) -> None:
         """Calls a storage `weight_exp_avg` where it belongs to one that is called `weight`."""
@@ -123,7 +118,6 @@ class Trace(Flow):
         value = self.argument(storage.spec, name)
         source = Input(value, storage.spec, storage, self._argument_leaves.get(storage), gradient_of=owner)
         source.whole = storage in self._whole
-        source.getter = self._getters.get(storage)
         source.is_number = storage in self._numbers
         self.inputs.append(source)
         self.lifted[storage] = source
@@ -291,6 +285,12 @@ def paused() -> Generator[None]:
         yield
     finally:
         modes.trace = before
+
+
+def as_traced(value: Any) -> Any:
+    """What traced code gets in the place of an object, such as a dictionary of numbers that change."""
+    trace = current()
+    return value if trace is None else trace.observer.stand_ins.get(id(value), value)
 
 
 def current() -> Trace | None:
