@@ -1,4 +1,4 @@
-"""Numbers of a call: the graph of Python operations that a trace has left, evaluated in Python before the program runs."""
+"""Numbers of a call: the graph of Python operations that a trace has left, evaluated before the program runs."""
 
 from __future__ import annotations
 
