@@ -129,7 +129,9 @@ def print_for(p: Printer, op: scf.ForOp) -> None:
     name = p.names.fresh(variable.name_hint) if variable.name_hint else p.names.loop()
     p.values[variable] = Expr(name)
     increment = f"{name}++" if step.text == "1" else f"{name} += {step.text}"
-    head = f"for (long {name} = {lower}; {name} < {upper}; {increment})"
+    # A step that is not known may be none: such a loop, which would never end, does not run.
+    guard = "" if step.text.isdigit() or step.text == p.threads else f"{step.text} > 0 && "
+    head = f"for (long {name} = {lower}; {guard}{name} < {upper}; {increment})"
     lines = body(p, block, names)
     p.names.pop()
     if is_single(lines):

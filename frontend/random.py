@@ -21,7 +21,7 @@ from ..dialects.types import DType, TensorSpec, f32, f64, i1, i64
 from ..runtime.storage import Storage, aligned_empty
 from . import grad_mode
 from .creation import from_array, full_of, sizes
-from .devices import check_device
+from .devices import CPU, check_device
 from .dispatch import apply, array_of, builder, scalar
 from .errors import runtime_error, type_error, untraceable
 from .modes import modes
@@ -45,6 +45,7 @@ class Generator:
 
     def __init__(self, device: Any = "cpu") -> None:
         check_device(device)
+        self.device = CPU
         array = aligned_empty(STATE)
         array[:] = (67280421310721, 0)
         self.state: Tensor = wrap(Storage(array, STATE), STATE)

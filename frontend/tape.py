@@ -81,6 +81,17 @@ class Node:
         return f"<{self.label}>"
 
 
+HIDDEN = 2
+"""Among the values of `Tensor._detached`: an alias by `.data`, or a view of one."""
+
+
+def version_of(t: Tensor) -> int:
+    """How often a tensor was written to, as far as whoever saved it is to notice: writes through an alias by `.data`
+    count for aliases alone."""
+    storage = t._storage
+    return storage.version if t._detached == HIDDEN else storage.version - storage.hidden
+
+
 class OpNode(Node):
     """An hl op. Operands and results are kept with their versions, until they have been used."""
 
@@ -109,8 +120,8 @@ class OpNode(Node):
             self.specs = [t._spec for t in operands]
         else:
             self.operands = operands
-            self.versions = [t._storage.version for t in operands]
-            self.results = [(t._storage, t._spec, t._view, t._storage.version) for t in results]
+            self.versions = [version_of(t) for t in operands]
+            self.results = [(t._storage, t._spec, t._view, t._storage.seen) for t in results]
 
 
 class CustomNode(Node):
@@ -220,7 +231,7 @@ def keep_overwritten(result: Tensor, storage: Storage, since: int) -> None:
             continue
         if any(x._storage is storage for x in node.operands):
             node.operands = [_copied(x, copies) if x._storage is storage else x for x in node.operands]
-            node.versions = [x._storage.version for x in node.operands]
+            node.versions = [version_of(x) for x in node.operands]
 
 
 def _copied(x: Tensor, copies: dict[tuple[TensorSpec, View | None], Storage]) -> Tensor:

@@ -11,6 +11,7 @@ from .devices import CPU, device
 from .errors import runtime_error
 from .modes import modes
 from .size import Size
+from .used_up import UsedUp
 
 if TYPE_CHECKING:
     from .views import View
@@ -47,8 +48,12 @@ class Tensor:
     _node: tape.Node | None
     _index: int
     _requires_grad: bool
-    _detached: bool
-    _grad: Tensor | None
+    _detached: int
+    """Whether this shares memory with what gradients may flow through; HIDDEN where writes are not to be noticed."""
+    _grad: Tensor | UsedUp | None
+
+    _is_number = False
+    """Whether this counts as a Python number in type promotion."""
 
     if TYPE_CHECKING:
         # The operations, which `surface` installs from tables.
@@ -111,6 +116,11 @@ class Tensor:
         return CPU
 
     @property
+    def _version(self) -> int:
+        """How often it was written to, as far as saved tensors are to notice."""
+        return tape.version_of(self) if self._detached != HIDDEN else self._storage.hidden
+
+    @property
     def ndim(self) -> int:
         """The number of dimensions."""
         return len(self._spec.shape)
@@ -146,7 +156,8 @@ class Tensor:
     def grad(self) -> Tensor | None:
         """The gradient that `backward` accumulated here."""
         trace = modes.trace
-        return self._grad if trace is None else trace.get_grad(self)
+        found = self._grad if trace is None else trace.get_grad(self)
+        return found.read() if type(found) is UsedUp else found
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -163,8 +174,10 @@ class Tensor:
 
     @property
     def data(self) -> Tensor:
-        """The same bytes, without history."""
-        return alias(self)
+        """The same bytes, without history. What is written to it, the gradients of `self` are not to notice."""
+        new = alias(self)
+        new._detached = HIDDEN
+        return new
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -188,6 +201,7 @@ class Tensor:
     __hash__ = object.__hash__
 
 
+HIDDEN = tape.HIDDEN
 _new = object.__new__
 
 
@@ -202,7 +216,7 @@ def wrap(storage: Storage, spec: TensorSpec, view: View | None = None, cls: type
     new._node = None
     new._index = 0
     new._requires_grad = False
-    new._detached = False
+    new._detached = 0
     new._grad = None
     return new
 
@@ -210,7 +224,7 @@ def wrap(storage: Storage, spec: TensorSpec, view: View | None = None, cls: type
 def alias(x: Tensor) -> Tensor:
     """The same bytes without history: what `detach` and `data` give."""
     new = wrap(x._storage, x._spec, x._view)
-    new._detached = True
+    new._detached = x._detached or 1
     return new
 
 

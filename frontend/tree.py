@@ -4,11 +4,13 @@ anything else as leaves. Results may also be objects of other classes, which are
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from typing import Any, Protocol, cast
 
 from ..runtime.storage import Storage
+
+SEQUENCES = (list, deque)
 
 LEAF: Any = None
 """The structure of a leaf."""
@@ -101,7 +103,8 @@ def _instance(kind: type, attributes: dict[str, Any]) -> Any:
 
 
 class Template:
-    """An object to copy, with other values for its attributes and, for a dictionary of some class, its entries."""
+    """An object to copy, with other values for its attributes and, for a dictionary or list of some class or a deque,
+    its entries."""
 
     def __init__(self, value: Any) -> None:
         self.attributes = tuple(attributes_of(value))
@@ -110,25 +113,32 @@ class Template:
         if isinstance(value, dict):
             self.keys = tuple(cast("dict[Any, Any]", value))
             _base(value).clear(self._empty)
+        self.length = len(cast("list[Any]", value)) if isinstance(value, SEQUENCES) else 0
+        if self.length:
+            _base(value).clear(self._empty)
 
     def parts(self, value: Any) -> list[Any]:
         """What is taken out of an object."""
         attributes = attributes_of(value)
-        return [attributes[name] for name in self.attributes] + [value[key] for key in self.keys]
+        entries = [value[key] for key in self.keys] + (list(value) if self.length else [])
+        return [attributes[name] for name in self.attributes] + entries
 
     def filled(self, parts: list[Any]) -> Any:
         """A copy with these parts."""
         made = copy.copy(self._empty)
         for name, part in zip(self.attributes, parts):
             object.__setattr__(made, name, part)
-        for key, part in zip(self.keys, parts[len(self.attributes) :], strict=True):
+        entries = parts[len(self.attributes) :]
+        for key, part in zip(self.keys, entries):
             _base(made).__setitem__(made, key, part)
+        if self.length:
+            _base(made).extend(made, entries)
         return made
 
 
 def _base(value: Any) -> Any:
-    """The class whose methods do no more than those of a dictionary."""
-    return OrderedDict if isinstance(value, OrderedDict) else dict
+    """The class whose methods do no more than those of a dictionary, or of a list."""
+    return next(kind for kind in (OrderedDict, dict, *SEQUENCES) if isinstance(value, kind))
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:

@@ -218,7 +218,7 @@ def _write_traced(t: Tensor, new: Tensor, replaces: bool) -> None:
     if recorded and not (t._base is None and new._requires_grad and not (replaces and t._requires_grad)):
         trace.saving.add(value)
     trace.write(storage, value)
-    trace.versions.write(storage)
+    trace.versions.write(storage, t._detached == tape.HIDDEN)
     if recorded and root._node is not tape.TRACED:
         _rebase(root, tape.TRACED, 0, True)
 
@@ -229,6 +229,8 @@ def _write_eager(t: Tensor, new: Tensor, replaces: bool) -> None:
     recorded = modes.grad and (new.requires_grad or t.requires_grad)
     np.copyto(target, dispatch.array_of(new))
     storage.version += 1
+    if t._detached == tape.HIDDEN:
+        storage.hidden += 1
     if recorded:
         adopt(t, new, replaces)
 

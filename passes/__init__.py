@@ -51,6 +51,7 @@ PASSES: dict[str, Callable[[], type[ModulePass]]] = {
     "hoist-workspace": _lazy("loops.hoist_workspace", "HoistWorkspace"),
     "share-workspace": _lazy("loops.hoist_workspace", "ShareWorkspace"),
     "insert-barriers": _lazy("loops.insert_barriers", "InsertBarriers"),
+    "verify-bounds": _lazy("loops.verify_bounds", "VerifyBounds"),
     "verify-spmd": _lazy("loops.verify_spmd", "VerifySPMD"),
 }
 """Factories of pass classes, in flow order."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 
+from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, ModuleOp, UnitAttr
 from xdsl.dialects.func import CallOp, FuncOp
+from xdsl.dialects.scf import ForOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.utils.exceptions import DiagnosticException
 
@@ -65,6 +67,13 @@ def _check_call(op: CallOp, symbols: dict[str, FuncOp]) -> None:
     if callee not in symbols:
         known = ", ".join(f"@{name}" for name in symbols)
         raise VerifyError(f"func.call: '@{callee}' could not be found: expected one of {known}", location_of(op))
+
+
+def _check_step(op: ForOp) -> None:
+    """A loop that does not go on would never end."""
+    step = op.step.owner
+    if isinstance(step, ConstantOp) and isinstance(step.value, IntegerAttr) and step.value.value.data < 1:
+        raise VerifyError(f"scf.for: expected a step of at least 1, got {step.value.value.data}", location_of(op))
 
 
 def _check_recursion(symbols: dict[str, FuncOp], calls: list[CallOp]) -> None:
@@ -147,6 +156,8 @@ def _verify_region(
             if type(op) is CallOp:
                 _check_call(op, symbols)
                 calls.append(op)
+            elif type(op) is ForOp:
+                _check_step(op)
             signature = _signature(op)
             if signature not in judged:
                 _check(op)

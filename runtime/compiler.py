@@ -132,6 +132,8 @@ def lower(
         for host in hosts(module):
             check_tensors(host, static=False)
     with blamed_on(module):
+        if level is not None:  # written by hand, perhaps
+            make_pass("verify-bounds").apply(context, module)
         if level == "memref":  # written by hand, perhaps, with buffers that have no place yet
             make_pass("plan-memory").apply(context, module)
         if level == final.name:  # written by hand, perhaps

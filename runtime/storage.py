@@ -32,14 +32,21 @@ class Storage:
     handed out and pointers kept by compiled programs stay true.
     """
 
-    __slots__ = ("__weakref__", "array", "shared", "spec", "version")
+    __slots__ = ("__weakref__", "array", "hidden", "shared", "spec", "version")
 
     def __init__(self, array: np.ndarray[Any, Any] | None, spec: TensorSpec, shared: bool = False) -> None:
         self.array = array
         self.spec = spec
         self.version = 0
+        self.hidden = 0
+        """How many of the writes saved tensors are not to notice."""
         self.shared = shared
         """Whether numpy arrays outside may refer to these bytes, so that they must not move."""
+
+    @property
+    def seen(self) -> int:
+        """How many writes saved tensors are to notice."""
+        return self.version - self.hidden
 
     def missing(self) -> Exception:
         """What to raise when somebody wants the bytes of a storage that has none."""

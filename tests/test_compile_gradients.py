@@ -15,6 +15,7 @@ from irtool import nn, optim
 compiled = functools.partial(irtool.compile, target=os.environ.get("IRTOOL_TEST_TARGET", "reference"))
 
 
+@pytest.mark.filterwarnings("ignore:.grad reads None")
 def test_gradients_used_up_inside_read_none():
     w = nn.Parameter(irtool.ones(2))
     optimizer = optim.SGD([w], lr=0.5)

@@ -244,6 +244,7 @@ def test_a_failed_trace_counts_nothing() -> None:
     assert {state["step"].item() for state in s.optimizer.state.values()} == {1.0}
 
 
+@pytest.mark.filterwarnings("ignore:.grad reads None")
 def test_gradients_are_used_up_unless_kept() -> None:
     for keep in (False, True):
         s = Setup()

@@ -40,13 +40,12 @@ def run_trace(
 def run_translate(file: str, language: str, output: str | None) -> None:
     """`irtool translate --to c FILE`."""
     from ..passes.verify import verify
-    from ..runtime.compiler import c_program, level_of, lower
+    from ..runtime.compiler import c_program, lower
 
     text, name = read(file)
     module = parse_module(text, name)
     verify(module)
-    if level_of(module) != "loops":
-        lower(module)
+    lower(module)
     write(c_program(module).one_file(), output)
 
 

@@ -102,6 +102,8 @@ def _constant(op: Operation, operands: Sequence[Any], values: Values) -> Sequenc
 def _for(op: Operation, operands: Sequence[Any], values: Values) -> Sequence[Any]:
     body = cast(scf.ForOp, op).body.block
     low, high, step, *carried = operands
+    if step < 1:
+        raise _error(op, f"expected a step of at least 1, got {step}")
     for i in range(low, high, step):
         carried = run_block(body, values, [i, *carried])
     return carried

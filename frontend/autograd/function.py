@@ -10,7 +10,7 @@ from typing import Any, cast
 from .. import dispatch, grad_mode
 from ..errors import located, runtime_error
 from ..modes import modes
-from ..tape import CustomNode
+from ..tape import CustomNode, version_of
 from ..tensor import Tensor
 from ..tree import as_tuple
 from ..views import identity
@@ -30,16 +30,16 @@ class FunctionCtx:
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keeps inputs or outputs, to be found in `saved_tensors`."""
         self._saved = tensors
-        self._versions = tuple(-1 if t is None else t._storage.version for t in tensors)
+        self._versions = tuple(-1 if t is None else version_of(t) for t in tensors)
 
     @property
     def saved_tensors(self) -> tuple[Tensor | None, ...]:
         """What save_for_backward was given. Raises RuntimeError where it has been overwritten since."""
         for t, version in zip(self._saved, self._versions):
-            if t is not None and t._storage.version != version:
+            if t is not None and version_of(t) != version:
                 raise runtime_error(
                     "one of the variables needed for gradient computation has been modified by an inplace operation: a "
-                    f"saved tensor is at version {t._storage.version}; expected version {version} instead."
+                    f"saved tensor is at version {version_of(t)}; expected version {version} instead."
                 )
         return self._saved
 
@@ -54,7 +54,7 @@ class FunctionCtx:
     def replace(self, tensors: Mapping[int, Tensor]) -> None:
         """Keeps other tensors in the place of some outputs, which are given by id."""
         self._saved = tuple(tensors.get(id(t), t) for t in self._saved)
-        self._versions = tuple(-1 if t is None else t._storage.version for t in self._saved)
+        self._versions = tuple(-1 if t is None else version_of(t) for t in self._saved)
 
     def mark_dirty(self, *tensors: Tensor) -> None:
         """Says which inputs forward has changed in place; it returns these."""

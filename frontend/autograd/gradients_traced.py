@@ -16,6 +16,7 @@ from ..modes import modes
 from ..tensor import Tensor
 from ..tracing.marks import mark, rename
 from ..tracing.regions import trace_body
+from ..used_up import UsedUp
 from .hooks import accumulated
 from .walk import FREED, hooked
 
@@ -137,11 +138,13 @@ def backward_traced(
         if inputs is None and leaf.grad_fn is not None and leaf.grad_fn is not tape.TRACED:
             modes.trace.pass_on(leaf, gradient, retain_graph)
             continue
-        before = leaf.grad
+        before = modes.trace.get_grad(leaf)
         mode = grad_mode.switch(create_graph)
         try:
             if before is None:
                 leaf.grad = gradient
+            elif isinstance(before, UsedUp):
+                modes.trace.set_grad(leaf, before.plus())
             elif create_graph:
                 leaf.grad = builder.add(before, gradient)
             else:

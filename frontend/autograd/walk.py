@@ -17,6 +17,7 @@ from ..dispatch import array_of, builder, quietly
 from ..errors import TYPE_NAMES, runtime_error
 from ..tape import CustomNode, Edge, Node, OpNode
 from ..tensor import Tensor, alias, wrap
+from ..used_up import UsedUp
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
@@ -77,15 +78,15 @@ def _saved(node: OpNode, create_graph: bool) -> tuple[Sequence[Tensor], Sequence
     if node.operands is None or node.results is None:
         return [_without_values(spec) for spec in node.specs], [_without_values(spec) for spec in node.output_specs]
     operands = node.operands
-    if [x._storage.version for x in operands] != node.versions:
+    if (now := [tape.version_of(x) for x in operands]) != node.versions:
         operands = [
-            x if x._storage.version == version else _modified(node, x._spec, x._storage.version, version)
-            for x, version in zip(operands, node.versions)
+            x if version == expected else _modified(node, x._spec, version, expected)
+            for x, version, expected in zip(operands, now, node.versions)
         ]
     results: list[Tensor] = []
     for index, (storage, spec, view, version) in enumerate(node.results):
-        if storage.version != version:
-            results.append(_modified(node, spec, storage.version, version))
+        if storage.seen != version:
+            results.append(_modified(node, spec, storage.seen, version))
             continue
         y = wrap(storage, spec, view)
         if create_graph:
@@ -290,7 +291,9 @@ def hooked(hook: Callable[[Tensor], Tensor | None], gradient: Tensor) -> Tensor:
 def accumulate(t: Tensor, gradient: Tensor, create_graph: bool) -> None:
     """Adds to `t.grad`, in place unless that itself is to be differentiated."""
     before = t._grad
-    if before is None:
+    if isinstance(before, UsedUp):
+        t._grad = before.plus()
+    elif before is None:
         if create_graph:
             t._grad = gradient
             return

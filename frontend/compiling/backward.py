@@ -118,8 +118,8 @@ class Differentiable:
         """Makes outputs depend on inputs. `arguments`: what the function was called with, by number."""
         places = {w: k for k, w in enumerate(self._wrt)}
         sources = [inputs[places[w]] for w in self.parts.gradients]
-        versions = [s.version for s in residuals]
-        all_versions = [s.version for s in arguments.values()]
+        versions = [s.seen for s in residuals]
+        all_versions = [s.seen for s in arguments.values()]
 
         def backward(gradients: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
             _check_versions(residuals, versions)
@@ -159,10 +159,10 @@ def spend(t: Tensor, message: str) -> None:
 
 def _check_versions(storages: Iterable[Storage], versions: Sequence[int]) -> None:
     for storage, version in zip(storages, versions, strict=True):
-        if storage.version != version:
+        if storage.seen != version:
             raise runtime_error(
                 "one of the variables needed for gradient computation has been modified by an inplace operation: a "
-                f"{storage.spec} that a compiled function used or returned is at version {storage.version}; expected "
+                f"{storage.spec} that a compiled function used or returned is at version {storage.seen}; expected "
                 f"version {version} instead"
             )
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gc
-import threading
-import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from operator import itemgetter
+from dataclasses import dataclass, field
 from typing import Any, cast
+
+import numpy as np
 
 from ...runtime.storage import Storage
 from .. import grad_mode, tape, tree
@@ -21,25 +20,22 @@ from ..tensor import Tensor, wrap
 from ..tracing.later import put_off_so_far
 from ..tracing.trace import Trace, tracing
 from ..views import laid_out, overlaps
-from .dynamic import DynamicNumbers, DynamicPlaces, changes_rates, number_places
-from .effects import Again, Effect, Hints, History, Place, ReadBack, changed_arguments, identity
+from .counters import Counters, Counting
+from .effects import Again, Effect, Hints, History, ReadBack, changed_arguments
 from .foreign_random import Draws
-from .guards import Cell, Entry, Guards, Numbers
+from .guards import Guards, Numbers
 from .iterators import Iterators, is_iterator
 from .launch import ELSEWHERE
-from .mentions import used_by_library
-from .observer import Observer
+from .mathematics import put_mathematics
+from .outside import add_reads, put_outside, show_prints, warn_of_constants
 from .reach import Reach
+from .scalars import SPEC as NUMBER
+from .scalars import number
 from .settle import Settling, Substitutes
-from .stand_ins import add_reads, show_prints
-from .symbolic import Symbols, is_number
 from .traced import Finisher, Held, Traced
 
 READ_RATES = ("param_groups", "get_last_lr")
 """Code that names one of these may depend on learning rates."""
-
-TRACING = threading.RLock()
-"""One trace at a time: the code of functions is exchanged meanwhile."""
 
 ATTEMPTS = 64
 """How often a function may be traced before what it does to Python is known."""
@@ -53,9 +49,9 @@ class Call:
     leaves: Sequence[Any]
     names: Sequence[str]
     """What the user calls them."""
-    dynamic: frozenset[int] = frozenset()
-    """The leaves that are numbers which have changed between calls."""
-    numbers: DynamicNumbers = field(default_factory=DynamicNumbers)
+    dynamic_floats: bool
+    """Whether floats are run-time numbers; otherwise they are constants."""
+    counters: Counters = field(default_factory=Counters)
     """What earlier calls of the function have found out."""
     iterators: Iterators = field(default_factory=Iterators)
     """What the function draws from."""
@@ -69,37 +65,32 @@ class CallTrace:
     """Arguments whose `requires_grad` the function sets."""
 
     def __init__(self, function: Callable[..., Any], call: Call, keep_gradients: bool) -> None:
-        hints = Hints(call.numbers)
-        with TRACING:
-            try:
-                self._trace_until_known(function, call, keep_gradients, hints)
-            except BaseException:
-                call.iterators.take_back()
-                raise
-            call.iterators.give_back()
-        if self.impure:
-            _warn_of_effects(self.impure, getattr(function, "__name__", "a function"))
+        hints = Hints(call.counters)
+        try:
+            self._trace_until_known(function, call, keep_gradients, hints)
+        except BaseException:
+            call.iterators.take_back()
+            raise
+        call.iterators.give_back()
+        if self.reusable:
+            warn_of_constants(self._trace, getattr(function, "__name__", "a function"))
 
     def _trace_until_known(self, function: Callable[..., Any], call: Call, keep_gradients: bool, hints: Hints) -> None:
         for _ in range(ATTEMPTS):
             try:
                 self._attempt(function, call, keep_gradients, hints)
-                call.numbers.constant = hints.constant
+                for place in hints.suspects:
+                    call.counters.read(place)
                 return
             except Again as again:
                 again.learn(hints)
             except ReadBack as error:
                 hints.look_into(error.container)
             except Exception:
-                if hints.constant or not self.symbols.nodes:
+                if hints.suspects or not hints.counted:
                     show_prints(self._trace)
                     raise
-                import os
-                import traceback
-
-                if os.environ.get("DBG"):
-                    traceback.print_exc()
-                hints.constant = True  # it may have failed for want of the numbers themselves
+                hints.suspects = hints.counted  # without their numbers it may have failed
         raise runtime_error("the compiled function changes Python values in another way each time that it is traced")
 
     def _attempt(self, function: Callable[..., Any], call: Call, keep_gradients: bool, hints: Hints) -> None:
@@ -114,7 +105,8 @@ class CallTrace:
             if not isinstance(value, Tensor):
                 reach.add_root(value, name)
         self.guards: Guards = reach.finish()
-        self._found = (*reach.runtime, *self.guards.always, *self.guards.slow)
+        hints.counters.expect(reach.rates)
+        self._found = (*reach.runtime, *reach.builtins, *self.guards.always, *self.guards.slow)
         """All that was there before."""
         self.outside = frozenset(reach.names_of_storages)
         """Storages that the function can reach on its own."""
@@ -124,9 +116,8 @@ class CallTrace:
         self._trace = Trace(dict(reach.names_of_storages))
         self._trace.known.learned = reach.learned
         self._run(function, call, keep_gradients, hints)
-        self.numbers = self.symbols.seal()
-        if hints.constant and not reach.names.isdisjoint(READ_RATES):
-            self.guards.always += reach.rates
+        rates = () if reach.names.isdisjoint(READ_RATES) else reach.rates
+        self.guards.always += [rate for rate in rates if not hints.counters.is_counted(rate)]
         self.argument_values = dict(self._trace.known.arguments)
         """Whole numbers among the arguments, by their place, that the program is for."""
         for storage, array in self._trace.known.relied_on.items():
@@ -142,33 +133,33 @@ class CallTrace:
         structures = [tree.flatten(place.now(), further) for place in self.places]
         count = len(call.leaves)
         names = [*call.names, *["kept"] * len(further)]
-        call = replace(call, leaves=[*call.leaves, *further], names=names)
-        self.symbols = Symbols(trace, len(call.leaves))
-        """Numbers that each call brings along: further leaves of its own."""
-        observer = trace.observer = Observer(self.symbols, self._iterators, self._reach.has_seen)
-        given, stand_ins = self._arguments(trace, call, count, hints)
+        call = Call(call.structure, [*call.leaves, *further], names, call.dynamic_floats)
+        given, stand_ins = self._arguments(trace, call, count, hints.shared)
         mode = modes.grad
-        substitutes = Substitutes(self.guards, hints, observer)
-        rates = [] if hints.constant or self._reach.names.isdisjoint(READ_RATES) else self._reach.rates
-        places = [] if hints.constant else self._dynamic_places(hints)
-        dynamic = DynamicPlaces([*places, *rates], rates, self.guards, observer)
+        substitutes = Substitutes(self.guards, hints)
         try:
+            with tracing(trace):
+                counting = Counting(self.guards, hints, self._reach.rates)
             rest = iter(given[count:])
             for place, structure in zip(self.places, structures):
                 substitutes.put(place, tree.rebuild(structure, rest))
-            self._iterators.begin(self.guards)
+            put_mathematics(self.guards, substitutes)
+            put_outside(self.guards, self._reach.builtins, substitutes)
+            self._iterators.put(self.guards, substitutes)
             with tracing(trace):
                 arguments = tree.rebuild(call.structure, iter(given))
                 args, kwargs = arguments
-                observer.observe([*self._reach.functions, *given])
                 output = function(*args, **kwargs)
                 grad_mode.switch(mode)
                 self._settle_hooks(trace, output)
                 substitutes.take_out()
-                counts = dynamic.take_out()
+                counts = counting.take_out()
                 for entry in self._reach.runtime:
                     if not entry.holds():
-                        raise changes_rates(entry.name)
+                        raise runtime_error(
+                            f"the compiled function changes {entry.name}, which compiled programs read on each call. "
+                            "Change it outside, before or after the call, or by a scheduler's step()"
+                        )
 
                 def is_ours(t: Tensor) -> bool:
                     storage = t._storage
@@ -176,9 +167,7 @@ class CallTrace:
 
                 settling = Settling(trace, self._reach, self.guards, hints, is_ours)
                 settling.run(substitutes)
-                dynamic.relax(self.guards)
-                self.impure = observer.impure
-                """What was called that may have effects which no program repeats."""
+                counting.relax(self.guards)
                 self.reusable = settling.reusable and not self._draws.happened() and not self._iterators.asked()
                 before = tree.rebuild(call.structure, iter(given))
                 self.effects: list[Effect] = [
@@ -198,7 +187,7 @@ class CallTrace:
                 self.retained = [stand_ins[t] for t in retained if t in stand_ins]
                 """Arguments whose gradient the function retains."""
                 known = self._reach.tensors
-                finisher = Finisher(trace, stand_ins, lambda t: id(t) in known, keep_gradients, self.symbols)
+                finisher = Finisher(trace, stand_ins, lambda t: id(t) in known, keep_gradients)
                 self.traced = finisher.finish((output, tuple(effect.value for effect in self.effects)), settling)
                 self._check_sharing(call.leaves[:count], hints)
                 _check_output([held.value for held in self.traced.outputs if isinstance(held, Held)])
@@ -206,17 +195,8 @@ class CallTrace:
             self._undo_attempt()
             raise
         finally:
-            observer.take_out()
             grad_mode.switch(mode)
             trace.end()
-
-    def _dynamic_places(self, hints: Hints) -> list[Place]:
-        """The numbers in attributes, variables and containers that change, or that code assigns."""
-        reach = self._reach
-        places = [p for guard in (*self.guards.always, *self.guards.slow) for p in number_places(guard)]
-        found = [p for p in places if hints.numbers.is_dynamic(p) or _key(p) in reach.assigned]
-        found = [p for p in found if not (isinstance(p, Entry) and self._is_read_by_library(p))]
-        return list({identity(p): p for p in found}.values())
 
     def undo(self) -> None:
         """Takes back what tracing changed in Python."""
@@ -233,22 +213,14 @@ class CallTrace:
 
     # Before
 
-    def _is_read_by_library(self, place: Entry) -> bool:
-        """Whether code that is not traced reads the attribute, and has to find the number there."""
-        owner = self._reach.owners.get(id(place.mapping))
-        return owner is not None and place.key in used_by_library(type(owner))
-
-    def _arguments(self, trace: Trace, call: Call, count: int, hints: Hints) -> tuple[list[Any], dict[Tensor, int]]:
+    def _arguments(self, trace: Trace, call: Call, count: int, sharing: bool) -> tuple[list[Any], dict[Tensor, int]]:
         """What the function is called with, and which of it stands for which leaf. Those from number `count` on are in
-        places of their own. Arguments that share memory do so in the trace where it matters (`hints.shared`). A tensor
-        that the function reaches by itself stays what it is, so that `.grad` and attributes have one owner."""
+        places of their own. Arguments that share memory do so in the trace where it matters (`sharing`). A tensor that
+        the function reaches by itself stays what it is, so that `.grad` and attributes have one owner."""
         given: list[Any] = []
         stand_ins: dict[Tensor, int] = {}
         by_id: dict[int, Tensor] = {}
-        leaves, sharing = call.leaves, hints.shared
-        dynamic = frozenset[int]() if hints.constant else call.dynamic
-        self.fixed: list[tuple[int, Any]] = []
-        """Arguments that are constants of the program."""
+        leaves, dynamic_floats = call.leaves, call.dynamic_floats
         tensors = [i for i, v in enumerate(leaves) if isinstance(v, Tensor)]
         storages = [leaves[i]._storage for i in tensors if i < count]
         for i, (value, name) in enumerate(zip(leaves, call.names, strict=True)):
@@ -267,11 +239,13 @@ class CallTrace:
                     by_id.setdefault(id(value), new)
                     stand_ins[new] = i
                 given.append(new)
-            elif i in dynamic:
-                given.append(self.symbols.source(name, value, itemgetter(i)))
+            elif dynamic_floats and is_float(value) and i < count:
+                storage = Storage(None, NUMBER)
+                trace.declare_number(storage, i, name)
+                new = number(storage)
+                stand_ins[new] = i
+                given.append(new)
             else:
-                if is_number(value):
-                    self.fixed.append((i, value))
                 given.append(self._iterators.stand_in(value) if is_iterator(value) else value)
         return given, stand_ins
 
@@ -362,20 +336,9 @@ def no_collection() -> Generator[None]:
             gc.enable()
 
 
-def _key(place: Place) -> Any:
-    """The name or key by which code assigns a place."""
-    return place.name if isinstance(place, Cell) else getattr(place, "key", None)
-
-
-def _warn_of_effects(impure: Sequence[tuple[str, str, int]], function: str) -> None:
-    name, filename, line = impure[0]
-    warnings.warn_explicit(
-        f"{name} is not known to be free of effects: calls of {function} that reach it run uncompiled. Move it out of "
-        "the compiled function, or pass its result in",
-        UserWarning,
-        filename,
-        line,
-    )
+def is_float(value: Any) -> bool:
+    """Whether an argument is a number that may change from call to call."""
+    return type(value) is float or isinstance(value, np.floating)
 
 
 def holds_traced(value: Any) -> bool:

@@ -23,7 +23,7 @@ from .guards import PLAIN, Cell, Entry, Flag, Item
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
-    from .dynamic import DynamicNumbers
+    from .counters import Counters
 
 Place = Entry | Cell | Item
 """Something that a tensor or a number is assigned to."""
@@ -281,11 +281,14 @@ class Again(BaseException):
 class Hints:
     """What earlier traces of the same call have found out."""
 
-    def __init__(self, numbers: DynamicNumbers) -> None:
-        self.numbers = numbers
+    def __init__(self, counters: Counters) -> None:
+        self.counters = counters
         """What other calls have found out too."""
-        self.constant = numbers.constant
-        """Whether all numbers are constants, since the function has failed with symbolic ones."""
+        self.counted: list[Place] = []
+        """Ints that the trace may not read."""
+        self._numbers = 0
+        self.suspects: list[Place] = []
+        """Those that it may read nevertheless, since the function has failed without them."""
         self.written: list[Any] = []
         """Lists and dictionaries that the function writes tensors to."""
         self.read: list[Any] = []
@@ -303,9 +306,11 @@ class Hints:
         """A list or dictionary gets tensors."""
         self.written.append(container)
 
-    def keep_constant(self) -> None:
-        """Symbolic numbers get to where they cannot be."""
-        self.constant = True
+    def number(self, place: Place) -> None:
+        """A counter is read too. After several of them the others are taken to be: each costs a trace."""
+        self._numbers += 1
+        for read in (place,) if self._numbers < 8 else self.counted:
+            self.counters.read(read)
 
     def look_into(self, container: Any) -> None:
         """It is read too."""

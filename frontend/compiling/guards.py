@@ -40,8 +40,6 @@ def same(now: Any, before: Any) -> bool:
     kind = cast(Any, type(now))
     if kind is not type(before):
         return False
-    if kind is float or issubclass(kind, (complex, np.generic)):
-        return repr(now) == repr(before)  # NaN is NaN, and 0.0 is not -0.0
     if kind in PLAIN:
         return bool(now == before)
     if issubclass(kind, (tuple, frozenset)):

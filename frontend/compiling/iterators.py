@@ -16,6 +16,7 @@ from ..tracing.trace import paused
 from .effects import Place
 from .guards import Cell, Entry, Guards
 from .mentions import is_user
+from .settle import Substitutes
 
 
 def is_iterator(value: Any) -> bool:
@@ -58,13 +59,15 @@ class Iterators:
     def __init__(self) -> None:
         self._watched: dict[int, Watched] = {}
 
-    def begin(self, guards: Guards) -> None:
-        """Begins an attempt."""
+    def put(self, guards: Guards, substitutes: Substitutes) -> None:
+        """Begins an attempt: puts stand-ins where the function finds iterators."""
         for watched in self._watched.values():
             watched._position, watched._touched, watched._places = 0, False, []
         for guard in (*guards.always, *guards.slow):
             if isinstance(guard, (Entry, Cell)) and is_iterator(guard.expected):
-                self.stand_in(guard.expected)._places.append(guard)
+                watched = self.stand_in(guard.expected)
+                watched._places.append(guard)
+                substitutes.put(guard, watched)
 
     def stand_in(self, iterator: Any) -> Watched:
         """What the function gets instead of an iterator."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -229,7 +228,7 @@ def _number_finder(source: Input) -> Callable[[Sequence[Any]], float] | None:
     if getter is not None:
         return lambda leaves: getter()
     if leaf is not None and source.is_number:
-        return itemgetter(leaf)
+        return lambda leaves: float(leaves[leaf])
     return None
 
 

@@ -42,10 +42,13 @@ UNREACHED = frozenset(
 """Special methods that do not run just because an object is used."""
 
 MODULE_TABLES = (
-    *("_parameters", "_buffers", "_modules"),
+    *("_parameters", "_buffers", "_modules", "_other_values"),
     *("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"),
 )
 """Dictionaries of a module that `forward` depends on."""
+
+REACHING_OUT = ("print", "open", "input", "getattr", "hasattr", "vars")
+"""Builtin functions that do something to the world, or read what code does not name."""
 
 WRAPPERS = (UserDict, UserList, ChainMap)
 """Containers that hold another one."""
@@ -82,12 +85,8 @@ class Reach:
         """The ids of all tensors found."""
         self.tables: set[int] = set()
         """The ids of the dictionaries in which modules keep parameters and buffers."""
-        self.owners: dict[int, Any] = {}
-        """The objects whose attributes are in a dictionary, by its id."""
-        self.functions: list[FunctionType] = []
-        """Those of the user's code."""
-        self.assigned: set[Any] = set()
-        """Names and keys that code assigns."""
+        self.builtins: list[Entry] = []
+        """Names of builtin functions that reach out of the program, as globals of the functions that name them."""
         self._seen: dict[int, Any] = {}
         self._objects: list[tuple[Any, str]] = []
         self._places: set[tuple[int, Any]] = set()
@@ -234,12 +233,12 @@ class Reach:
             self._objects.append((function, function.__name__))
         code = function.__code__
         names = names_of(code)
-        self.functions.append(function)
         self.names |= names.attributes
-        self.assigned |= names.assigned
         for name in sorted(names.globals):
             if name in function.__globals__ or name in names.stored:
                 self._entry(function.__globals__, name, name)
+            elif name in REACHING_OUT:
+                self._hidden(function.__globals__, name)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             if (id(cell), None) not in self._places:
                 self._places.add((id(cell), None))
@@ -249,6 +248,12 @@ class Reach:
                 self._visit(guard.expected, name)
         self._visit_all(function.__defaults__ or (), function.__name__)
         self._visit_all((function.__kwdefaults__ or {}).values(), function.__name__)
+
+    def _hidden(self, names: dict[str, Any], name: str) -> None:
+        """A builtin function that a global of that name would hide."""
+        if (id(names), name) not in self._places:
+            self._places.add((id(names), name))
+            self.builtins.append(Entry(name, names, name, MISSING))
 
     def _environment(self) -> None:
         """The environment's variables that code names, where it reads any."""
@@ -360,7 +365,6 @@ class Reach:
         attributes: Any = getattr(value, "__dict__", None)
         slow = is_module(value)
         if attributes is not None:
-            self.owners[id(attributes)] = value
             for key in self.names & attributes.keys():
                 if not (slow and key in BOOKKEEPING):
                     self._entry(attributes, key, f"{name}.{key}", slow)

@@ -11,7 +11,7 @@ from .. import dispatch, tree
 from ..errors import runtime_error
 from ..tensor import Tensor
 from ..tracing.trace import Trace
-from .dynamic import items
+from .counters import NUMBERS, items
 from .effects import (
     Again,
     Assign,
@@ -28,19 +28,16 @@ from .effects import (
 )
 from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Flag, Guard, Guards, Item, Length
 from .kinds import is_module
-from .observer import Observer
 from .reach import Reach
-from .symbolic import Symbolic, is_number
 
 Containers = Contents | Length
 
 
 class Substitutes:
-    """Stand-ins for the time of a trace: for lists and dictionaries that are written to, and for tensors that are
-    arguments of each call. Traced code finds them in the places of these; the places themselves keep what they have."""
+    """Stand-ins in Python's places for the time of a trace: lists and dictionaries that are written to, and tensors
+    that are arguments of each call."""
 
-    def __init__(self, guards: Guards, hints: Hints, observer: Observer) -> None:
-        self._observer = observer
+    def __init__(self, guards: Guards, hints: Hints) -> None:
         places = [g for g in (*guards.always, *guards.slow) if isinstance(g, (Entry, Cell))]
         self._replaced: list[tuple[Place, Any, Any]] = []
         self.written: list[Written] = []
@@ -54,15 +51,26 @@ class Substitutes:
                     self.put(place, new)
 
     def put(self, place: Place, new: Any) -> None:
-        """Lets traced code find a value in a place until the end of the trace."""
+        """Puts a value into a place until the end of the trace."""
         self._replaced.append((place, place.now(), new))
-        self._observer.stand_in(place.now(), new)
+        place.assign(new)
+
+    def put_stand_ins(self, guards: Guards, stand_ins: Mapping[int, Any]) -> None:
+        """Puts what stands for some objects, known by their ids, into all places of these."""
+        for guard in (*guards.always, *guards.slow):
+            if isinstance(guard, Entry | Cell):
+                new = stand_ins.get(id(guard.expected))
+                if new is not None:
+                    self.put(guard, new)
 
     def take_out(self) -> None:
-        """Puts back what was there where the function has assigned the stand-in itself."""
+        """Puts back what was there, except where the function has assigned something else."""
         for place, before, new in self._replaced:
             if place.now() is new:
-                place.assign(before)
+                if before is MISSING:
+                    place.restore()
+                else:
+                    place.assign(before)
 
 
 class Settling:
@@ -109,8 +117,6 @@ class Settling:
         """Whether a value is, or contains, a tensor of the trace."""
         if isinstance(value, Tensor):
             return self._is_ours(value)
-        if isinstance(value, Symbolic):
-            return True
         if depth == 0:
             return False
         if isinstance(value, dict):
@@ -124,13 +130,15 @@ class Settling:
 
     def is_leaf(self, value: Any) -> bool:
         """Whether a list or dictionary in what the function returns or keeps is one that was there before."""
-        return isinstance(value, (list, dict)) and self._reach.has_seen(value) and not self._holds(value)
+        return isinstance(value, (list, dict, deque)) and self._reach.has_seen(value) and not self._holds(value)
 
     def template(self, value: Any) -> tree.Template | None:
         """How to copy an object that the function returns or keeps, where it holds tensors of the trace."""
         if isinstance(value, (Tensor, type)) or type(value) in PLAIN or is_module(value):
             return None
-        parts: Any = cast("dict[Any, Any]", value).values() if isinstance(value, dict) else ()
+        parts: Any = value if isinstance(value, tree.SEQUENCES) else ()
+        if isinstance(value, dict):
+            parts = cast("dict[Any, Any]", value).values()
         parts = [*parts, *tree.attributes_of(value).values()]
         return tree.Template(value) if any(map(self._holds, parts)) else None
 
@@ -139,9 +147,10 @@ class Settling:
     def _replaced(self, guard: Guard) -> None:
         """Another plain value, which is there for this call alone; stand-ins can take the place of numbers."""
         self.reusable = False
-        if isinstance(guard, (Entry, Cell, Item)) and is_number(guard.expected) and is_number(guard.now()):
-            self._numbers |= not (self._hints.constant or self._hints.numbers.is_dynamic(guard))
-            self._hints.numbers.change(guard)
+        kind = cast(Any, type(guard.expected))
+        if isinstance(guard, (Entry, Cell, Item)) and kind in NUMBERS and type(guard.now()) is kind:
+            self._numbers |= not self._hints.counters.is_known(guard)
+            self._hints.counters.change(guard)
 
     def _appeared(self, guard: Absent) -> None:
         for key in guard.now():
@@ -165,6 +174,9 @@ class Settling:
         self.effects.append(Assign(place, now))
         place.restore()
         self._settled.append(place)
+        if any(identity(place) == identity(other) for other in self._hints.counted):
+            self._likenesses.append(place)  # which gives way with those of other numbers
+            return
         self._likenesses.append(Attribute(f"kind of {place.name}", lambda: likeness(place.now()), likeness(before)))
 
     def _fits(self, place: Place, now: Tensor, before: Any) -> bool:
@@ -191,7 +203,11 @@ class Settling:
 
     def _container(self, guard: Containers) -> None:
         container = cast(Any, guard.container)
-        if isinstance(guard, Contents) and isinstance(container, list) and len(guard.expected) == len(guard.container):
+        if (
+            isinstance(guard, Contents)
+            and isinstance(container, tree.SEQUENCES)
+            and len(guard.expected) == len(guard.container)
+        ):
             self._elements(guard, cast("list[Any]", container))
             return
         if not self._holds(container):

@@ -19,8 +19,7 @@ from ..autograd.walk import FREED
 from ..errors import runtime_error
 from ..modes import modes
 from ..tracing.trace import Input, Trace
-from .effects import Again, Hints
-from .symbolic import Symbolic, Symbols, holds_symbolic, plain_type
+from ..used_up import UsedUp
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -32,7 +31,7 @@ RESULT = "irtool.result"
 
 @dataclass(eq=False)
 class Given:
-    """An output that is one of the call's arguments, or a number that each call computes."""
+    """An output that is one of the call's arguments."""
 
     leaf: int
 
@@ -76,6 +75,8 @@ class Fresh:
     spec: TensorSpec
     view: View | None
     differentiable: bool = False
+    number: bool = False
+    """Whether it is a Python float: arithmetic on float arguments."""
     leaf_of_graph: bool = False
     """Whether it is a leaf that gradients are taken of."""
     spent: str | None = None
@@ -118,13 +119,13 @@ class Traced:
     copies: list[Copy]
     structure: Any
     outputs: list[Output]
-    cleared: list[Tensor | int]
+    cleared: list[tuple[Tensor | int, UsedUp | None]]
     """Whose `.grad` reads None afterwards: tensors, or positions among the arguments."""
     grads: list[tuple[Owner, Output]]
     """What `.grad` is set to."""
     passed_on: list[tuple[Owner, Output, bool]]
     """Where a backward pass inside goes on outside, with which gradient, and whether that graph is used again."""
-    grads_found: list[tuple[Tensor | int, TensorSpec | None]]
+    grads_found: list[tuple[Tensor | int, TensorSpec | str | None]]
     """What `.grad` was where the trace has read it."""
     after_call: list[Callable[[], None]]
     wrt: list[tuple[int | VariableOp, Owner]]
@@ -137,14 +138,8 @@ class Finisher:
     """Turns what a function returned into a Traced."""
 
     def __init__(
-        self,
-        trace: Trace,
-        stand_ins: Mapping[Tensor, int],
-        known: Callable[[Tensor], bool],
-        keep_gradients: bool,
-        symbols: Symbols,
+        self, trace: Trace, stand_ins: Mapping[Tensor, int], known: Callable[[Tensor], bool], keep_gradients: bool
     ) -> None:
-        self.symbols = symbols
         self.trace = trace
         self.stand_ins = stand_ins
         """Tensors that the function got in the place of its arguments."""
@@ -187,7 +182,7 @@ class Finisher:
             copies=copies,
             structure=structure,
             outputs=outputs,
-            cleared=[self._owner(t) for t in cleared],
+            cleared=[(self._owner(t), mark) for t, mark in cleared],
             grads=grad_outputs,
             passed_on=passed_on,
             grads_found=[(self._owner(t), None if g is None else g._spec) for t, g in trace.grads_found.items()],
@@ -209,12 +204,8 @@ class Finisher:
         return self._output(tensor) if made else self._owner(tensor)
 
     def _output(self, value: Any) -> Output:
-        if isinstance(value, Symbolic):
-            return Given(self.symbols.leaf(value))
         if not is_tensor(value):
-            if holds_symbolic(value):
-                raise Again(Hints.keep_constant)  # inside an object that no call could make anew
-            return Held(plain_type(value))
+            return Held(value)
         found = self._plans.get(value)
         if found is None:
             found = self._plans[value] = self._plan(value)
@@ -244,7 +235,7 @@ class Finisher:
             return Fresh(self.shared[storage], value._spec, value._view, leaf_of_graph=is_leaf, spent=spent)
         result = dispatch.value_of(self.trace, value)
         number, spent = self._result(result), None if is_leaf else self._spent(value, result)
-        return Fresh(number, value._spec, None, leaf_of_graph=is_leaf, spent=spent)
+        return Fresh(number, value._spec, None, number=value._is_number, leaf_of_graph=is_leaf, spent=spent)
 
     def _is_outside(self, base: Tensor) -> bool:
         """Whether the history of a tensor over memory from outside is not that of what the trace has computed."""
@@ -280,18 +271,22 @@ class Finisher:
             return FREED
         return trace.modified(trace.between(ir_value, trace.leaves_of(ir_value)))
 
-    def _grads(self) -> tuple[list[tuple[Tensor, Tensor]], list[Tensor]]:
+    def _grads(self) -> tuple[list[tuple[Tensor, Tensor]], list[tuple[Tensor, UsedUp | None]]]:
         """`.grad` to set afterwards, and to clear: also that of tensors whose gradient was made and used up inside."""
         trace = self.trace
         sets: list[tuple[Tensor, Tensor]] = []
-        cleared: list[Tensor] = []
+        cleared: list[tuple[Tensor, UsedUp | None]] = []
+        marks: dict[str, UsedUp] = {}
         for tensor, grad in trace.grads.items():
             if tensor not in self.stand_ins and not self.known(tensor):
                 continue  # made in here: `_inner_grads`
             found = trace.grads_found.get(tensor)
             used_up = tensor in trace.grads_used and tensor not in trace.grads_found
-            if grad is None or (used_up and not self.keep_gradients and grad._storage.array is None):
-                cleared.append(tensor)
+            if grad is None or isinstance(grad, UsedUp):
+                cleared.append((tensor, grad))
+            elif used_up and not self.keep_gradients and grad._storage.array is None:
+                line = trace.grads_used[tensor]
+                cleared.append((tensor, marks.setdefault(line, UsedUp(line))))
             elif grad is not found:
                 sets.append((tensor, grad))
         return sets, cleared
@@ -301,7 +296,11 @@ class Finisher:
         return [
             (tensor, grad)
             for tensor, grad in self.trace.grads.items()
-            if grad is not None and tensor in self._plans and tensor not in self.stand_ins and not self.known(tensor)
+            if grad is not None
+            and not isinstance(grad, UsedUp)
+            and tensor in self._plans
+            and tensor not in self.stand_ins
+            and not self.known(tensor)
         ]
 
     def _passed_on(self) -> list[tuple[Owner, Output, bool]]:

@@ -237,71 +237,119 @@ class ModuleDict(_Named):
             self[key] = module
 
 
-class ParameterList(Module):
-    """A list of parameters; tensors put into it become parameters."""
+class _Values(Module):
+    """What ParameterList and ParameterDict share: parameters as attributes, and other values too."""
 
-    def __init__(self, values: Iterable[Tensor] | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        self._other_values: dict[str, Any] = {}
+        """Those that are neither parameters nor modules: compiled functions look for them here."""
+
+    def _put(self, name: str, value: Any) -> None:
+        if isinstance(value, Tensor) and not isinstance(value, Parameter):
+            value = Parameter(value)
+        setattr(self, name, value)
+        if isinstance(value, (Tensor, Module)):
+            self._other_values.pop(name, None)
+        else:
+            self._other_values[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self._other_values.pop(name, None)
+
+
+class ParameterList(_Values):
+    """A list of parameters; tensors put into it become parameters, whatever else is put into it stays what it is."""
+
+    def __init__(self, values: Iterable[Any] | None = None) -> None:
+        super().__init__()
+        self._size = 0
         self.extend(() if values is None else values)
 
     def __len__(self) -> int:
-        return len(self._parameters)
+        return self._size
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._parameters.values())
+        return (getattr(self, str(index)) for index in range(self._size))
 
     @overload
     def __getitem__(self, index: slice) -> Self: ...
     @overload
     def __getitem__(self, index: int) -> Any: ...
     def __getitem__(self, index: int | slice) -> Any:
-        values = list(self)[index]
-        return type(self)(values) if isinstance(index, slice) else values
+        if isinstance(index, slice):
+            return type(self)([getattr(self, str(i)) for i in range(self._size)[index]])
+        return getattr(self, self._name(index))
 
-    def __setitem__(self, index: int, value: Tensor) -> None:
-        setattr(self, list(self._parameters)[index], _parameter(value))
+    def __setitem__(self, index: int, value: Any) -> None:
+        self._put(self._name(index), value)
 
-    def append(self, value: Tensor) -> Self:
-        """Adds a parameter at the end."""
-        self.register_parameter(str(len(self)), _parameter(value))
+    def _name(self, index: int) -> str:
+        if not -self._size <= index < self._size:
+            raise IndexError(f"index {index} is out of range")
+        return str(range(self._size)[index])
+
+    def append(self, value: Any) -> Self:
+        """Adds one at the end."""
+        self._put(str(self._size), value)
+        self._size += 1
         return self
 
-    def extend(self, values: Iterable[Tensor]) -> Self:
-        """Adds parameters at the end."""
+    def extend(self, values: Iterable[Any]) -> Self:
+        """Adds several at the end."""
         for value in values:
             self.append(value)
         return self
 
-    def __iadd__(self, values: Iterable[Tensor]) -> Self:
+    def __iadd__(self, values: Iterable[Any]) -> Self:
         return self.extend(values)
 
     def extra_repr(self) -> str:
-        return _describe(self._parameters)
+        return _describe(enumerate(self))
 
 
-class ParameterDict(_Named):
-    """Parameters under names, in order; tensors put into it become parameters."""
+class ParameterDict(_Values, _Named):
+    """Parameters under names, in order; tensors put into it become parameters, other values stay what they are."""
 
-    def __init__(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] | None = None) -> None:
+    def __init__(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
         super().__init__()
+        self._keys: dict[str, None] = {}
         self.update(parameters or {})
 
     def _held(self) -> Mapping[str, Any]:
-        return self._parameters
+        return {key: getattr(self, key) for key in self._keys}
 
-    def __setitem__(self, key: str, value: Tensor) -> None:
-        self.register_parameter(key, _parameter(value))
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._put(key, value)
+        self._keys[key] = None
+
+    def __delitem__(self, key: str) -> None:
+        del self._keys[key]
+        super().__delitem__(key)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+    def clear(self) -> None:
+        """Takes out all that is held."""
+        for key in list(self._keys):
+            del self[key]
 
     def popitem(self) -> tuple[str, Any]:
         """Takes out the last parameter and gives it back with its name."""
-        key = list(self._parameters)[-1]
+        key = list(self._keys)[-1]
         return key, self.pop(key)
 
-    def setdefault(self, key: str, default: Tensor) -> Any:
+    def setdefault(self, key: str, default: Any) -> Any:
         """The parameter of a name, which becomes `default` if there is none."""
         if key not in self:
             self[key] = default
         return self[key]
+
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """Another dictionary, of these names for one value."""
+        return ParameterDict([(key, default) for key in keys])
 
     def copy(self) -> ParameterDict:
         """Another dictionary of the same parameters."""
@@ -313,32 +361,31 @@ class ParameterDict(_Named):
         return both
 
     def __reversed__(self) -> Iterator[str]:
-        return reversed(list(self._parameters))
+        return reversed(list(self._keys))
 
     def get(self, key: str, default: Any = None) -> Any:
         """The parameter of a name, or `default`."""
-        return self._parameters.get(key, default)
+        return self._held().get(key, default)
 
-    def update(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]) -> None:
+    def update(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
         """Adds parameters, replacing those of the same names. Those of a plain dictionary are taken in sorted order, as
         PyTorch takes them: the order decides which state of an optimizer belongs to which."""
-        given: dict[str, Tensor] = dict(cast(Any, parameters))
+        given: dict[str, Any] = dict(cast(Any, parameters))
         plain = isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict)
         for key in sorted(given) if plain else given:
             self[key] = given[key]
 
     def extra_repr(self) -> str:
-        return _describe(self._parameters)
+        return _describe(self.items())
 
 
-def _parameter(value: Tensor) -> Parameter:
-    return value if isinstance(value, Parameter) else Parameter(value)
-
-
-def _describe(parameters: Mapping[str, Parameter | None]) -> str:
+def _describe(values: Iterable[tuple[object, Any]]) -> str:
     lines: list[str] = []
-    for key, value in parameters.items():
-        if value is not None:
+    for key, value in values:
+        if isinstance(value, Tensor):
             size = "x".join(str(extent) for extent in value.shape)
-            lines.append(f"  ({key}): Parameter containing: [{value.dtype!r} of size {size}]")
+            kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
+            lines.append(f"  ({key}): {kind} containing: [{value.dtype!r} of size {size}]")
+        else:
+            lines.append(f"  ({key}): Object of type: {type(value).__name__}")
     return "\n".join(lines)

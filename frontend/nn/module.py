@@ -10,6 +10,7 @@ from .. import changes
 from ..grad_mode import no_grad
 from ..modes import modes
 from ..tensor import Tensor
+from ..used_up import zero_grad
 from . import state
 from .global_hooks import (
     register_module_backward_hook,
@@ -203,11 +204,7 @@ class Module(Registry):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drops the gradients of all parameters, or fills them with zeros."""
         for parameter in self.parameters():
-            if set_to_none:
-                parameter.grad = None
-            elif parameter.grad is not None:
-                with no_grad():
-                    parameter.grad.zero_()
+            zero_grad(parameter, set_to_none)
 
     def apply(self, fn: Callable[[Module], object]) -> Self:
         """Calls `fn` on every module below this one, then on this one."""

@@ -194,7 +194,7 @@ def detach_(self: Tensor) -> Tensor:
     self._base = None
     self._node = None
     self._requires_grad = False
-    self._detached = True
+    self._detached = self._detached or 1
     self._history += 1
     return self
 

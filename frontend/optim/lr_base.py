@@ -11,7 +11,6 @@ from typing import Any
 
 from ..modes import modes
 from ..tensor import Tensor
-from ..tracing.trace import as_traced
 from .optimizer import Group, Optimizer
 
 
@@ -90,7 +89,7 @@ class LRScheduler:
         if modes.trace is None:
             return self._last_lr
         self.optimizer.check_rate()
-        return [as_traced(group)["lr"] for group in self.groups]
+        return [group["lr"] for group in self.groups]
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer."""

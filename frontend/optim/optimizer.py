@@ -19,6 +19,7 @@ from ..modes import modes
 from ..nn.hooks import RemovableHandle
 from ..tensor import Tensor
 from ..tracing.trace import paused
+from ..used_up import UsedUp, zero_grad
 from . import steps
 from .numbers import Number, Numbers
 
@@ -120,12 +121,7 @@ class Optimizer:
         """Drops the gradients of all parameters, or fills them with zeros."""
         for group in self.param_groups:
             for p in group["params"]:
-                if set_to_none:
-                    p.grad = None
-                elif p.grad is not None:
-                    p.grad = p.grad.detach()
-                    with no_grad():
-                        p.grad.zero_()
+                zero_grad(p, set_to_none)
 
     # Steps
 
@@ -161,7 +157,9 @@ class Optimizer:
         trace = modes.trace
         batch: list[tuple[Tensor, Tensor, State]] = []
         for p in group["params"]:
-            grad = p.grad if trace is None else trace.use_grad(p)
+            grad = p._grad if trace is None else trace.use_grad(p)
+            if isinstance(grad, UsedUp):
+                raise grad.missing()
             if grad is not None:
                 batch.append((p, -grad if group.get("maximize") else grad, self._state_of(p, group)))
         if trace is not None:

@@ -59,7 +59,7 @@ def checked(
     def checking(*args: Any, **options: Any) -> Any:
         for k, argument in needed:
             value = args[k] if k < len(args) else options.get(argument)
-            if isinstance(value, (bool, int, float)):
+            if isinstance(value, (bool, int, float)) or (isinstance(value, Tensor) and value._is_number):
                 raise type_error(f"{name}(): argument '{argument}' must be Tensor, not {type(value).__name__}")
         if kinds is not None:
             x = args[0] if args else options.get("input")

@@ -244,9 +244,15 @@ class Flow:
         op = self.versions.modified(values, self.is_tracked)
         if op is None:
             return None
+        hint = ""
+        if self.versions.is_hidden(op):
+            hint = (
+                ". Through .data, eager code would go on with the new numbers; a compiled function cannot: write to it "
+                "after backward(), or to a clone"
+            )
         return (
             "one of the variables needed for gradient computation has been modified by an inplace operation: it is "
-            f"needed by the gradient of {op.name.removeprefix('hl.')}, at {describe(op.location)}"
+            f"needed by the gradient of {op.name.removeprefix('hl.')}, at {describe(op.location)}{hint}"
         )
 
     def is_freed(self, value: SSAValue) -> bool:

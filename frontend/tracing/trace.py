@@ -16,11 +16,13 @@ from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
 from ...dialects.hl.autodiff import StopGradientOp
 from ...dialects.hl.base import Attributes, HLOp
+from ...dialects.locations import describe
 from ...dialects.names import identifier
 from ...dialects.types import DType, TensorSpec, spec_of, tensor_type
 from ...runtime.storage import Storage, origins
 from .. import dispatch
 from ..modes import modes
+from ..used_up import UsedUp
 from .flow import Flow
 from .known import Known
 
@@ -58,12 +60,12 @@ class Trace(Flow):
         self.inputs: list[Input] = []
         self.lifted: dict[Storage, Input] = {}
         """The arguments by the storage they stand for."""
-        self.grads: dict[Tensor, Tensor | None] = {}
+        self.grads: dict[Tensor, Tensor | UsedUp | None] = {}
         """`.grad` of every tensor where the trace has set it."""
-        self.grads_found: dict[Tensor, Tensor | None] = {}
+        self.grads_found: dict[Tensor, Tensor | UsedUp | None] = {}
         """`.grad` as it was before, where the trace has asked for it."""
-        self.grads_used: set[Tensor] = set()
-        """Tensors whose gradient an optimizer has applied."""
+        self.grads_used: dict[Tensor, str] = {}
+        """Tensors whose gradient an optimizer has applied, and at which line."""
         self.rewritten: dict[Tensor, None] = {}
         """Tensors from outside that values with a history were written to."""
         self.after_call: list[Callable[[], None]] = []
@@ -71,11 +73,10 @@ class Trace(Flow):
         self.known = Known()
         self.passed_on: dict[Tensor, tuple[Tensor, bool]] = {}
         """Gradients of tensors that were computed outside, which flow on there; whether that graph is used again."""
-        self.observer: Any = None
-        """What sees the values that traced Python code loads and stores."""
         self._names = names or {}
         self._argument_leaves: dict[Storage, int] = {}
         self._numbers: set[Storage] = set()
+        self._getters: dict[Storage, Callable[[], float]] = {}
         self._whole: set[Storage] = set()
         self._gradients: dict[Storage, Tensor] = {}
         self._undo: list[Callable[[], None]] = []
@@ -95,9 +96,15 @@ class Trace(Flow):
         return self._argument_leaves.get(storage), storage in self._whole
 
     def declare_number(self, storage: Storage, leaf: int, name: str) -> None:
-        """Says that a storage without bytes stands for the float that is leaf number `leaf` of each call."""
+        """Says that a storage without bytes stands for the float that is the flattened argument number `leaf`."""
         self._numbers.add(storage)
         self.declare_argument(storage, leaf, name)
+
+    def declare_getter(self, storage: Storage, getter: Callable[[], float], name: str) -> None:
+        """Says that a storage without bytes stands for the number that `getter` finds on each call."""
+        self._numbers.add(storage)
+        self._getters[storage] = getter
+        self._names.setdefault(storage, name)
 
     def name_after(self, storage: Storage, owner: Storage, suffix: str) -> None:
         """Calls a storage `weight_exp_avg` where it belongs to one that is called `weight`."""
@@ -118,6 +125,7 @@ class Trace(Flow):
         value = self.argument(storage.spec, name)
         source = Input(value, storage.spec, storage, self._argument_leaves.get(storage), gradient_of=owner)
         source.whole = storage in self._whole
+        source.getter = self._getters.get(storage)
         source.is_number = storage in self._numbers
         self.inputs.append(source)
         self.lifted[storage] = source
@@ -192,17 +200,19 @@ class Trace(Flow):
 
     # Gradients
 
-    def get_grad(self, tensor: Tensor) -> Tensor | None:
+    def get_grad(self, tensor: Tensor) -> Tensor | UsedUp | None:
         """What `tensor.grad` is at this point of the trace."""
         if tensor in self.grads:
             return self.grads[tensor]
         if tensor not in self.grads_found:
             found = self.grads_found[tensor] = tensor._grad
+            if isinstance(found, UsedUp):
+                return found
             if found is not None:
                 self._gradients.setdefault(found._storage, tensor)
         return self.grads_found[tensor]
 
-    def set_grad(self, tensor: Tensor, grad: Tensor | None) -> None:
+    def set_grad(self, tensor: Tensor, grad: Tensor | UsedUp | None) -> None:
         """Sets `tensor.grad` from this point of the trace on."""
         self.grads[tensor] = grad
 
@@ -214,8 +224,12 @@ class Trace(Flow):
 
     def use_grad(self, tensor: Tensor) -> Tensor | None:
         """`tensor.grad` for an optimizer, which uses it up."""
-        self.grads_used.add(tensor)
-        return self.get_grad(tensor)
+        self._locate()
+        self.grads_used[tensor] = describe(self.builder.location)
+        found = self.get_grad(tensor)
+        if isinstance(found, UsedUp):
+            raise found.missing()
+        return found
 
     # Python state
 
@@ -232,7 +246,8 @@ class Trace(Flow):
             table.clear()
         for table in (self._argument_leaves, self._gradients, self._names):
             table.clear()
-        for values in (self.grads_used, self._numbers, self._whole):
+        self.grads_used.clear()
+        for values in (self._numbers, self._whole):
             values.clear()
         self.passed_on.clear()
         self.versions.clear()
@@ -285,12 +300,6 @@ def paused() -> Generator[None]:
         yield
     finally:
         modes.trace = before
-
-
-def as_traced(value: Any) -> Any:
-    """What traced code gets in the place of an object, such as a dictionary of numbers that change."""
-    trace = current()
-    return value if trace is None else trace.observer.stand_ins.get(id(value), value)
 
 
 def current() -> Trace | None:

@@ -28,6 +28,8 @@ class Versions:
 
     def __init__(self) -> None:
         self._writes: Counter[Storage] = Counter()
+        self._hidden: set[Storage] = set()
+        """What was written to through `.data`, which nobody notices eagerly: gradients then use the new numbers."""
         self._saved: dict[Operation, Saved] = {}
 
     def save(self, value: SSAValue, operands: Sequence[Tensor], results: Sequence[Tensor]) -> None:
@@ -36,9 +38,15 @@ class Versions:
             storages = [t._storage for t in (*operands, *results)]
             self._saved[value.op] = [(storage, self._writes[storage]) for storage in storages]
 
-    def write(self, storage: Storage) -> None:
+    def write(self, storage: Storage, hidden: bool = False) -> None:
         """A storage holds something else from here on."""
         self._writes[storage] += 1
+        if hidden:
+            self._hidden.add(storage)
+
+    def is_hidden(self, op: Operation) -> bool:
+        """Whether something that an op has saved was written to through `.data`."""
+        return any(storage in self._hidden for storage, _ in self._saved[op])
 
     def now(self) -> int:
         """How many ops have saved something so far."""
@@ -65,6 +73,7 @@ class Versions:
     def clear(self) -> None:
         """Lets go of everything."""
         self._writes.clear()
+        self._hidden.clear()
         self._saved.clear()
 
 
