@@ -44,6 +44,7 @@ from .frontend.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
+from .frontend.ops.lists import FUNCTIONS as _FOR_LISTS
 from .frontend.ops.reductions import RETURN_TYPES as _RETURN_TYPES
 from .frontend.printing import set_printoptions
 from .frontend.promotion import can_cast, finfo, get_default_dtype, iinfo, promote_types, set_default_dtype
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
     from .runtime.denormals import set_flush_denormal
     from .runtime.threads import get_num_threads, set_num_threads
 
-globals().update({**_FUNCTIONS, **_FUNCTIONAL, **_SWITCHES})
+globals().update({**_FUNCTIONS, **_FUNCTIONAL, **_SWITCHES, **_FOR_LISTS})
 
 float, double, long, int = float32, float64, int64, int32
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e

@@ -64,19 +64,20 @@ def value_of(trace: Any, t: Tensor) -> SSAValue:
     """The IR value of a tensor in a trace; recording and differentiability decide whether gradients flow through it."""
     if t._base is not None:
         tape.sync(t)
-        return _replay(trace, value_of(trace, t._base), t._base._view, t._view)
+        return replay(trace, value_of(trace, t._base), t._base._view, t._view)
     if t._requires_grad and t._node is not tape.TRACED and modes.grad:  # made outside: a leaf here
         if t._view is None:
             return trace.read(t._storage, t)
-        return trace.leaf_value(t._storage, t, _replay(trace, trace.read(t._storage), None, t._view))
-    value = _replay(trace, trace.read(t._storage), None, t._view)
+        return trace.leaf_value(t._storage, t, replay(trace, trace.read(t._storage), None, t._view))
+    value = replay(trace, trace.read(t._storage), None, t._view)
     return trace.detached(value) if t._detached or (t._requires_grad and not modes.grad) else value
 
 
-def _replay(trace: Any, value: SSAValue, origin: View | None, view: View | None) -> SSAValue:
+def replay(trace: Any, value: SSAValue, origin: View | None, view: View | None) -> SSAValue:
+    """The value of a view, given that of what it is a view of, or of another view on the way."""
     if view is origin or view is None or view.op is None:
         return value
-    return _derived(trace, _replay(trace, value, origin, view.parent), view.op, view.attributes)
+    return _derived(trace, replay(trace, value, origin, view.parent), view.op, view.attributes)
 
 
 def _derived(trace: Any, value: SSAValue, op: type[HLOp], attributes: Mapping[str, Any]) -> SSAValue:

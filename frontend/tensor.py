@@ -181,22 +181,18 @@ class Tensor:
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        if modes.trace is not None:
-            self._assign_traced(value)
+        trace = modes.trace
+        if trace is not None:
+            if value._spec != self._spec:
+                raise runtime_error(
+                    f"assigning a {value._spec} to .data of a {self._spec} inside a compiled function: the shape and "
+                    "the type must stay"
+                )
+            trace.assignments.assign(trace, self, value)
             return
         self._storage, self._spec, self._view = value._storage, value._spec, value._view
         self._base = None
         changes.bump()
-
-    def _assign_traced(self, value: Tensor) -> None:
-        """In a trace the bytes stay where they are, since the program knows their place: they are overwritten."""
-        if value._spec != self._spec:
-            raise runtime_error(
-                f"assigning a {value._spec} to .data of a {self._spec} inside a compiled function: the shape and the "
-                "type must stay"
-            )
-        if value._storage is not self._storage or value._view != self._view:
-            alias(self).copy_(alias(value))  # pyright: ignore[reportAttributeAccessIssue]
 
     __hash__ = object.__hash__
 

@@ -10,8 +10,6 @@ from typing import Any, Protocol, cast
 
 from ..runtime.storage import Storage
 
-SEQUENCES = (list, deque)
-
 LEAF: Any = None
 """The structure of a leaf."""
 
@@ -103,42 +101,44 @@ def _instance(kind: type, attributes: dict[str, Any]) -> Any:
 
 
 class Template:
-    """An object to copy, with other values for its attributes and, for a dictionary or list of some class or a deque,
-    its entries."""
+    """An object to copy, with other values for its attributes and, for a container of some class, its elements."""
 
     def __init__(self, value: Any) -> None:
         self.attributes = tuple(attributes_of(value))
         self.keys: tuple[Any, ...] = ()
         self._empty = copy.copy(value)
-        if isinstance(value, dict):
-            self.keys = tuple(cast("dict[Any, Any]", value))
-            _base(value).clear(self._empty)
-        self.length = len(cast("list[Any]", value)) if isinstance(value, SEQUENCES) else 0
-        if self.length:
-            _base(value).clear(self._empty)
+        base = _base(value)
+        if base is not None:
+            self.keys = tuple(base.__iter__(value)) if isinstance(value, dict) else ()
+            base.clear(self._empty)
 
     def parts(self, value: Any) -> list[Any]:
         """What is taken out of an object."""
-        attributes = attributes_of(value)
-        entries = [value[key] for key in self.keys] + (list(value) if self.length else [])
-        return [attributes[name] for name in self.attributes] + entries
+        return parts_of(value)
 
     def filled(self, parts: list[Any]) -> Any:
         """A copy with these parts."""
         made = copy.copy(self._empty)
         for name, part in zip(self.attributes, parts):
             object.__setattr__(made, name, part)
-        entries = parts[len(self.attributes) :]
-        for key, part in zip(self.keys, entries):
-            _base(made).__setitem__(made, key, part)
-        if self.length:
-            _base(made).extend(made, entries)
+        base, rest = _base(made), parts[len(self.attributes) :]
+        if self.keys:
+            base.update(made, zip(self.keys, rest, strict=True))
+        elif rest:
+            base.extend(made, rest)
         return made
 
 
+def parts_of(value: Any) -> list[Any]:
+    """The values of an object's attributes, and what is in it if it is a dictionary, list or deque."""
+    base = _base(value)
+    inside = () if base is None else base.values(value) if isinstance(value, dict) else base.__iter__(value)
+    return [*attributes_of(value).values(), *inside]
+
+
 def _base(value: Any) -> Any:
-    """The class whose methods do no more than those of a dictionary, or of a list."""
-    return next(kind for kind in (OrderedDict, dict, *SEQUENCES) if isinstance(value, kind))
+    """The class whose methods do no more than those of a dictionary, list or deque."""
+    return next((base for base in (OrderedDict, dict, list, deque) if isinstance(value, base)), None)
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
@@ -146,4 +146,15 @@ def as_tuple(value: Any) -> tuple[Any, ...]:
     return tuple(cast("Iterator[Any]", value)) if isinstance(value, (tuple, list)) else (value,)
 
 
-__all__ = ["LEAF", "Guide", "Template", "as_tuple", "attributes_of", "flatten", "holds_tensors", "is_tensor", "rebuild"]
+__all__ = [
+    "LEAF",
+    "Guide",
+    "Template",
+    "as_tuple",
+    "attributes_of",
+    "flatten",
+    "holds_tensors",
+    "is_tensor",
+    "parts_of",
+    "rebuild",
+]

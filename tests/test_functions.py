@@ -125,3 +125,26 @@ def test_gumbel_softmax_samples_the_distribution() -> None:
     hard[:, 0].sum().backward()
     assert np.isfinite(logits.grad.numpy()).all()
     assert logits.grad.abs().sum().item() > 0
+
+
+def test_functions_of_lists() -> None:
+    x, y = [irtool.tensor([1.0, 4.0]), irtool.tensor(9.0)], [irtool.tensor([2.0, 3.0]), irtool.tensor(5.0)]
+
+    def numbers(found: Any) -> list[Any]:
+        return [t.tolist() for t in found]
+
+    assert numbers(irtool._foreach_add(x, y, alpha=2)) == [[5.0, 10.0], 19.0]
+    assert numbers(irtool._foreach_mul(x, [2.0, 3.0])) == [[2.0, 8.0], 27.0]
+    assert numbers(irtool._foreach_addcdiv(x, y, x, irtool.tensor([1.0, 9.0]))) == [[3.0, 4.75], 14.0]
+    assert numbers(irtool._foreach_maximum(x, 2.0)) == [[2.0, 4.0], 9.0]
+    assert numbers(irtool._foreach_minimum(x, y)) == [[1.0, 3.0], 5.0]
+    assert numbers(irtool._foreach_pow(2.0, x)) == [[2.0, 16.0], 512.0]
+    assert numbers(irtool._foreach_norm(x, 1)) == [5.0, 9.0] and numbers(irtool._foreach_max(x)) == [4.0, 9.0]
+    assert irtool._foreach_sqrt_(x) is x and numbers(x) == [[1.0, 2.0], 3.0]
+    irtool._foreach_copy_(x, y)
+    irtool._foreach_zero_(y)
+    assert numbers(x) == [[2.0, 3.0], 5.0] and numbers(y) == [[0.0, 0.0], 0.0]
+    with pytest.raises(RuntimeError, match="same number of tensors, got 2 and 1"):
+        irtool._foreach_sub(x, x[:1])
+    with pytest.raises(RuntimeError, match="same number of elements as scalar list"):
+        irtool._foreach_lerp_(x, y, [0.5])

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import starmap
 from typing import Any, cast
 
 import numpy as np
@@ -21,9 +22,9 @@ from ..tracing.later import put_off_so_far
 from ..tracing.trace import Trace, tracing
 from ..views import laid_out, overlaps
 from .counters import Counters, Counting
-from .effects import Again, Effect, Hints, History, ReadBack, changed_arguments
+from .effects import EXCHANGED, Again, Data, Effect, Hints, History, ReadBack, changed_arguments
 from .foreign_random import Draws
-from .guards import Guards, Numbers
+from .guards import Guards, Numbers, values_in
 from .iterators import Iterators, is_iterator
 from .launch import ELSEWHERE
 from .mathematics import put_mathematics
@@ -33,9 +34,6 @@ from .scalars import SPEC as NUMBER
 from .scalars import number
 from .settle import Settling, Substitutes
 from .traced import Finisher, Held, Traced
-
-READ_RATES = ("param_groups", "get_last_lr")
-"""Code that names one of these may depend on learning rates."""
 
 ATTEMPTS = 64
 """How often a function may be traced before what it does to Python is known."""
@@ -60,6 +58,8 @@ class Call:
 class CallTrace:
     """A function traced for one call."""
 
+    _trace: Trace | None = None
+    """None before there is one: while it is found out what the function can reach."""
     traced: Traced
     requires_grad: list[tuple[int, bool]]
     """Arguments whose `requires_grad` the function sets."""
@@ -72,7 +72,7 @@ class CallTrace:
             call.iterators.take_back()
             raise
         call.iterators.give_back()
-        if self.reusable:
+        if self.reusable and self._trace is not None:
             warn_of_constants(self._trace, getattr(function, "__name__", "a function"))
 
     def _trace_until_known(self, function: Callable[..., Any], call: Call, keep_gradients: bool, hints: Hints) -> None:
@@ -87,6 +87,8 @@ class CallTrace:
             except ReadBack as error:
                 hints.look_into(error.container)
             except Exception:
+                if self._trace is None:
+                    raise
                 if hints.suspects or not hints.counted:
                     show_prints(self._trace)
                     raise
@@ -94,6 +96,7 @@ class CallTrace:
         raise runtime_error("the compiled function changes Python values in another way each time that it is traced")
 
     def _attempt(self, function: Callable[..., Any], call: Call, keep_gradients: bool, hints: Hints) -> None:
+        self._trace = None
         self.reusable = True
         """Whether later calls may use the program; not where tracing changed what it depends on."""
         self.places = hints.places
@@ -113,24 +116,22 @@ class CallTrace:
         self.themselves: dict[int, Tensor] = {}
         """Arguments that the function can also reach on its own."""
         self._draws = Draws(reach.generators)
-        self._trace = Trace(dict(reach.names_of_storages))
-        self._trace.known.learned = reach.learned
-        self._run(function, call, keep_gradients, hints)
-        rates = () if reach.names.isdisjoint(READ_RATES) else reach.rates
-        self.guards.always += [rate for rate in rates if not hints.counters.is_counted(rate)]
-        self.argument_values = dict(self._trace.known.arguments)
+        self._trace = trace = Trace(dict(reach.names_of_storages))
+        trace.known.learned = reach.learned
+        self._run(trace, function, call, keep_gradients, hints)
+        counted = {place.identity for place in hints.counted}
+        self.guards.always += [rate for rate in reach.rates if rate.identity not in counted]
+        self.argument_values = dict(trace.known.arguments)
         """Whole numbers among the arguments, by their place, that the program is for."""
-        for storage, array in self._trace.known.relied_on.items():
+        for storage, array in trace.known.relied_on.items():
             self.guards.always.append(Numbers(reach.names_of_storages.get(storage, "a buffer"), storage, array))
-        reach.add_optimizer_state()
-        add_reads(self._trace, reach)
+        add_reads(trace, reach)
         self.guards.seal()
-        self._trace.release()
+        trace.release()
 
-    def _run(self, function: Callable[..., Any], call: Call, keep_gradients: bool, hints: Hints) -> None:
-        trace = self._trace
+    def _run(self, trace: Trace, function: Callable[..., Any], call: Call, keep_gradients: bool, hints: Hints) -> None:
         further: list[Any] = []
-        structures = [tree.flatten(place.now(), further) for place in self.places]
+        structures = [tree.flatten(place.now(), further, EXCHANGED) for place in self.places]
         count = len(call.leaves)
         names = [*call.names, *["kept"] * len(further)]
         call = Call(call.structure, [*call.leaves, *further], names, call.dynamic_floats)
@@ -146,33 +147,32 @@ class CallTrace:
             put_mathematics(self.guards, substitutes)
             put_outside(self.guards, self._reach.builtins, substitutes)
             self._iterators.put(self.guards, substitutes)
+            trace.hyperparameters.update((entry.identity, entry.now()) for entry in self._reach.runtime)
             with tracing(trace):
                 arguments = tree.rebuild(call.structure, iter(given))
                 args, kwargs = arguments
                 output = function(*args, **kwargs)
                 grad_mode.switch(mode)
                 self._settle_hooks(trace, output)
+                data = trace.assignments.settle(trace, self._is_shared(call.leaves[:count]))
+                assigned = [e for e in self._reach.runtime if trace.has_assigned(e.mapping, e.key)]
                 substitutes.take_out()
                 counts = counting.take_out()
-                for entry in self._reach.runtime:
-                    if not entry.holds():
-                        raise runtime_error(
-                            f"the compiled function changes {entry.name}, which compiled programs read on each call. "
-                            "Change it outside, before or after the call, or by a scheduler's step()"
-                        )
 
                 def is_ours(t: Tensor) -> bool:
                     storage = t._storage
-                    return storage.array is None or t in stand_ins or trace.argument_of(storage)[0] is not None
+                    traced = storage.array is None or t in stand_ins or trace.argument_of(storage)[0] is not None
+                    return traced or (storage in trace.assignments.left and id(t) not in self._reach.tensors)
 
                 settling = Settling(trace, self._reach, self.guards, hints, is_ours)
-                settling.run(substitutes)
+                settling.run(substitutes, assigned)
                 counting.relax(self.guards)
-                self.reusable = settling.reusable and not self._draws.happened() and not self._iterators.asked()
+                self.reusable = settling.reusable and not (data or self._draws.happened() or self._iterators.asked())
                 before = tree.rebuild(call.structure, iter(given))
                 self.effects: list[Effect] = [
                     *self._histories(trace, stand_ins, count),
                     *settling.effects,
+                    *starmap(Data, data),
                     *counts,
                     *changed_arguments(before, arguments),
                     *put_off_so_far(trace),
@@ -192,19 +192,26 @@ class CallTrace:
                 self._check_sharing(call.leaves[:count], hints)
                 _check_output([held.value for held in self.traced.outputs if isinstance(held, Held)])
         except BaseException:
-            self._undo_attempt()
+            self._undo_attempt(trace)
             raise
         finally:
             grad_mode.switch(mode)
             trace.end()
 
+    def _is_shared(self, leaves: Sequence[Any]) -> Callable[[Tensor, Storage], bool]:
+        """Whether a tensor that was there before, other than this one, has this memory."""
+        held = [x for guard in (*self.guards.always, *self.guards.slow) for x in values_in(guard)]
+        tensors = [x for x in (*leaves, *held) if isinstance(x, Tensor)]
+        return lambda tensor, storage: any(x._storage is storage and x is not tensor for x in tensors)
+
     def undo(self) -> None:
         """Takes back what tracing changed in Python."""
-        self._undo_attempt()
+        assert self._trace is not None
+        self._undo_attempt(self._trace)
         self._iterators.take_back()
 
-    def _undo_attempt(self) -> None:
-        self._trace.fail()
+    def _undo_attempt(self, trace: Trace) -> None:
+        trace.fail()
         self._draws.take_back()
         for guard in self._found:
             if not guard.holds():

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from ..changes import bump
 from .counted import Counter, runtime
-from .effects import Assign, Effect, Hints, Place, identity
-from .guards import Attribute, Cell, Contents, Entry, Guard, Guards, Item, Length
+from .effects import Assign, Effect, Hints, identity
+from .guards import Attribute, Contents, Guard, Guards, Length
+from .places import Item, Place
 
 NUMBERS = (int, float)
 
@@ -125,9 +125,7 @@ def _places(guard: Guard) -> Iterable[Place]:
     """The places of numbers that a guard watches."""
     if isinstance(guard, Contents) and isinstance(guard.container, list):
         return (place for place in items(guard) if type(place.expected) in NUMBERS)
-    if not isinstance(guard, (Entry, Cell)) or type(guard.expected) not in NUMBERS:
-        return ()
-    return () if isinstance(guard, Entry) and isinstance(guard.mapping, MappingProxyType) else (guard,)
+    return (guard,) if isinstance(guard, Place) and type(guard.expected) in NUMBERS else ()
 
 
 def items(guard: Contents) -> Iterator[Item]:
@@ -137,7 +135,7 @@ def items(guard: Contents) -> Iterator[Item]:
 
 
 def _relaxed(guard: Guard, counted: set[Any]) -> list[Guard]:
-    if isinstance(guard, (Entry, Cell, Item)) and identity(guard) in counted:
+    if isinstance(guard, Place) and identity(guard) in counted:
         kind = type(guard.expected).__name__
         return [Attribute(f"kind of {guard.name}", lambda: type(guard.now()).__name__, kind)]
     if isinstance(guard, Contents) and any(identity(place) in counted for place in _places(guard)):

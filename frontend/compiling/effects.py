@@ -10,7 +10,8 @@ each call puts them where the function put them.
 
 from __future__ import annotations
 
-from collections import deque
+import weakref
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
@@ -19,21 +20,17 @@ from .. import tree
 from ..changes import bump
 from ..tensor import alias
 from ..writes import adopt, check_in_place
-from .guards import PLAIN, Cell, Entry, Flag, Item
+from .guards import Flag
+from .places import PLAIN, Place
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
     from .counters import Counters
 
-Place = Entry | Cell | Item
-"""Something that a tensor or a number is assigned to."""
-
 
 def identity(place: Place) -> tuple[int, Any]:
     """What two descriptions of one place have in common, as long as either lives."""
-    if isinstance(place, Entry):
-        return id(place.mapping), place.key
-    return (id(place.cell), None) if isinstance(place, Cell) else (id(place.container), place.index)
+    return place.identity
 
 
 class Effect(Protocol):
@@ -56,6 +53,17 @@ class Assign:
     def apply(self, value: Any, arguments: Any) -> None:
         self.place.assign(value)
         bump()
+
+
+@dataclass
+class Data:
+    """`.data` of a tensor is set."""
+
+    tensor: Tensor
+    value: Any
+
+    def apply(self, value: Any, arguments: Any) -> None:
+        self.tensor.data = value
 
 
 @dataclass
@@ -168,16 +176,39 @@ def _name(step: Any) -> Any:
     return step.name if isinstance(step, Field) else step
 
 
+STRUCTURES: tuple[Any, ...] = (dict, OrderedDict, defaultdict, list, tuple, deque)
+"""Classes whose objects are what they contain."""
+
+
+class _Exchanged:
+    """How values that are replaced in each call are taken apart: as far as programs rely on their likeness."""
+
+    def is_leaf(self, value: Any) -> bool:
+        return False
+
+    def template(self, value: Any) -> tree.Template | None:
+        return tree.Template(value) if type(value) in (defaultdict, deque) else None
+
+
+EXCHANGED = _Exchanged()
+
+
 def likeness(value: Any) -> Any:
     """What a program relies on where it replaces a value without reading its numbers."""
     kind = cast(Any, type(value))
     if tree.is_tensor(value):
         return f"{kind.__name__} {value._spec}" + (", requires_grad" if value.requires_grad else "")
-    if isinstance(value, dict):
+    if kind in PLAIN:
+        return value
+    if kind not in STRUCTURES and not (hasattr(kind, "_fields") and isinstance(value, tuple)):
+        try:
+            return weakref.ref(value)
+        except TypeError:
+            return value
+    if issubclass(kind, dict):
         return kind.__name__, *[(key, likeness(v)) for key, v in cast("dict[Any, Any]", value).items()]
-    if isinstance(value, (tuple, list)):
-        return kind.__name__, *map(likeness, cast("Sequence[Any]", value))
-    return value if kind in PLAIN else f"{kind.__name__} {id(value):#x}"
+    limit = getattr(cast(Any, value), "maxlen", None)
+    return kind.__name__, limit, *map(likeness, cast("Sequence[Any]", value))
 
 
 # Lists and dictionaries that are only written to

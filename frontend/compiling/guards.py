@@ -7,44 +7,21 @@ every call, by identity first.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from operator import is_
-from types import CellType, MappingProxyType
+from itertools import chain, repeat
+from operator import eq, is_
 from typing import Any, Protocol, cast
 
 import numpy as np
 
-from ...dialects.types import DType
 from ...runtime.storage import Storage
 from .. import changes
+from .places import GET, MISSING, PLAIN, VALUES, Entry, Place, base_of, elements, length, same
 
-PLAIN: frozenset[type] = frozenset({int, float, str, bool, type(None), bytes, complex, DType, slice, type(...)})
-"""Types whose values are compared by value."""
-
-
-class _Missing:
-    def __repr__(self) -> str:
-        return "missing"
-
-
-MISSING: Any = _Missing()
-"""Stands for a name that is not there."""
-
-
-def same(now: Any, before: Any) -> bool:
-    """Whether a program may take one value for the other."""
-    if now is before:
-        return True
-    kind = cast(Any, type(now))
-    if kind is not type(before):
-        return False
-    if kind in PLAIN:
-        return bool(now == before)
-    if issubclass(kind, (tuple, frozenset)):
-        return len(now) == len(before) and all(map(same, now, before))
-    return False
+QUICK = frozenset((dict, defaultdict, list, deque, set))
+"""Containers that are read by no method of a subclass."""
 
 
 class Guard(Protocol):
@@ -68,82 +45,6 @@ class Guard(Protocol):
 
 
 @dataclass(slots=True)
-class Entry:
-    """An entry of a mapping: a global, an attribute in an instance's `__dict__`, a value of a dictionary."""
-
-    name: str
-    mapping: Mapping[Any, Any]
-    key: Any
-    expected: Any
-
-    def now(self) -> Any:
-        return self.mapping.get(self.key, MISSING)
-
-    def holds(self) -> bool:
-        return same(self.mapping.get(self.key, MISSING), self.expected)
-
-    def assign(self, value: Any) -> None:
-        """Sets the entry."""
-        if not isinstance(self.mapping, MappingProxyType):
-            cast(MutableMapping[Any, Any], self.mapping)[self.key] = value
-
-    def restore(self) -> None:
-        if self.expected is not MISSING:
-            self.assign(self.expected)
-        elif not isinstance(self.mapping, MappingProxyType):
-            cast(MutableMapping[Any, Any], self.mapping).pop(self.key, None)
-
-
-@dataclass(slots=True)
-class Cell:
-    """A variable of an enclosing function."""
-
-    name: str
-    cell: CellType
-    expected: Any
-
-    def now(self) -> Any:
-        try:
-            return self.cell.cell_contents
-        except ValueError:
-            return MISSING
-
-    def holds(self) -> bool:
-        return same(self.now(), self.expected)
-
-    def assign(self, value: Any) -> None:
-        """Sets the variable."""
-        self.cell.cell_contents = value
-
-    def restore(self) -> None:
-        if self.expected is not MISSING:
-            self.assign(self.expected)
-
-
-@dataclass(slots=True)
-class Item:
-    """An element of a list, whose length is watched elsewhere."""
-
-    name: str
-    container: list[Any]
-    index: int
-    expected: Any
-
-    def now(self) -> Any:
-        return self.container[self.index] if self.index < len(self.container) else MISSING
-
-    def holds(self) -> bool:
-        return same(self.now(), self.expected)
-
-    def assign(self, value: Any) -> None:
-        """Sets the element."""
-        self.container[self.index] = value
-
-    def restore(self) -> None:
-        self.assign(self.expected)
-
-
-@dataclass(slots=True)
 class Contents:
     """The elements of a list, a set or a dictionary's keys."""
 
@@ -152,26 +53,21 @@ class Contents:
     expected: tuple[Any, ...]
 
     def now(self) -> Any:
-        return tuple(self.container)
+        return tuple(elements(self.container))
 
     def holds(self) -> bool:
-        container = self.container
-        expected = self.expected
-        if len(container) != len(expected):
-            return False
-        return all(map(is_, container, expected)) or all(map(same, container, expected))
+        now, expected = self.now(), self.expected
+        return len(now) == len(expected) and (all(map(is_, now, expected)) or all(map(same, now, expected)))
 
     def restore(self) -> None:
-        container = cast(Any, self.container)
-        if isinstance(self.container, (list, deque)):
-            container.clear()
-            container.extend(self.expected)
-        elif isinstance(self.container, dict):  # what was removed or replaced is an Entry's
-            for key in set(container).difference(self.expected):
-                del container[key]
-        elif isinstance(self.container, set):
-            container.clear()
-            container.update(self.expected)
+        container: Any = self.container
+        base: Any = base_of(container)
+        if isinstance(container, dict):  # what was removed or replaced is an Entry's
+            for key in set(self.now()).difference(self.expected):
+                base.pop(container, key)
+        elif not isinstance(container, (tuple, frozenset)):
+            base.clear(container)
+            (base.update if isinstance(container, set) else base.extend)(container, self.expected)
 
 
 @dataclass(slots=True)
@@ -183,18 +79,16 @@ class Length:
     expected: int
 
     def now(self) -> Any:
-        return len(self.container)
+        return length(self.container)
 
     def holds(self) -> bool:
-        return len(self.container) == self.expected
+        return self.now() == self.expected
 
     def restore(self) -> None:
-        container = cast(Any, self.container)
-        if isinstance(self.container, list):
-            del container[self.expected :]
-        elif isinstance(self.container, dict):
-            while len(container) > self.expected:
-                container.popitem()
+        container: Any = self.container
+        base: Any = base_of(container)
+        while base not in (set, tuple, frozenset) and self.now() > self.expected:
+            base.popitem(container) if isinstance(container, dict) else base.pop(container)
 
 
 @dataclass(slots=True)
@@ -202,7 +96,7 @@ class Absent:
     """Attributes that code mentions and that an object does not have."""
 
     name: str
-    mapping: MutableMapping[str, Any]
+    mapping: dict[str, Any]
     keys: frozenset[str]
     expected: tuple[str, ...] = ()
 
@@ -218,8 +112,27 @@ class Absent:
 
 
 @dataclass(slots=True)
+class Bytes:
+    """What is in a numpy array."""
+
+    name: str
+    array: np.ndarray[Any, Any]
+    expected: np.ndarray[Any, Any]
+
+    def now(self) -> np.ndarray[Any, Any]:
+        return self.array
+
+    def holds(self) -> bool:
+        return self.array.shape == self.expected.shape and self.array.tobytes() == self.expected.tobytes()
+
+    def restore(self) -> None:
+        if self.array.shape == self.expected.shape:
+            np.copyto(self.array, self.expected)
+
+
+@dataclass(slots=True)
 class Attribute:
-    """Whatever a function tells about an object: a slot, the storage of a tensor."""
+    """Whatever a function tells about an object, such as the storage of a tensor."""
 
     name: str
     read: Callable[[], Any]
@@ -283,6 +196,54 @@ class Numbers:
         """Traces leave numbers alone."""
 
 
+_values: Callable[[Any], Iterable[Any]] = VALUES
+_get: Callable[[Any, Any, Any], Any] = GET
+
+
+class _Bulk:
+    """Compares many guards at once by the identity of what they watch, and one by one where that is another one."""
+
+    def __init__(self, guards: Iterable[Guard]) -> None:
+        guards = list(guards)
+        contents = [g for g in guards if isinstance(g, Contents) and type(g.container) in QUICK]
+        entries = [g for g in guards if isinstance(g, Entry)]
+        by_mapping: dict[int, dict[Any, Entry]] = {}
+        for entry in entries:
+            by_mapping.setdefault(id(entry.mapping), {})[entry.key] = entry
+        whole: dict[int, dict[Any, Any]] = {}
+        values: list[Any] = []
+        for c in contents:
+            container: Any = c.container
+            found = by_mapping.get(id(container), {})
+            if type(container) in (dict, defaultdict) and id(container) not in whole and found.keys() == {*c.expected}:
+                whole[id(container)] = container
+                values += [found[key].expected for key in c.expected]
+        self._guards: list[Guard] = [*contents, *entries]
+        self._containers: list[Any] = [c.container for c in contents]
+        self._lengths = [len(c.expected) for c in contents]
+        self._elements = [element for c in contents for element in c.expected]
+        self._whole = list(whole.values())
+        self._values = values
+        single = [e for e in entries if id(e.mapping) not in whole]
+        self._mappings = [e.mapping for e in single]
+        self._keys = [e.key for e in single]
+        self._expected = [e.expected for e in single]
+        quick = {id(guard) for guard in self._guards}
+        self._others = [guard for guard in guards if id(guard) not in quick]
+
+    def hold(self) -> bool:
+        """Whether all guards hold."""
+        identical = (
+            all(map(eq, map(len, self._containers), self._lengths))
+            and all(map(is_, chain.from_iterable(self._containers), self._elements))
+            and all(map(is_, chain.from_iterable(map(_values, self._whole)), self._values))
+            and all(map(is_, map(_get, self._mappings, self._keys, repeat(MISSING)), self._expected))
+        )
+        if not identical and not all(guard.holds() for guard in self._guards):
+            return False
+        return all(guard.holds() for guard in self._others)
+
+
 @dataclass
 class Guards:
     """All that one program relies on."""
@@ -298,18 +259,17 @@ class Guards:
 
     def seal(self) -> None:
         """Call after the lists are complete."""
-        self._entries = [(g.mapping, g.key, g.expected) for g in self.always if isinstance(g, Entry)]
-        self._others = [g for g in self.always if not isinstance(g, Entry)]
+        self._bulk = _Bulk(self.always)
+
+    def let_go(self, guard: Guard) -> None:
+        """Takes out a guard; to be sealed afterwards."""
+        for guards in (self.always, self.slow):
+            guards[:] = [other for other in guards if other is not guard]
 
     def hold(self) -> bool:
         """Whether everything is what it was."""
-        for mapping, key, expected in self._entries:
-            value = mapping.get(key, MISSING)
-            if value is not expected and not same(value, expected):
-                return False
-        for guard in self._others:
-            if not guard.holds():
-                return False
+        if not self._bulk.hold():
+            return False
         if self.checked_at != changes.count:
             before = changes.count
             for guard in self.slow:
@@ -327,6 +287,13 @@ class Guards:
     def differences(self) -> list[str]:
         """What changed, for people."""
         return [f"{g.name} was {show(g.expected)}, is now {show(g.now())}" for g in self.broken()]
+
+
+def values_in(guard: Guard) -> Iterable[Any]:
+    """What is in a place or a container now."""
+    if isinstance(guard, Contents):
+        return elements(guard.container)
+    return (guard.now(),) if isinstance(guard, Place) else ()
 
 
 def show(value: Any) -> str:

@@ -13,9 +13,9 @@ from itertools import chain
 from typing import Any, cast
 
 from ..tracing.trace import paused
-from .effects import Place
-from .guards import Cell, Entry, Guards
+from .guards import Guards
 from .mentions import is_user
+from .places import Place
 from .settle import Substitutes
 
 
@@ -64,7 +64,7 @@ class Iterators:
         for watched in self._watched.values():
             watched._position, watched._touched, watched._places = 0, False, []
         for guard in (*guards.always, *guards.slow):
-            if isinstance(guard, (Entry, Cell)) and is_iterator(guard.expected):
+            if isinstance(guard, Place) and is_iterator(guard.expected):
                 watched = self.stand_in(guard.expected)
                 watched._places.append(guard)
                 substitutes.put(guard, watched)

@@ -14,7 +14,8 @@ from typing import Any, cast
 
 from ..modes import modes
 from ..tracing.later import put_off
-from .guards import Cell, Entry, Guards
+from .guards import Guards
+from .places import Place
 from .settle import Substitutes
 
 LEVELS = ("debug", "info", "warning", "error", "critical", "log")
@@ -57,7 +58,7 @@ def put_logs(guards: Guards, substitutes: Substitutes) -> None:
     if logging is None:
         return
     for guard in (*guards.always, *guards.slow):
-        if isinstance(guard, (Entry, Cell)):
+        if isinstance(guard, Place):
             if guard.expected is logging:
                 substitutes.put(guard, _module(logging))
             elif isinstance(guard.expected, logging.Logger | logging.LoggerAdapter):

@@ -11,12 +11,20 @@ was reached, so that a counter kept beside the model by someone else invalidates
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import weakref
-from collections import ChainMap, UserDict, UserList, deque
-from collections.abc import Iterable, Mapping
+from collections import ChainMap, UserDict, UserList
+from collections.abc import Iterable
 from functools import partial
-from types import BuiltinMethodType, FunctionType, MappingProxyType, MethodType, ModuleType
+from types import (
+    BuiltinMethodType,
+    FunctionType,
+    MappingProxyType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any, cast
 
 import numpy as np
@@ -26,11 +34,27 @@ from ..autograd.hooks import hooks_of
 from ..nn.hooks import EVERYWHERE
 from ..tensor import Tensor
 from .foreign_random import GENERATORS
-from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Flag, Guard, Guards, Length
-from .kinds import has_attributes, is_custom, is_module, is_optimizer, is_scheduler
+from .guards import Absent, Attribute, Bytes, Contents, Flag, Guard, Guards, Length
+from .kinds import has_attributes, is_module, is_optimizer, is_scheduler
 from .mentions import PACKAGE, is_user, names_of
+from .places import (
+    MISSING,
+    PLAIN,
+    VALUES,
+    Cell,
+    Entry,
+    Member,
+    Slot,
+    attributes_of,
+    base_of,
+    elements,
+    entry_identity,
+    length,
+    members,
+    mro,
+)
 
-LONGEST = 256
+LONGEST = 4096
 """Of longer containers only identity and length are watched."""
 
 LARGEST = 1 << 14
@@ -70,13 +94,14 @@ class Reach:
     def __init__(self) -> None:
         self.guards = Guards()
         self.names: set[str] = {"training"}
+        self.names_of_users: set[str] = set()
+        """Those that code of the user mentions."""
         self.runtime: list[Entry] = []
         """What a program asks for on each call, such as learning rates: it may change between calls, not within one."""
         self.rates: list[Entry] = []
         """Learning rates, which code of the user may read as well."""
         self.learned: set[Storage] = set()
         """What holds tensors that gradients are wanted for."""
-        self.optimizers: dict[int, Any] = {}
         self.names_of_storages: dict[Storage, str] = {}
         """Short names: those of parameters and variables."""
         self.generators: list[Any] = []
@@ -105,48 +130,39 @@ class Reach:
             for value, name in tuple(self._objects):
                 self._attributes(value, name)
         for value, name in self._objects:
-            attributes = getattr(value, "__dict__", None)
-            if isinstance(attributes, dict) and not isinstance(value, (type, ModuleType)):
-                missing = frozenset(self.names.difference(cast("dict[str, Any]", attributes)))
-                self._add(Absent(name, cast("dict[str, Any]", attributes), missing), slow=is_module(value))
+            attributes = attributes_of(value)
+            if attributes is not None and not isinstance(value, ModuleType):
+                missing = frozenset(self.names.difference(attributes))
+                self._add(Absent(name, attributes, missing), slow=is_module(value))
+        whole = "param_groups" in self.names_of_users and self.names_of_users & {"items", "values", "copy"}
+        for entry in self.runtime:
+            if entry.key != "lr" and (whole or entry.key in self.names_of_users):
+                self._add(entry)
         if self.names & {"environ", "getenv"} or self.has_seen(os.environ):
             self._environment()
         self.guards.seal()
         return self.guards
 
-    def add_optimizer_state(self) -> None:
-        """The state that optimizers made while tracing."""
-        for optimizer in self.optimizers.values():
-            if is_custom(optimizer):
-                continue  # whose state was visited: it comes to be as any other dictionary
-            name = type(optimizer).__name__.lower()
-            state = optimizer.state
-            self.guards.slow.append(Entry(f"{name}.state", optimizer.__dict__, "state", state))
-            self.guards.always.append(Attribute(f"number of parameters in {name}.state", state.__len__, len(state)))
-            for parameter, entries in state.items():
-                self.guards.slow.append(Entry(f"{name}.state[...]", state, parameter, entries))
-                for key, value in entries.items():
-                    if type(value) not in PLAIN:
-                        self.guards.slow.append(Entry(f"{name}.state[...][{key!r}]", entries, key, value))
-        self.guards.seal()
+    def add_prepared(self, mapping: dict[Any, Any], key: Any, name: str) -> None:
+        """An entry that was made before the program runs, although the function asked for it while it was traced."""
+        self._places.discard(entry_identity(mapping, key))
+        self._entry(mapping, key, name)
 
     def add_read(self, value: Any, key: str) -> None:
         """An attribute that the function has asked for by a name that it has made up."""
-        attributes = getattr(value, "__dict__", None)
-        if isinstance(attributes, dict) and self.has_seen(value) and not is_module(value):
-            place = (id(cast(Any, attributes)), key)
+        attributes = attributes_of(value)
+        if attributes is not None and self.has_seen(value) and not is_module(value):
+            place = (id(attributes), key)
             if place not in self._places:
                 self._places.add(place)
-                found = cast("dict[str, Any]", attributes)
-                self._add(Entry(f"{type(value).__name__}.{key}", found, key, found.get(key, MISSING)))
+                self._add(Entry(f"{type(value).__name__}.{key}", attributes, key, attributes.get(key, MISSING)))
 
     def add_all_read(self, value: Any) -> None:
         """All attributes that an object has."""
-        attributes = getattr(value, "__dict__", None)
-        if isinstance(attributes, dict) and self.has_seen(value) and not is_module(value):
-            found = cast("dict[str, Any]", attributes)
-            self._add(Contents(f"attributes of a {type(value).__name__}", found, tuple(found)))
-            for key in found:
+        attributes = attributes_of(value)
+        if attributes is not None and self.has_seen(value) and not is_module(value):
+            self._add(Contents(f"attributes of a {type(value).__name__}", attributes, tuple(attributes)))
+            for key in attributes:
                 self.add_read(value, key)
 
     def has_seen(self, value: Any) -> bool:
@@ -155,14 +171,16 @@ class Reach:
 
     # Places
 
-    def _entry(self, mapping: Mapping[Any, Any], key: Any, name: str, slow: bool = False) -> None:
-        place = (id(mapping), key)
-        if place in self._places:
-            return
-        self._places.add(place)
-        value = mapping.get(key, MISSING)
-        self._add(Entry(name, mapping, key, value), slow)
-        self._visit(value, name)
+    def _entry(self, mapping: dict[Any, Any], key: Any, name: str, slow: bool = False) -> None:
+        place = entry_identity(mapping, key)
+        if place not in self._places:
+            self._places.add(place)
+            self._place(Entry(name, mapping, key, MISSING), slow)
+
+    def _place(self, place: Entry | Member | Slot | Cell, slow: bool = False) -> None:
+        place.expected = place.now()
+        self._add(place, slow)
+        self._visit(place.expected, place.name)
 
     def _add(self, guard: Guard, slow: bool = False) -> None:
         (self.guards.slow if slow else self.guards.always).append(guard)
@@ -175,49 +193,48 @@ class Reach:
         if kind in PLAIN or value is MISSING or id(value) in self._seen:
             return
         self._seen[id(value)] = value
-        if isinstance(value, FunctionType):
+        if kind is FunctionType:
             self._function(value)
-        elif isinstance(value, MethodType):
+        elif kind is MethodType:
             self._visit(any_value.__func__, name)
             self._visit(any_value.__self__, name)
-        elif isinstance(value, functools.partial):
+        elif issubclass(kind, functools.partial):
             self._visit_all((any_value.func, any_value.args, any_value.keywords), name)
         elif kind is BuiltinMethodType:
-            owner: object = any_value.__self__
-            if isinstance(owner, (list, dict, deque)):
-                self._visit(cast(Any, owner), name)  # hook=outputs.append
-        elif isinstance(value, (staticmethod, classmethod)):
+            if base_of(any_value.__self__) is not None:
+                self._visit(any_value.__self__, name)  # hook=outputs.append
+        elif issubclass(kind, (staticmethod, classmethod)):
             self._visit(any_value.__func__, name)
-        elif isinstance(value, property):
-            self._visit(value.fget, name)
-        elif isinstance(value, (dict, MappingProxyType)):
-            self._dict(any_value, name)
-        elif isinstance(value, (list, tuple, set, frozenset, deque)):
-            self._sequence(value, name)
+        elif issubclass(kind, property):
+            self._visit_all((any_value.fget, any_value.fset, any_value.fdel), name)
+        elif kind is MappingProxyType:
+            self._visit_all(gc.get_referents(value), name)
+        elif base_of(value) is not None:
+            self._container(value, name)
         elif is_module(value):
             self._module(value, name)
         elif is_optimizer(value):
             self._optimizer(value, name)
-        elif isinstance(value, ModuleType):
-            if is_user(value.__name__):
+        elif issubclass(kind, ModuleType):
+            if is_user((attributes_of(value) or {}).get("__name__")):
                 self._objects.append((value, name))
-        elif isinstance(value, np.ndarray):
+        elif issubclass(kind, np.ndarray):
             self._array(any_value, name)
-        elif isinstance(value, Tensor):
+        elif issubclass(kind, Tensor):
             self._tensor(value, name)
-        elif isinstance(value, GENERATORS):
+        elif issubclass(kind, GENERATORS):
             self.generators.append(value)
         elif is_scheduler(value):
-            self._visit(any_value.optimizer, f"{name}.optimizer")
-        elif hasattr(value, "__wrapped__"):
-            self._visit(value.__wrapped__, name)
-        elif isinstance(value, weakref.ref):
+            self._visit((attributes_of(value) or {}).get("optimizer"), f"{name}.optimizer")
+        elif "__wrapped__" in (attributes := attributes_of(value) or {}):
+            self._visit(attributes["__wrapped__"], name)
+        elif issubclass(kind, weakref.ref):
             self._visit(any_value(), name)
         elif kind.__module__.partition(".")[0] == PACKAGE:
             self._library_object(value, name)
         else:
-            if isinstance(value, WRAPPERS):
-                self._visit(any_value.maps if isinstance(value, ChainMap) else any_value.data, name)
+            if issubclass(kind, WRAPPERS):
+                self._visit(attributes.get("maps" if issubclass(kind, ChainMap) else "data"), name)
             if has_attributes(any_value):
                 self._objects.append((any_value, name))
 
@@ -226,14 +243,15 @@ class Reach:
             self._visit(value, name)
 
     def _function(self, function: FunctionType) -> None:
-        if not is_user(function.__module__):
-            self._visit(getattr(function, "__wrapped__", None), function.__name__)
+        if not is_user(function.__module__) and not is_user(function.__globals__.get("__name__")):
+            self._visit(function.__dict__.get("__wrapped__"), function.__name__)
             return
         if any(key != "__wrapped__" for key in function.__dict__):
             self._objects.append((function, function.__name__))
         code = function.__code__
         names = names_of(code)
         self.names |= names.attributes
+        self.names_of_users |= names.attributes
         for name in sorted(names.globals):
             if name in function.__globals__ or name in names.stored:
                 self._entry(function.__globals__, name, name)
@@ -242,10 +260,7 @@ class Reach:
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             if (id(cell), None) not in self._places:
                 self._places.add((id(cell), None))
-                guard = Cell(name, cell, MISSING)
-                guard.expected = guard.now()
-                self._add(guard)
-                self._visit(guard.expected, name)
+                self._place(Cell(name, cell, MISSING))
         self._visit_all(function.__defaults__ or (), function.__name__)
         self._visit_all((function.__kwdefaults__ or {}).values(), function.__name__)
 
@@ -261,28 +276,33 @@ class Reach:
             if name.isupper() or name in os.environ:
                 self._add(Attribute(f"os.environ[{name!r}]", partial(os.environ.get, name), os.environ.get(name)))
 
-    def _sequence(self, values: Any, name: str) -> None:
-        if not isinstance(values, (tuple, frozenset)):
-            if len(values) > LONGEST:
-                self._add(Length(name, values, len(values)))
-                return
-            self._add(Contents(name, values, tuple(values)))
-        for index, value in enumerate(cast(Iterable[Any], values)):
-            if index < LONGEST:
+    def _container(self, values: Any, name: str) -> None:
+        base = base_of(values)
+        if issubclass(base, dict):
+            self._dict(values, name)
+        elif base not in (tuple, frozenset) and length(values) > LONGEST:
+            self._add(Length(name, values, length(values)))
+        else:
+            if base not in (tuple, frozenset):
+                self._add(Contents(name, values, tuple(elements(values))))
+            for index, value in zip(range(LONGEST), elements(values)):
                 self._visit(value, f"{name}[{index}]")
+        if has_attributes(values):
+            self._objects.append((values, name))
 
     def _dict(self, values: dict[Any, Any], name: str) -> None:
-        if len(values) > LONGEST:
-            self._add(Length(name, values, len(values)))
+        if length(values) > LONGEST:
+            self._add(Length(name, values, length(values)))
             return
-        self._add(Contents(f"keys of {name}", values, tuple(values)))
-        for key in values:
-            self._entry(values, key, f"{name}[{key!r}]")
+        keys = tuple(elements(values))
+        self._add(Contents(f"keys of {name}", values, keys))
+        for key in keys:
+            self._entry(values, key, f"{name}[{key_name(key)}]")
 
     def _array(self, array: np.ndarray[Any, Any], name: str) -> None:
         """A numpy array is a constant of the trace: small ones are compared."""
         if array.nbytes <= LARGEST:
-            self._add(Attribute(f"contents of {name}", array.tobytes, array.tobytes()))
+            self._add(Bytes(f"contents of {name}", array, array.copy()))
 
     def _tensor(self, tensor: Any, name: str) -> None:
         self.tensors.add(id(tensor))
@@ -297,7 +317,7 @@ class Reach:
             self._visit_all((*hooks[0], *hooks[1]), f"hook of {name}")
 
     def _module(self, module: Any, name: str) -> None:
-        attributes = cast(dict[str, Any], vars(module))
+        attributes = cast(dict[str, Any], attributes_of(module))
         for table in MODULE_TABLES:
             entries: Any = attributes.get(table)
             if entries is not None:
@@ -308,53 +328,54 @@ class Reach:
         self._seen[id(EVERYWHERE)] = EVERYWHERE
         self._objects.append((module, name))
 
-    def _table(self, entries: Mapping[Any, Any], name: str, owner: str) -> None:
+    def _table(self, entries: dict[Any, Any], name: str, owner: str) -> None:
         """A dictionary whose changes are counted."""
-        self._add(Contents(name, entries, tuple(entries)), slow=True)
-        for key in entries:
+        keys = tuple(elements(entries))
+        self._add(Contents(name, entries, keys), slow=True)
+        for key in keys:
             self._entry(entries, key, f"{owner}.{key}", slow=True)
 
     def _library_object(self, value: Any, name: str) -> None:
         """All its plain attributes."""
-        attributes: dict[str, Any] = getattr(value, "__dict__", {})
+        attributes = attributes_of(value) or {}
         for key, attribute in attributes.items():
             if type(attribute) in PLAIN:
                 self._entry(attributes, key, f"{name}.{key}")
 
     def _optimizer(self, optimizer: Any, name: str) -> None:
-        self.optimizers[id(optimizer)] = optimizer
-        runtime = getattr(optimizer, "runtime_keys", frozenset({"lr"}))
-        groups = cast(list[dict[str, Any]], optimizer.param_groups)
-        self._add(Entry(f"{name}.param_groups", optimizer.__dict__, "param_groups", groups))
-        self._add(Contents(f"{name}.param_groups", groups, tuple(groups)))
+        """Groups and state are read whole, attributes as those of any object; rates are run-time numbers."""
+        attributes = cast(dict[str, Any], attributes_of(optimizer))
+        runtime: Any = attributes.get("runtime_keys", ("lr",))
+        groups: list[dict[str, Any]] = attributes["param_groups"]
         for index, group in enumerate(groups):
+            path = f"{name}.param_groups[{index}]"
+            self._seen[id(group)] = group
+            self._add(Contents(f"keys of {path}", group, tuple(group)))
+            for position, parameter in enumerate(group.get("params", ())):
+                self._visit(parameter, f"parameter{position}")
             for key, value in group.items():
-                path = f"{name}.param_groups[{index}][{key!r}]"
-                if key == "params":
-                    self._add(Entry(path, group, key, value))
-                    self._add(Attribute(f"len({path})", value.__len__, len(value)))
-                    self._add(Contents(path, value, tuple(value)), slow=True)
-                    for position, parameter in enumerate(value):
-                        self._visit(parameter, f"parameter{position}")
-                else:
-                    entry = Entry(path, group, key, value)
-                    (self.runtime if key in runtime else self.guards.always).append(entry)
+                if key in runtime and type(value) in (float, tuple):
+                    self._places.add((id(group), key))
+                    entry = Entry(f"{path}[{key!r}]", group, key, value)
+                    self.runtime.append(entry)
                     if key == "lr" and type(value) is float:
                         self.rates.append(entry)
-        for hooks in ("_pre_hooks", "_post_hooks"):
-            self._visit(getattr(optimizer, hooks, None), f"{name}.{hooks}")
-        if is_custom(optimizer):
-            self._custom_optimizer(optimizer, name)
-        self._class(optimizer.__class__, name)
-
-    def _custom_optimizer(self, optimizer: Any, name: str) -> None:
-        """One that the user wrote: what its `step` makes of state and attributes is seen in them alone."""
-        state = optimizer.state
-        self._add(Entry(f"{name}.state", optimizer.__dict__, "state", state))
-        self._add(Contents(f"keys of {name}.state", state, tuple(state)))
-        for parameter in state:
-            self._entry(state, parameter, f"{name}.state[...]")
+                else:
+                    self._entry(group, key, f"{path}[{key!r}]")
+        self._name_state(attributes["state"])
+        for key in ("param_groups", "state", "_pre_hooks", "_post_hooks"):
+            if key in attributes:
+                self._entry(attributes, key, f"{name}.{key}")
         self._objects.append((optimizer, name))
+
+    def _name_state(self, state: dict[Any, Any]) -> None:
+        """Calls the state of a tensor `weight_exp_avg` where that is called `weight`."""
+        names = self.names_of_storages
+        for parameter, values in zip(elements(state), VALUES(state)):
+            if issubclass(type(parameter), Tensor) and type(values) is dict and parameter._storage in names:
+                for key, value in cast("dict[Any, Any]", values).items():
+                    if issubclass(type(value), Tensor):
+                        names.setdefault(value._storage, f"{names[parameter._storage]}_{key}")
 
     # Attributes
 
@@ -362,7 +383,7 @@ class Reach:
         if isinstance(value, type):
             self._class(value, name)
             return
-        attributes: Any = getattr(value, "__dict__", None)
+        attributes = attributes_of(value)
         slow = is_module(value)
         if attributes is not None:
             for key in self.names & attributes.keys():
@@ -373,31 +394,36 @@ class Reach:
             self._class(cast(Any, type(value)), name)
 
     def _slots(self, value: Any, name: str) -> None:
-        for cls in type(value).__mro__:
-            slots = vars(cls).get("__slots__", ())
-            for key in (slots,) if isinstance(slots, str) else slots:
-                if key in self.names and (id(value), key) not in self._places:
-                    self._places.add((id(value), key))
-                    now = functools.partial(getattr, value, key, MISSING)
-                    self._add(Attribute(f"{name}.{key}", now, now()))
-                    self._visit(now(), f"{name}.{key}")
+        for cls in mro(cast(Any, type(value))):
+            for key, descriptor in tuple(members(cls).items()):
+                if key in self.names and type(descriptor) is MemberDescriptorType and is_user(cls.__module__):
+                    place = (id(value), descriptor)
+                    if place not in self._places:
+                        self._places.add(place)
+                        self._place(Slot(f"{name}.{key}", value, descriptor, MISSING))
 
     def _class(self, cls: type, name: str) -> None:
         if self._classes.get(cls) == len(self.names):
             return
         self._classes[cls] = len(self.names)
-        for base in cls.__mro__:
+        for base in mro(cls):
             if base is object:
                 continue
             user = is_user(base.__module__)
-            for key, member in tuple(vars(base).items()):
+            for key, member in tuple(members(base).items()):
                 special = key.startswith("__") and key.endswith("__")
                 if (special and key in UNREACHED) or not (special or key in self.names or key == "forward"):
                     continue
                 if not user:
                     if isinstance(member, FunctionType):
                         self.names |= names_of(member.__code__).attributes
-                elif isinstance(member, (FunctionType, staticmethod, classmethod, property)):
+                elif issubclass(type(member), (FunctionType, staticmethod, classmethod, property)):
                     self._visit(member, f"{base.__name__}.{key}")
-                elif not special:
-                    self._entry(vars(base), key, f"{base.__name__}.{key}")
+                elif not special and type(member) is not MemberDescriptorType and (id(base), key) not in self._places:
+                    self._places.add((id(base), key))
+                    self._place(Member(f"{base.__name__}.{key}", base, key, MISSING))
+
+
+def key_name(key: Any) -> str:
+    """A key of a dictionary in the name of its entry."""
+    return repr(key) if type(key) in PLAIN else "..."

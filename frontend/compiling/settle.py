@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from .. import dispatch, tree
@@ -13,12 +13,12 @@ from ..tensor import Tensor
 from ..tracing.trace import Trace
 from .counters import NUMBERS, items
 from .effects import (
+    EXCHANGED,
     Again,
     Assign,
     Effect,
     Extend,
     Hints,
-    Place,
     Refill,
     Written,
     contains,
@@ -26,8 +26,9 @@ from .effects import (
     likeness,
     stand_in,
 )
-from .guards import MISSING, PLAIN, Absent, Attribute, Cell, Contents, Entry, Flag, Guard, Guards, Item, Length
+from .guards import Absent, Attribute, Contents, Flag, Guard, Guards, Length
 from .kinds import is_module
+from .places import MISSING, PLAIN, VALUES, Entry, Place, attributes_of, base_of, elements, entry_identity
 from .reach import Reach
 
 Containers = Contents | Length
@@ -38,7 +39,7 @@ class Substitutes:
     that are arguments of each call."""
 
     def __init__(self, guards: Guards, hints: Hints) -> None:
-        places = [g for g in (*guards.always, *guards.slow) if isinstance(g, (Entry, Cell))]
+        places = [g for g in (*guards.always, *guards.slow) if isinstance(g, Place)]
         self._replaced: list[tuple[Place, Any, Any]] = []
         self.written: list[Written] = []
         for container in hints.written:
@@ -58,7 +59,7 @@ class Substitutes:
     def put_stand_ins(self, guards: Guards, stand_ins: Mapping[int, Any]) -> None:
         """Puts what stands for some objects, known by their ids, into all places of these."""
         for guard in (*guards.always, *guards.slow):
-            if isinstance(guard, Entry | Cell):
+            if isinstance(guard, Place):
                 new = stand_ins.get(id(guard.expected))
                 if new is not None:
                     self.put(guard, new)
@@ -91,11 +92,15 @@ class Settling:
         """Guards that give way to likenesses."""
         self._likenesses: list[Guard] = []
 
-    def run(self, substitutes: Substitutes) -> None:
-        """Looks at everything that was there before, or was not."""
+    def run(self, substitutes: Substitutes, assigned: Iterable[Entry]) -> None:
+        """Looks at everything that was there before, or was not. `assigned`: numbers that no program depends on."""
+        for entry in assigned:
+            self.effects.append(Assign(entry, entry.now()))
+            entry.restore()
         for written in substitutes.written:
             if written.added:
                 self.effects.append(Extend(written.original, written.added))
+        self._take_prepared()
         for guard in list(self._guards.broken()):
             if isinstance(guard, Absent):
                 self._appeared(guard)
@@ -103,7 +108,7 @@ class Settling:
                 self._container(guard)
             elif isinstance(guard, Flag):
                 self.effects.append(Assign(guard, guard.now()))
-            elif isinstance(guard, (Entry, Cell)) and self._holds(guard.now()):
+            elif isinstance(guard, Place) and self._holds(guard.now()):
                 self._assigned(guard)
             elif self._holds(guard.now()):
                 raise kept(guard.name)
@@ -113,20 +118,49 @@ class Settling:
             raise Again(lambda hints: None)
         self._relax(substitutes)
 
-    def _holds(self, value: Any, depth: int = 8) -> bool:
-        """Whether a value is, or contains, a tensor of the trace."""
-        if isinstance(value, Tensor):
-            return self._is_ours(value)
-        if depth == 0:
-            return False
-        if isinstance(value, dict):
-            value = tuple(cast("dict[Any, Any]", value).values())
-        if isinstance(value, (list, tuple, set, frozenset, deque)):
-            return any(self._holds(v, depth - 1) for v in cast("Sequence[Any]", value))
-        if is_module(value):
-            return False
-        attributes: Mapping[str, Any] = getattr(value, "__dict__", {})
-        return any(isinstance(v, Tensor) and self._is_ours(v) for v in attributes.values())
+    def _take_prepared(self) -> None:
+        """What was made before the program runs is what each call finds, and no effect of the trace."""
+        prepared = {entry_identity(*entry) for entry in self._trace.prepared}
+        self._reach.tensors.update(id(mapping.get(key)) for mapping, key in self._trace.prepared)
+        for guard in list(self._guards.broken()) if prepared else ():
+            if isinstance(guard, Entry):
+                container, keys = guard.mapping, {guard.key}
+            elif isinstance(guard, Contents) and base_of(guard.container) in (dict, OrderedDict):
+                container = cast("dict[Any, Any]", guard.container)
+                keys = set(guard.now()).symmetric_difference(guard.expected)
+            else:
+                continue
+            if all(entry_identity(container, key) in prepared and not self._holds(container.get(key)) for key in keys):
+                self._guards.let_go(guard)
+                if isinstance(guard, Contents):
+                    self._guards.always.append(Contents(guard.name, container, guard.now()))
+                for key in keys:
+                    self._reach.add_prepared(container, key, f"{guard.name.removeprefix('keys of ')}[...]")
+        self._guards.seal()
+
+    def _holds(self, value: Any) -> bool:
+        """Whether a value is, or contains, a tensor of the trace. What the function could reach before has guards of
+        its own, so that only objects that are new are looked into."""
+        seen: set[int] = set()
+        pending: list[Any] = [value]
+        while pending:
+            value = pending.pop()
+            if isinstance(value, Tensor):
+                if self._is_ours(value):
+                    return True
+            elif type(value) not in PLAIN and id(value) not in seen:
+                seen.add(id(value))
+                pending += self._looked_into(value)
+        return False
+
+    def _looked_into(self, value: Any) -> Iterable[Any]:
+        base, attributes = base_of(value), attributes_of(value)
+        if base is not None:
+            return VALUES(value) if isinstance(value, dict) else elements(value)
+        if attributes is None or is_module(value):
+            return ()
+        parts = attributes.values()
+        return [part for part in parts if isinstance(part, Tensor)] if self._reach.has_seen(value) else parts
 
     def is_leaf(self, value: Any) -> bool:
         """Whether a list or dictionary in what the function returns or keeps is one that was there before."""
@@ -136,11 +170,7 @@ class Settling:
         """How to copy an object that the function returns or keeps, where it holds tensors of the trace."""
         if isinstance(value, (Tensor, type)) or type(value) in PLAIN or is_module(value):
             return None
-        parts: Any = value if isinstance(value, tree.SEQUENCES) else ()
-        if isinstance(value, dict):
-            parts = cast("dict[Any, Any]", value).values()
-        parts = [*parts, *tree.attributes_of(value).values()]
-        return tree.Template(value) if any(map(self._holds, parts)) else None
+        return tree.Template(value) if any(map(self._holds, tree.parts_of(value))) else None
 
     # Attributes and variables
 
@@ -148,7 +178,7 @@ class Settling:
         """Another plain value, which is there for this call alone; stand-ins can take the place of numbers."""
         self.reusable = False
         kind = cast(Any, type(guard.expected))
-        if isinstance(guard, (Entry, Cell, Item)) and kind in NUMBERS and type(guard.now()) is kind:
+        if isinstance(guard, Place) and kind in NUMBERS and type(guard.now()) is kind:
             self._numbers |= not self._hints.counters.is_known(guard)
             self._hints.counters.change(guard)
 
@@ -193,7 +223,7 @@ class Settling:
     def _is_read(self, value: Any) -> bool:
         """Whether the function has asked for numbers of what was in a place."""
         leaves: list[Any] = []
-        tree.flatten(value, leaves)
+        tree.flatten(value, leaves, EXCHANGED)
         return any(isinstance(x, Tensor) and x._storage in self._trace.lifted for x in leaves)
 
     def _is_place(self, place: Place) -> bool:
@@ -205,10 +235,10 @@ class Settling:
         container = cast(Any, guard.container)
         if (
             isinstance(guard, Contents)
-            and isinstance(container, tree.SEQUENCES)
-            and len(guard.expected) == len(guard.container)
+            and base_of(container) in (list, deque)
+            and len(guard.expected) == len(container)
         ):
-            self._elements(guard, cast("list[Any]", container))
+            self._elements(guard, container)
             return
         if not self._holds(container):
             self.reusable = False
@@ -226,8 +256,8 @@ class Settling:
         self.reusable = False
         guard.restore()
 
-    def _elements(self, guard: Contents, container: list[Any]) -> None:
-        """A list of the same length, some elements of which are replaced."""
+    def _elements(self, guard: Contents, container: list[Any] | deque[Any]) -> None:
+        """A list or deque of the same length, some elements of which are replaced."""
         self._settled.append(guard)
         self._likenesses.append(Length(f"len({guard.name})", container, len(container)))
         for place in items(guard):

@@ -18,7 +18,7 @@ from ..tensor import Tensor, alias, wrap
 from ..views import replay
 from .backward import Differentiable, spend
 from .call_trace import Call, CallTrace, no_collection, share, sharing
-from .effects import History
+from .effects import EXCHANGED, History
 from .guards import PLAIN
 from .inspection import describe_call
 from .launch import Launch
@@ -190,7 +190,7 @@ class Specialization:
             return leaves
         found = list(leaves)
         for place in self._places:
-            tree.flatten(place.now(), found)
+            tree.flatten(place.now(), found, EXCHANGED)
         return found
 
     def changes(self, leaves: Sequence[Any]) -> list[str]:

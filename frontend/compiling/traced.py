@@ -216,6 +216,11 @@ class Finisher:
         if leaf is not None:
             return Given(leaf)
         storage: Storage = value._storage
+        if storage in self.trace.assignments.left and not self.known(value):
+            left = dispatch.replay(self.trace, self.trace.assignments.left[storage], None, value._view)
+            return Fresh(self._result(left), value._spec, None)
+        if storage in self.trace.assignments.homes and not self._is_differentiable(value):
+            storage = self.trace.assignments.homes[storage]
         base, is_leaf = value._base, value._requires_grad and value._node is None
         if storage.array is not None:
             if self.known(value):

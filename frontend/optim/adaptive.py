@@ -100,7 +100,7 @@ class Adagrad(Optimizer):
                 self._state_of(p, group)
 
     def init_state(self, p: Tensor, group: Group) -> State:
-        return {"sum": p.detach().clone().fill_(group["initial_accumulator_value"])}
+        return {"sum": p.new_full(p.shape, group["initial_accumulator_value"])}
 
     def update(self, p: Tensor, grad: Tensor, state: State, group: Group, n: Numbers) -> None:
         if group["weight_decay"]:

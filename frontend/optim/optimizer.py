@@ -187,11 +187,12 @@ class Optimizer:
         if self.counts(group):
             made[steps.KEY] = self._shared_step(group)
         trace = modes.trace
-        if made and trace is not None:
-            trace.on_failure(lambda: self.state.pop(p, None))
         if made:
             self.state[p].update(made)
-        return made
+        if made and trace is not None:
+            trace.on_failure(lambda: self.state.pop(p, None))
+            trace.prepared += [(self.state, p), *((self.state[p], key) for key in made)]
+        return self.state[p] if made else made
 
     def _shared_step(self, group: Group) -> Tensor:
         """A count at 0 that others of the group have too."""
@@ -329,7 +330,7 @@ def complete(options: dict[str, Any], ignored: Mapping[str, Any], *names: str) -
 
 def zero_state(p: Tensor, *names: str) -> State:
     """State that starts as zeros, in the shape and dtype of the parameter."""
-    return {name: p.detach().clone().zero_() for name in names}
+    return {name: p.new_zeros(p.shape) for name in names}
 
 
 def check_range(name: str, value: Any, valid: bool) -> None:

@@ -96,3 +96,4 @@ def _assign(state: dict[str, Any], step: Tensor) -> None:
     trace = modes.trace
     if trace is not None:
         trace.on_failure(lambda: state.__setitem__(KEY, before))
+        trace.prepared.append((state, KEY))

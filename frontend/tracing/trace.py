@@ -23,6 +23,7 @@ from ...runtime.storage import Storage, origins
 from .. import dispatch
 from ..modes import modes
 from ..used_up import UsedUp
+from .data import Assignments
 from .flow import Flow
 from .known import Known
 
@@ -70,6 +71,12 @@ class Trace(Flow):
         """Tensors from outside that values with a history were written to."""
         self.after_call: list[Callable[[], None]] = []
         """Called after each run of the program, for counts that Python keeps."""
+        self.prepared: list[tuple[dict[Any, Any], Any]] = []
+        """Entries of dictionaries, such as an optimizer's state, that were made outside of the trace for all calls."""
+        self.hyperparameters: dict[tuple[int, Any], Any] = {}
+        """What optimizers' groups have for all numbers that each call reads anew, when the trace begins."""
+        self.assignments = Assignments()
+        """Those to `.data`."""
         self.known = Known()
         self.passed_on: dict[Tensor, tuple[Tensor, bool]] = {}
         """Gradients of tensors that were computed outside, which flow on there; whether that graph is used again."""
@@ -95,6 +102,10 @@ class Trace(Flow):
         """The position of the argument whose storage this is, if any, and whether it is a view of it."""
         return self._argument_leaves.get(storage), storage in self._whole
 
+    def is_argument(self, storage: Storage) -> bool:
+        """Whether a storage stands for an argument of each call."""
+        return storage in self._argument_leaves
+
     def declare_number(self, storage: Storage, leaf: int, name: str) -> None:
         """Says that a storage without bytes stands for the float that is the flattened argument number `leaf`."""
         self._numbers.add(storage)
@@ -109,8 +120,8 @@ class Trace(Flow):
     def name_after(self, storage: Storage, owner: Storage, suffix: str) -> None:
         """Calls a storage `weight_exp_avg` where it belongs to one that is called `weight`."""
         name = self._names.get(owner)
-        if name:
-            self._names.setdefault(storage, f"{name}_{suffix}")
+        if name and not self._names.get(storage, "").isidentifier():
+            self._names[storage] = f"{name}_{suffix}"
 
     def _lift(self, storage: Storage) -> Input:
         found = self.lifted.get(storage)
@@ -193,6 +204,19 @@ class Trace(Flow):
         source = Input(self.argument(spec, name), spec, getter=getter)
         self.inputs.append(source)
         return self.wrap(source.value)
+
+    def number(self, getter: Callable[[], float], name: str) -> Tensor:
+        """The same as a number, which promotes as Python's do."""
+        from ..compiling.scalars import SPEC, number
+
+        storage = Storage(None, SPEC)
+        self.declare_getter(storage, getter, name)
+        return number(storage)
+
+    def has_assigned(self, group: dict[str, Any], key: str) -> bool:
+        """Whether the function has put another number into an optimizer's group."""
+        place = (id(group), key)
+        return place in self.hyperparameters and self.hyperparameters[place] is not group[key]
 
     def wrap(self, value: SSAValue) -> Tensor:
         """A new tensor that holds a value of this trace."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -16,21 +16,21 @@ Wrap = Callable[[Any], Any]
 
 
 @contextmanager
-def standing_for_torch(package: Any) -> Generator[None]:
-    """`import torch` gives the package, and what the programs import from this folder is new; afterwards all is as it
+def standing_for_torch(package: Any, folder: Path = HERE, files: Sequence[str] = ("common", *FILES)) -> Generator[None]:
+    """`import torch` gives the package, and what the programs import from their folder is new; afterwards all is as it
     was before."""
     stands_in = sys.modules.get("torch") is not package
 
     def is_own(name: str) -> bool:
-        return name in ("common", *FILES) or (stands_in and name.partition(".")[0] == "torch")
+        return name in files or (stands_in and name.partition(".")[0] == "torch")
 
     hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if is_own(name)}
     sys.modules["torch"] = package
-    sys.path.insert(0, str(HERE))
+    sys.path.insert(0, str(folder))
     try:
         yield
     finally:
-        sys.path.remove(str(HERE))
+        sys.path.remove(str(folder))
         for name in filter(is_own, list(sys.modules)):
             del sys.modules[name]
         sys.modules.update(hidden)
