@@ -63,6 +63,7 @@ coverage: $(STAMP)
 golden:
 	$(GOLDEN_PYTHON) tests/golden/make_golden.py
 	$(GOLDEN_PYTHON) tests/programs/make_golden.py
+	$(GOLDEN_PYTHON) tests/aliasing/make_golden.py
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -109,7 +109,8 @@ def _write_diagonal(old: Tensor, new: Tensor, view: View) -> Tensor:
 
 
 def _write_windows(old: Tensor, new: Tensor, view: View) -> Tensor:
-    shape, d, step = old._spec.shape, view.attributes["dimension"], view.attributes["step"]
+    shape, d = old._spec.shape, view.attributes["dimension"]
+    step = max(view.attributes["step"], view.attributes["size"])  # more than one window would overlap otherwise
     return _put(old, new, lambda x, value: placed_windows(dispatch.builder, x, shape, d, step, value))
 
 
@@ -205,9 +206,9 @@ def _write_traced(t: Tensor, new: Tensor, replaces: bool) -> None:
     if recorded and root._node is not tape.TRACED and root._storage.array is not None:
         if root._requires_grad:  # what it held came from outside: the part that stays is read as a leaf
             trace.write(storage, dispatch.value_of(trace, written(base, None, root._view, root)))
-        history = (root._node, root._index, root._requires_grad)
-        trace.on_end(lambda: _rebase(root, *history))
-        trace.rewritten[root] = None
+        history, detached = (root._node, root._index, root._requires_grad), root._detached
+        trace.on_end(lambda: _restore(root, history, detached))
+        trace.rewritten[root] = root._node
     value = dispatch.value_of(trace, written(base, None, t._view, new))
     if not recorded:
         # Nobody computes with what a tensor held that is no part of a graph, unless another one shares its memory.
@@ -221,6 +222,12 @@ def _write_traced(t: Tensor, new: Tensor, replaces: bool) -> None:
     trace.versions.write(storage, t._detached == tape.HIDDEN)
     if recorded and root._node is not tape.TRACED:
         _rebase(root, tape.TRACED, 0, True)
+        root._detached = False  # what it holds now has a history, wherever its memory comes from
+
+
+def _restore(root: Tensor, history: tuple[tape.Node | None, int, bool], detached: bool) -> None:
+    _rebase(root, *history)
+    root._detached = detached
 
 
 def _write_eager(t: Tensor, new: Tensor, replaces: bool) -> None:

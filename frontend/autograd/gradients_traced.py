@@ -135,7 +135,8 @@ def backward_traced(
     for leaf, gradient in _differentiate(outputs, seeds, retain_graph, create_graph, inputs, retained):
         for hook in leaf.__dict__.get("_hooks", ()):
             gradient = hooked(hook, gradient)
-        if inputs is None and leaf.grad_fn is not None and leaf.grad_fn is not tape.TRACED:
+        node = modes.trace.rewritten.get(leaf, leaf.grad_fn)
+        if inputs is None and node is not None and node is not tape.TRACED:
             modes.trace.pass_on(leaf, gradient, retain_graph)
             continue
         before = modes.trace.get_grad(leaf)

@@ -183,11 +183,7 @@ class CallTrace:
                     for t, i in stand_ins.items()
                     if t._node is None and t._requires_grad is not getattr(call.leaves[i], "requires_grad", False)
                 ]
-                retained = trace.__dict__.get("retained_outside", ())
-                self.retained = [stand_ins[t] for t in retained if t in stand_ins]
-                """Arguments whose gradient the function retains."""
-                known = self._reach.tensors
-                finisher = Finisher(trace, stand_ins, lambda t: id(t) in known, keep_gradients)
+                finisher = Finisher(trace, stand_ins, self._is_known, keep_gradients)
                 self.traced = finisher.finish((output, tuple(effect.value for effect in self.effects)), settling)
                 self._check_sharing(call.leaves[:count], hints)
                 _check_output([held.value for held in self.traced.outputs if isinstance(held, Held)])
@@ -279,7 +275,7 @@ class CallTrace:
         found: list[History] = []
         for t in trace.rewritten if modes.grad else ():
             value, target = value_of(trace, t), stand_ins.get(t, t)
-            if trace.is_freed(value) or (isinstance(target, int) and target >= count):
+            if trace.is_freed(value) or (target >= count if isinstance(target, int) else not self._is_known(target)):
                 continue
             made = None
             if trace.leaves_of(value):
@@ -287,6 +283,10 @@ class CallTrace:
                 tape.attach(tape.TRACED, (made,))
             found.append(History(target, made))
         return found
+
+    def _is_known(self, tensor: Tensor) -> bool:
+        """Whether a tensor existed before the trace."""
+        return id(tensor) in self._reach.tensors
 
     def _check_sharing(self, leaves: Sequence[Any], hints: Hints) -> None:
         """Arguments that share memory are traced as if they did not, until one of them is written to: then which parts

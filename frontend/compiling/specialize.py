@@ -16,6 +16,7 @@ from ..autograd.hooks import retain_grad
 from ..dispatch import array_of
 from ..tensor import Tensor, alias, wrap
 from ..views import replay
+from ..writes import adopt
 from .backward import Differentiable, spend
 from .call_trace import Call, CallTrace, no_collection, share, sharing
 from .effects import EXCHANGED, History
@@ -217,14 +218,12 @@ class Specialization:
         for history in self._histories:
             history.check(leaves)
         results, kept = self.launch.run(leaves)
-        for leaf, requires_grad in self._call_trace.requires_grad:
-            leaves[leaf].requires_grad = requires_grad
-        for leaf in self._call_trace.retained:
-            retain_grad(leaves[leaf])
+        self._set_requires_grad(leaves, True)
         traced = self.traced
         made: dict[Output, Tensor] = {}
         if self._differentiable is not None:  # before what is a view of its results
             self._record(leaves, results, kept, made)
+        self._set_requires_grad(leaves, False)
         outputs = [self._output(plan, leaves, results, made) for plan in traced.outputs]
         for tensor, mark in self._cleared:
             tensor._grad = mark
@@ -232,9 +231,6 @@ class Specialization:
             leaves[leaf]._grad = mark
         for owner, plan in traced.grads:
             self._owned(owner, leaves, results, made)._grad = self._output(plan, leaves, results, made)
-        for owner, plan, retain_graph in traced.passed_on:
-            tensor = self._owned(owner, leaves, results, made)
-            backward([tensor], [self._output(plan, leaves, results, made)], retain_graph=retain_graph)
         for callback in traced.after_call:
             callback()
         output, values = tree.rebuild(traced.structure, iter(outputs))
@@ -244,7 +240,19 @@ class Specialization:
                 effect.apply(value, arguments)
             if sealed:  # what the program itself replaces, it does not depend on
                 self.guards.checked_at = changes.count
+        for owner in traced.retained:
+            tensor = self._owned(owner, leaves, results, made)
+            if tensor.requires_grad:
+                retain_grad(tensor)
+        for owner, plan, retain_graph in traced.passed_on:
+            tensor = self._owned(owner, leaves, results, made)
+            backward([tensor], [self._output(plan, leaves, results, made)], retain_graph=retain_graph)
         return output
+
+    def _set_requires_grad(self, leaves: Sequence[Any], which: bool) -> None:
+        for leaf, requires_grad in self._call_trace.requires_grad:
+            if requires_grad is which:
+                leaves[leaf].requires_grad = requires_grad
 
     def profile(self, leaves: Sequence[Any], steps: int) -> Profile:
         """The time of each kernel, as the mean of several runs; state is left as it is."""
@@ -321,6 +329,8 @@ class Specialization:
                 new = replay(alias(leaves[plan.leaf]), None, plan.view)
         if plan.leaf_of_graph:
             new._requires_grad = True
+        if isinstance(plan, Alias) and plan.history is not None:
+            adopt(new, self._output(plan.history, leaves, results, made))
         return new
 
     def _owned(

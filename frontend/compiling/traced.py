@@ -55,6 +55,8 @@ class Alias:
     view: View | None
     leaf_of_graph: bool = False
     """Whether it is a leaf that gradients are taken of."""
+    history: Output | None = None
+    """What was written to it, where gradients flow back from that."""
 
 
 @dataclass(eq=False)
@@ -123,6 +125,8 @@ class Traced:
     """Whose `.grad` reads None afterwards: tensors, or positions among the arguments."""
     grads: list[tuple[Owner, Output]]
     """What `.grad` is set to."""
+    retained: list[Owner]
+    """Tensors whose gradient is to be kept, although they are no leaves."""
     passed_on: list[tuple[Owner, Output, bool]]
     """Where a backward pass inside goes on outside, with which gradient, and whether that graph is used again."""
     grads_found: list[tuple[Tensor | int, TensorSpec | str | None]]
@@ -184,6 +188,7 @@ class Finisher:
             outputs=outputs,
             cleared=[(self._owner(t), mark) for t, mark in cleared],
             grads=grad_outputs,
+            retained=self._retained(),
             passed_on=passed_on,
             grads_found=[(self._owner(t), None if g is None else g._spec) for t, g in trace.grads_found.items()],
             after_call=trace.after_call,
@@ -228,7 +233,8 @@ class Finisher:
             if base is not None and value.requires_grad and modes.grad and self._is_outside(base):
                 return Part(self._output(base), base._view, value._view)
             leaf, whole = self.trace.argument_of(storage)
-            return Alias(storage if leaf is None else None, leaf, whole, value._spec, value._view, is_leaf)
+            history = self._history(value) if base is None else None
+            return Alias(storage if leaf is None else None, leaf, whole, value._spec, value._view, is_leaf, history)
         if self._is_differentiable(value) and not is_leaf:
             if base is not None and storage in self.shared and (self._is_differentiable(base) or base._node is None):
                 return Part(self._output(base), base._view, value._view)
@@ -241,6 +247,14 @@ class Finisher:
         result = dispatch.value_of(self.trace, value)
         number, spent = self._result(result), None if is_leaf else self._spent(value, result)
         return Fresh(number, value._spec, None, number=value._is_number, leaf_of_graph=is_leaf, spent=spent)
+
+    def _history(self, value: Tensor) -> Output | None:
+        """What a tensor over memory from outside holds, if it was written to it with a history."""
+        if value not in self.trace.rewritten or not value.requires_grad or not modes.grad:
+            return None
+        held = self.trace.wrap(dispatch.value_of(self.trace, value))
+        tape.attach(tape.TRACED, (held,))
+        return self._output(held)
 
     def _is_outside(self, base: Tensor) -> bool:
         """Whether the history of a tensor over memory from outside is not that of what the trace has computed."""
@@ -307,6 +321,19 @@ class Finisher:
             and tensor not in self.stand_ins
             and not self.known(tensor)
         ]
+
+    def _retained(self) -> list[Owner]:
+        trace = self.trace.__dict__
+        found = [*trace.get("retained", ()), *trace.get("retained_outside", ())]
+        kept = [t for t in found if t in self.stand_ins or t in self._plans]
+        for t in kept:
+            value = dispatch.value_of(self.trace, t)
+            if any(other is not value and self.trace.depends(other, value) for other in self.differentiable.values()):
+                raise runtime_error(
+                    "inside a compiled function, retain_grad() of a tensor that lives on beside what was computed from "
+                    "it is not supported: their gradients come together in one step"
+                )
+        return [self._owner_now(t) for t in kept]
 
     def _passed_on(self) -> list[tuple[Owner, Output, bool]]:
         """Backward passes that go on outside, which is after the call: optimizers inside would miss their gradients."""

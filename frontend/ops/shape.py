@@ -192,6 +192,13 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return reshaped(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
 
 
+def ravel(input: Tensor) -> Tensor:
+    """All elements along one dimension: a view where they lie row by row in memory, otherwise a copy."""
+    from .conversion import contiguous
+
+    return reshaped(contiguous(input), (-1,))
+
+
 def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     """One dimension split into several."""
     shape = input._spec.shape
@@ -359,7 +366,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "moveaxis": movedim,
     "swapaxes": swapaxes,
     "swapdims": transpose,
-    "ravel": flatten,
+    "ravel": ravel,
     "adjoint": adjoint,
     "atleast_1d": atleast_1d,
     "atleast_2d": atleast_2d,

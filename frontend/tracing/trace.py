@@ -28,6 +28,7 @@ from .flow import Flow
 from .known import Known
 
 if TYPE_CHECKING:
+    from ..tape import Node
     from ..tensor import Tensor
 
 
@@ -67,8 +68,8 @@ class Trace(Flow):
         """`.grad` as it was before, where the trace has asked for it."""
         self.grads_used: dict[Tensor, str] = {}
         """Tensors whose gradient an optimizer has applied, and at which line."""
-        self.rewritten: dict[Tensor, None] = {}
-        """Tensors from outside that values with a history were written to."""
+        self.rewritten: dict[Tensor, Node | None] = {}
+        """Tensors from outside that values with a history were written to, and what had made them."""
         self.after_call: list[Callable[[], None]] = []
         """Called after each run of the program, for counts that Python keeps."""
         self.prepared: list[tuple[dict[Any, Any], Any]] = []
