@@ -31,10 +31,11 @@ def _differentiate(
     create_graph: bool,
     wanted: Sequence[Tensor] | None,
     retained: Sequence[Tensor] = (),
-) -> list[tuple[Tensor, Tensor]]:
-    """(leaf, gradient) for every leaf that the outputs depend on; a leaf may come more than once."""
+) -> list[tuple[Tensor, Tensor, bool]]:
+    """(tensor, gradient, whether it is a leaf) for every leaf that the outputs depend on, and what else was asked for;
+    a tensor may come more than once."""
     trace = modes.trace
-    found: list[tuple[Tensor, Tensor]] = []
+    found: list[tuple[Tensor, Tensor, bool]] = []
     for y, seed in zip(outputs, seeds):
         _run_hooks(y, seed)
     inner = {mark(trace, value_of(trace, x)): x for x in (*(wanted or ()), *retained) if tape.is_traced(x)}
@@ -61,7 +62,7 @@ def _differentiate(
                 tape.attach(tape.TRACED, (result,))
             else:
                 result._detached = True
-            found.append((inner[leaf] if leaf in inner else trace.leaves[leaf], result))
+            found.append((inner[leaf] if leaf in inner else trace.leaves[leaf], result, leaf not in inner))
     return found
 
 
@@ -130,13 +131,13 @@ def backward_traced(
     """Accumulates into `grad` of the leaves, or of `inputs`."""
     from ..writes import write
 
-    retained: list[Tensor] = modes.trace.__dict__.get("retained", [])
+    retained: list[Tensor] = modes.trace.retained
     reached: dict[Tensor, None] = {}
-    for leaf, gradient in _differentiate(outputs, seeds, retain_graph, create_graph, inputs, retained):
+    for leaf, gradient, is_leaf in _differentiate(outputs, seeds, retain_graph, create_graph, inputs, retained):
         for hook in leaf.__dict__.get("_hooks", ()):
             gradient = hooked(hook, gradient)
         node = modes.trace.rewritten.get(leaf, leaf.grad_fn)
-        if inputs is None and node is not None and node is not tape.TRACED:
+        if inputs is None and is_leaf and node is not None and node is not tape.TRACED:
             modes.trace.pass_on(leaf, gradient, retain_graph)
             continue
         before = modes.trace.get_grad(leaf)
@@ -166,7 +167,7 @@ def gradients_traced(
 ) -> list[Tensor | None]:
     """The gradient by each input; None for one that the outputs do not depend on."""
     total: dict[int, Tensor] = {}
-    for leaf, gradient in _differentiate(outputs, seeds, retain_graph, create_graph, inputs):
+    for leaf, gradient, _ in _differentiate(outputs, seeds, retain_graph, create_graph, inputs):
         before = total.get(id(leaf))
         total[id(leaf)] = gradient if before is None else builder.add(before, gradient)
     return [total.get(id(x)) for x in inputs]

@@ -20,10 +20,10 @@ def retain_grad(t: Tensor) -> None:
     if node is None:
         return
     if node is tape.TRACED:
-        modes.trace.__dict__.setdefault("retained", []).append(t)
+        modes.trace.retained.append(t)
         return
     if node is tape.OUTSIDE:
-        modes.trace.__dict__.setdefault("retained_outside", []).append(t)
+        modes.trace.retained_outside.append(t)
         return
     if node.retained is None:
         node.retained = {}

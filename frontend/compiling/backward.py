@@ -8,7 +8,7 @@ grad(y.sum(), x, create_graph=True)    runs the gradient as a compiled function 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +67,17 @@ class Runner:
 class Differentiable:
     """A function, its gradient, and the gradient of that, as far as they are asked for."""
 
-    def __init__(self, function: FuncOp, wrt: Sequence[Wrt], outputs: Sequence[int], make: Make) -> None:
+    def __init__(
+        self,
+        function: FuncOp,
+        wrt: Sequence[Wrt],
+        outputs: Sequence[int],
+        make: Make,
+        reached: Sequence[Container[Wrt]] | None = None,
+    ) -> None:
+        """`reached`: for each output what it depends on; otherwise each may depend on all."""
         self.function = function
+        self._reached = reached
         self._wrt = wrt
         self._outputs = outputs
         self._make = make
@@ -108,6 +117,12 @@ class Differentiable:
         self.attach(made, inputs, residuals, dict(enumerate(arguments)))
         return made
 
+    def _is_reached(self, w: Wrt, gradients: Sequence[Tensor | None]) -> bool:
+        """Whether one of the outputs that gradients have come to depends on something: None is not zero."""
+        if self._reached is None:
+            return True
+        return any(g is not None and w in reached for g, reached in zip(gradients, self._reached, strict=True))
+
     def attach(
         self,
         made: Sequence[Tensor],
@@ -130,7 +145,10 @@ class Differentiable:
                 from ..tensor import wrap
 
                 results = self.backward.run([*residuals, *(c._storage for c in cotangents)])
-                return [wrap(storage, storage.spec) for storage in results]
+                return [
+                    wrap(storage, storage.spec) if self._is_reached(w, gradients) else None
+                    for w, storage in zip(self.parts.gradients, results, strict=True)
+                ]
             _check_versions(arguments.values(), all_versions)
             found, gradient = self._gradient
             seeds = [c._storage for c in cotangents]
@@ -141,9 +159,10 @@ class Differentiable:
                     "gradients of gradients do not flow through a compiled function that overwrites what its outputs "
                     "depend on; take both gradients inside it, or run it eagerly"
                 )
-            return gradient.call(
+            made = gradient.call(
                 [*(arguments[i] for i in found.arguments), *seeds], [[*sources, *given][k] for k in found.sources]
             )
+            return [g if self._is_reached(w, gradients) else None for w, g in zip(self.parts.gradients, made)]
 
         tape.CustomNode("CompiledBackward", sources, made, backward)
 

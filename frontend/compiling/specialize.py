@@ -95,6 +95,7 @@ class Specialization:
                 self._differentiable = Differentiable(
                     *(function, [place for place, _ in traced.wrt], [k for k, _ in traced.differentiable]),
                     lambda module: make_program(module, self.target),
+                    traced.reached,
                 )
                 module = self._differentiable.forward.module
             self.program = make_program(module, self.target)
@@ -231,6 +232,10 @@ class Specialization:
             leaves[leaf]._grad = mark
         for owner, plan in traced.grads:
             self._owned(owner, leaves, results, made)._grad = self._output(plan, leaves, results, made)
+        self._retain(traced.retained_before, leaves, results, made)
+        for owner, plan, retain_graph in traced.passed_on:
+            tensor = self._owned(owner, leaves, results, made)
+            backward([tensor], [self._output(plan, leaves, results, made)], retain_graph=retain_graph)
         for callback in traced.after_call:
             callback()
         output, values = tree.rebuild(traced.structure, iter(outputs))
@@ -240,14 +245,20 @@ class Specialization:
                 effect.apply(value, arguments)
             if sealed:  # what the program itself replaces, it does not depend on
                 self.guards.checked_at = changes.count
-        for owner in traced.retained:
+        self._retain(traced.retained, leaves, results, made)
+        return output
+
+    def _retain(
+        self,
+        owners: Sequence[Owner],
+        leaves: Sequence[Any],
+        results: Sequence[Storage],
+        made: dict[Output, Tensor],
+    ) -> None:
+        for owner in owners:
             tensor = self._owned(owner, leaves, results, made)
             if tensor.requires_grad:
                 retain_grad(tensor)
-        for owner, plan, retain_graph in traced.passed_on:
-            tensor = self._owned(owner, leaves, results, made)
-            backward([tensor], [self._output(plan, leaves, results, made)], retain_graph=retain_graph)
-        return output
 
     def _set_requires_grad(self, leaves: Sequence[Any], which: bool) -> None:
         for leaf, requires_grad in self._call_trace.requires_grad:

@@ -125,8 +125,10 @@ class Traced:
     """Whose `.grad` reads None afterwards: tensors, or positions among the arguments."""
     grads: list[tuple[Owner, Output]]
     """What `.grad` is set to."""
+    retained_before: list[Owner]
+    """Tensors whose gradient is to be kept, although they are no leaves, and that are what they were before."""
     retained: list[Owner]
-    """Tensors whose gradient is to be kept, although they are no leaves."""
+    """The same of those that are made or written to."""
     passed_on: list[tuple[Owner, Output, bool]]
     """Where a backward pass inside goes on outside, with which gradient, and whether that graph is used again."""
     grads_found: list[tuple[Tensor | int, TensorSpec | str | None]]
@@ -134,6 +136,8 @@ class Traced:
     after_call: list[Callable[[], None]]
     wrt: list[tuple[int | VariableOp, Owner]]
     """What gradients of the differentiable outputs flow to: an argument's number or a value inside, and whose it is."""
+    reached: list[frozenset[int | VariableOp]]
+    """For each of `differentiable`, which of `wrt` it depends on."""
     differentiable: list[tuple[int, Fresh]]
     """The outputs that gradients flow back from, with the number of what the function returns."""
 
@@ -188,11 +192,13 @@ class Finisher:
             outputs=outputs,
             cleared=[(self._owner(t), mark) for t, mark in cleared],
             grads=grad_outputs,
+            retained_before=[self._owner(t) for t in trace.retained_outside if t not in trace.rewritten],
             retained=self._retained(),
             passed_on=passed_on,
             grads_found=[(self._owner(t), None if g is None else g._spec) for t, g in trace.grads_found.items()],
             after_call=trace.after_call,
             wrt=wrt,
+            reached=[self._reached(self.differentiable[k]) for k in own if k in self.differentiable],
             differentiable=[
                 (len(returned) - len(own) + i, self._fresh[k]) for i, k in enumerate(own) if k in self.differentiable
             ],
@@ -323,9 +329,7 @@ class Finisher:
         ]
 
     def _retained(self) -> list[Owner]:
-        trace = self.trace.__dict__
-        found = [*trace.get("retained", ()), *trace.get("retained_outside", ())]
-        kept = [t for t in found if t in self.stand_ins or t in self._plans]
+        kept = [t for t in self.trace.retained if t in self.trace.rewritten or t in self._plans]
         for t in kept:
             value = dispatch.value_of(self.trace, t)
             if any(other is not value and self.trace.depends(other, value) for other in self.differentiable.values()):
@@ -333,7 +337,7 @@ class Finisher:
                     "inside a compiled function, retain_grad() of a tensor that lives on beside what was computed from "
                     "it is not supported: their gradients come together in one step"
                 )
-        return [self._owner_now(t) for t in kept]
+        return [self._owner_now(t) for t in kept if t in self._plans or t in self.stand_ins]
 
     def _passed_on(self) -> list[tuple[Owner, Output, bool]]:
         """Backward passes that go on outside, which is after the call: optimizers inside would miss their gradients."""
@@ -352,9 +356,13 @@ class Finisher:
         found: dict[SSAValue, None] = {}
         for value in self.differentiable.values():
             found.update(dict.fromkeys(trace.leaves_of(value)))
-        places = [v.index if isinstance(v, BlockArgument) else v.owner for v in found]
+        places = [_place(v) for v in found]
         owners = [self._owner_now(trace.leaves[v]) for v in found]
         return [(p, t) for p, t in zip(places, owners, strict=True) if isinstance(p, int | VariableOp)]
+
+    def _reached(self, value: SSAValue) -> frozenset[int | VariableOp]:
+        places = [_place(leaf) for leaf in self.trace.leaves_of(value)]
+        return frozenset(place for place in places if isinstance(place, int | VariableOp))
 
     def _returns(self, state: list[tuple[Input, SSAValue]]) -> tuple[list[SSAValue], list[int], list[Copy]]:
         arguments = {i.value: i for i in self.trace.inputs}
@@ -391,6 +399,11 @@ class Finisher:
             DictionaryAttr({} if i.result is None else {RESULT: IntegerAttr(i.result, i64)}) for i in trace.inputs
         )
         return ModuleOp([function])
+
+
+def _place(leaf: SSAValue) -> Any:
+    """How a function names what it is differentiated by."""
+    return leaf.index if isinstance(leaf, BlockArgument) else leaf.owner
 
 
 def prune(block: Block, outputs: Iterable[SSAValue] = ()) -> None:

@@ -125,6 +125,9 @@ class Optimizer:
 
     # Steps
 
+    _counts_apart = False
+    """Whether parameters never share a step count."""
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Updates every parameter that has a gradient. A closure computes the loss again first, and is returned."""
         self.check_rate()
@@ -196,7 +199,7 @@ class Optimizer:
 
     def _shared_step(self, group: Group) -> Tensor:
         """A count at 0 that others of the group have too."""
-        for p in group["params"]:
+        for p in () if self._counts_apart else group["params"]:
             step = self.state[p].get(steps.KEY) if p in self.state else None
             if step is not None and not steps.started(step):
                 return step
@@ -206,9 +209,20 @@ class Optimizer:
         counted = [state for state in stepping if steps.KEY in state]
         if not counted:
             return {}
-        steps.separate(counted, [self.state[p] for p in group["params"] if p in self.state])
+        states = [self.state[p] for p in group["params"] if p in self.state]
+        if modes.trace is not None and steps.must_separate(counted, states):
+            self._trace_again()
+        steps.separate(counted, states)
         distinct = {id(state[steps.KEY]): state[steps.KEY] for state in counted}
         return {key: steps.advance(step) for key, step in distinct.items()}
+
+    def _trace_again(self) -> None:
+        """A compiled call steps several times, each with other parameters: each of them counts for itself."""
+        from ..compiling.effects import Again
+
+        self._counts_apart = True
+        steps.set_apart(self.state.values())
+        raise Again(lambda hints: None)
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(optimizer, args, kwargs)` before each step."""

@@ -40,8 +40,23 @@ def separate(stepping: Iterable[dict[str, Any]], states: Iterable[Mapping[str, A
         step: Tensor = state[KEY]
         if sharing[id(step)] != together[id(step)]:
             if id(step) not in fresh:
-                fresh[id(step)] = _split(step)
+                fresh[id(step)] = new_step(_count(step))
             _assign(state, fresh[id(step)])
+
+
+def must_separate(stepping: Iterable[Mapping[str, Any]], states: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether parameters that have stepped together in the call being traced now step without others."""
+    sharing = Counter(id(state[KEY]) for state in states if KEY in state)
+    together = Counter(id(state[KEY]) for state in stepping)
+    ahead = _ahead(modes.trace)
+    return any(key in ahead and sharing[key] != count for key, count in together.items())
+
+
+def set_apart(states: Iterable[dict[str, Any]]) -> None:
+    """Gives each state a count of its own."""
+    for state in states:
+        if KEY in state:
+            state[KEY] = new_step(_count(state[KEY]))
 
 
 def share(states: Iterable[dict[str, Any]]) -> None:
@@ -80,14 +95,6 @@ def _increment(step: Tensor) -> None:
     array = dispatch.array_of(step)
     array += 1
     step._storage.version += 1
-
-
-def _split(step: Tensor) -> Tensor:
-    fresh = new_step(_count(step))
-    trace = modes.trace
-    if id(step) in (ahead := _ahead(trace)):
-        ahead[id(fresh)] = ahead[id(step)]
-    return fresh
 
 
 def _assign(state: dict[str, Any], step: Tensor) -> None:

