@@ -18,7 +18,7 @@ from xdsl.dialects.builtin import MemRefType, ModuleOp
 from xdsl.ir import Operation, SSAValue
 
 from ..dialects import spmd, vectorx
-from ..dialects.locations import describe
+from ..dialects.locations import blamed_on, describe
 from .arithmetic import ARITHMETIC
 from .control import CONTROL, print_own_mode
 from .conversions import CONVERSIONS
@@ -122,10 +122,14 @@ def print_c(
         names = ", ".join("@" + f.sym_name.data for f in hosts)
         raise CodegenError(f"expected one host function, found {names}", hosts[1].location)
     callees, printed = callee_names(module), printed or {}
-    units = {
-        name: printed.get(name) or print_kernel(f, callees[name], rules) for f in kernels if (name := f.sym_name.data)
-    }
-    host = print_host(hosts[0], callees, units, rules) if hosts else None
+    units: dict[str, Unit] = {}
+    for kernel in kernels:
+        name = kernel.sym_name.data
+        units[name] = printed.get(name) or print_kernel(kernel, callees[name], rules)
+    if not hosts:
+        return CProgram(tuple(units.values()), None)
+    with blamed_on(hosts[0]):
+        host = print_host(hosts[0], callees, units, rules)
     return CProgram(tuple(units.values()), host)
 
 
@@ -151,6 +155,11 @@ def kernel_source(function: func.FuncOp) -> str:
 
 def print_kernel(function: func.FuncOp, name: str, rules: Mapping[type[Operation], Rule] = C) -> Unit:
     """A kernel: its arguments are buffers, it is called by every thread."""
+    with blamed_on(function):
+        return _print_kernel(function, name, rules)
+
+
+def _print_kernel(function: func.FuncOp, name: str, rules: Mapping[type[Operation], Rule]) -> Unit:
     p = Printer(rules, Names((name, "thread", "threads")))
     block = _only_block(function)
     parameters = []

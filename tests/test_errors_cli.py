@@ -190,7 +190,7 @@ def test_absurd_sizes(tmp_path: Path) -> None:
     assert irtool("translate", path).exit_code == 0
     for options in ([], ["--compiled"]):
         result = irtool("run", path, *options)
-        assert result.exit_code == 1 and f"{path}: error: Unable to allocate" in result.stderr
+        assert result.exit_code == 1 and f"{path}:1:1: error: Unable to allocate" in result.stderr
     for size in (str(1 << 46), "9" * 20 + "x" + "9" * 20, "9" * 400):
         path = write(tmp_path, HUGE.replace("N", size))
         for command in (["opt"], ["translate"], ["run"], ["run", "--compiled"]):

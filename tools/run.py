@@ -12,6 +12,7 @@ import click
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
+from ..dialects.locations import blamed_on
 from ..dialects.text import make_context, parse_module
 from ..dialects.types import TensorSpec, dtype_by_name
 from ..runtime.denormals import as_compiled, without_denormals
@@ -59,23 +60,24 @@ def _interpret(module: ModuleOp, names: list[str], inputs: str | None, seed: int
     host = host_of(module)
     check_tensors(host, static=True)
     specs = [spec_of(argument.type) for argument in host.body.block.args]
-    with as_compiled():
+    with as_compiled(), blamed_on(host):
         return interpret(host, arguments(specs, names, inputs, seed))
 
 
 def _compile_and_run(module: ModuleOp, names: list[str], inputs: str | None, seed: int) -> list[np.ndarray]:
-    from ..runtime.compiler import compile_module
+    from ..runtime.compiler import compile_module, host_of
     from ..runtime.storage import aligned_empty
 
     program = compile_module(module)
     plan = program.plan
-    values = arguments([_spec(entry) for entry in plan["arguments"]], names, inputs, seed)
     buffers: list[np.ndarray] = [np.empty(0)] * plan["buffers"]
-    for i, value in enumerate(values):
-        buffers[i] = _aligned(value)
-    for entry in plan["results"]:
-        if "buffer" in entry:
-            buffers[entry["buffer"]] = aligned_empty(_spec(entry))
+    with blamed_on(host_of(module)):
+        values = arguments([_spec(entry) for entry in plan["arguments"]], names, inputs, seed)
+        for i, value in enumerate(values):
+            buffers[i] = _aligned(value)
+        for entry in plan["results"]:
+            if "buffer" in entry:
+                buffers[entry["buffer"]] = aligned_empty(_spec(entry))
     program.bind([buffer.__array_interface__["data"][0] for buffer in buffers]).run()
     return [buffers[entry["buffer"] if "buffer" in entry else entry["argument"]] for entry in plan["results"]]
 
