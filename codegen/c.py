@@ -20,7 +20,7 @@ from xdsl.ir import Operation, SSAValue
 from ..dialects import spmd, vectorx
 from ..dialects.locations import blamed_on, describe
 from .arithmetic import ARITHMETIC
-from .control import CONTROL, print_own_mode
+from .control import CONTROL, END, print_own_mode, print_stop_label
 from .conversions import CONVERSIONS
 from .expr import Expr
 from .memory import MEMORY, is_bytes
@@ -33,7 +33,12 @@ from .vectors import VECTOR
 C: dict[type[Operation], Rule] = {**CONTROL, **MEMORY, **ARITHMETIC, **CONVERSIONS, **VECTOR}
 """How each op is printed as C. Another target is an overlay: `CUDA = {**C, spmd.BarrierOp: …}`."""
 
-KERNEL, ARENA, WORKSPACE = "irtool.kernel", "irtool.arena", "irtool.workspace"
+KERNEL, ARENA, WORKSPACE, ERRORS = "irtool.kernel", "irtool.arena", "irtool.workspace", "irtool.errors"
+RECORD = (
+    "buffers[{index}] is the record of errors: zeros before the call; after it, where a check has failed,\n"
+    "that check's number, and the position and value of the element that it refuses"
+)
+"""What a caller has to know of it."""
 FLAGS = (
     "-O2 -ftree-vectorize -march=native -fopenmp -fwrapv -fno-strict-aliasing -ffp-contract=fast -fno-math-errno "
     "-fno-trapping-math"
@@ -203,14 +208,19 @@ def print_host(
             p.line(f"{made.pointer(made.name)} = buffers[{buffer_index(roles, position)}];")
     calls = [o for o in function.walk() if isinstance(o, func.CallOp)]
     if any(not _in_team(call) for call in calls):
-        print_own_mode(p, block)
+        print_own_mode(p, block, END)
     else:
         p.block(block)
+        print_stop_label(p, block, END)
     called = dict.fromkeys(call.callee.string_value() for call in calls)
     declarations = tuple(kernels[c].prototype for c in called if c in kernels)
     prototype = f"void {name}(void **buffers, char *arena, char *workspace, int threads, int flush)"
     export = '__attribute__((visibility("default")))\n'
     comment = comment_text(describe(function.location))
+    record = next((k for k, marks in enumerate(function.arg_attrs or ()) if ERRORS in marks.data), None)
+    if record is not None:
+        lines = [comment, *RECORD.format(index=buffer_index(roles, record)).splitlines()]
+        comment = "\n// ".join(line for line in lines if line)
     body = _text(p)
     waits = any("barrier(" in text for text in (body, *(unit.body for unit in kernels.values())))
     return Unit(name, comment, export + prototype, body, declarations, BARRIER + "\n" if waits else "")

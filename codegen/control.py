@@ -222,10 +222,12 @@ def print_call(p: Printer, op: func.CallOp) -> None:
     p.effect(f"{name}({', '.join([*arguments, p.thread, p.threads])});")
 
 
-def print_own_mode(p: Printer, block: Block) -> None:
-    """A block of the host function in the step's floating-point mode; the thread gets its own back."""
+def print_own_mode(p: Printer, block: Block, stop: str) -> None:
+    """A block of the host function in the step's floating-point mode; the thread gets its own back, also where a failed
+    check ends the block at the label `stop`."""
     p.line("const unsigned long mode = flush_denormals(flush);")
     p.block(block)
+    print_stop_label(p, block, stop)
     p.line("restore_mode(mode);")
 
 
@@ -239,7 +241,7 @@ def print_parallel(p: Printer, op: spmd.ParallelOp) -> None:
     p.depth += 1
     p.thread, p.threads = "thread", "team"
     p.line("const long thread = omp_get_thread_num(), team = omp_get_num_threads();")
-    print_own_mode(p, op.body.block)
+    print_own_mode(p, op.body.block, STOP)
     p.depth -= 1
     p.names.pop()
     p.thread, p.threads = outer
@@ -274,6 +276,34 @@ def print_share(p: Printer, op: spmd.ShareOp) -> None:
         p.define(result, start)
 
 
+STOP, END = "stop", "end"
+"""Labels behind the work of a team, and at the end of the host function."""
+
+
+def print_stop_on_error(p: Printer, op: spmd.StopOnErrorOp) -> None:
+    """`if (record[0] != 0) { … goto stop; }`, of the whole team."""
+    record, errors = p.arrays[op.record].name, p.arrays[op.errors].name
+    p.flush_reads()
+    leave = f"    goto {STOP if isinstance(op.parent_op(), spmd.ParallelOp) else END};"
+    if record == errors:
+        p.line(f"if ({record}[0] != 0)")
+        p.line(leave)
+        p.blank()
+        return
+    p.line(f"if ({record}[0] != 0) {{")
+    p.line(f"    for (long i = 0; {p.thread} == 0 && i < 3; i++)")
+    p.line(f"        {errors}[i] = {record}[i];")
+    p.line(leave)
+    p.line("}")
+    p.blank()
+
+
+def print_stop_label(p: Printer, block: Block, label: str) -> None:
+    """Where `spmd.stop_on_error` of a block goes."""
+    if any(isinstance(op, spmd.StopOnErrorOp) for op in block.ops):
+        p.line(f"{label}:;")
+
+
 def print_barrier(p: Printer, op: Operation) -> None:
     """Everybody waits for everybody: `barrier(threads);`."""
     p.effect(f"barrier({p.threads});")
@@ -303,6 +333,7 @@ CONTROL: dict[type[Operation], Rule] = {
     spmd.SingleOp: print_single,
     spmd.ShareOp: print_share,
     spmd.BarrierOp: print_barrier,
+    spmd.StopOnErrorOp: print_stop_on_error,
     spmd.ThreadIdOp: print_thread_id,
     spmd.ThreadCountOp: print_thread_count,
 }

@@ -28,7 +28,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from .effects import DestinationEffects
 
-__all__ = ["CUMULATIONS", "LINALGX", "CumulateOp", "DestinationOp", "ScatterAddOp", "ScatterOp", "SortOp"]
+__all__ = ["CUMULATIONS", "LINALGX", "CumulateOp", "DestinationOp", "RecordOp", "ScatterAddOp", "ScatterOp", "SortOp"]
 
 Shaped: TypeAlias = "MemRefType[Attribute] | TensorType[Attribute]"
 
@@ -265,6 +265,49 @@ class SortOp(DestinationOp):
         _check_dimension(self, types[0].get_shape())
 
 
+REFUSED = ("outside", "outside_but", "zero")
+"""What a check refuses: elements outside a range, the same unless they are one that is allowed, zeros."""
+
+
+@irdl_op_definition
+class RecordOp(DestinationOp):
+    """The first element of x that a check refuses goes into the record of errors (dialects/hl/check.py)
+
+    %r = linalgx.record outside low 0 high 10 allowed 0 number 3
+           ins(%signs, %x : tensor<i64>, tensor<8xi64>) outs(%record : tensor<3xi64>) -> tensor<3xi64>
+
+    `signs` is negative where there is one. The record stays what it is otherwise, and where it holds an error already.
+    """
+
+    name = "linalgx.record"
+    kind = prop_def(StringAttr)
+    low = prop_def(IntegerAttr)
+    high = prop_def(IntegerAttr)
+    allowed = prop_def(IntegerAttr)
+    number = prop_def(IntegerAttr)
+    unsigned = prop_def(IntegerAttr)
+    ATTRIBUTES: ClassVar = {
+        "kind": str,
+        "low": int,
+        "high": int,
+        "allowed": int,
+        "number": int,
+        "unsigned": bool,
+    }
+
+    def verify_shapes(self, types: Sequence[Shaped]) -> None:
+        if self.kind.data not in REFUSED:
+            raise VerifyException(f"expected a kind of {', '.join(REFUSED)}, given {self.kind.data}")
+        if len(types) != 3:
+            raise VerifyException("expected ins(signs, x) and outs(record)")
+        signs, x, record = types
+        for what, type_, shape in (("signs", signs, ()), ("a record", record, (3,))):
+            if type_.get_element_type() != i64 or not _same_shape(type_.get_shape(), shape):
+                raise VerifyException(f"expected {what} of {list(shape)} and i64, given {type_}")
+        if not isinstance(x.get_element_type(), IntegerType):
+            raise VerifyException(f"expected an x of integers, given {x}")
+
+
 def _result_types(outputs: Sequence[SSAValue]) -> list[Attribute]:
     types: list[Attribute] = [value.type for value in outputs]
     return [t for t in types if type(t) is TensorType]
@@ -293,4 +336,4 @@ def _parse_operands(parser: Parser, keyword: str) -> Sequence[SSAValue]:
     return parser.resolve_operands(operands, types, pos)
 
 
-LINALGX = Dialect("linalgx", [ScatterAddOp, ScatterOp, CumulateOp, SortOp], [])
+LINALGX = Dialect("linalgx", [ScatterAddOp, ScatterOp, CumulateOp, SortOp, RecordOp], [])

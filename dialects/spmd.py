@@ -19,6 +19,10 @@ The host opens the team once per step:
       func.call @backward(%h, %dw) : (...) -> ()
     }
 
+and leaves it, every thread at the same place, where a check has failed:
+
+    spmd.stop_on_error %1 into %errors : memref<3xi64>, memref<3xi64>
+
 CPU threads and GPU blocks share these ops; only the printers differ.
 """
 
@@ -27,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self, cast
 
-from xdsl.dialects.builtin import BoolAttr, IndexType, IntegerAttr, MemRefType, i1, i64
+from xdsl.dialects.builtin import BoolAttr, IndexType, IntegerAttr, MemRefType, TensorType, i1, i64
 from xdsl.ir import Attribute, Block, Dialect, Operation, Region, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -46,7 +50,18 @@ from xdsl.printer import Printer
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect, NoTerminator, Pure, RecursiveMemoryEffect
 from xdsl.utils.exceptions import VerifyException
 
-__all__ = ["SPMD", "BarrierOp", "ParallelOp", "PrefetchOp", "ShareOp", "SingleOp", "ThreadCountOp", "ThreadIdOp"]
+__all__ = [
+    "FIRST",
+    "SPMD",
+    "BarrierOp",
+    "ParallelOp",
+    "PrefetchOp",
+    "ShareOp",
+    "SingleOp",
+    "StopOnErrorOp",
+    "ThreadCountOp",
+    "ThreadIdOp",
+]
 
 
 @irdl_op_definition
@@ -190,4 +205,35 @@ class SingleOp(_RegionOp):
     name = "spmd.single"
 
 
-SPMD = Dialect("spmd", [BarrierOp, ParallelOp, PrefetchOp, ShareOp, SingleOp, ThreadCountOp, ThreadIdOp], [])
+FIRST = "first"
+"""The attribute of a `spmd.stop_on_error` with nothing but checks in front of it."""
+
+
+@irdl_op_definition
+class StopOnErrorOp(IRDLOperation):
+    """Ends the host function where a record of errors (dialects/hl/check.py) names a failed check.
+
+    The record is then in `errors`, the argument that the caller looks at; what the rest of the function would have
+    written is as it was.
+    """
+
+    name = "spmd.stop_on_error"
+    record = operand_def(TensorType[Attribute] | MemRefType)
+    errors = operand_def(TensorType[Attribute] | MemRefType)
+    # Both effects, so that nothing moves across and nobody deletes it.
+    traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+    assembly_format = "$record `into` $errors attr-dict `:` type($record) `,` type($errors)"
+
+    def __init__(self, record: SSAValue | Operation, errors: SSAValue | Operation) -> None:
+        super().__init__(operands=[record, errors])
+
+    def verify_(self) -> None:
+        for value in (self.record, self.errors):
+            type_ = cast("MemRefType[Attribute]", value.type)
+            if type_.get_element_type() != i64 or type_.get_shape() != (3,):
+                raise VerifyException(f"expected a record of errors, 3 elements of i64, given {type_}")
+
+
+SPMD = Dialect(
+    "spmd", [BarrierOp, ParallelOp, PrefetchOp, ShareOp, SingleOp, StopOnErrorOp, ThreadCountOp, ThreadIdOp], []
+)

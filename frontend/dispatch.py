@@ -227,6 +227,13 @@ def _apply_traced(op: type[HLOp], tensors: Sequence[Tensor], attributes: Mapping
     return results
 
 
+def check(op: type[HLOp], x: Tensor, attributes: Mapping[str, Any], error: type[Exception], message: str) -> None:
+    """Leaves a check of a value that the current trace does not know to each run of the program."""
+    if 0 not in x._spec.shape:
+        trace = modes.trace
+        trace.check(op, value_of(trace, x), attributes, error, message)
+
+
 def traced(value: SSAValue, spec: TensorSpec) -> Tensor:
     """A new tensor of the current trace."""
     storage = Storage(None, spec)
@@ -309,6 +316,7 @@ __all__ = [
     "apply",
     "array_of",
     "builder",
+    "check",
     "known_array",
     "quietly",
     "scalar",

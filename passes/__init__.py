@@ -26,6 +26,7 @@ PASSES: dict[str, Callable[[], type[ModulePass]]] = {
     "decompose": _lazy("hl.decompose", "Decompose"),
     "sink-reshapes": _lazy("hl.sink_reshapes", "SinkReshapes"),
     "drop-barriers": _lazy("hl.decompose", "DropBarriers"),
+    "hoist-checks": _lazy("hl.hoist_checks", "HoistChecks"),
     "partition": _lazy("hl.partition", "PartitionFunctions"),
     # kernels
     "group": _lazy("hl.group", "Group"),

@@ -14,7 +14,8 @@ from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp, NoneAttr, T
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute
 
-from ..dialects.types import DTYPES, DYNAMIC, bytes_of, spec_of
+from ..dialects.hl.check import RECORD
+from ..dialects.types import DTYPES, DYNAMIC, bytes_of, spec_of, tensor_type
 from .pass_base import KERNEL_ATTRIBUTE, PassError, fail, functions
 
 RESULT_ATTRIBUTE = "irtool.result"
@@ -22,6 +23,8 @@ OUT_ATTRIBUTE = "irtool.out"
 TIED_ATTRIBUTE = "irtool.tied"
 NUMBERED = (RESULT_ATTRIBUTE, OUT_ATTRIBUTE, TIED_ATTRIBUTE)
 """Marks that name a result: the argument's new value, what is written to it, what shares its memory in a kernel."""
+ERRORS_ATTRIBUTE = "irtool.errors"
+CHECKS_ATTRIBUTE = "irtool.checks"
 SCRATCH_ATTRIBUTES = ("irtool.arena", "irtool.workspace")
 PREFIX = "irtool."
 
@@ -57,8 +60,11 @@ def _check_mark(function: FuncOp, position: int, name: str, mark: Attribute, tak
         if not isinstance(given, MemRefType) or buffer.element_type != i8 or len(buffer.get_shape()) != 1:
             fail(function, f"{what}: expected scratch memory as a buffer of bytes, got {given}")
         return
+    if name == ERRORS_ATTRIBUTE:
+        _check_record(function, position, what)
+        return
     if name not in NUMBERED:
-        fail(function, f"{what}: expected one of {', '.join((*NUMBERED, *SCRATCH_ATTRIBUTES))}")
+        fail(function, f"{what}: expected one of {', '.join((*NUMBERED, *SCRATCH_ATTRIBUTES, ERRORS_ATTRIBUTE))}")
     if not isinstance(mark, IntegerAttr):
         fail(function, f"{what}: expected the number of a result, got {mark}")
     if name == TIED_ATTRIBUTE and KERNEL_ATTRIBUTE not in function.attributes:
@@ -71,6 +77,18 @@ def _check_mark(function: FuncOp, position: int, name: str, mark: Attribute, tak
         fail(function, f"{what}: expected one of {len(results)} results, got {index}")
     if results and given != results[index]:
         fail(function, f"{what}: result {index} should have the argument's type {given}, got {results[index]}")
+
+
+def _check_record(function: FuncOp, position: int, what: str) -> None:
+    """Raises PassError where the argument that is marked as the record of errors cannot be one."""
+    given, expected = function.function_type.inputs.data[position], tensor_type(RECORD)
+    marks = argument_marks(function)
+    if isinstance(given, TensorType) and given != expected:
+        fail(function, f"{what}: expected {expected}, got {given}")
+    if isinstance(given, TensorType) and RESULT_ATTRIBUTE not in marks[position]:
+        fail(function, f"{what}: expected {RESULT_ATTRIBUTE} beside it, the number of the result that is the record")
+    if sum(ERRORS_ATTRIBUTE in entry for entry in marks) > 1:
+        fail(function, f"{what}: another argument is the record of errors already")
 
 
 def check_tensors(function: FuncOp, static: bool) -> None:

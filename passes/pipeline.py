@@ -19,7 +19,19 @@ class Stage(NamedTuple):
 
 
 CPU: tuple[Stage, ...] = (
-    Stage("hl", ("differentiate", "simplify", "decompose", "simplify", "sink-reshapes", "simplify", "drop-barriers")),
+    Stage(
+        "hl",
+        (
+            "differentiate",
+            "simplify",
+            "decompose",
+            "simplify",
+            "sink-reshapes",
+            "simplify",
+            "drop-barriers",
+            "hoist-checks",
+        ),
+    ),
     Stage("kernels", ("group", "merge-kernels")),
     Stage("linalg", ("convert-hl-to-linalg", "fuse-elementwise", "split-reductions")),
     Stage("memref", ("bufferize", "plan-memory")),

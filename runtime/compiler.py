@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from .cache import content_key, get_cache
-from .plan import buffer_interface, bytes_marked, host_of, hosts, kernel_report, memory_report, tensor_interface
+from .plan import (
+    buffer_interface,
+    bytes_marked,
+    errors_interface,
+    host_of,
+    hosts,
+    kernel_report,
+    memory_report,
+    tensor_interface,
+)
 from .program import Program
 from .threads import available_cores
 
@@ -311,6 +320,7 @@ def translate(
     )
     plan = {
         **interface,
+        "errors": errors_interface(host),
         "entry": c.entry,
         "arena": bytes_marked(host, "irtool.arena"),
         "workspace": bytes_marked(host, "irtool.workspace"),

@@ -77,6 +77,14 @@ def buffer_interface(host: FuncOp) -> dict[str, Any]:
     return {"arguments": arguments, "results": [results[k] for k in sorted(results)], "buffers": buffers}
 
 
+def errors_interface(host: FuncOp) -> dict[str, Any]:
+    """Which argument is the record of errors, if any, and which checks come after a change of state."""
+    from ..passes.hl.checks import errors_argument, late_checks
+
+    record = errors_argument(host)
+    return {"argument": None if record is None else record.index, "late": late_checks(host)}
+
+
 def _spec(spec: Any) -> dict[str, Any]:
     return {"shape": list(spec.shape), "dtype": spec.dtype.name}
 

@@ -11,10 +11,12 @@ from typing import Any
 import click
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
 
-from ..dialects.locations import blamed_on
+from ..dialects.locations import blamed_on, file_and_line
 from ..dialects.text import make_context, parse_module
 from ..dialects.types import TensorSpec, dtype_by_name
+from ..passes.pass_base import PassError
 from ..runtime.denormals import as_compiled, without_denormals
 from .opt import read
 from .output import with_suffix, write_bytes
@@ -39,6 +41,7 @@ def run_file(file: str, inputs: str | None, seed: int, compiled: bool, threads: 
         results = _compile_and_run(module, names, inputs, seed)
     # Moves keep denormals, arithmetic need not: which it was depends on the level.
     results = [without_denormals(value) for value in results]
+    _check_record(host_of(module), results)
     if output is not None:
         archive = io.BytesIO()
         np.savez(archive, **{f"result{k}": value for k, value in enumerate(results)})  # pyright: ignore
@@ -61,7 +64,7 @@ def _interpret(module: ModuleOp, names: list[str], inputs: str | None, seed: int
     check_tensors(host, static=True)
     specs = [spec_of(argument.type) for argument in host.body.block.args]
     with as_compiled(), blamed_on(host):
-        return interpret(host, arguments(specs, names, inputs, seed))
+        return interpret(host, arguments(specs, names, inputs, seed, _record(host)))
 
 
 def _compile_and_run(module: ModuleOp, names: list[str], inputs: str | None, seed: int) -> list[np.ndarray]:
@@ -72,7 +75,8 @@ def _compile_and_run(module: ModuleOp, names: list[str], inputs: str | None, see
     plan = program.plan
     buffers: list[np.ndarray] = [np.empty(0)] * plan["buffers"]
     with blamed_on(host_of(module)):
-        values = arguments([_spec(entry) for entry in plan["arguments"]], names, inputs, seed)
+        specs = [_spec(entry) for entry in plan["arguments"]]
+        values = arguments(specs, names, inputs, seed, plan["errors"]["argument"])
         for i, value in enumerate(values):
             buffers[i] = _aligned(value)
         for entry in plan["results"]:
@@ -80,6 +84,33 @@ def _compile_and_run(module: ModuleOp, names: list[str], inputs: str | None, see
                 buffers[entry["buffer"]] = aligned_empty(_spec(entry))
     program.bind([buffer.__array_interface__["data"][0] for buffer in buffers]).run()
     return [buffers[entry["buffer"] if "buffer" in entry else entry["argument"]] for entry in plan["results"]]
+
+
+def _record(host: FuncOp) -> int | None:
+    """Which argument is the record of errors."""
+    from ..passes.hl.checks import errors_argument
+
+    found = errors_argument(host)
+    return None if found is None else found.index
+
+
+def _check_record(host: FuncOp, results: list[np.ndarray]) -> None:
+    """Raises what a failed check says. The numbers of the record are among the results."""
+    from ..passes.hl.checks import checks_of
+    from ..passes.interface import RESULT_ATTRIBUTE, argument_marks
+
+    position = _record(host)
+    mark: Any = None if position is None else argument_marks(host)[position].get(RESULT_ATTRIBUTE)
+    if mark is None:
+        return
+    number, place, value = results[mark.value.data].tolist()
+    check = next((check for check in checks_of(host) if check.number == number), None)
+    if check is not None:
+        where = f" (at {check.line})" if check.line and not file_and_line(check.location) else ""
+        message = check.message.replace("{value}", str(value))
+        raise PassError(f"{check.error}: {message}{where}; the element at position {place} is {value}", check.location)
+    if number:
+        raise ValueError(f"check {number} failed: the element at position {place} is {value}")
 
 
 def _spec(entry: dict[str, Any]) -> TensorSpec:
@@ -103,10 +134,12 @@ def _arrays(path: str) -> dict[str, np.ndarray]:
         raise ValueError(f"{path}: expected arrays of numbers by name, as numpy.savez writes them") from None
 
 
-def arguments(specs: list[TensorSpec], names: list[str], inputs: str | None, seed: int) -> list[np.ndarray]:
+def arguments(
+    specs: list[TensorSpec], names: list[str], inputs: str | None, seed: int, record: int | None = None
+) -> list[np.ndarray]:
     """Arrays for the arguments: from the file, by name or position, checked; else generated from the seed.
 
-    Floats are standard normal, integers 0 to 9, booleans either.
+    Floats are standard normal, integers 0 to 9, booleans either, the record of errors (by number) empty.
     """
     given = _arrays(inputs) if inputs is not None else {}
     rng = np.random.default_rng(seed)
@@ -114,7 +147,9 @@ def arguments(specs: list[TensorSpec], names: list[str], inputs: str | None, see
     for i, (spec, name) in enumerate(zip(specs, names)):
         value = given.pop(name, None)
         value = given.pop(f"arg{i}", None) if value is None else value
-        if value is None:
+        if value is None and i == record:
+            value = np.zeros(spec.shape, spec.dtype.numpy)
+        elif value is None:
             if inputs is not None:
                 raise ValueError(f"{inputs}: no array for argument {i}, %{name}: {spec}")
             value = generate(spec, rng)

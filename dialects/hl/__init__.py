@@ -6,7 +6,7 @@ from types import ModuleType
 
 from xdsl.ir import Dialect
 
-from . import autodiff, composite, contraction, elementwise, indexing, random, reduction, sequence, shape, window
+from . import autodiff, check, composite, contraction, elementwise, indexing, random, reduction, sequence, shape, window
 from .base import HLOp, ShapeError
 from .control import CONTROL
 from .regions import REGIONS
@@ -19,6 +19,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     window,
     sequence,
     indexing,
+    check,
     random,
     composite,
     autodiff,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ..types import DType
-from . import contraction, indexing, random, sequence, window
+from . import check, contraction, indexing, random, sequence, window
 from .emitter import Emitter, V
 
 Ints = tuple[int, ...]
 
 
 class ArrayBuilder(Emitter[V]):
-    """Methods for dialects/hl/{contraction,indexing,random}.py."""
+    """Methods for dialects/hl/{check,contraction,indexing,random}.py."""
 
     def matmul(self, x: V, y: V) -> V:
         return self.one(contraction.MatmulOp, x, y)
@@ -23,6 +23,23 @@ class ArrayBuilder(Emitter[V]):
 
     def scatter(self, base: V, indices: V, updates: V, axis: int, batch_dims: int = 0) -> V:
         return self.one(indexing.ScatterOp, base, indices, updates, axis=axis, batch_dims=batch_dims)
+
+    def check_range(
+        self, x: V, record: V, low: int, high: int, number: int, error: str, message: str, allowed: int | None = None
+    ) -> V:
+        return self.one(
+            check.CheckRangeOp,
+            *(x, record),
+            low=low,
+            high=high,
+            number=number,
+            error=error,
+            message=message,
+            allowed=allowed,
+        )
+
+    def check_nonzero(self, x: V, record: V, number: int, error: str, message: str) -> V:
+        return self.one(check.CheckNonzeroOp, x, record, number=number, error=error, message=message)
 
     def random_bits(self, state: V, shape: Ints) -> V:
         return self.one(random.RandomBitsOp, state, shape=shape)

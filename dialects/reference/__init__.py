@@ -12,7 +12,7 @@ import numpy as np
 
 from ..hl.autodiff import GradientOp
 from ..hl.base import HLOp
-from . import autodiff, composite, contraction, elementwise, indexing, random, reduction, sequence, shape, window
+from . import autodiff, check, composite, contraction, elementwise, indexing, random, reduction, sequence, shape, window
 from .table import Array, Table
 
 REFERENCE: Table = {
@@ -23,6 +23,7 @@ REFERENCE: Table = {
     **window.TABLE,
     **sequence.TABLE,
     **indexing.TABLE,
+    **check.TABLE,
     **random.TABLE,
     **composite.TABLE,
     **autodiff.TABLE,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from ..tracing.trace import Input
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+    from ..tracing.checks import Checks
     from .traced import Copy
 
 Array = np.ndarray[Any, Any]
@@ -113,6 +114,36 @@ class Slot:
             self._original._storage.version += 1
 
 
+class Failure(NamedTuple):
+    """A check that failed in a run."""
+
+    error: Exception
+    changed: bool
+    """Whether the run may have updated state all the same."""
+
+
+class Failures:
+    """The record that a program's checks write to, and what it means."""
+
+    def __init__(self, checks: Checks, late: Collection[int]) -> None:
+        self._checks = checks.made
+        self._late = late
+        """Checks in front of which a run may have updated state."""
+        array = checks.record.array
+        assert array is not None
+        self._record: Array = array
+        self._first = ctypes.c_int64.from_address(address_of(array))
+
+    def found(self) -> Failure | None:
+        """What failed in the run that has just ended, if anything; empties the record."""
+        if not self._first.value:
+            return None
+        number, position, value = self._record.tolist()
+        self._record[:] = 0
+        changed = number in self._late
+        return Failure(self._checks[number - 1].raised(position, value, changed), changed)
+
+
 class Launch:
     """One program bound to the memory of one traced function."""
 
@@ -124,8 +155,10 @@ class Launch:
         results: Sequence[TensorSpec],
         own: Sequence[int],
         copies: Sequence[Copy],
+        failures: Failures | None = None,
     ) -> None:
         self._call = program.bind()
+        self._failures = failures
         self._lock = threading.Lock()
         self._slots: list[Slot] = []
         self._by_input: dict[Input, Slot] = {}
@@ -174,6 +207,9 @@ class Launch:
             before = [self._array(c.source, arrays).copy() if c.before else None for c in self._copies]
             old = [self._copied(source) if source in self._written else None for source in self._kept]
             self._call.run(changes)
+            failure = None if self._failures is None else self._failures.found()
+            if failure is not None and not failure.changed:
+                raise failure.error
             for copy, taken in zip(self._copies, before):
                 source = self._array(copy.source, arrays) if taken is None else taken
                 np.copyto(self._array(copy.target, arrays), source)
@@ -181,6 +217,8 @@ class Launch:
                 storage.version += 1
             for slot in self._written_slots:
                 slot.finish()
+            if failure is not None:
+                raise failure.error
             kept = [self._storage_of(source) if copy is None else copy for source, copy in zip(self._kept, old)]
         return [Storage(array, spec) for array, spec in zip(arrays, self._results)], kept
 

@@ -51,6 +51,8 @@ class ReferenceCall:
         self.results = [spec_of(t) for t in function.function_type.outputs]
         fresh = [k for k in range(len(self.results)) if k not in state]
         self.targets = {**state, **{k: len(self.arguments) + i for i, k in enumerate(fresh)}}
+        self.errors = next((k for k, i in state.items() if "irtool.errors" in attributes[i].data), None)
+        """The result that is the record of errors."""
         self.pointers: dict[int, int] = {}
 
     def set(self, index: int, address: int) -> None:
@@ -67,7 +69,10 @@ class ReferenceCall:
         # Results may be views of arguments that other results are about to overwrite.
         with as_compiled():
             results = [np.array(r, copy=True) for r in interpret(self.function, given)]
+        failed = self.errors is not None and results[self.errors][0] != 0
         for k, (spec, result) in enumerate(zip(self.results, results, strict=True)):
+            if failed and k != self.errors:
+                continue  # state stays as it was
             np.copyto(array_at(self.pointers[self.targets[k]], spec), result)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from .call_trace import Call, CallTrace, no_collection, share, sharing
 from .effects import EXCHANGED, History
 from .guards import PLAIN
 from .inspection import describe_call
-from .launch import Launch
+from .launch import Failures, Launch
 from .reference import REFERENCE, ReferenceProgram
 from .traced import Alias, Fresh, Given, Held, Output, Owner, Part
 
@@ -48,6 +48,12 @@ def make_program(module: ModuleOp, target: str) -> Any:
     from ...runtime.compiler import compile_module
 
     return compile_module(module, target)
+
+
+def late_checks(program: Any) -> Collection[int]:
+    """The checks of a program that come after some state was updated; none where nothing is written before the end."""
+    plan = getattr(program, "plan", None)
+    return frozenset(plan["errors"]["late"]) if plan else ()
 
 
 class Specialization:
@@ -138,10 +144,22 @@ class Specialization:
             saved = runner.results[len(self._differentiable.function.function_type.outputs) :]
         first = len(traced.results)
         own = [*traced.own, *range(first, first + len(saved))]
-        launch = Launch(program, traced.inputs, traced.updated, [*traced.results, *saved], own, traced.copies)
+        launch = Launch(
+            program,
+            traced.inputs,
+            traced.updated,
+            [*traced.results, *saved],
+            own,
+            traced.copies,
+            self._failures(program),
+        )
         for index in self._kept:
             launch.keep(traced.inputs[index])
         return launch
+
+    def _failures(self, program: Any) -> Failures | None:
+        checks = self.traced.checks
+        return Failures(checks, late_checks(program)) if checks.made else None
 
     def modules(self) -> list[ModuleOp]:
         """The traced function, or its two halves where its outputs are differentiated outside."""

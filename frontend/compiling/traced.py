@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp, UnitAttr, i64
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Block, BlockArgument, Region, SSAValue
+from xdsl.ir import Attribute, Block, BlockArgument, Region, SSAValue
 
 from ...dialects.hl.autodiff import GradientOp, StopGradientOp, VariableOp
 from ...dialects.types import TensorSpec, spec_of
@@ -18,6 +18,7 @@ from .. import dispatch, tape, tree
 from ..autograd.walk import FREED
 from ..errors import runtime_error
 from ..modes import modes
+from ..tracing.checks import Checks
 from ..tracing.trace import Input, Trace
 from ..used_up import UsedUp
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 RESULT = "irtool.result"
 """The attribute of a state argument: the result that updates it."""
+ERRORS = "irtool.errors"
+"""The attribute of the argument that holds the record of errors."""
 
 
 @dataclass(eq=False)
@@ -140,6 +143,8 @@ class Traced:
     """For each of `differentiable`, which of `wrt` it depends on."""
     differentiable: list[tuple[int, Fresh]]
     """The outputs that gradients flow back from, with the number of what the function returns."""
+    checks: Checks
+    """What the program checks."""
 
 
 class Finisher:
@@ -202,6 +207,7 @@ class Finisher:
             differentiable=[
                 (len(returned) - len(own) + i, self._fresh[k]) for i, k in enumerate(own) if k in self.differentiable
             ],
+            checks=trace.checks,
         )
 
     # Outputs
@@ -395,15 +401,21 @@ class Finisher:
         block.add_op(ReturnOp(*returned))
         prune(block, self.differentiable.values())
         function = FuncOp("step", (block.arg_types, [v.type for v in returned]), Region(block))
-        function.arg_attrs = ArrayAttr(
-            DictionaryAttr({} if i.result is None else {RESULT: IntegerAttr(i.result, i64)}) for i in trace.inputs
-        )
+        function.arg_attrs = ArrayAttr(DictionaryAttr(marks_of(i, trace.checks.record)) for i in trace.inputs)
         return ModuleOp([function])
 
 
 def _place(leaf: SSAValue) -> Any:
     """How a function names what it is differentiated by."""
     return leaf.index if isinstance(leaf, BlockArgument) else leaf.owner
+
+
+def marks_of(source: Input, record: Storage) -> dict[str, Attribute]:
+    """The attributes of an argument."""
+    marks: dict[str, Attribute] = {} if source.result is None else {RESULT: IntegerAttr(source.result, i64)}
+    if source.storage is record:
+        marks[ERRORS] = UnitAttr()
+    return marks
 
 
 def prune(block: Block, outputs: Iterable[SSAValue] = ()) -> None:

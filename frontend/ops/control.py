@@ -68,12 +68,17 @@ def _traced(
     block = Block(arg_types=[tensor_type(spec) for spec in specs])
     count, scanned = len(carried), len(xs)
     flows = modes.grad and any(t.requires_grad for t in operands)
+    # A body sees nothing from outside: the record of errors is carried, as soon as something in it is checked.
+    errors = trace.checks.record
+    before, record = trace.values.get(errors), block.insert_arg(tensor_type(errors.spec), count)
 
     outside = trace.builder
     trace.builder = IRBuilder(block, location=outside.location)
     try:
-        inner = [dispatch.traced(argument, spec) for argument, spec in zip(block.args, specs)]
-        for tensor, argument, outer, value in zip(inner, block.args, operands, values):
+        given_to_body = [argument for argument in block.args if argument is not record]
+        inner = [dispatch.traced(argument, spec) for argument, spec in zip(given_to_body, specs)]
+        trace.values[errors] = record
+        for tensor, argument, outer, value in zip(inner, given_to_body, operands, values):
             argument.name_hint = value.name_hint
             if modes.grad and outer.requires_grad:
                 tape.attach(tape.TRACED, (tensor,))
@@ -82,19 +87,34 @@ def _traced(
         trace.track(block.args)
         after, given = body(inner[:count], inner[count : count + scanned], inner[count + scanned :])
         yielded = [dispatch.value_of(trace, t) for t in (*after, *given)]
+        recorded = trace.values[errors]
     finally:
         trace.builder = outside
+        if before is None:
+            del trace.values[errors]
+        else:
+            trace.values[errors] = before
     _check_isolated(block, yielded)
     if [v.type for v in yielded[:count]] != [tensor_type(t._spec) for t in carried]:
         expected, got = ([str(s) for s in specs] for specs in ([t._spec for t in carried], [t._spec for t in after]))
         raise runtime_error(f"scan: the body must carry on what it was given: expected {expected}, got {got}")
+    checked = recorded is not record
+    if checked:
+        values.insert(count, trace.read(errors))
+        yielded.insert(count, recorded)
+    else:
+        block.erase_arg(record)
+    carry = count + checked
     end = YieldOp.create(operands=yielded, location=outside.location)
     block.add_op(end)
     op = ScanOp.make(
-        values[:count], values[count : count + scanned], values[count + scanned :], xs[0].shape[0], block, reverse
+        values[:carry], values[carry : carry + scanned], values[carry + scanned :], xs[0].shape[0], block, reverse
     )
     trace.insert(op)
-    results = [dispatch.traced(result, spec_of(result.type)) for result in op.outputs]
+    outputs = list(op.outputs)
+    if checked:
+        trace.write(errors, outputs.pop(count))
+    results = [dispatch.traced(result, spec_of(result.type)) for result in outputs]
     if flows:
         trace.track(op.outputs)
         tape.attach(tape.TRACED, results)

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from ...dialects.hl import HLOp
 from ...dialects.hl import elementwise as e
 from ...dialects.types import i1
-from ..dispatch import apply, array_of
+from ..dispatch import apply
 from ..errors import located, runtime_error, type_error
-from ..modes import modes
 from ..promotion import float_dtype
 from ..tensor import Tensor
+from .checks import check_nonzero
 from .operands import cast, operands_of
 
 
@@ -131,9 +131,9 @@ DIVISIONS: tuple[type[HLOp], ...] = (e.FloorDivOp, e.FmodOp, e.RemainderOp)
 
 
 def check_divisor(y: Tensor) -> None:
-    """Raises RuntimeError where integers are divided by zero. Compiled code does not look: its result is 0."""
-    if y._spec.dtype.kind != "float" and modes.trace is None and not array_of(y).all():
-        raise runtime_error("ZeroDivisionError")
+    """Raises RuntimeError where integers are divided by zero."""
+    if y._spec.dtype.kind == "int":
+        check_nonzero(y, RuntimeError, "ZeroDivisionError")
 
 
 def _binary(name: str, row: Binary) -> Callable[..., Tensor]:

@@ -10,9 +10,11 @@ from ...dialects.hl import indexing as i
 from ...dialects.hl import shape as s
 from ...dialects.types import TensorSpec, i1, i32, i64
 from .. import dispatch
-from ..dispatch import apply, builder, known_array
+from ..dispatch import apply, builder
 from ..errors import TYPE_NAMES, index_error, runtime_error
 from ..tensor import Tensor
+from .checks import check_index, check_range
+from .families import GENERATED
 from .indexing import getitem, wrapped
 from .operands import cast, common_shape, expand_to
 from .shape import axis, reshaped, transpose
@@ -26,20 +28,9 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     return getitem(expand_to(input, shape), expand_to(mask, shape))
 
 
-def check_places(index: Tensor, low: int, high: int, error: Callable[[int], Exception]) -> None:
-    """Raises for an index outside low <= index < high, where values are known; compiled code clamps."""
-    array = known_array(index)
-    if array is not None and array.size and (array.min() < low or array.max() >= high):
-        raise error(int(array[(array < low) | (array >= high)].flat[0]))
-
-
-def bounds_error(n: int, d: int) -> Callable[[int], Exception]:
-    """What is raised for an index out of the bounds of a dimension."""
-    return lambda bad: runtime_error(f"index {bad} is out of bounds for dimension {d} with size {n}")
-
-
-def _out_of_range(bad: int) -> Exception:
-    return index_error("index out of range in self")
+def check_rows(index: Tensor, n: int) -> None:
+    """Raises for an index that is none of n rows."""
+    check_range(index, 0, n, IndexError, "index out of range in self")
 
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -51,7 +42,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if not input._spec.shape:
         return reshaped(index_select(reshaped(input, (1,)), 0, index), ())
     d = axis(dim, len(input._spec.shape))
-    check_places(index, 0, input._spec.shape[d], _out_of_range)
+    check_rows(index, input._spec.shape[d])
     index = reshaped(index, (-1,)) if not index._spec.shape else index
     return apply(i.GatherOp, (input, index), {"axis": d, "batch_dims": 0})[0]
 
@@ -62,16 +53,17 @@ def take(input: Tensor, index: Tensor) -> Tensor:
         raise runtime_error(f"take(): Expected a long tensor for index, but got {TYPE_NAMES[index._spec.dtype]}")
     flat = reshaped(input, (-1,))
     n = flat._spec.shape[0]
-    check_places(index, -n, n, place_error(n))
+    check_places(index, n)
     return apply(i.GatherOp, (flat, wrapped(index, n)), {"axis": 0, "batch_dims": 0})[0]
 
 
-def place_error(n: int) -> Callable[[int], Exception]:
-    """What is raised for a place beyond the elements of a tensor."""
-    return lambda bad: index_error(f"out of range: tried to access index {bad} on a tensor of {n} elements.")
+def check_places(index: Tensor, n: int) -> None:
+    """Raises for a place beyond the n elements of a tensor."""
+    message = f"out of range: tried to access index {{value}} on a tensor of {n} elements."
+    check_range(index, -n, n, IndexError, message)
 
 
-def check_index(name: str, input: Tensor, dim: int, index: Tensor) -> None:
+def check_element_index(name: str, input: Tensor, dim: int, index: Tensor) -> None:
     """Raises unless the index of a gather or scatter has a fitting type and shape, and lies in the dimension."""
     if index._spec.dtype is not i64 and index._spec.dtype is not i32:
         raise runtime_error(f"{name}(): Expected dtype int32/int64 for index")
@@ -84,8 +76,7 @@ def check_index(name: str, input: Tensor, dim: int, index: Tensor) -> None:
                 f"Size does not match at dimension {d} expected index {list(index._spec.shape)} to be no larger than "
                 f"self {list(input._spec.shape)} apart from dimension {dim}"
             )
-    n = input._spec.shape[dim]
-    check_places(index, 0, n, bounds_error(n, dim))
+    check_index(index, input._spec.shape[dim], dim, RuntimeError)
 
 
 def cropped(x: Tensor, shape: tuple[int, ...], but: int) -> Tensor:
@@ -114,12 +105,12 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     """result[i][j][k] = input[index[i][j][k]][j][k], for dim 0"""
     if len(input._spec.shape) < 2 and len(index._spec.shape) < 2:
         vector, places = reshaped(input, (-1,)), reshaped(index, (-1,))
-        check_index("gather", vector, axis(dim, 1), places)
+        check_element_index("gather", vector, axis(dim, 1), places)
         return reshaped(apply(i.GatherOp, (vector, places), {"axis": 0, "batch_dims": 0})[0], index._spec.shape)
     d = axis(dim, len(input._spec.shape))
     if 0 in index._spec.shape and len(index._spec.shape) != len(input._spec.shape):
         return builder.reshape(builder.slice(reshaped(input, (-1,)), (0,), (0,), (1,)), index._spec.shape)
-    check_index("gather", input, d, index)
+    check_element_index("gather", input, d, index)
     x = cropped(input, index._spec.shape, d)
     picked = apply(i.GatherOp, (rows_along(x, d), rows_along(index, d)), {"axis": 1, "batch_dims": 1})[0]
     return unrows(picked, index._spec.shape, d)
@@ -140,6 +131,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     shape = list(common_shape(_like(tuple(a)), _like(tuple(b))))
     wide, tall = list(shape), list(shape)
     wide[d], tall[d] = input._spec.shape[d], indices._spec.shape[d]
+    indices = GENERATED["remainder"](indices, input._spec.shape[d])  # counts around
     return gather(expand_to(input, tuple(wide)), d, expand_to(indices, tuple(tall)))
 
 
@@ -154,13 +146,12 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """A last dimension with 1 at the position that the number says"""
     if tensor._spec.dtype is not i64:
         raise runtime_error("one_hot is only applicable to index tensor of type LongTensor.")
-    check_places(tensor, 0, 1 << 62, lambda bad: runtime_error("Class values must be non-negative."))
+    check_range(tensor, 0, 1 << 62, RuntimeError, "Class values must be non-negative.")
     if num_classes < 0:
         if not tensor.numel():
             raise runtime_error("Can not infer total number of classes from empty tensor.")
         num_classes = int(tensor.max().item()) + 1
-    too_large = "Class values must be smaller than num_classes."
-    check_places(tensor, 0, num_classes, lambda bad: runtime_error(too_large))
+    check_range(tensor, 0, num_classes, RuntimeError, "Class values must be smaller than num_classes.")
     shape = (*tensor._spec.shape, num_classes)
     x = builder.broadcast(cast(tensor, i64), shape, tuple(range(len(shape) - 1)))
     return cast(builder.compare("eq", x, builder.iota(shape, i64, len(shape) - 1)), i64)
@@ -173,7 +164,7 @@ def embedding_rows(weight: Tensor, index: Tensor) -> Tensor:
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
             f"torch.{TYPE_NAMES[index._spec.dtype]}Tensor instead (while checking arguments for embedding)"
         )
-    check_places(index, 0, weight._spec.shape[0], _out_of_range)
+    check_rows(index, weight._spec.shape[0])
     return apply(i.GatherOp, (weight, index), {"axis": 0, "batch_dims": 0})[0]
 
 

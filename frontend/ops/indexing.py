@@ -23,6 +23,7 @@ from ..dispatch import apply, array_of, builder, known_array, needed_array, scal
 from ..errors import TYPE_NAMES, index_error, runtime_error, type_error, untraceable
 from ..modes import modes
 from ..tensor import Tensor
+from .checks import check_index
 from .in_place import copy_, expanded
 from .index_parts import basic, parts_of
 from .operands import cast, common_shape, expand_to
@@ -133,7 +134,7 @@ def _plan(x: Tensor, left: list[Any]) -> tuple[Tensor, list[int], Tensor, bool, 
     extents = [x._spec.shape[d] for d in dims]
     position: Tensor | None = None
     for d, n in zip(dims, extents):
-        check_range(left[d], n, d)
+        check_index(left[d], n, d, low=-n)
         part = cast(left[d], i64)
         spec = part._spec
         part = builder.select(
@@ -153,23 +154,13 @@ def _plan(x: Tensor, left: list[Any]) -> tuple[Tensor, list[int], Tensor, bool, 
     return flat, order, position, adjacent, dims[0]
 
 
-def check_range(index: Tensor, n: int, d: int) -> None:
-    """Raises IndexError for an index out of range, where values are known; compiled code clamps."""
-    if modes.trace is not None:
-        return
-    array = array_of(index)
-    if array.size and (array.min() < -n or array.max() >= n):
-        bad = array[(array < -n) | (array >= n)].flat[0]
-        raise index_error(f"index {bad} is out of bounds for dimension {d} with size {n}")
-
-
 def _gathered(x: Tensor, left: list[Any]) -> Tensor:
     dims = [d for d, part in enumerate(left) if part is not None]
     if len(dims) == 1:
         # Along the dimension itself: no moving.
         (d,) = dims
         n = x._spec.shape[d]
-        check_range(left[d], n, d)
+        check_index(left[d], n, d, low=-n)
         index = wrapped(left[d], n)
         return apply(i.GatherOp, (x, index), {"axis": d, "batch_dims": 0})[0]
     flat, _, position, adjacent, place = _plan(x, left)

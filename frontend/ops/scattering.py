@@ -10,7 +10,8 @@ from ...dialects.hl import shape as s
 from ..dispatch import apply, builder, known_array, scalar
 from ..errors import TYPE_NAMES, index_error, runtime_error
 from ..tensor import Tensor
-from .gathering import bounds_error, check_index, check_places, cropped, place_error, rows_along, unrows
+from .checks import check_index, check_range
+from .gathering import check_element_index, check_places, cropped, rows_along, unrows
 from .in_place import copy_
 from .index_parts import basic, parts_of
 from .indexing import check_put, scattered, setitem, successive, without_masks
@@ -22,7 +23,7 @@ from .shape import axis, reshaped
 def _along(name: str, input: Tensor, dim: int, index: Tensor, src: Tensor) -> int:
     """The dimension, after checking that everything fits."""
     d = axis(dim, len(input._spec.shape))
-    check_index(name, input, d, index)
+    check_element_index(name, input, d, index)
     if src._spec.dtype is not input._spec.dtype:
         raise runtime_error(f"{name}(): Expected self.dtype to be equal to src.dtype")
     if any(m > n for m, n in zip(index._spec.shape, src._spec.shape)):
@@ -148,8 +149,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
             "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
             f"{list(input._spec.shape)} source.shape = {list(source._spec.shape)}"
         )
-    n = input._spec.shape[d]
-    check_places(index, 0, n, bounds_error(n, d))
+    check_index(index, input._spec.shape[d], d, RuntimeError)
     updates = source if alpha == 1 else source * alpha
     return added(input, reshaped(index, (-1,)), updates, d, 0)
 
@@ -194,12 +194,8 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
         )
     d = _slices("index_copy_", input, dim, index, source, index_error)
     n = input._spec.shape[d]
-    check_places(
-        index,
-        0,
-        n,
-        lambda bad: index_error(f"index_copy_(): index {bad} is out of bounds for dimension {d} with size {n}"),
-    )
+    message = f"index_copy_(): index {{value}} is out of bounds for dimension {d} with size {n}"
+    check_range(index, 0, n, IndexError, message)
     result = input.clone()
     setitem(result, _at(input, dim, index), source)
     return result
@@ -230,7 +226,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         )
     flat = reshaped(input, (-1,))
     n = flat._spec.shape[0]
-    check_places(index, -n, n, place_error(n))
+    check_places(index, n)
     result = index_put(flat, (reshaped(index, (-1,)),), reshaped(source, (-1,)), accumulate)
     return reshaped(result, input._spec.shape)
 

@@ -21,8 +21,10 @@ from ...dialects.names import identifier
 from ...dialects.types import DType, TensorSpec, spec_of, tensor_type
 from ...runtime.storage import Storage, origins
 from .. import dispatch
+from ..errors import here
 from ..modes import modes
 from ..used_up import UsedUp
+from .checks import Check, Checks, expected_by
 from .data import Assignments
 from .flow import Flow
 from .known import Known
@@ -85,6 +87,7 @@ class Trace(Flow):
         """Arguments that were computed outside, whose gradient is kept."""
         self.passed_on: dict[Tensor, tuple[Tensor, bool]] = {}
         """Gradients of tensors that were computed outside, which flow on there; whether that graph is used again."""
+        self.checks = Checks()
         self._names = names or {}
         self._argument_leaves: dict[Storage, int] = {}
         self._numbers: set[Storage] = set()
@@ -197,6 +200,17 @@ class Trace(Flow):
             self.track(results)
         self._last = results[0] if len(results) == 1 else None
         return results
+
+    def check(
+        self, op: type[HLOp], value: SSAValue, attributes: Attributes, error: type[Exception], message: str
+    ) -> None:
+        """One op that checks a value in each run of the program."""
+        record = self.checks.record
+        check = Check(error, message, here(), expected_by(op, attributes), spec_of(value.type).shape)
+        words = {"number": self.checks.new(check), "error": error.__name__, "message": message}
+        self._names.setdefault(record, "errors")
+        (after,) = self.emit(op, (value, self.read(record)), {**attributes, **words})
+        self.write(record, after)
 
     def insert(self, op: Operation) -> None:
         """Places an op that was made elsewhere, at the user's line."""

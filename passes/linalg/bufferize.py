@@ -43,6 +43,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from ...dialects.linalgx import DestinationOp
+from ...dialects.spmd import StopOnErrorOp
 from ..hl.group.schedule import state_arguments
 from ..interface import OUT_ATTRIBUTE, check_static
 from ..loops.build import Emitter, memref_type
@@ -282,7 +283,7 @@ class Host:
                 op.erase()
         elif isinstance(op, scf.ForOp):
             bufferize_loop(self, op)
-        elif not isinstance(op, arith.SubiOp):
+        elif not isinstance(op, arith.SubiOp | StopOnErrorOp):
             fail(op, f"{op.name} has no form on buffers in a host function")
 
     def _empty(self, op: tensor.EmptyOp) -> None:

@@ -10,6 +10,7 @@ from xdsl.rewriter import Rewriter
 
 from ...dialects.hl.control import ScanOp
 from ...dialects.hl.shape import ReshapeOp
+from ...dialects.spmd import StopOnErrorOp
 from ..hl.group.schedule import state_arguments
 from ..interface import OUT_ATTRIBUTE
 from ..loops.build import Constants, Emitter
@@ -51,7 +52,7 @@ class Host:
 
     def convert(self, op: Operation) -> None:
         """Rewrites one op of the host, or of a loop in it."""
-        if isinstance(op, ReturnOp):
+        if isinstance(op, ReturnOp | StopOnErrorOp):
             return
         if isinstance(op, ScanOp):
             lower_scan(self, op)

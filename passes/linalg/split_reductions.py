@@ -23,14 +23,16 @@ from xdsl.context import Context
 from xdsl.dialects import arith, builtin, func, tensor
 from xdsl.dialects.builtin import AffineMapAttr, FloatAttr, IntegerAttr, TensorType
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
-from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 from xdsl.passes import ModulePass
 
 from ...dialects.linalg_rules import loop_extents
+from ..loops.build import Constants, Emitter
 from ..loops.vector_plan import COMBINERS, neutral_element
 from ..options import option
+from .lowering.views import emit_expression
 
 __all__ = ["SplitReductions"]
 
@@ -187,6 +189,7 @@ class _Split:
         body = op.body.clone()
         unused = body.block.insert_arg(builtin.f32, count)
         unused.name_hint = None
+        self.renumber(body.block, expression)
         kinds = [*op.iterator_types.data, *([_PARALLEL] if shifted is None else [])]
         made = GenericOp(
             [*op.inputs, extent],
@@ -197,6 +200,15 @@ class _Split:
             [value.type for value in outputs],
         )
         return list(self.insert(made).results)
+
+    def renumber(self, block: Block, expression: AffineExpr) -> None:
+        """Lets the body count the rounds of the loop as before it was split."""
+        for index in [o for o in block.ops if isinstance(o, IndexOp) and o.dim.value.data == self.dim]:
+            e = Emitter(Constants(block), block, index, index.location)
+            value = emit_expression(e, expression)
+            index.results[0].replace_all_uses_with(value)
+            index.detach()
+            index.erase()
 
     def combine(self, partial: list[SSAValue]) -> list[SSAValue]:
         """The chunks' results onto what the reduction starts from."""

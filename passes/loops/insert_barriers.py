@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from xdsl.context import Context
 from xdsl.dialects import builtin, func, memref, scf
@@ -24,13 +25,16 @@ from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.traits import IsTerminator
 
-from ...dialects.spmd import BarrierOp, ParallelOp
+from ...dialects.spmd import FIRST, BarrierOp, ParallelOp, StopOnErrorOp
 from ...dialects.types import bytes_of
 from ..pass_base import HostPass
 from .build import constant_value
 from .memory import accesses, is_single, root
 
 __all__ = ["InsertBarriers"]
+
+ALONE = 16384
+"""So many elements one thread has checked before a team has met at a barrier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +126,32 @@ def _open_team(host: func.FuncOp) -> Block | None:
     block, body = host.body.block, Block()
     end = block.last_op
     assert end is not None
+    alone = _checked_alone(block)
     for op in list(block.ops):
-        if op is not end and (op.regions or isinstance(op, func.CallOp | memref.LoadOp) or _needs(op, body)):
+        if op is end or op in alone:
+            continue
+        if op.regions or isinstance(op, func.CallOp | memref.LoadOp | StopOnErrorOp) or _needs(op, body):
             op.detach()
             body.add_op(op)
     team = ParallelOp(Region(body))
     team.location = host.location
     block.insert_op_before(team, end)
     return body
+
+
+def _checked_alone(block: Block) -> set[Operation]:
+    """The checks that come before anything else, and where they stop: one thread makes them before there is a team, and
+    nobody has to wait; unless there is so much to check that a team is faster."""
+    calls: list[Operation] = []
+    for op in block.ops:
+        if isinstance(op, StopOnErrorOp):
+            sizes = [
+                prod(v.type.get_shape()) for call in calls for v in call.operands if isinstance(v.type, MemRefType)
+            ]
+            return {*calls, op} if FIRST in op.attributes and sum(sizes) <= ALONE else set()
+        if isinstance(op, func.CallOp):
+            calls.append(op)
+    return set()
 
 
 def _needs(op: Operation, body: Block) -> bool:
@@ -210,6 +232,8 @@ class _Host:
         """What an operation of the host itself touches."""
         if isinstance(op, memref.LoadOp):
             return [_Use(_place(op.memref), writes=False, first_only=False)]
+        if isinstance(op, StopOnErrorOp):
+            return [_Use(_place(op.record), writes=False, first_only=False)]
         if not isinstance(op, func.CallOp):
             return []
         known = self.kernels.get(op.callee.root_reference.data)

@@ -41,10 +41,11 @@ from xdsl.ir.affine import AffineBinaryOpExpr, AffineBinaryOpKind, AffineConstan
 from xdsl.traits import is_side_effect_free
 
 from ...dialects.linalg_rules import loop_extents
-from ...dialects.linalgx import CumulateOp, ScatterBase, SortOp
+from ...dialects.linalgx import CumulateOp, RecordOp, ScatterBase, SortOp
 from ..interface import check_on_buffers
 from ..pass_base import KernelPass, fail
 from .build import PARALLEL, UNIT, Constants, Emitter
+from .lower_record import lower_record
 from .lower_rows import lower_cumulate, lower_sort
 from .lower_scatter import lower_scatter
 
@@ -79,6 +80,8 @@ class LowerLinalg(KernelPass):
                 lower_cumulate(inner, emitter)
             elif isinstance(inner, SortOp):
                 lower_sort(inner, emitter)
+            elif isinstance(inner, RecordOp):
+                lower_record(inner, emitter)
             elif inner.name.startswith("linalg"):
                 fail(inner, f"{self.name}: no loops for {inner.name}")
 

@@ -8,7 +8,8 @@ Who runs an operation follows from what it stands in: *one* thread inside of `sp
 of a loop over what an `spmd.share` gives this thread, or of an `scf.if` that asks whether a number that all threads
 agree on lies in there; *all* threads otherwise. What all run may write private memory alone, `memref.alloca`s. What is
 shared may write elsewhere, at a place that depends on the iteration. Also refused is what would wait for threads that
-never come, or leave work undone: a barrier or a call of a kernel that not all threads come to, a share within a share.
+never come, or leave work undone: a barrier, a call of a kernel or an end that not all threads come to, a share within
+a share.
 
     %low, %high = spmd.share %n : index
     %full = %high - (%high - %low) mod 16          // lies between %low and %high: a loop from or to it is a share too
@@ -29,7 +30,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.traits import IsTerminator, MemoryEffectKind, RecursiveMemoryEffect
 
 from ...dialects.effects import register_effects
-from ...dialects.spmd import BarrierOp, ParallelOp, PrefetchOp, ShareOp, SingleOp, ThreadIdOp
+from ...dialects.spmd import BarrierOp, ParallelOp, PrefetchOp, ShareOp, SingleOp, StopOnErrorOp, ThreadIdOp
 from ..effects import buffer_of, effects_of, is_pure
 from ..pass_base import KERNEL_ATTRIBUTE, HostPass, fail, functions
 from .build import constant_value
@@ -135,6 +136,9 @@ class _Team:
             case BarrierOp():
                 if not together:
                     fail(op, f"{op.name}: not every thread comes to this barrier, so the others would wait for ever")
+            case StopOnErrorOp():  # the first thread writes
+                if not together or op.record in self.differing:
+                    fail(op, f"{op.name}: some threads of the team would go on, and wait for the others for ever")
             case func.CallOp():
                 self.call(op, together)
             case memref.AllocaOp():

@@ -1,10 +1,11 @@
-"""Samples of dialects/hl/{contraction,indexing,random}.py."""
+"""Samples of dialects/hl/{check,contraction,indexing,random}.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import numpy as np
+from irtool.dialects.hl import check as c
 from irtool.dialects.hl import contraction as m
 from irtool.dialects.hl import indexing as i
 from irtool.dialects.hl import random as r
@@ -101,10 +102,32 @@ def bernoulli(op: Op) -> Iterator[Sample]:
     yield Sample((np.array([7, 3]), np.array(0.5, np.float32)), {"shape": ()})
 
 
+RECORDS = ((0, 0, 0), (7, 1, -5))
+"""Nothing failed before; an earlier check did."""
+
+
+def check(op: Op) -> Iterator[Sample]:
+    words = {"number": 3, "error": "IndexError", "message": "{value}"}
+    ranges = ({"low": 0, "high": 5}, {"low": -5, "high": 5}, {"low": 1, "high": 5, "allowed": 9}, {"low": 3, "high": 3})
+    kinds = ({},) if op is c.CheckNonzeroOp else ranges
+    for attributes in kinds:
+        for shape in ((), (0,), (1,), (7,), (2, 0, 3), (3, 5), (2, 3, 2, 2), (6000,), (7, 20000)):
+            for dtype in (i64, i32, u8):
+                valid = np.full(shape, 4, dtype.numpy)
+                late = valid.copy()
+                late.reshape(-1)[late.size // 2 :] = 0 if op is c.CheckNonzeroOp else 200 if dtype is u8 else -100
+                for array in (valid, late):
+                    yield Sample((array, np.array(RECORDS[0], np.int64)), {**words, **attributes})
+        yield Sample((late, np.array(RECORDS[1], np.int64)), {**words, **attributes})
+    extremes = np.array([1, -(2**63), 2**63 - 1], np.int64)
+    yield Sample((extremes, np.array(RECORDS[0], np.int64)), {**words, **kinds[0]})
+
+
 GENERATORS: dict[Op, Generator] = {
     m.MatmulOp: matmul,
     i.GatherOp: gather,
     i.ScatterBase: scatter,
+    c.CheckBase: check,
     r.RandomBitsOp: random_bits,
     r.UniformOp: uniform,
     r.BernoulliOp: bernoulli,

@@ -8,7 +8,7 @@ from ....dialects.hl.composite import CrossEntropyOp
 from ....dialects.types import i64, u8
 from ... import dispatch
 from ...errors import TYPE_NAMES, located
-from ...modes import modes
+from ...ops.checks import check_range
 from ...tensor import Tensor
 from .loss import reduce
 
@@ -152,10 +152,4 @@ def _check(input: Tensor, target: Tensor) -> None:
 
 
 def _check_bounds(labels: Tensor, classes: int, ignore_index: int) -> None:
-    """Where values are at hand, names a label that is no class; compiled programs cannot look."""
-    if modes.trace is not None:
-        return
-    values = labels.detach().numpy()
-    wrong = values[((values < 0) | (values >= classes)) & (values != ignore_index)]
-    if wrong.size:
-        raise located(IndexError, f"Target {wrong[0]} is out of bounds.")
+    check_range(labels, 0, classes, IndexError, "Target {value} is out of bounds.", allowed=ignore_index)

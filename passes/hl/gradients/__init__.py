@@ -6,10 +6,12 @@ treated as constant.
 
 from __future__ import annotations
 
-from . import autodiff, composite, contraction, elementwise, indexing, random, reduction, sequence, shape, window
+from . import autodiff, check, composite, contraction, elementwise, indexing, random, reduction, sequence, shape, window
 from .call import Call, GradientTable, ReasonTable, Rule
 
-_FAMILIES = (elementwise, shape, reduction, contraction, window, sequence, indexing, random, composite, autodiff)
+_FAMILIES = (
+    *(elementwise, shape, reduction, contraction, window, sequence, indexing, check, random, composite, autodiff),
+)
 
 GRADIENTS: GradientTable = {op: rule for family in _FAMILIES for op, rule in family.GRADIENTS.items()}
 NO_GRADIENT: ReasonTable = {op: reason for family in _FAMILIES for op, reason in family.NO_GRADIENT.items()}

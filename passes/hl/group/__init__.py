@@ -9,7 +9,12 @@
     }                                             }
 
 roles.py says what each op is to a kernel, clusters.py which ops go together, schedule.py in which order the kernels run
-and what they update in place, outline.py makes the functions.
+and what they update in place, outline.py makes the functions. Checks of values run before state is updated, and the
+function ends where one has failed:
+
+    %1 = func.call @check_range(%i, %errors)
+    spmd.stop_on_error %1 into %errors
+    %2 = func.call @matmul_add_relu(%x, %w, %b)
 """
 
 from __future__ import annotations
@@ -22,10 +27,11 @@ from xdsl.passes import ModulePass
 
 from ....dialects.hl import autodiff
 from ....dialects.hl.base import HLOp
-from ...interface import check_tensor, check_tensors
+from ...interface import CHECKS_ATTRIBUTE, check_tensor, check_tensors
 from ...pass_base import KERNEL_ATTRIBUTE, functions, replace
+from ..checks import checks_attribute, checks_in, errors_argument, records_of
 from .outline import Names, outline_block
-from .schedule import state_arguments
+from .schedule import Records, state_arguments
 
 IDENTITIES = (autodiff.VariableOp, autodiff.StopGradientOp, autodiff.BarrierOp)
 """Ops that held other passes back; nothing is left to hold."""
@@ -48,4 +54,8 @@ class Group(ModulePass):
                     check_tensor(result.type, True, inner.name, inner.location)
                 if isinstance(inner, IDENTITIES):
                     replace(inner, inner.operands)
-            outline_block(op, function.body.block, names, state_arguments(function))
+            records = Records(errors_argument(function), {record.op: record for record in records_of(function)})
+            checks = checks_in(function)
+            late = outline_block(op, function.body.block, names, state_arguments(function), records)
+            if checks:
+                function.attributes[CHECKS_ATTRIBUTE] = checks_attribute(checks, late)

@@ -211,7 +211,12 @@ class Grouping:
 
     def _relation(self, consumer: Operation, index: int, chain: list[Operation]) -> tuple[Relation, tuple[int, ...]]:
         role = role_of(consumer)
-        if role in (Role.INLINE, Role.CONTRACT, Role.HOST):  # a stored transpose, a product: reads at other indices
+        if role in (
+            Role.INLINE,
+            Role.CONTRACT,
+            Role.HOST,
+            Role.CHECK,
+        ):  # a stored transpose, a product: reads at other indices
             return Relation.OTHER, ()
         if role is Role.MOVE:
             reads_alike = isinstance(consumer, shape.PadOp | shape.ConcatOp) and not chain
@@ -243,7 +248,7 @@ class Grouping:
         if not (a.uniform and b.uniform) or self._path_between(a, b):
             return None
         roles = a.roles | b.roles
-        if Role.HOST in roles:
+        if Role.HOST in roles or Role.CHECK in roles:
             return None
         if Role.MOVE in roles:
             return self._merged_with_move(a, b)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import takewhile
+
 from xdsl.dialects.builtin import (
     ArrayAttr,
     DictionaryAttr,
@@ -19,11 +22,13 @@ from ....dialects.hl.builder import IRBuilder
 from ....dialects.hl.control import ScanOp
 from ....dialects.hl.elementwise import CopyOp
 from ....dialects.locations import fuse
+from ....dialects.spmd import FIRST, StopOnErrorOp
 from ...interface import TIED_ATTRIBUTE
 from ...pass_base import KERNEL_ATTRIBUTE
+from ..checks import checks_in
 from .clusters import Grouping
 from .roles import Role, role_of
-from .schedule import Step, plan, root_argument
+from .schedule import Records, Step, plan, root_argument
 
 NAME_LENGTH = 48
 
@@ -161,6 +166,12 @@ class Host:
         self.ops.append(op)
         return list(op.results)
 
+    def stop_on_error(self, record: OpResult, errors: SSAValue, first: bool) -> None:
+        """Ends the function here where a check has failed. `first`: nothing but checks ran before."""
+        operands = [self.available(record), self.available(errors)]
+        marks: dict[str, Attribute] = {FIRST: UnitAttr()} if first else {}
+        self.ops.append(StopOnErrorOp.create(operands=operands, attributes=marks, location=record.op.location))
+
     def copy(self, value: SSAValue) -> SSAValue:
         """The same bytes elsewhere."""
         source = value.owner if isinstance(value.owner, Operation) else self.block.last_op
@@ -191,26 +202,30 @@ def separate_yields(op: ScanOp) -> None:
         seen.add(value)
 
 
-def outline_block(module: ModuleOp, block: Block, names: Names, states: dict[int, SSAValue]) -> None:
-    """Groups the ops of a block, and replaces them by calls of new kernels.
+def outline_block(
+    module: ModuleOp, block: Block, names: Names, states: dict[int, SSAValue], records: Records | None = None
+) -> set[int]:
+    """Groups the ops of a block, and replaces them by calls of new kernels. Returns the numbers of checks in front of
+    which state may have been updated.
 
     Each result needs bytes of its own: in the state argument whose new value it is, or in a buffer of the caller's.
     A result that has none (an argument handed back, one value returned twice, state read after it changed) is copied.
     """
     grouping = Grouping(block)
     grouping.run()
-    steps = plan(grouping, states)
+    steps = plan(grouping, states, records)
     terminator = block.last_op
     assert terminator is not None
     host = Host(module, grouping, names)
     wanted = list(terminator.operands)
     roots = [root_argument(grouping, value) for value in wanted]
     copied_first: dict[int, SSAValue] = {}
+    guards = Guards(host, states, roots, records or Records())
+    rest = guards.run_first(steps)
     for index, (value, root) in enumerate(zip(wanted, roots)):
         if isinstance(root, BlockArgument) and root is not states.get(index):
             copied_first[index] = host.copy(host.available(value))  # before anything is updated in place
-    for step in steps:
-        host.run(step)
+    guards.run(rest)
     claimed: set[SSAValue] = set()
     returned: list[SSAValue] = []
     settled = {value: argument for step in steps for argument, value in step.ties.items()}
@@ -231,6 +246,51 @@ def outline_block(module: ModuleOp, block: Block, names: Names, states: dict[int
         claimed.add(root)
         returned.append(result)
     host.finish(returned)
+    return guards.late
+
+
+class Guards:
+    """Runs the steps of a plan; where checks have failed, the function ends before any state is updated."""
+
+    def __init__(self, host: Host, states: dict[int, SSAValue], roots: Sequence[SSAValue], records: Records) -> None:
+        self.host, self.records = host, records
+        self.updates = {roots[k] for k, argument in states.items() if argument is not records.argument}
+        """The new values of state."""
+        self.pending: OpResult | None = None
+        """The last record that nobody has looked at."""
+        self.late: set[int] = set()
+
+    def run_first(self, steps: list[Step]) -> list[Step]:
+        """Runs the checks at the front; the steps that are left."""
+        first = list(takewhile(lambda step: role_of(step.ops[0]) is Role.CHECK, steps))
+        for step in first:
+            self.host.run(step)
+            self.pending = self.records.made.get(step.ops[0])
+        self.stop(first=True)
+        return steps[len(first) :]
+
+    def run(self, steps: list[Step]) -> None:
+        """Runs steps in which checks and updates of state may follow one another."""
+        written = False
+        for step in steps:
+            record = self.records.made.get(step.ops[0])
+            writes = not self.updates.isdisjoint(step.outputs)
+            if writes:
+                self.stop()
+            self.host.run(step)
+            if record is not None:
+                self.pending = record
+                if written:
+                    self.late.update(check.number for check in checks_in(step.ops[0]))
+            written |= writes
+        if self.updates:  # what is not updated in place is copied at the end
+            self.stop()
+
+    def stop(self, first: bool = False) -> None:
+        """Looks at the record, if there is a new one."""
+        if self.pending is not None and self.records.argument is not None:
+            self.host.stop_on_error(self.pending, self.records.argument, first)
+        self.pending = None
 
 
 def is_free(steps: list[Step], value: SSAValue, target: SSAValue | None) -> bool:

@@ -5,6 +5,7 @@ MAP       one value an index of the result, from values at that index (or from a
 REDUCE    a map over the operand's indices, some of which are folded away
 CONTRACT  a sum of products; takes elementwise consumers as its epilogue
 MOVE      writes its result from elsewhere or in an order of its own: pad, concat, scatter, sort; a kernel of its own
+CHECK     a check of values, with the record of errors; a kernel of its own, in front of all that changes state
 HOST      a loop around kernels; runs in the host function, its body grouped by itself
 ALIAS     a reshape: another view of the same bytes, which costs nothing between kernels; INLINE if only units change
 """
@@ -16,7 +17,18 @@ from enum import Enum, auto
 
 from xdsl.ir import Operation
 
-from ....dialects.hl import contraction, control, elementwise, indexing, random, reduction, sequence, shape, window
+from ....dialects.hl import (
+    check,
+    contraction,
+    control,
+    elementwise,
+    indexing,
+    random,
+    reduction,
+    sequence,
+    shape,
+    window,
+)
 from ....dialects.hl.base import attributes_of
 from ....dialects.types import spec_of
 from ..index_maps import changes_only_units
@@ -30,6 +42,7 @@ class Role(Enum):
     REDUCE = auto()
     CONTRACT = auto()
     MOVE = auto()
+    CHECK = auto()
     HOST = auto()
     ALIAS = auto()
 
@@ -44,6 +57,7 @@ ROLES: dict[type[Operation], Role] = {
     sequence.CumprodOp: Role.MOVE,
     sequence.RecurrenceOp: Role.MOVE,
     sequence.SortOp: Role.MOVE,
+    **dict.fromkeys(check.CHECKS, Role.CHECK),
     shape.ConstantOp: Role.INLINE,
     shape.IotaOp: Role.INLINE,
     shape.BroadcastOp: Role.INLINE,
@@ -79,7 +93,7 @@ def without_units(extents: Sequence[int]) -> tuple[int, ...]:
 
 
 def domain(op: Operation) -> tuple[int, ...]:
-    """The indices an op runs over: those of its operand for a reduction, else those of its result; without units."""
+    """The indices an op runs over, without units: of its operand for a reduction or a check, else of its result."""
     return without_units(full_domain(op))
 
 
@@ -87,7 +101,7 @@ def full_domain(op: Operation) -> tuple[int, ...]:
     """The same with extents of 1; nothing for a loop."""
     if role_of(op) is Role.HOST:
         return ()
-    value = op.operands[0] if role_of(op) is Role.REDUCE else op.results[0]
+    value = op.operands[0] if role_of(op) in (Role.REDUCE, Role.CHECK) else op.results[0]
     return spec_of(value.type).shape
 
 

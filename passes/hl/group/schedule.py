@@ -12,10 +12,21 @@ from dataclasses import dataclass, field
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
+from ....dialects.hl.check import CheckBase
 from ....dialects.types import spec_of
 from ...interface import RESULT_ATTRIBUTE
 from .clusters import Cluster, Grouping
 from .roles import Role, role_of
+
+
+@dataclass(frozen=True)
+class Records:
+    """The record of errors of a function."""
+
+    argument: SSAValue | None = None
+    """Where the caller looks for it."""
+    made: dict[Operation, OpResult] = field(default_factory=lambda: dict[Operation, OpResult]())
+    """The records that checks make, and loops with checks in them, in order."""
 
 
 @dataclass
@@ -65,11 +76,13 @@ def stored_inputs(grouping: Grouping, ops: list[Operation]) -> list[SSAValue]:
     return list(found)
 
 
-def plan(grouping: Grouping, states: dict[int, SSAValue]) -> list[Step]:
-    """The kernels in an order that respects data flow and, where possible, lets state be updated in place.
+def plan(grouping: Grouping, states: dict[int, SSAValue], records: Records | None = None) -> list[Step]:
+    """The kernels in an order that respects data flow and, where possible, lets state be updated in place, after all
+    that is checked.
 
     `states`: result index -> the state argument that it is the new value of.
     """
+    records = records or Records()
     steps: dict[int, Step] = {}
     for cluster in grouping.clusters.values():
         ops = sorted(cluster.ops, key=grouping.position.__getitem__)
@@ -82,7 +95,8 @@ def plan(grouping: Grouping, states: dict[int, SSAValue]) -> list[Step]:
                 step.outputs.extend(op.results)
         steps[cluster.id] = step
     updates = _updates(grouping, states)
-    order = _order(grouping, steps, _readers_first(grouping, steps, updates))
+    checks = {grouping.cluster_of[op].id for op in records.made}
+    order = _order(grouping, steps, _readers_first(grouping, steps, updates, checks, records.argument), checks)
     _tie(grouping, order, updates)
     return order
 
@@ -109,15 +123,22 @@ def _updates(grouping: Grouping, states: dict[int, SSAValue]) -> dict[SSAValue, 
 
 
 def _readers_first(
-    grouping: Grouping, steps: dict[int, Step], updates: dict[SSAValue, SSAValue]
+    grouping: Grouping,
+    steps: dict[int, Step],
+    updates: dict[SSAValue, SSAValue],
+    checks: set[int],
+    errors: SSAValue | None,
 ) -> dict[int, set[int]]:
-    """Extra predecessors: readers of a state's old value run before who writes the new one, unless in a cycle."""
+    """Extra predecessors: readers of a state's old value, and all checks, run before who writes the new one, unless in
+    a cycle."""
     extra: dict[int, set[int]] = {}
     reaches = {id_: step.cluster.ancestors for id_, step in steps.items()}
-    readers: dict[SSAValue, list[int]] = {argument: [] for argument in updates}
+    readers: dict[SSAValue, list[int]] = {
+        argument: [] if argument is errors else sorted(checks) for argument in updates
+    }
     for id_, step in steps.items():
         for root in step.roots:
-            if root in readers:
+            if root in readers and id_ not in readers[root]:
                 readers[root].append(id_)
     for argument, value in updates.items():
         assert isinstance(value, OpResult)
@@ -133,17 +154,19 @@ def _readers_first(
     return extra
 
 
-def _order(grouping: Grouping, steps: dict[int, Step], extra: dict[int, set[int]]) -> list[Step]:
-    """Topological order. Of the kernels that could be next, those that no other waits for come first: they make nothing
-    that has to be kept, and what they read may go. Then the one whose last op comes first in the program."""
+def _order(grouping: Grouping, steps: dict[int, Step], extra: dict[int, set[int]], checks: set[int]) -> list[Step]:
+    """Topological order. Checks that wait for other checks alone come first. Of the kernels that could be next, those
+    that no other waits for are preferred: they make nothing that has to be kept, and what they read may go. Then the
+    one whose last op comes first in the program."""
+    early = {id_ for id_ in checks if all(a in checks for a in steps if steps[id_].cluster.ancestors >> a & 1)}
     waiting = {id_: len(step.cluster.predecessors | extra.get(id_, set())) for id_, step in steps.items()}
     followers: dict[int, list[int]] = {id_: [] for id_ in steps}
     for id_, step in steps.items():
         for predecessor in step.cluster.predecessors | extra.get(id_, set()):
             followers[predecessor].append(id_)
 
-    def priority(id_: int) -> tuple[bool, int, int]:
-        return bool(followers[id_]), grouping.position[steps[id_].ops[-1]], id_
+    def priority(id_: int) -> tuple[bool, bool, int, int]:
+        return id_ not in early, bool(followers[id_]), grouping.position[steps[id_].ops[-1]], id_
 
     ready = [priority(id_) for id_, count in waiting.items() if count == 0]
     heapq.heapify(ready)
@@ -173,12 +196,13 @@ def _reads_where_it_writes(grouping: Grouping, step: Step, argument: SSAValue, v
     """Whether a kernel reads an argument only in elementwise ops of the new value's shape.
 
     A small kernel may read it anyhow: its ops run one after the other, and bufferization keeps what is read too late.
+    So may a check the record that it adds to.
     """
     if not isinstance(argument, BlockArgument) or argument.type != value.type:
         return False
     if any(v is not argument and root_argument(grouping, v) is argument for v in step.inputs):
         return False
-    if step.cluster.small:
+    if step.cluster.small or _adds_to(step, argument):
         return True
     inside = set(step.ops)
     for use in argument.uses:
@@ -191,6 +215,11 @@ def _reads_where_it_writes(grouping: Grouping, step: Step, argument: SSAValue, v
         elif grouping.is_inline(user) and _feeds(grouping, user, inside):
             return False
     return True
+
+
+def _adds_to(step: Step, record: SSAValue) -> bool:
+    check = step.ops[0]
+    return isinstance(check, CheckBase) and check.record is record and check.x is not record
 
 
 def _feeds(grouping: Grouping, op: Operation, inside: set[Operation]) -> bool:

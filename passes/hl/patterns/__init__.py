@@ -7,10 +7,10 @@ where a rewrite is more accurate than what it replaces (`x ** 2`, the sum of n e
 from __future__ import annotations
 
 from ....dialects.hl.base import HLOp
-from . import arithmetic, contraction, logic, movement, reductions
+from . import arithmetic, checks, contraction, logic, movement, reductions
 from .match import Pattern
 
-_FAMILIES = (arithmetic, logic, movement, reductions, contraction)
+_FAMILIES = (arithmetic, logic, movement, reductions, contraction, checks)
 
 PATTERNS: dict[type[HLOp], tuple[Pattern, ...]] = {}
 for _family in _FAMILIES:

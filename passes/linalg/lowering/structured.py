@@ -22,6 +22,7 @@ from ....dialects.linalgx import ScatterAddOp, ScatterBase, ScatterOp
 from ....dialects.types import DType, TensorSpec
 from ...hl.index_maps import scaled
 from ...loops.build import Emitter
+from .check import CHECKED
 from .scalar import SCALAR, compare, philox, to_index
 from .sequence import SEQUENTIAL
 from .views import Index, Splat, emit_index
@@ -235,6 +236,7 @@ STRUCTURED: dict[type[HLOp], Callable[..., list[SSAValue]]] = {
     **SEQUENTIAL,
     indexing.GatherOp: gather,
     **dict.fromkeys(SCATTERS, scatter),
+    **CHECKED,
     random.RandomBitsOp: random_bits,
     shape.PadOp: pad,
     shape.ConcatOp: concat,

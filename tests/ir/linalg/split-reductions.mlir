@@ -78,3 +78,35 @@ func.func private @unsplit(%x: tensor<100x10xf32>, %y: tensor<2000x2000xf32>, %w
   } -> tensor<2000xf32>
   func.return %0, %1, %2 : tensor<10xf32>, tensor<2000xf32>, tensor<2000xf32>
 }
+
+// -----
+
+// The body counts the rounds of the loop as before: of each chunk, and of the rest.
+
+// CHECK-LABEL: func.func private @numbered
+// CHECK:         linalg.generic
+// CHECK:           %[[C:.*]] = linalg.index 1 : index
+// CHECK:           %[[S:.*]] = arith.muli %[[C]], %{{.*}} : index
+// CHECK:           %[[I:.*]] = linalg.index 0 : index
+// CHECK:           %[[N:.*]] = arith.addi %[[S]], %[[I]] : index
+// CHECK:           arith.index_cast %[[N]] : index to i64
+// CHECK:         linalg.generic
+// CHECK:         linalg.generic
+// CHECK:           %[[J:.*]] = linalg.index 0 : index
+// CHECK:           %[[R:.*]] = arith.addi %[[J]], %{{.*}} : index
+// CHECK:           arith.index_cast %[[R]] : index to i64
+func.func private @numbered(%x: tensor<1000003xi64>, %out: tensor<i64> {irtool.out = 0 : i64}) -> tensor<i64>
+    attributes {irtool.kernel} {
+  %zero = arith.constant 0 : i64
+  %0 = linalg.fill ins(%zero : i64) outs(%out : tensor<i64>) -> tensor<i64>
+  %1 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> ()>], iterator_types = ["reduction"]}
+      ins(%x : tensor<1000003xi64>) outs(%0 : tensor<i64>) {
+  ^bb0(%a: i64, %acc: i64):
+    %i = linalg.index 0 : index
+    %n = arith.index_cast %i : index to i64
+    %p = arith.muli %a, %n : i64
+    %s = arith.addi %acc, %p : i64
+    linalg.yield %s : i64
+  } -> tensor<i64>
+  func.return %1 : tensor<i64>
+}
