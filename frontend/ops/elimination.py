@@ -78,7 +78,9 @@ def eliminate(name: str, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
         whole = whole.gather(-2, index)
         pivot = whole[..., j : j + 1, j : j + 1]
         pivots.append(where(at.squeeze(-1).eq(j), 1.0, -1.0).to(A.dtype) * pivot[..., 0, 0])
-        row = whole[..., j : j + 1, :] / pivot
+        # Without a right side only the pivots are asked for: one that is 0 has nothing below it.
+        divisor = pivot if B._spec.shape[-1] else pivot.masked_fill(pivot.eq(0), 1)
+        row = whole[..., j : j + 1, :] / divisor
         whole = where(reshaped(rows.eq(j), (n, 1)), row, whole - whole[..., j : j + 1] * row)
     return whole[..., n:], stack(pivots, -1)
 
