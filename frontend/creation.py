@@ -59,10 +59,9 @@ def sizes(name: str, size: Sequence[Any], named: Mapping[str, Any] | None = None
         size = cast(Sequence[Any], size[0])
     shape: list[int] = []
     for n in size:
-        try:
-            shape.append(n.__index__())
-        except AttributeError:
-            raise type_error(f"{name}(): argument 'size' must be tuple of ints, but found {type(n).__name__}") from None
+        if (isinstance(n, bool) and not shape) or not hasattr(n, "__index__"):
+            raise type_error(f"{name}(): argument 'size' must be tuple of ints, but found {type(n).__name__}")
+        shape.append(n.__index__())
         if shape[-1] < 0:
             raise runtime_error(f"Trying to create tensor with negative dimension {n}: {list(size)}")
     return tuple(shape)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..dialects.types import DType
 from .errors import TYPE_NAMES, LinAlgError, runtime_error
-from .ops import combined, reductions
+from .ops import combined
 from .ops.factorizations import (
     cholesky,
     det,
@@ -25,19 +25,16 @@ from .ops.factorizations import (
 )
 from .ops.joining import diagonal as _diagonal
 from .ops.matmul import matmul, matrix_power, multi_dot
+from .ops.reductions import vector_norm
 from .surface.argument_names import adapted
+from .surface.argument_types import checked
 from .surface.unsupported import module_getattr
 from .tensor import Tensor
 
-vector_norm = adapted(reductions.vector_norm, out=True)
 
-
-def _cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
+def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """The vector product of vectors of three."""
     return combined.cross(input, other, dim)
-
-
-cross = adapted(_cross, out=True)
 
 
 def _check_float(name: str, x: Tensor) -> None:
@@ -98,8 +95,6 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     return (x * y).sum(dim)
 
 
-norm, matrix_norm = adapted(norm, out=True), adapted(matrix_norm, out=True)
-
 __all__ = [
     "LinAlgError",
     "cholesky",
@@ -125,5 +120,9 @@ __all__ = [
     "vecdot",
     "vector_norm",
 ]
+
+for _name in __all__:
+    if _name != "LinAlgError":
+        globals()[_name] = checked(_name, adapted(globals()[_name], out=True))
 
 __getattr__ = module_getattr("irtool.linalg", lambda: __all__)

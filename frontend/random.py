@@ -101,7 +101,7 @@ class Generator:
 default_generator = Generator()
 
 
-def manual_seed(seed: int) -> Generator:
+def manual_seed(seed: Any) -> Generator:
     """Makes what follows repeatable."""
     return default_generator.manual_seed(seed)
 

@@ -47,7 +47,8 @@ def arange(
         start, end = 0, start
     if end is None:
         raise type_error("arange(): missing the argument 'end'")
-    start = 0 if start is None else start
+    if start is None:
+        raise type_error("arange(): argument 'start' must be a number, not NoneType")
     start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
     if dtype is None:
         dtype = i64 if all(python_dtype(v) in (i1, i64) for v in (start, end, step)) else get_default_dtype()

@@ -6,6 +6,7 @@ from typing import Any
 
 from .ops import elementwise, reductions, signs, special_functions
 from .surface.argument_names import adapted
+from .surface.argument_types import checked
 from .surface.unsupported import module_getattr
 
 _TORCH: dict[str, Any] = {**elementwise.FUNCTIONS, **reductions.FUNCTIONS, **signs.FUNCTIONS}
@@ -17,7 +18,7 @@ FUNCTIONS: dict[str, Any] = {
     **special_functions.SPECIAL,
 }
 
-globals().update({name: adapted(function, out=True) for name, function in FUNCTIONS.items()})
+globals().update({name: checked(name, adapted(function, out=True)) for name, function in FUNCTIONS.items()})
 
 __all__ = [*FUNCTIONS]  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -272,12 +272,14 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) 
     return add(input, _true_div(tensor1, tensor2), alpha=value)
 
 
-def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+def nan_to_num(
+    input: Tensor, nan: float | None = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
     """NaN and infinities replaced: by `nan` and by the largest and smallest number, or by those given."""
     if input._spec.dtype.kind != "float":
         return input.clone()
     limits = finfo(input._spec.dtype)
-    x = masked_fill(input, isnan(input), nan)
+    x = masked_fill(input, isnan(input), 0.0 if nan is None else nan)
     x = masked_fill(x, GENERATED["eq"](x, float("inf")), limits.max if posinf is None else posinf)
     return masked_fill(x, GENERATED["eq"](x, float("-inf")), limits.min if neginf is None else neginf)
 
@@ -285,7 +287,7 @@ def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neg
 def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether |input - other| <= atol + rtol * |other|, or both are equal."""
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
-        if tolerance < 0:
+        if not tolerance >= 0:
             raise runtime_error(f"{name} must be greater than or equal to zero, but got {tolerance}")
     for name, x in (("input", input), ("other", other)):
         if not isinstance(x, Tensor):

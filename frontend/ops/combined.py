@@ -59,7 +59,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "") -> Ten
             raise runtime_error(f"cdist only supports floating-point dtypes, {name} got: {TYPE_NAMES[x.dtype]}")
         if x.ndim < 2:
             raise runtime_error(f"cdist only supports at least 2D tensors, {name} got: {x.ndim}D")
-    if p < 0:
+    if not p >= 0:
         raise runtime_error("cdist only supports non-negative p values")
     if not x1.shape[-1]:
         return (x1 @ x2.mT).abs()

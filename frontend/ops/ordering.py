@@ -81,7 +81,7 @@ def _doubling(x: Tensor, d: int, combine: Callable[[Tensor, Tensor], Tensor]) ->
 
 
 # Orders
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = None) -> Any:
     """(values, indices), sorted."""
     return RETURN_TYPES["sort"](*_sorted(input, dim, descending))
 

@@ -31,7 +31,13 @@ def ints(values: Sequence[Any]) -> tuple[int, ...]:
     """f(1, 2) and f((1, 2)) alike."""
     if len(values) == 1 and isinstance(values[0], tuple | list):
         values = cast(Sequence[Any], values[0])
-    return tuple([v if type(v) is int else v.__index__() for v in values])
+    return tuple([v if type(v) is int else _whole(v) for v in values])
+
+
+def _whole(value: Any) -> int:
+    if not hasattr(value, "__index__"):
+        raise type_error(f"expected a tuple of ints, but found an element of type {type(value).__name__}")
+    return value.__index__()
 
 
 def resolved(shape: tuple[int, ...], old: tuple[int, ...]) -> tuple[int, ...]:

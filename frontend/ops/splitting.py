@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import needed_array
-from ..errors import index_error, runtime_error, untraceable
+from ..errors import index_error, runtime_error, type_error, untraceable
 from ..tensor import Tensor
 from .shape import axis, select, slice_along
 
@@ -60,7 +60,9 @@ def tensor_split(
     input: Tensor, indices_or_sections: Any = None, dim: int = 0, *, indices: Any = None, sections: Any = None
 ) -> tuple[Tensor, ...]:
     """Parts as equal as possible, or cut at the indices given."""
-    given = next(x for x in (indices_or_sections, indices, sections) if x is not None)
+    given = next((x for x in (indices_or_sections, indices, sections) if x is not None), None)
+    if given is None:
+        raise type_error("tensor_split(): expected the number of sections or indices")
     if not input._spec.shape:
         raise runtime_error("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
     if isinstance(given, Tensor):

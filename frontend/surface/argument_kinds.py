@@ -14,7 +14,8 @@ from typing import Any
 from ...dialects.types import DType
 from ..errors import type_error
 from ..tensor import Tensor
-from .element_types import LAYERS, checked
+from .argument_types import checked
+from .element_types import LAYERS
 
 
 def explain(

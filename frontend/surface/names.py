@@ -39,7 +39,7 @@ from ..ops.selection_reductions import REDUCTIONS, reduction
 from ..tensor import Tensor
 from ..writes import check_in_place
 from .argument_names import adapted
-from .element_types import checked
+from .argument_types import checked
 from .unsupported import tensor_getattr
 
 FAMILIES = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ....dialects.types import i64
@@ -18,7 +20,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The p-norms of the differences of all pairs of rows, each pair once."""
-    if p < 0:
+    if not p >= 0:
         raise runtime_error("pdist only supports non-negative p values")
     if input.ndim != 2:
         raise runtime_error(f"pdist only supports 2D tensors, got: {input.ndim}D")
@@ -36,6 +38,6 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return (first * second).sum(dim)
 
 
-def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+def normalize(input: Tensor, p: Any = 2.0, dim: Any = 1, eps: float = 1e-12) -> Tensor:
     """x divided by its p-norm along `dim`, which is kept above eps."""
     return input / input.norm(p, dim, True).clamp(min=eps)

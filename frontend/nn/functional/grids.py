@@ -19,6 +19,10 @@ Taps = tuple[Tensor, Tensor]
 
 def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
     """The grid (N, H, W, 2) for grid_sample that moves an image by matrices (N, 2, 3); or one dimension more."""
+    if theta.dtype.kind != "float":
+        raise located(ValueError, f"Expected theta to have floating point type, but got {theta.dtype}")
+    if min(size) < 1:
+        raise located(ValueError, f"Expected non-zero, positive output size. Got {tuple(size)}")
     extents = tuple(int(n) for n in size)[2:]
     rank = len(extents)
     if rank not in (2, 3) or tuple(theta.shape) != (int(size[0]), rank, rank + 1):

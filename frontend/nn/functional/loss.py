@@ -152,7 +152,12 @@ def poisson_nll_loss(
 
 
 def gaussian_nll_loss(
-    input: Tensor, target: Tensor, var: Tensor | float, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor | float,
+    var: Tensor | float,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
 ) -> Tensor:
     """Negative log-likelihood of a normal distribution with mean x and a given variance, kept above eps."""
     variance = var if isinstance(var, Tensor) else input.new_full((), var)

@@ -62,7 +62,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean
 
 
 def multilabel_soft_margin_loss(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+    input: Tensor, target: Tensor | float, weight: Tensor | None = None, reduction: str = "mean"
 ) -> Tensor:
     """The mean over classes of binary cross-entropy with logits."""
     loss = -(target * logsigmoid(input) + (1.0 - target) * logsigmoid(-input))
