@@ -141,21 +141,27 @@ def _log_of_sum(x: Tensor, near: Callable[[Tensor], Tensor]) -> Tensor:
     return where(large, far, near(where(large, 1.0, x)))
 
 
+def _asinh_near(size: Tensor) -> Tensor:
+    root = add(1, GENERATED["sqrt"](add(1, square(size))))
+    return GENERATED["log1p"](add(size, _true_div(square(size), root)))
+
+
 def asinh(input: Tensor) -> Tensor:
     """Inverse hyperbolic sine."""
     x = _as_float(input)
     below = GENERATED["lt"](x, 0)
-    root = lambda m: add(1, GENERATED["sqrt"](add(1, square(m))))  # noqa: E731
-    size = where(below, GENERATED["neg"](x), x)
-    found = _log_of_sum(size, lambda m: GENERATED["log1p"](add(m, _true_div(square(m), root(m)))))
+    found = _log_of_sum(where(below, GENERATED["neg"](x), x), _asinh_near)
     return where(below, GENERATED["neg"](found), found)
+
+
+def _acosh_near(x: Tensor) -> Tensor:
+    sqrt = GENERATED["sqrt"]
+    return GENERATED["log"](add(x, mul(sqrt(sub(x, 1)), sqrt(add(x, 1)))))
 
 
 def acosh(input: Tensor) -> Tensor:
     """Inverse hyperbolic cosine."""
-    sqrt = GENERATED["sqrt"]
-    near = lambda x: GENERATED["log"](add(x, mul(sqrt(sub(x, 1)), sqrt(add(x, 1)))))  # noqa: E731
-    return _log_of_sum(_as_float(input), near)
+    return _log_of_sum(_as_float(input), _acosh_near)
 
 
 def atanh(input: Tensor) -> Tensor:

@@ -182,14 +182,14 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     if modes.trace is not None:
         return elimination.substitute(A, B)
     batch = broadcast_shape(A.shape[:-2], B.shape[:-2])
-    A, B = A.expand(*batch, *A.shape[-2:]), B.expand(*batch, *B.shape[-2:])
-    (found,) = _computed("solve_triangular", _substituted, A, B)
+    lower, right = A.expand(*batch, *A.shape[-2:]), B.expand(*batch, *B.shape[-2:])
+    (found,) = _computed("solve_triangular", _substituted, lower, right)
 
     def backward(g: Tensor) -> tuple[Tensor, Tensor]:
-        part = solve_triangular(A.mT, g, upper=True)
+        part = solve_triangular(lower.mT, g, upper=True)
         return -(part @ found.mT).tril(), part
 
-    return _differentiable("LinalgSolveTriangularBackward0", (A, B), found, backward)
+    return _differentiable("LinalgSolveTriangularBackward0", (lower, right), found, backward)
 
 
 def _substituted(lower: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -205,7 +205,7 @@ def searchsorted(
 ) -> Tensor:
     """Where each value would be inserted to keep the last dimension in order: how many elements are smaller."""
     shape = sorted_sequence._spec.shape
-    values = input._spec.shape if isinstance(input, Tensor) else ()
+    values: tuple[int, ...] = input._spec.shape if isinstance(input, Tensor) else ()
     if not shape:
         raise runtime_error(
             "torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension"
@@ -226,7 +226,7 @@ def searchsorted(
     edges, x = edges.detach(), x.detach().unsqueeze(-1)
     count = GENERATED["sum"](ELEMENTWISE[before](edges, x), -1)
     if edges._spec.dtype.kind == "float" or x._spec.dtype.kind == "float":  # NaN counts as the largest
-        count = where(GENERATED["any"](ELEMENTWISE[behind](edges, x), -1), count, shape[-1])
+        count = where(GENERATED["any"](ELEMENTWISE[behind](edges, x), -1), count, edges._spec.shape[-1])
     return cast(count, i32 if out_int32 else i64)
 
 

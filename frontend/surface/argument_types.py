@@ -50,6 +50,10 @@ def _is_whole(value: Any) -> bool:
     return value is not None and not isinstance(value, float | str | bool)
 
 
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
 def _are_whole(value: Any) -> bool:
     if not isinstance(value, list | tuple):
         return _is_whole(value)
@@ -62,7 +66,7 @@ def _is_number(value: Any) -> bool:
 
 _TYPES: dict[str, _Type] = {
     "Tensor": _Type("Tensor", frozenset((Tensor,)), _is_tensor),
-    "bool": _Type("bool", frozenset((bool,)), lambda value: isinstance(value, bool)),
+    "bool": _Type("bool", frozenset((bool,)), _is_bool),
     "int": _Type("int", frozenset((int,)), _is_whole),
     "float": _Type("float", frozenset((float, int)), _is_number),
     **dict.fromkeys(
@@ -70,10 +74,16 @@ _TYPES: dict[str, _Type] = {
         _Type("tuple of ints", frozenset((int,)), _are_whole),
     ),
 }
-_OPTIONAL = {
-    key: _Type(t.name, t.exact | {type(None)}, lambda value, t=t: value is None or t.accepts(value))
-    for key, t in _TYPES.items()
-}
+
+
+def _or_none(wanted: _Type) -> _Type:
+    def accepts(value: Any) -> bool:
+        return value is None or wanted.accepts(value)
+
+    return _Type(wanted.name, wanted.exact | {type(None)}, accepts)
+
+
+_OPTIONAL = {key: _or_none(wanted) for key, wanted in _TYPES.items()}
 
 
 def _type_of(annotation: Any) -> _Type | None:
