@@ -14,7 +14,7 @@ from io import StringIO
 from typing import Any
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, ModuleOp, UnknownLoc
+from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, ModuleOp
 from xdsl.ir import Dialect, Operation
 from xdsl.parser import Parser
 from xdsl.printer import Printer
@@ -96,6 +96,8 @@ class SourceParser(Parser):
         self._filename = file_name(filename)
         self._line_starts = [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
         self._has_location = False
+        self.last: Operation | None = None
+        """The op that was read last, with all in it."""
 
     def parse_optional_location(self) -> LocationAttr | None:
         location = super().parse_optional_location()
@@ -132,6 +134,7 @@ class SourceParser(Parser):
         if not self._has_location:
             op.location = self.place(start)
         self._has_location = False
+        self.last = op
         return op
 
     def place(self, position: int) -> FileLineColLoc:
@@ -156,7 +159,7 @@ def parse_module(text: str, filename: str = "<string>", context: Context | None 
         if undefined and uses:  # upstream says so at the end of the module
             parser.raise_error(f"{undefined[1]} is not defined where it is used", uses[-1].start(), uses[-1].end())
         raise
-    if isinstance(module.location, UnknownLoc):  # one that the text leaves out
+    if module is not parser.last:  # one that the text leaves out
         module.location = parser.place(0)
     return module
 

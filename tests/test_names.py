@@ -136,3 +136,14 @@ def test_a_file_with_such_a_name_through_every_command(tmp_path: Path) -> None:
     assert source.isascii() and "obuchenie_theta.py:2" in source and "mul_exp(theta, sigma, out, 0, 1);" in source
     np.savez(tmp_path / "in.npz", theta=np.ones(3, np.float32), sigma=np.zeros(3, np.float32))
     assert "[1. 1. 1.]" in irtool_command("run", lowered, "-i", tmp_path / "in.npz")
+
+
+def test_arguments_that_are_spelled_alike(tmp_path: Path) -> None:
+    """Files of arrays name them as the IR does."""
+    file, lowered, inputs = tmp_path / "f.py", tmp_path / "f.mlir", tmp_path / "in.npz"
+    file.write_text("def f(θ: 'f32[1]', theta: 'f32[1]'):\n    return θ + 10 * theta\n", "utf-8")
+    assert CliRunner().invoke(main, ["trace", f"{file}:f", "-o", str(lowered)]).exit_code == 0
+    assert "@step(%theta: tensor<1xf32>, %theta_1: tensor<1xf32>" in lowered.read_text()
+    np.savez(inputs, theta=np.float32([1]), theta_1=np.float32([2]))  # type: ignore[arg-type]
+    result = CliRunner().invoke(main, ["run", str(lowered), "-i", str(inputs)])
+    assert result.exit_code == 0 and result.stdout.endswith("[12.]\n"), result.output

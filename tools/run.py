@@ -34,7 +34,7 @@ def run_file(file: str, inputs: str | None, seed: int, compiled: bool, threads: 
         from ..runtime.threads import set_num_threads
 
         set_num_threads(threads)
-    names = [argument.name_hint or f"arg{i}" for i, argument in enumerate(host_of(module).body.block.args)]
+    names = _apart([argument.name_hint or f"arg{i}" for i, argument in enumerate(host_of(module).body.block.args)])
     if level_of(module) is None and not compiled:
         results = _interpret(module, names, inputs, seed)
     else:
@@ -50,6 +50,17 @@ def run_file(file: str, inputs: str | None, seed: int, compiled: bool, threads: 
     for k, value in enumerate(results):
         click.echo(f"result{k}: {value.dtype}{list(value.shape)}")
         click.echo(np.array2string(value, threshold=64, precision=6))
+
+
+def _apart(hints: list[str]) -> list[str]:
+    """Names as IR shows them: %w, and %w_1 for the next of that name."""
+    names: dict[str, None] = {}
+    for hint in hints:
+        name, number = hint, 1
+        while name in names:
+            name, number = f"{hint}_{number}", number + 1
+        names[name] = None
+    return list(names)
 
 
 def _interpret(module: ModuleOp, names: list[str], inputs: str | None, seed: int) -> list[np.ndarray]:
