@@ -156,8 +156,8 @@ class Tensor:
     def grad(self) -> Tensor | None:
         """The gradient that `backward` accumulated here."""
         trace = modes.trace
-        found = self._grad if trace is None else trace.get_grad(self)
-        return found.read() if type(found) is UsedUp else found
+        found: Tensor | UsedUp | None = self._grad if trace is None else trace.get_grad(self)
+        return found.read() if isinstance(found, UsedUp) else found
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:

@@ -225,7 +225,7 @@ def _write_traced(t: Tensor, new: Tensor, replaces: bool) -> None:
         root._detached = False  # what it holds now has a history, wherever its memory comes from
 
 
-def _restore(root: Tensor, history: tuple[tape.Node | None, int, bool], detached: bool) -> None:
+def _restore(root: Tensor, history: tuple[tape.Node | None, int, bool], detached: int) -> None:
     _rebase(root, *history)
     root._detached = detached
 

@@ -58,7 +58,7 @@ def losses(tmp_path_factory: pytest.TempPathFactory) -> str:
     return train(tmp_path_factory.mktemp("plain"), "true")[0]
 
 
-@pytest.mark.parametrize("kilobytes", [12, 36, 64])
+@pytest.mark.parametrize("kilobytes", [12, 48])
 def test_a_full_disk(kilobytes: int, losses: str, tmp_path: Path) -> None:
     """From the start, once the compiler has been asked, or when an object or a library is written."""
     (tmp_path / "cache").mkdir()

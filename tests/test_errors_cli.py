@@ -365,6 +365,16 @@ def test_doctor_with_apples_compiler(tmp_path: Path) -> None:
     assert result.returncode == 1 and "error: " in result.stderr and "`brew install libomp`" in result.stderr
 
 
+def test_a_cache_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+    environment = {**os.environ, "IRTOOL_CACHE_DIR": "~nobody-of-this-name/x"}
+    command = [sys.executable, "-c", "from irtool.tools.cli import main; main()", "doctor"]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stderr
+    assert said.startswith(
+        "warning: the cache folder cannot be used (IRTOOL_CACHE_DIR=~nobody-of-this-name/x names a user"
+    )
+    assert said.count("\n") == 1
+
+
 def test_running_without_a_compiler(tmp_path: Path) -> None:
     environment = {**os.environ, "CC": str(tmp_path / "nonexistent"), "IRTOOL_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", "from irtool.tools.cli import main; main()", "run", str(write(tmp_path, GOOD))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -117,6 +118,8 @@ def span_place(error: ParseError) -> tuple[int, int, str]:
 @contextmanager
 def reported(filename: str = "") -> Generator[None]:
     """Turns what goes wrong inside into an error message and exit code 1."""
+    show = warnings.showwarning
+    warnings.showwarning = _plainly
     try:
         yield
         sys.stdout.flush()  # a full disk is an error of the command, not of the interpreter's end
@@ -135,12 +138,20 @@ def reported(filename: str = "") -> Generator[None]:
             fault = "a fault of irtool's own; IRTOOL_TRACEBACK=1 shows where"
             location = getattr(error, "location", None)
             known = place(location) if isinstance(location, Attribute) else None
-            report(f"{type(error).__name__}: {error} ({fault})", *(known or (filename,)))
+            report(f"{type(error).__name__}: {error} ({fault})", *(known or (filename, 0, 0)))
         elif isinstance(error, OSError) and error.strerror:
             report(error.strerror, str(error.filename or filename))
         else:
             report_exception(error, filename)
         sys.exit(1)
+    finally:
+        warnings.showwarning = show
+
+
+def _plainly(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+    """A warning of ours as a sentence, one about the user's file with its line."""
+    place = "" if is_ours(filename) else f"{filename}:{lineno}: "
+    click.echo(f"{place}warning: {message}", err=True)
 
 
 def fail(message: str) -> NoReturn:

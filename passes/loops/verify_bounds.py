@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
+from typing import Any, cast
 
 from xdsl.context import Context
 from xdsl.dialects import arith, builtin, memref, scf, vector
@@ -188,7 +189,7 @@ def _check_transpose(op: TransposeOp) -> None:
     rows, columns = constant_value(op.rows), constant_value(op.columns)
     step, to_step, lanes = (number.value.data for number in (op.step, op.to_step, op.lanes))
     if rows and columns and min(step, to_step) >= 0:
-        source, target = op.source.type, op.target.type
+        source, target = cast("MemRefType", op.source.type), cast("MemRefType", op.target.type)
         _check_flat(op, source, [_index(i) for i in op.indices], (rows - 1) * step + columns)
         _check_flat(op, target, [_index(i) for i in op.target_indices], (columns - 1) * to_step + lanes)
 
@@ -219,7 +220,7 @@ def _check_view(op: Operation) -> None:
         fail(op, f"{op.name}: expected a part of {source}, {result} reaches {unit} {reached} of {have}")
 
 
-def _mixed(static: builtin.DenseArrayBase, dynamic: Sequence[SSAValue]) -> list[Index | None]:
+def _mixed(static: Any, dynamic: Sequence[SSAValue]) -> list[Index | None]:
     """Offsets of which some are constants."""
     rest = iter(dynamic)
     return [_index(next(rest)) if v == DYNAMIC_INDEX else Index(v) for v in static.get_values()]
