@@ -12,7 +12,7 @@ from ..dialects.types import DType, TensorSpec, dtype_of_numpy, f32, f64, i1, i3
 from ..runtime.storage import Storage, aligned_empty
 from . import dispatch
 from .devices import check_device
-from .dispatch import apply, array_of, exact
+from .dispatch import apply, array_of, exact, is_symbolic, scalar
 from .errors import located, runtime_error, type_error, untraceable
 from .modes import modes
 from .promotion import PYTHON, check_fits, get_default_dtype, python_dtype
@@ -150,10 +150,10 @@ def tensor(
     """A new tensor with a copy of the data: numbers, nested lists, an array or a tensor."""
     check_device(device)
     if isinstance(data, Tensor):
-        if data._is_number:
-            dtype = dtype or get_default_dtype()
         result = data.detach().clone()
         return finished(result if dtype is None else result.to(dtype), requires_grad)
+    if is_symbolic(data) and (not isinstance(data, int) or -(1 << 63) <= data < 1 << 63):
+        return finished(scalar(data, (), dtype or python_dtype(data) or get_default_dtype()), requires_grad)
     return finished(from_array(_array_of_data(data, dtype)), requires_grad)
 
 
@@ -161,8 +161,6 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
     """The data as a tensor, sharing memory where it is a tensor or an array of that type."""
     check_device(device)
     if isinstance(data, Tensor):
-        if data._is_number:
-            return tensor(data, dtype=dtype)
         return data if dtype is None else data.to(dtype)
     if isinstance(data, np.ndarray):
         found = from_numpy(data)

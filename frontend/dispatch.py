@@ -12,8 +12,9 @@ import contextvars
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from operator import index
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 from xdsl.ir import SSAValue
@@ -108,6 +109,9 @@ def infer(op: type[HLOp], tensors: Sequence[Tensor], attributes: Mapping[str, An
         specs = op.infer(*[t._spec for t in tensors], **attributes)
     except ShapeError as error:
         _refuse(op, error, tensors)
+    for spec in specs:
+        for extent in spec.shape:
+            index(extent)  # raises TypeError for a float that was given as a number of elements
     if cacheable:
         if len(_specs) > 16384:
             _specs.clear()
@@ -249,6 +253,8 @@ _constants: dict[Any, tuple[Storage, TensorSpec, View | None]] = {}
 def scalar(value: float, shape: tuple[int, ...], dtype: DType) -> Tensor:
     """A Python number as an operand: every element is that number. Not to be written to."""
     if modes.trace is not None:
+        if is_symbolic(value):
+            return cast(Any, value)._symbols.tensor(value, shape, dtype)
         value = exact(value, dtype)
         return _apply_traced(s.ConstantOp, (), {"value": value, "shape": shape, "dtype": dtype})[0]
     # 0.0 and -0.0 are equal, but not the same.
@@ -260,6 +266,11 @@ def scalar(value: float, shape: tuple[int, ...], dtype: DType) -> Tensor:
         found = _constants[key] = _constant(value, shape, dtype)
     storage, spec, view = found
     return wrap(storage, spec, view)
+
+
+def is_symbolic(value: Any) -> bool:
+    """Whether a number stands for one that changes from call to call (`compiling/symbolic.py`)."""
+    return hasattr(cast(Any, type(value)), "_symbols") and value._is_live()
 
 
 def _constant(value: float, shape: tuple[int, ...], dtype: DType) -> tuple[Storage, TensorSpec, View | None]:
@@ -317,6 +328,7 @@ __all__ = [
     "array_of",
     "builder",
     "check",
+    "is_symbolic",
     "known_array",
     "quietly",
     "scalar",

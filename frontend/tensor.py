@@ -52,9 +52,6 @@ class Tensor:
     """Whether this shares memory with what gradients may flow through; HIDDEN where writes are not to be noticed."""
     _grad: Tensor | UsedUp | None
 
-    _is_number = False
-    """Whether this counts as a Python number in type promotion."""
-
     if TYPE_CHECKING:
         # The operations, which `surface` installs from tables.
         def __getattr__(self, name: str) -> Any: ...

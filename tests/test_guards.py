@@ -257,9 +257,9 @@ def test_small_arrays_are_constants():
 
 
 def test_many_compilations_are_worth_a_warning():
-    f = compiled(lambda x, n: x * n)
-    with pytest.warns(UserWarning, match="compiled 16 times, the last time because n was 14, is now 15"):
-        for n in range(16):
+    f = compiled(lambda x, n: x.repeat(n))
+    with pytest.warns(UserWarning, match="compiled 16 times, the last time because n was 15, is now 16"):
+        for n in range(1, 17):
             f(ones, n)
 
 

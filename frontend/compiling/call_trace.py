@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+import threading
+import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import starmap
+from operator import itemgetter
 from typing import Any, cast
-
-import numpy as np
 
 from ...runtime.storage import Storage
 from .. import grad_mode, tape, tree
@@ -21,19 +22,23 @@ from ..tensor import Tensor, wrap
 from ..tracing.later import put_off_so_far
 from ..tracing.trace import Trace, tracing
 from ..views import laid_out, overlaps
-from .counters import Counters, Counting
+from .dynamic import DynamicNumbers, DynamicPlaces, number_places
 from .effects import EXCHANGED, Again, Data, Effect, Hints, History, ReadBack, changed_arguments
 from .foreign_random import Draws
 from .guards import Guards, Numbers, values_in
 from .iterators import Iterators, is_iterator
 from .launch import ELSEWHERE
-from .mathematics import put_mathematics
-from .outside import add_reads, put_outside, show_prints, warn_of_constants
+from .mentions import used_by_library
+from .observer import Observer
+from .places import Cell, Entry, Place
 from .reach import Reach
-from .scalars import SPEC as NUMBER
-from .scalars import number
 from .settle import Settling, Substitutes
+from .stand_ins import add_reads, show_prints
+from .symbolic import Symbols, is_number
 from .traced import Finisher, Held, Traced
+
+TRACING = threading.RLock()
+"""One trace at a time: the code of functions is exchanged meanwhile."""
 
 ATTEMPTS = 64
 """How often a function may be traced before what it does to Python is known."""
@@ -47,9 +52,9 @@ class Call:
     leaves: Sequence[Any]
     names: Sequence[str]
     """What the user calls them."""
-    dynamic_floats: bool
-    """Whether floats are run-time numbers; otherwise they are constants."""
-    counters: Counters = field(default_factory=Counters)
+    dynamic: frozenset[int] = frozenset()
+    """The leaves that are numbers which have changed between calls."""
+    numbers: DynamicNumbers = field(default_factory=DynamicNumbers)
     """What earlier calls of the function have found out."""
     iterators: Iterators = field(default_factory=Iterators)
     """What the function draws from."""
@@ -61,26 +66,27 @@ class CallTrace:
     _trace: Trace | None = None
     """None before there is one: while it is found out what the function can reach."""
     traced: Traced
+    symbols: Symbols | None = None
     requires_grad: list[tuple[int, bool]]
     """Arguments whose `requires_grad` the function sets."""
 
     def __init__(self, function: Callable[..., Any], call: Call, keep_gradients: bool) -> None:
-        hints = Hints(call.counters)
-        try:
-            self._trace_until_known(function, call, keep_gradients, hints)
-        except BaseException:
-            call.iterators.take_back()
-            raise
-        call.iterators.give_back()
-        if self.reusable and self._trace is not None:
-            warn_of_constants(self._trace, getattr(function, "__name__", "a function"))
+        hints = Hints(call.numbers)
+        with TRACING:
+            try:
+                self._trace_until_known(function, call, keep_gradients, hints)
+            except BaseException:
+                call.iterators.take_back()
+                raise
+            call.iterators.give_back()
+        if self.impure:
+            _warn_of_effects(self.impure, getattr(function, "__name__", "a function"))
 
     def _trace_until_known(self, function: Callable[..., Any], call: Call, keep_gradients: bool, hints: Hints) -> None:
         for _ in range(ATTEMPTS):
             try:
                 self._attempt(function, call, keep_gradients, hints)
-                for place in hints.suspects:
-                    call.counters.read(place)
+                call.numbers.constant = hints.constant
                 return
             except Again as again:
                 again.learn(hints)
@@ -89,10 +95,10 @@ class CallTrace:
             except Exception:
                 if self._trace is None:
                     raise
-                if hints.suspects or not hints.counted:
+                if hints.constant or self.symbols is None or not self.symbols.nodes:
                     show_prints(self._trace)
                     raise
-                hints.suspects = hints.counted  # without their numbers it may have failed
+                hints.constant = True  # it may have failed for want of the numbers themselves
         raise runtime_error("the compiled function changes Python values in another way each time that it is traced")
 
     def _attempt(self, function: Callable[..., Any], call: Call, keep_gradients: bool, hints: Hints) -> None:
@@ -108,8 +114,7 @@ class CallTrace:
             if not isinstance(value, Tensor):
                 reach.add_root(value, name)
         self.guards: Guards = reach.finish()
-        hints.counters.expect(reach.rates)
-        self._found = (*reach.runtime, *reach.builtins, *self.guards.always, *self.guards.slow)
+        self._found = (*reach.runtime, *self.guards.always, *self.guards.slow)
         """All that was there before."""
         self.outside = frozenset(reach.names_of_storages)
         """Storages that the function can reach on its own."""
@@ -119,8 +124,9 @@ class CallTrace:
         self._trace = trace = Trace(dict(reach.names_of_storages))
         trace.known.learned = reach.learned
         self._run(trace, function, call, keep_gradients, hints)
-        counted = {place.identity for place in hints.counted}
-        self.guards.always += [rate for rate in reach.rates if rate.identity not in counted]
+        self.numbers = self.symbols.seal()
+        if hints.constant:
+            self.guards.always += reach.rates
         self.argument_values = dict(trace.known.arguments)
         """Whole numbers among the arguments, by their place, that the program is for."""
         for storage, array in trace.known.relied_on.items():
@@ -134,30 +140,35 @@ class CallTrace:
         structures = [tree.flatten(place.now(), further, EXCHANGED) for place in self.places]
         count = len(call.leaves)
         names = [*call.names, *["kept"] * len(further)]
-        call = Call(call.structure, [*call.leaves, *further], names, call.dynamic_floats)
-        given, stand_ins = self._arguments(trace, call, count, hints.shared)
+        call = replace(call, leaves=[*call.leaves, *further], names=names)
+        self.symbols = Symbols(trace, len(call.leaves))
+        """Numbers that each call brings along: further leaves of its own."""
+        observer = trace.observer = Observer(self.symbols, self._iterators, self._reach)
+        given, stand_ins = self._arguments(trace, call, count, hints)
         mode = modes.grad
-        substitutes = Substitutes(self.guards, hints)
+        substitutes = Substitutes(self.guards, hints, observer)
+        rates = [] if hints.constant else self._reach.rates
+        places = [] if hints.constant else self._dynamic_places(hints)
+        rest = iter(given[count:])
+        exchanged = [(p, tree.rebuild(structure, rest)) for p, structure in zip(self.places, structures)]
+        dynamic = DynamicPlaces([*places, *rates], rates, exchanged, self.guards, observer)
         try:
-            with tracing(trace):
-                counting = Counting(self.guards, hints, self._reach.rates)
-            rest = iter(given[count:])
-            for place, structure in zip(self.places, structures):
-                substitutes.put(place, tree.rebuild(structure, rest))
-            put_mathematics(self.guards, substitutes)
-            put_outside(self.guards, self._reach.builtins, substitutes)
-            self._iterators.put(self.guards, substitutes)
+            for place, new in exchanged:
+                substitutes.put(place, new)
+            self._iterators.begin(self.guards)
             trace.hyperparameters.update((entry.identity, entry.now()) for entry in self._reach.runtime)
             with tracing(trace):
                 arguments = tree.rebuild(call.structure, iter(given))
                 args, kwargs = arguments
+                observer.observe([*self._reach.functions, *given])
                 output = function(*args, **kwargs)
                 grad_mode.switch(mode)
                 self._settle_hooks(trace, output)
-                data = trace.assignments.settle(trace, self._is_shared(call.leaves[:count]))
-                assigned = [e for e in self._reach.runtime if trace.has_assigned(e.mapping, e.key)]
                 substitutes.take_out()
-                counts = counting.take_out()
+                counts = dynamic.take_out()
+                data = trace.assignments.settle(trace, self._is_shared(call.leaves[:count]))
+                runtime = [e for e in self._reach.runtime if e.identity not in observer.sources]
+                assigned = [e for e in runtime if trace.has_assigned(e.mapping, e.key)]
 
                 def is_ours(t: Tensor) -> bool:
                     storage = t._storage
@@ -166,7 +177,9 @@ class CallTrace:
 
                 settling = Settling(trace, self._reach, self.guards, hints, is_ours)
                 settling.run(substitutes, assigned)
-                counting.relax(self.guards)
+                dynamic.relax(self.guards)
+                self.impure = observer.impure
+                """What was called that may have effects which no program repeats."""
                 self.reusable = settling.reusable and not (data or self._draws.happened() or self._iterators.asked())
                 before = tree.rebuild(call.structure, iter(given))
                 self.effects: list[Effect] = [
@@ -183,7 +196,7 @@ class CallTrace:
                     for t, i in stand_ins.items()
                     if t._node is None and t._requires_grad is not getattr(call.leaves[i], "requires_grad", False)
                 ]
-                finisher = Finisher(trace, stand_ins, self._is_known, keep_gradients)
+                finisher = Finisher(trace, stand_ins, self._is_known, keep_gradients, self.symbols)
                 self.traced = finisher.finish((output, tuple(effect.value for effect in self.effects)), settling)
                 self._check_sharing(call.leaves[:count], hints)
                 _check_output([held.value for held in self.traced.outputs if isinstance(held, Held)])
@@ -191,8 +204,17 @@ class CallTrace:
             self._undo_attempt(trace)
             raise
         finally:
+            observer.take_out()
             grad_mode.switch(mode)
             trace.end()
+
+    def _dynamic_places(self, hints: Hints) -> list[Place]:
+        """The numbers in attributes, variables and containers that change, or that code assigns."""
+        reach = self._reach
+        places = [p for guard in (*self.guards.always, *self.guards.slow) for p in number_places(guard)]
+        found = [p for p in places if hints.numbers.is_dynamic(p) or _key(p) in reach.assigned]
+        found = [p for p in found if not (isinstance(p, Entry) and self._is_read_by_library(p))]
+        return list({p.identity: p for p in found}.values())
 
     def _is_shared(self, leaves: Sequence[Any]) -> Callable[[Tensor, Storage], bool]:
         """Whether a tensor that was there before, other than this one, has this memory."""
@@ -216,14 +238,24 @@ class CallTrace:
 
     # Before
 
-    def _arguments(self, trace: Trace, call: Call, count: int, sharing: bool) -> tuple[list[Any], dict[Tensor, int]]:
+    def _is_read_by_library(self, place: Entry) -> bool:
+        """Whether code that is not traced reads the attribute, and has to find the number there."""
+        if place.identity in self._reach.hyperparameters:
+            return True
+        owner = self._reach.owners.get(id(place.mapping))
+        return owner is not None and place.key in used_by_library(type(owner))
+
+    def _arguments(self, trace: Trace, call: Call, count: int, hints: Hints) -> tuple[list[Any], dict[Tensor, int]]:
         """What the function is called with, and which of it stands for which leaf. Those from number `count` on are in
-        places of their own. Arguments that share memory do so in the trace where it matters (`sharing`). A tensor that
-        the function reaches by itself stays what it is, so that `.grad` and attributes have one owner."""
+        places of their own. Arguments that share memory do so in the trace where it matters (`hints.shared`). A tensor
+        that the function reaches by itself stays what it is, so that `.grad` and attributes have one owner."""
         given: list[Any] = []
         stand_ins: dict[Tensor, int] = {}
         by_id: dict[int, Tensor] = {}
-        leaves, dynamic_floats = call.leaves, call.dynamic_floats
+        leaves, sharing = call.leaves, hints.shared
+        dynamic = frozenset[int]() if hints.constant else call.dynamic
+        self.fixed: list[tuple[int, Any]] = []
+        """Arguments that are constants of the program."""
         tensors = [i for i, v in enumerate(leaves) if isinstance(v, Tensor)]
         storages = [leaves[i]._storage for i in tensors if i < count]
         for i, (value, name) in enumerate(zip(leaves, call.names, strict=True)):
@@ -242,13 +274,11 @@ class CallTrace:
                     by_id.setdefault(id(value), new)
                     stand_ins[new] = i
                 given.append(new)
-            elif dynamic_floats and is_float(value) and i < count:
-                storage = Storage(None, NUMBER)
-                trace.declare_number(storage, i, name)
-                new = number(storage)
-                stand_ins[new] = i
-                given.append(new)
+            elif i in dynamic:
+                given.append(self.symbols.source(name, value, itemgetter(i)))
             else:
+                if is_number(value):
+                    self.fixed.append((i, value))
                 given.append(self._iterators.stand_in(value) if is_iterator(value) else value)
         return given, stand_ins
 
@@ -343,9 +373,20 @@ def no_collection() -> Generator[None]:
             gc.enable()
 
 
-def is_float(value: Any) -> bool:
-    """Whether an argument is a number that may change from call to call."""
-    return type(value) is float or isinstance(value, np.floating)
+def _key(place: Place) -> Any:
+    """The name or key by which code assigns a place."""
+    return place.name if isinstance(place, Cell) else getattr(place, "key", None)
+
+
+def _warn_of_effects(impure: Sequence[tuple[str, str, int]], function: str) -> None:
+    name, filename, line = impure[0]
+    warnings.warn_explicit(
+        f"{name} is not known to be free of effects: calls of {function} that reach it run uncompiled. Move it out of "
+        "the compiled function, or pass its result in",
+        UserWarning,
+        filename,
+        line,
+    )
 
 
 def holds_traced(value: Any) -> bool:

@@ -8,7 +8,6 @@ import inspect
 import threading
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
@@ -20,12 +19,13 @@ from ..devices import device
 from ..modes import modes
 from ..promotion import get_default_dtype
 from ..tensor import Tensor
-from .call_trace import Call, is_float
-from .counters import Counters
-from .guards import PLAIN
+from .call_trace import Call
+from .dynamic import DynamicNumbers
+from .guards import PLAIN, same
 from .inspection import Inspection
 from .kinds import is_module
 from .reference import REFERENCE
+from .symbolic import is_number
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -40,9 +40,6 @@ KEPT = 64
 MANY = (16, 64, 256)
 """How many compilations of one function are worth a warning."""
 
-FLOAT = "a float"
-"""What stands for a run-time number in a key."""
-
 
 class Compiled(Inspection):
     """A compiled function. Calls with a new key compile; known ones run at once."""
@@ -54,8 +51,9 @@ class Compiled(Inspection):
         self._keep_gradients = keep_gradients
         self._programs: dict[Any, list[Specialization]] = {}
         self._recent: list[Specialization] = []
-        self._dynamic_floats = True
-        self._counters = Counters()
+        self._numbers = DynamicNumbers()
+        self._arguments: dict[Any, dict[int, Any]] = {}
+        """By key: the numbers among the arguments of its first call, except those that have changed since."""
         self._lock = threading.RLock()
         self._reasons: list[str] = []
         self._compilations = 0
@@ -63,17 +61,21 @@ class Compiled(Inspection):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if modes.trace is not None:
             return self._function(*args, **kwargs)
-        program, leaves = self._program_for(args, kwargs)
-        return program.run(leaves, (args, kwargs))
+        program, leaves, is_new = self._program_for(args, kwargs)
+        if program.impure and not is_new:
+            return self._function(*args, **kwargs)
+        return program.run(leaves, (args, kwargs), is_new)
 
-    def _program_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Specialization, list[Any]]:
-        """The program for a call, compiled if there is none yet, and the call's flattened arguments."""
+    def _program_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Specialization, list[Any], bool]:
+        """The program for a call, the call's flattened arguments, and whether the program was made of this very call,
+        since there was none."""
         if len(kwargs) > 1:
             kwargs = dict(sorted(kwargs.items()))
         leaves: list[Any] = []
         structure = tree.flatten((args, kwargs), leaves)
         key = self._key(structure, leaves)
-        return self._known(key, leaves) or self._compile(structure, leaves, key), leaves
+        known = self._known(key, leaves)
+        return (known, leaves, False) if known is not None else self._compile(structure, leaves, key)
 
     def _known(self, key: Any, leaves: Sequence[Any]) -> Specialization | None:
         for program in self._programs.get(key, ()):
@@ -131,8 +133,8 @@ class Compiled(Inspection):
 
     def _plain_key(self, value: Any) -> Any:
         kind = cast(Any, type(value))
-        if is_float(value):
-            return FLOAT if self._dynamic_floats else (float, float(value), str(value))
+        if is_number(value):
+            return kind  # whose values programs look at themselves
         if kind in PLAIN:
             return (kind, value) if kind is not slice else (kind, value.start, value.stop, value.step)
         if isinstance(value, (np.integer, np.bool_)):
@@ -148,36 +150,32 @@ class Compiled(Inspection):
 
     # Compiling
 
-    def _compile(self, structure: Any, leaves: Sequence[Any], key: Any) -> Specialization:
+    def _compile(self, structure: Any, leaves: list[Any], key: Any) -> tuple[Specialization, list[Any], bool]:
         with self._lock:
             known = self._known(key, leaves)  # another thread may have been faster
             if known is not None:
-                return known
-            call = self._call(structure, leaves)
+                return known, leaves, False
+            call = self._call(structure, leaves, self._dynamic(key, leaves))
             self._reasons = self._why(call)
             for program in self._programs.get(key, ()):
-                self._counters.compare(program.guards)
-            try:
-                made = self._specialize(call)
-            except Exception:
-                if not (self._dynamic_floats and any(map(is_float, leaves))):
-                    raise
-                # Python may have asked for the value of a float argument: such numbers become constants.
-                self._dynamic_floats = False
-                try:
-                    made = self._specialize(replace(self._call(structure, leaves), iterators=call.iterators))
-                except BaseException:
-                    self._dynamic_floats = True
-                    raise
-                self._programs.clear()
-                self._recent.clear()
-                key = self._key(structure, leaves)
+                self._numbers.compare(program.guards)
+            made = self._specialize(call)
             self._keep(key, made)
-            return made
+            return made, leaves, True
 
-    def _call(self, structure: Any, leaves: Sequence[Any]) -> Call:
+    def _dynamic(self, key: Any, leaves: Sequence[Any]) -> frozenset[int]:
+        """The numbers among the arguments that have changed: constants in their first trace, symbolic ever after."""
+        if len(self._arguments) > 4 * KEPT:
+            self._arguments.clear()
+        numbers = {i: value for i, value in enumerate(leaves) if is_number(value)}
+        first = self._arguments.setdefault(key, dict(numbers))
+        for i in [i for i, value in first.items() if not same(leaves[i], value)]:
+            del first[i]
+        return frozenset(numbers).difference(first)
+
+    def _call(self, structure: Any, leaves: Sequence[Any], dynamic: frozenset[int] = frozenset()) -> Call:
         names = self._leaf_names(structure, len(leaves))
-        return Call(structure, leaves, names, self._dynamic_floats, self._counters)
+        return Call(structure, leaves, names, dynamic, self._numbers)
 
     def _specialize(self, call: Call, target: str | None = None) -> Specialization:
         from .specialize import Specialization
@@ -194,7 +192,7 @@ class Compiled(Inspection):
                 "Numbers that change from call to call are best passed as floats or tensors",
                 stacklevel=5,
             )
-        if made.reusable:
+        if made.reusable or made.impure:
             self._programs.setdefault(key, []).insert(0, made)
         if len(self._recent) > KEPT:
             oldest = self._recent.pop(0)

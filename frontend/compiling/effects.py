@@ -25,7 +25,7 @@ from .places import PLAIN, Place
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
-    from .counters import Counters
+    from .dynamic import DynamicNumbers
 
 
 def identity(place: Place) -> tuple[int, Any]:
@@ -312,14 +312,11 @@ class Again(BaseException):
 class Hints:
     """What earlier traces of the same call have found out."""
 
-    def __init__(self, counters: Counters) -> None:
-        self.counters = counters
+    def __init__(self, numbers: DynamicNumbers) -> None:
+        self.numbers = numbers
         """What other calls have found out too."""
-        self.counted: list[Place] = []
-        """Ints that the trace may not read."""
-        self._numbers = 0
-        self.suspects: list[Place] = []
-        """Those that it may read nevertheless, since the function has failed without them."""
+        self.constant = numbers.constant
+        """Whether all numbers are constants, since the function has failed with symbolic ones."""
         self.written: list[Any] = []
         """Lists and dictionaries that the function writes tensors to."""
         self.read: list[Any] = []
@@ -337,11 +334,9 @@ class Hints:
         """A list or dictionary gets tensors."""
         self.written.append(container)
 
-    def number(self, place: Place) -> None:
-        """A counter is read too. After several of them the others are taken to be: each costs a trace."""
-        self._numbers += 1
-        for read in (place,) if self._numbers < 8 else self.counted:
-            self.counters.read(read)
+    def keep_constant(self) -> None:
+        """Symbolic numbers get to where they cannot be."""
+        self.constant = True
 
     def look_into(self, container: Any) -> None:
         """It is read too."""

@@ -15,6 +15,9 @@ import numpy as np
 
 GENERATORS = (random.Random, np.random.Generator, np.random.RandomState)
 
+SHARED: tuple[Any, ...] = (random._inst, np.random.mtrand._rand)  # type: ignore[attr-defined]
+"""Those that the functions of the two modules draw from."""
+
 _Access = tuple[Callable[[], Any], Callable[[Any], object]]
 """How to get and set a state."""
 

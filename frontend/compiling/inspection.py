@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..modes import modes
 from ..tensor import Tensor
-from .call_trace import Call, is_float
+from .call_trace import Call
 from .guards import show
+from .symbolic import is_number
 
 if TYPE_CHECKING:
     from ...runtime.profiling import Profile
@@ -26,7 +27,7 @@ class Inspection:
     _reasons: list[str]
     _target: str
 
-    def _program_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Specialization, list[Any]]:
+    def _program_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Specialization, list[Any], bool]:
         raise NotImplementedError
 
     def programs(self) -> list[Specialization]:
@@ -85,7 +86,7 @@ class Inspection:
     def profile(self, *args: Any, steps: int = 20, **kwargs: Any) -> Profile:
         """The time of each kernel, with its Python lines, as the mean of several runs with these arguments. Prints as a
         table; `.by_line()` sums up by Python line. Afterwards, state is what it was before."""
-        program, leaves = self._program_for(args, kwargs)
+        program, leaves, _ = self._program_for(args, kwargs)
         return program.profile(leaves, steps)
 
     def explain(self) -> str:
@@ -115,8 +116,8 @@ def describe_call(call: Call) -> list[tuple[str, Any]]:
             gradient = ", requires_grad" if value.requires_grad else ""
             kind = "" if type(value) is Tensor else f"{type(value).__name__} "
             found.append((name, f"{kind}{value._spec}{gradient}"))
-        elif not (call.dynamic_floats and is_float(value)):
-            found.append((name, show(value)))
+        else:
+            found.append((name, f"a number of type {type(value).__name__}" if is_number(value) else show(value)))
     return found
 
 

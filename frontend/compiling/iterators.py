@@ -14,15 +14,17 @@ from typing import Any, cast
 
 from ..tracing.trace import paused
 from .guards import Guards
-from .mentions import is_user
+from .mentions import PACKAGE
 from .places import Place
-from .settle import Substitutes
+
+MODULES = ("builtins", "itertools", "collections", "_collections", "_collections_abc")
+"""Where the classes of Python's own iterators are, which do nothing but give elements."""
 
 
 def is_iterator(value: Any) -> bool:
-    """Whether this is an iterator of Python's own or of a library; those of users' classes are objects with state."""
+    """Whether this is an iterator of Python's own or of ours; those of users' classes are objects with state."""
     kind = cast(Any, type(value))
-    return hasattr(kind, "__next__") and kind is not Watched and not is_user(kind.__module__)
+    return hasattr(kind, "__next__") and (kind.__module__ in MODULES or kind.__module__.partition(".")[0] == PACKAGE)
 
 
 class Watched:
@@ -59,15 +61,13 @@ class Iterators:
     def __init__(self) -> None:
         self._watched: dict[int, Watched] = {}
 
-    def put(self, guards: Guards, substitutes: Substitutes) -> None:
-        """Begins an attempt: puts stand-ins where the function finds iterators."""
+    def begin(self, guards: Guards) -> None:
+        """Begins an attempt."""
         for watched in self._watched.values():
             watched._position, watched._touched, watched._places = 0, False, []
         for guard in (*guards.always, *guards.slow):
             if isinstance(guard, Place) and is_iterator(guard.expected):
-                watched = self.stand_in(guard.expected)
-                watched._places.append(guard)
-                substitutes.put(guard, watched)
+                self.stand_in(guard.expected)._places.append(guard)
 
     def stand_in(self, iterator: Any) -> Watched:
         """What the function gets instead of an iterator."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Collection, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -266,7 +267,7 @@ def _number_finder(source: Input) -> Callable[[Sequence[Any]], float] | None:
     if getter is not None:
         return lambda leaves: getter()
     if leaf is not None and source.is_number:
-        return lambda leaves: float(leaves[leaf])
+        return itemgetter(leaf)
     return None
 
 

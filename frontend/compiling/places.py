@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import copysign
 from types import CellType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, cast
+
+import numpy as np
 
 from ...dialects.types import DType
 
@@ -35,8 +36,8 @@ def same(now: Any, before: Any) -> bool:
     kind = cast(Any, type(now))
     if kind is not type(before):
         return False
-    if kind is float:  # the two zeros divide to different infinities
-        return now == before and copysign(1.0, now) == copysign(1.0, before)
+    if kind is float or issubclass(kind, (complex, np.generic)):
+        return repr(now) == repr(before)  # NaN is NaN, and 0.0 is not -0.0
     if kind in PLAIN:
         return bool(now == before)
     if issubclass(kind, (tuple, frozenset)):

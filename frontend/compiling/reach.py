@@ -71,9 +71,6 @@ MODULE_TABLES = (
 )
 """Dictionaries of a module that `forward` depends on."""
 
-REACHING_OUT = ("print", "open", "input", "getattr", "hasattr", "vars")
-"""Builtin functions that do something to the world, or read what code does not name."""
-
 WRAPPERS = (UserDict, UserList, ChainMap)
 """Containers that hold another one."""
 
@@ -110,8 +107,14 @@ class Reach:
         """The ids of all tensors found."""
         self.tables: set[int] = set()
         """The ids of the dictionaries in which modules keep parameters and buffers."""
-        self.builtins: list[Entry] = []
-        """Names of builtin functions that reach out of the program, as globals of the functions that name them."""
+        self.owners: dict[int, Any] = {}
+        """The objects whose attributes are in a dictionary, by its id."""
+        self.hyperparameters: set[tuple[int, Any]] = set()
+        """Entries of groups of parameters that optimizers read whose code is not all the user's."""
+        self.functions: list[FunctionType] = []
+        """Those of the user's code."""
+        self.assigned: set[Any] = set()
+        """Names and keys that code assigns."""
         self._seen: dict[int, Any] = {}
         self._objects: list[tuple[Any, str]] = []
         self._places: set[tuple[int, Any]] = set()
@@ -164,6 +167,10 @@ class Reach:
             self._add(Contents(f"attributes of a {type(value).__name__}", attributes, tuple(attributes)))
             for key in attributes:
                 self.add_read(value, key)
+
+    def is_watched(self, owner: Any, name: str) -> bool:
+        """Whether an attribute is a place that guards watch."""
+        return (id(getattr(owner, "__dict__", None)), name) in self._places
 
     def has_seen(self, value: Any) -> bool:
         """Whether this very object was found."""
@@ -229,6 +236,7 @@ class Reach:
         elif "__wrapped__" in (attributes := attributes_of(value) or {}):
             self._visit(attributes["__wrapped__"], name)
         elif issubclass(kind, weakref.ref):
+            self._add(Attribute(f"referent of {name}", lambda: id(any_value()), id(any_value())))
             self._visit(any_value(), name)
         elif kind.__module__.partition(".")[0] == PACKAGE:
             self._library_object(value, name)
@@ -250,25 +258,19 @@ class Reach:
             self._objects.append((function, function.__name__))
         code = function.__code__
         names = names_of(code)
+        self.functions.append(function)
         self.names |= names.attributes
+        self.assigned |= names.assigned
         self.names_of_users |= names.attributes
         for name in sorted(names.globals):
             if name in function.__globals__ or name in names.stored:
                 self._entry(function.__globals__, name, name)
-            elif name in REACHING_OUT:
-                self._hidden(function.__globals__, name)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             if (id(cell), None) not in self._places:
                 self._places.add((id(cell), None))
                 self._place(Cell(name, cell, MISSING))
         self._visit_all(function.__defaults__ or (), function.__name__)
         self._visit_all((function.__kwdefaults__ or {}).values(), function.__name__)
-
-    def _hidden(self, names: dict[str, Any], name: str) -> None:
-        """A builtin function that a global of that name would hide."""
-        if (id(names), name) not in self._places:
-            self._places.add((id(names), name))
-            self.builtins.append(Entry(name, names, name, MISSING))
 
     def _environment(self) -> None:
         """The environment's variables that code names, where it reads any."""
@@ -350,6 +352,8 @@ class Reach:
         for index, group in enumerate(groups):
             path = f"{name}.param_groups[{index}]"
             self._seen[id(group)] = group
+            if not all(is_user(c.__module__) or c.__name__ in ("Optimizer", "object") for c in type(optimizer).__mro__):
+                self.hyperparameters.update((id(group), key) for key in attributes.get("defaults", ()))
             self._add(Contents(f"keys of {path}", group, tuple(group)))
             for position, parameter in enumerate(group.get("params", ())):
                 self._visit(parameter, f"parameter{position}")
@@ -386,6 +390,7 @@ class Reach:
         attributes = attributes_of(value)
         slow = is_module(value)
         if attributes is not None:
+            self.owners[id(attributes)] = value
             for key in self.names & attributes.keys():
                 if not (slow and key in BOOKKEEPING):
                     self._entry(attributes, key, f"{name}.{key}", slow)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from .. import dispatch, tree
 from ..errors import runtime_error
 from ..tensor import Tensor
 from ..tracing.trace import Trace
-from .counters import NUMBERS, items
+from .dynamic import items
 from .effects import (
     EXCHANGED,
     Again,
@@ -22,23 +22,25 @@ from .effects import (
     Refill,
     Written,
     contains,
-    identity,
     likeness,
     stand_in,
 )
 from .guards import Absent, Attribute, Contents, Flag, Guard, Guards, Length
 from .kinds import is_module
+from .observer import Observer
 from .places import MISSING, PLAIN, VALUES, Entry, Place, attributes_of, base_of, elements, entry_identity
 from .reach import Reach
+from .symbolic import Symbolic, is_number
 
 Containers = Contents | Length
 
 
 class Substitutes:
-    """Stand-ins in Python's places for the time of a trace: lists and dictionaries that are written to, and tensors
-    that are arguments of each call."""
+    """Stand-ins for the time of a trace: for lists and dictionaries that are written to, and for tensors that are
+    arguments of each call. Traced code finds them in the places of these; the places themselves keep what they have."""
 
-    def __init__(self, guards: Guards, hints: Hints) -> None:
+    def __init__(self, guards: Guards, hints: Hints, observer: Observer) -> None:
+        self._observer = observer
         places = [g for g in (*guards.always, *guards.slow) if isinstance(g, Place)]
         self._replaced: list[tuple[Place, Any, Any]] = []
         self.written: list[Written] = []
@@ -52,26 +54,15 @@ class Substitutes:
                     self.put(place, new)
 
     def put(self, place: Place, new: Any) -> None:
-        """Puts a value into a place until the end of the trace."""
+        """Lets traced code find a value in a place until the end of the trace."""
         self._replaced.append((place, place.now(), new))
-        place.assign(new)
-
-    def put_stand_ins(self, guards: Guards, stand_ins: Mapping[int, Any]) -> None:
-        """Puts what stands for some objects, known by their ids, into all places of these."""
-        for guard in (*guards.always, *guards.slow):
-            if isinstance(guard, Place):
-                new = stand_ins.get(id(guard.expected))
-                if new is not None:
-                    self.put(guard, new)
+        self._observer.stand_in(place.now(), new)
 
     def take_out(self) -> None:
-        """Puts back what was there, except where the function has assigned something else."""
+        """Puts back what was there where the function has assigned the stand-in itself."""
         for place, before, new in self._replaced:
             if place.now() is new:
-                if before is MISSING:
-                    place.restore()
-                else:
-                    place.assign(before)
+                place.assign(before)
 
 
 class Settling:
@@ -148,6 +139,8 @@ class Settling:
             if isinstance(value, Tensor):
                 if self._is_ours(value):
                     return True
+            elif isinstance(value, Symbolic):
+                return True
             elif type(value) not in PLAIN and id(value) not in seen:
                 seen.add(id(value))
                 pending += self._looked_into(value)
@@ -177,10 +170,9 @@ class Settling:
     def _replaced(self, guard: Guard) -> None:
         """Another plain value, which is there for this call alone; stand-ins can take the place of numbers."""
         self.reusable = False
-        kind = cast(Any, type(guard.expected))
-        if isinstance(guard, Place) and kind in NUMBERS and type(guard.now()) is kind:
-            self._numbers |= not self._hints.counters.is_known(guard)
-            self._hints.counters.change(guard)
+        if isinstance(guard, Place) and is_number(guard.expected) and is_number(guard.now()):
+            self._numbers |= not (self._hints.constant or self._hints.numbers.is_dynamic(guard))
+            self._hints.numbers.change(guard)
 
     def _appeared(self, guard: Absent) -> None:
         for key in guard.now():
@@ -204,9 +196,6 @@ class Settling:
         self.effects.append(Assign(place, now))
         place.restore()
         self._settled.append(place)
-        if any(identity(place) == identity(other) for other in self._hints.counted):
-            self._likenesses.append(place)  # which gives way with those of other numbers
-            return
         self._likenesses.append(Attribute(f"kind of {place.name}", lambda: likeness(place.now()), likeness(before)))
 
     def _fits(self, place: Place, now: Tensor, before: Any) -> bool:
@@ -227,7 +216,7 @@ class Settling:
         return any(isinstance(x, Tensor) and x._storage in self._trace.lifted for x in leaves)
 
     def _is_place(self, place: Place) -> bool:
-        return any(identity(place) == identity(other) for other in self._hints.places)
+        return any(place.identity == other.identity for other in self._hints.places)
 
     # Lists and dictionaries
 

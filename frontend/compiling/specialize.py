@@ -14,13 +14,14 @@ from .. import changes, tree
 from ..autograd.gradients import backward
 from ..autograd.hooks import retain_grad
 from ..dispatch import array_of
+from ..errors import runtime_error
 from ..tensor import Tensor, alias, wrap
 from ..views import replay
 from ..writes import adopt
 from .backward import Differentiable, spend
 from .call_trace import Call, CallTrace, no_collection, share, sharing
 from .effects import EXCHANGED, History
-from .guards import PLAIN
+from .guards import PLAIN, same, show
 from .inspection import describe_call
 from .launch import Failures, Launch
 from .reference import REFERENCE, ReferenceProgram
@@ -71,6 +72,10 @@ class Specialization:
             self._call_trace = trace = CallTrace(function, call, keep_gradients)
             self.traced, self.guards, self.reusable = trace.traced, trace.guards, trace.reusable
             self._compile()
+        self._fixed, self.numbers = trace.fixed, trace.numbers
+        self._names = call.names
+        self.impure = bool(trace.impure)
+        """Whether the trace has done something that the program does not: other calls like it run uncompiled."""
         self._outside = trace.outside
         self._effects, self._places = trace.effects, trace.places
         self._histories = [effect for effect in trace.effects if isinstance(effect, History)]
@@ -176,6 +181,11 @@ class Specialization:
 
     def mismatch(self, leaves: Sequence[Any]) -> bool:
         """Whether this call's tensors share memory otherwise than those traced, or what was read has changed."""
+        if self.impure and not self.reusable:
+            return False  # whatever has changed: these calls run uncompiled
+        for i, value in self._fixed:
+            if leaves[i] is not value and not same(leaves[i], value):
+                return True
         outside, aliases = self._outside, self._aliases
         for i in self._tensor_leaves:
             tensor = leaves[i]
@@ -193,9 +203,11 @@ class Specialization:
             return True
         if not self.guards.hold():
             return True
-        leaves = self._all(leaves)
+        found = self._all(leaves)
+        if found is None:
+            return True
         for owner, spec in self.traced.grads_found:
-            grad = (leaves[owner] if isinstance(owner, int) else owner)._grad
+            grad = (found[owner] if isinstance(owner, int) else owner)._grad
             if (grad is None) is not (spec is None) or (grad is not None and grad._spec != spec):
                 return True
         return False
@@ -204,20 +216,35 @@ class Specialization:
         """Whether arguments hold the numbers that Python has asked for."""
         return all(np.array_equal(array_of(leaves[i]), array) for i, array in self._values.items())
 
-    def _all(self, leaves: Sequence[Any]) -> Sequence[Any]:
-        """The arguments of a call, with what the function finds in places of its own."""
-        if not self._places:
-            return leaves
+    def _all(self, leaves: Sequence[Any]) -> Sequence[Any] | None:
+        """The arguments of a call, with what the function finds in places of its own, and numbers computed of them;
+        None where these need another program."""
+        found = self._with_places(leaves)
+        numbers = self.numbers(found)
+        return None if numbers is None else found + numbers
+
+    def _with_places(self, leaves: Sequence[Any]) -> list[Any]:
         found = list(leaves)
         for place in self._places:
             tree.flatten(place.now(), found, EXCHANGED)
         return found
 
+    def _leaves(self, leaves: Sequence[Any]) -> Sequence[Any]:
+        found = self._all(leaves)
+        if found is None:
+            raise runtime_error("numbers that the compiled function reads were changed by another thread during a call")
+        return found
+
     def changes(self, leaves: Sequence[Any]) -> list[str]:
         """Why a call with the same arguments needs another program, in words."""
-        found = self.guards.differences()
+        found = [
+            f"argument {self._names[i]} was {show(value)}, is now {show(leaves[i])}"
+            for i, value in self._fixed
+            if not same(leaves[i], value)
+        ]
+        found += self.guards.differences() or self.numbers.differences(self._with_places(leaves))
         for owner, spec in self.traced.grads_found if not found else ():
-            tensor = self._all(leaves)[owner] if isinstance(owner, int) else owner
+            tensor = self._leaves(leaves)[owner] if isinstance(owner, int) else owner
             if (tensor._grad is None) is not (spec is None):
                 found.append(f".grad of a {tensor._spec} was {'None' if spec is None else 'there'} and is no longer")
         if not found and not self._has_values(leaves):
@@ -231,9 +258,10 @@ class Specialization:
             )
         return found
 
-    def run(self, leaves: Sequence[Any], arguments: Any) -> Any:
-        """One call. `arguments`: what was flattened to the leaves."""
-        leaves = self._all(leaves)
+    def run(self, leaves: Sequence[Any], arguments: Any, is_new: bool = False) -> Any:
+        """One call. `arguments`: what was flattened to the leaves. `is_new`: the call that was traced, which goes on
+        with the numbers of the trace."""
+        leaves = [*self._with_places(leaves), *self.numbers.traced] if is_new else self._leaves(leaves)
         for history in self._histories:
             history.check(leaves)
         results, kept = self.launch.run(leaves)
@@ -293,7 +321,7 @@ class Specialization:
             program = ProfiledProgram(self.modules()[0], self.target)
             self._profiled = program, self._launch_of(program)
         program, launch = self._profiled
-        leaves = self._all(leaves)
+        leaves = self._leaves(leaves)
         copies = self._snapshot(leaves)
         try:
             launch.run(leaves)
@@ -326,9 +354,6 @@ class Specialization:
                 return leaves[plan.leaf]
             case Held():
                 return plan.value
-            case Fresh() if plan.number:
-                array: Any = results[plan.result].array
-                return float(array)
             case _:
                 found = made.get(plan)
                 if found is None:

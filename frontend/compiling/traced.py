@@ -21,6 +21,8 @@ from ..modes import modes
 from ..tracing.checks import Checks
 from ..tracing.trace import Input, Trace
 from ..used_up import UsedUp
+from .effects import Again, Hints
+from .symbolic import Symbolic, Symbols, holds_symbolic, plain_type
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -34,7 +36,7 @@ ERRORS = "irtool.errors"
 
 @dataclass(eq=False)
 class Given:
-    """An output that is one of the call's arguments."""
+    """An output that is one of the call's arguments, or a number that each call computes."""
 
     leaf: int
 
@@ -80,8 +82,6 @@ class Fresh:
     spec: TensorSpec
     view: View | None
     differentiable: bool = False
-    number: bool = False
-    """Whether it is a Python float: arithmetic on float arguments."""
     leaf_of_graph: bool = False
     """Whether it is a leaf that gradients are taken of."""
     spent: str | None = None
@@ -151,8 +151,14 @@ class Finisher:
     """Turns what a function returned into a Traced."""
 
     def __init__(
-        self, trace: Trace, stand_ins: Mapping[Tensor, int], known: Callable[[Tensor], bool], keep_gradients: bool
+        self,
+        trace: Trace,
+        stand_ins: Mapping[Tensor, int],
+        known: Callable[[Tensor], bool],
+        keep_gradients: bool,
+        symbols: Symbols,
     ) -> None:
+        self.symbols = symbols
         self.trace = trace
         self.stand_ins = stand_ins
         """Tensors that the function got in the place of its arguments."""
@@ -221,8 +227,12 @@ class Finisher:
         return self._output(tensor) if made else self._owner(tensor)
 
     def _output(self, value: Any) -> Output:
+        if isinstance(value, Symbolic):
+            return Given(self.symbols.leaf(value))
         if not is_tensor(value):
-            return Held(value)
+            if holds_symbolic(value):
+                raise Again(Hints.keep_constant)  # inside an object that no call could make anew
+            return Held(plain_type(value))
         found = self._plans.get(value)
         if found is None:
             found = self._plans[value] = self._plan(value)
@@ -258,7 +268,7 @@ class Finisher:
             return Fresh(self.shared[storage], value._spec, value._view, leaf_of_graph=is_leaf, spent=spent)
         result = dispatch.value_of(self.trace, value)
         number, spent = self._result(result), None if is_leaf else self._spent(value, result)
-        return Fresh(number, value._spec, None, number=value._is_number, leaf_of_graph=is_leaf, spent=spent)
+        return Fresh(number, value._spec, None, leaf_of_graph=is_leaf, spent=spent)
 
     def _history(self, value: Tensor) -> Output | None:
         """What a tensor over memory from outside holds, if it was written to it with a history."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...dialects.hl import elementwise as e
 from ...dialects.types import i1, i64, u8
-from ..dispatch import apply, builder
+from ..dispatch import apply, builder, is_symbolic
 from ..errors import TYPE_NAMES, located, runtime_error, type_error
 from ..promotion import check_fits, finfo, float_dtype, python_dtype
 from ..tape import named
@@ -27,7 +27,7 @@ mul = GENERATED["mul"]
 def _times(input: Any, other: Any, alpha: Any) -> Any:
     if not isinstance(alpha, Tensor) and alpha == 1:
         return other
-    fraction = isinstance(alpha, float) or (isinstance(alpha, Tensor) and alpha._is_number)
+    fraction = isinstance(alpha, float)
     if fraction and common_dtype(input, other).kind == "int":
         raise runtime_error("For integral input tensors, argument alpha must not be a floating point number.")
     # In the common type: uint8 would overflow.
@@ -75,6 +75,8 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
 
 def pow_(input: Any, exponent: Any) -> Tensor:
     """input ** exponent"""
+    if is_symbolic(exponent) and isinstance(exponent, int):
+        exponent = exponent.__index__()  # powers of constants are products
     if isinstance(input, Tensor) and (type(exponent) is int or type(exponent) is float):
         kind = input._spec.dtype.kind
         if exponent == 2 and kind != "bool" and (kind == "float" or type(exponent) is int):

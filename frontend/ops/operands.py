@@ -11,7 +11,7 @@ from ...dialects.hl import shape as s
 from ...dialects.types import DType, i1
 from ..dispatch import apply, scalar
 from ..errors import runtime_error, type_error
-from ..promotion import PYTHON, float_dtype, python_dtype, result_dtype
+from ..promotion import float_dtype, python_dtype, result_dtype
 from ..tensor import Tensor
 
 
@@ -68,10 +68,7 @@ def common_dtype(*operands: Any) -> DType:
     ranked: list[tuple[int, DType]] = []
     for value in operands:
         if isinstance(value, Tensor):
-            if value._is_number:
-                ranked.append((0, PYTHON[float]))
-            else:
-                ranked.append((2 if value._spec.shape else 1, value._spec.dtype))
+            ranked.append((2 if value._spec.shape else 1, value._spec.dtype))
             continue
         dtype = python_dtype(value)
         if dtype is None:
@@ -145,8 +142,7 @@ def operands_of(name: str, x: Any, y: Any, to_float: bool = False) -> tuple[Tens
         if isinstance(y, Tensor):
             if x._spec == y._spec and not (to_float and x._spec.dtype.kind != "float"):
                 return x, y
-            if not (x._is_number or y._is_number):
-                return _fit_pair(x, y, to_float)
+            return _fit_pair(x, y, to_float)
         elif type(y) is float or type(y) is int:
             # The common case of a number that does not change the tensor's type.
             dtype = x._spec.dtype

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..modes import modes
 from ..tensor import Tensor
+from ..tracing.trace import as_traced
 from .optimizer import Group, Optimizer
 
 
@@ -89,7 +90,7 @@ class LRScheduler:
         if modes.trace is None:
             return self._last_lr
         self.optimizer.check_rate()
-        return [group["lr"] for group in self.groups]
+        return [as_traced(group)["lr"] for group in self.groups]
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer."""

@@ -18,6 +18,7 @@ from typing import Any
 from ...dialects.types import DType
 from ..modes import modes
 from ..tensor import Tensor
+from ..tracing.trace import as_traced
 
 Number = Callable[..., float]
 STEP = "step"
@@ -60,19 +61,16 @@ class Numbers:
         group, step = self._group, self._step
 
         trace = modes.trace
-        # What the function being traced has assigned is not what a call finds.
-        own = {} if trace is None else {key: group[key] for key in names if trace.has_assigned(group, key)}
+        if trace is not None and any(trace.has_assigned(group, key) for key in names):
+            # What the function being traced has assigned is not what a call finds.
+            own = as_traced(group)
+            return trace.computed(number, [step if key == STEP else plain(own[key]) for key in names], self._dtype)
 
         def value() -> float:
-            return float(
-                number(*(step() if key == STEP else plain(own[key] if key in own else group[key]) for key in names))
-            )
+            return float(number(*(step() if key == STEP else plain(group[key]) for key in names)))
 
         if trace is None or not any(key == STEP or key in self._runtime for key in names):
             return value()
-        if any(isinstance(given, Tensor) for given in own.values()):
-            count = trace.number(step, STEP) if STEP in names else None
-            return number(*(count if key == STEP else own[key] if key in own else group[key] for key in names))
         return trace.runtime_scalar(value, self._dtype, name)
 
 

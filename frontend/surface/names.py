@@ -113,7 +113,7 @@ def _operator(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
         kind = cast(Any, type(other))
         if kind is Tensor or kind is float or kind is int:
             return function(self, other)
-        if kind is Selection or not issubclass(kind, _OPERANDS):
+        if kind is Selection or not isinstance(other, _OPERANDS):  # or what stands for one
             return NotImplemented
         return function(self, other)
 

@@ -2,7 +2,6 @@
 
 torch.eye(n).bool()         follows from constants: evaluated by the reference meanings
 if self.initialized:        a buffer: the program relies on what is in it, and holds for the calls that find the same
-if float(scale) > 0:        a run-time number: whoever put it there hears of it, and the function is traced anew
 """
 
 from __future__ import annotations
@@ -33,8 +32,6 @@ class Known:
     """What has been found out about the values of one trace."""
 
     arrays: dict[SSAValue, Array] = field(default_factory=dict[SSAValue, Array])
-    needed: dict[Storage, Callable[[], Any]] = field(default_factory=dict[Storage, Callable[[], Any]])
-    """For what stands for a number: what to call where the number itself is needed."""
     relied_on: dict[Storage, Array] = field(default_factory=dict[Storage, Array])
     """What is in the buffers that the program is for."""
     arguments: dict[int, Array] = field(default_factory=dict[int, Array])
@@ -53,13 +50,8 @@ class Known:
         found: dict[SSAValue, Array] = {}
         storages: dict[Storage, Array] = {}
         leaves: dict[int, Array] = {}
-        wanted: list[Callable[[], Any]] = []
 
         def accept(argument: BlockArgument) -> bool:
-            needed = next((self.needed.get(s) for s, source in trace.lifted.items() if source.value is argument), None)
-            if needed is not None:
-                wanted.append(needed)
-                return True
             storage = self._buffer(trace, argument)
             if storage is not None:
                 found[argument] = storages[storage] = cast(Array, storage.array).copy()
@@ -73,8 +65,6 @@ class Known:
         order = self._order(value, accept)
         if order is None:
             return None
-        for call in wanted:
-            call()
         self.relied_on.update(storages)
         self.arguments.update(leaves)
         return _evaluated(order, {**self.arrays, **found})

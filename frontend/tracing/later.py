@@ -50,8 +50,6 @@ def put_off_so_far(trace: Trace) -> list[Later]:
 
 def _as_it_is(trace: Any, x: Tensor) -> Any:
     """A tensor that later writes to `x` leave alone; inside the body of a loop, its text."""
-    if x._is_number:
-        return x
     value = dispatch.value_of(trace, x)
     block = value.owner if isinstance(value.owner, Block) else value.owner.parent
     return dispatch.traced(trace.detached(value), x._spec) if block is trace.block else str(x)

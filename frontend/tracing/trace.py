@@ -88,10 +88,11 @@ class Trace(Flow):
         self.passed_on: dict[Tensor, tuple[Tensor, bool]] = {}
         """Gradients of tensors that were computed outside, which flow on there; whether that graph is used again."""
         self.checks = Checks()
+        self.observer: Any = None
+        """What sees the values that traced Python code loads and stores."""
         self._names = names or {}
         self._argument_leaves: dict[Storage, int] = {}
         self._numbers: set[Storage] = set()
-        self._getters: dict[Storage, Callable[[], float]] = {}
         self._whole: set[Storage] = set()
         self._gradients: dict[Storage, Tensor] = {}
         self._undo: list[Callable[[], None]] = []
@@ -115,15 +116,9 @@ class Trace(Flow):
         return storage in self._argument_leaves
 
     def declare_number(self, storage: Storage, leaf: int, name: str) -> None:
-        """Says that a storage without bytes stands for the float that is the flattened argument number `leaf`."""
+        """Says that a storage without bytes stands for the float that is leaf number `leaf` of each call."""
         self._numbers.add(storage)
         self.declare_argument(storage, leaf, name)
-
-    def declare_getter(self, storage: Storage, getter: Callable[[], float], name: str) -> None:
-        """Says that a storage without bytes stands for the number that `getter` finds on each call."""
-        self._numbers.add(storage)
-        self._getters[storage] = getter
-        self._names.setdefault(storage, name)
 
     def name_after(self, storage: Storage, owner: Storage, suffix: str) -> None:
         """Calls a storage `weight_exp_avg` where it belongs to one that is called `weight`."""
@@ -144,7 +139,6 @@ class Trace(Flow):
         value = self.argument(storage.spec, name)
         source = Input(value, storage.spec, storage, self._argument_leaves.get(storage), gradient_of=owner)
         source.whole = storage in self._whole
-        source.getter = self._getters.get(storage)
         source.is_number = storage in self._numbers
         self.inputs.append(source)
         self.lifted[storage] = source
@@ -224,17 +218,24 @@ class Trace(Flow):
         self.inputs.append(source)
         return self.wrap(source.value)
 
-    def number(self, getter: Callable[[], float], name: str) -> Tensor:
-        """The same as a number, which promotes as Python's do."""
-        from ..compiling.scalars import SPEC, number
+    def computed(self, function: Callable[..., float], operands: Sequence[Any], dtype: DType) -> Any:
+        """A Python function of numbers that change from call to call, as a float or a tensor without dimensions. An
+        operand may be a function that gives the number of each call."""
+        from ..compiling.symbolic import apply
 
-        storage = Storage(None, SPEC)
-        self.declare_getter(storage, getter, name)
-        return number(storage)
+        symbols = self.observer.symbols
+        found = [
+            symbols.source(getattr(x, "__name__", "number"), x(), lambda leaves, x=x: x()) if callable(x) else x
+            for x in operands
+        ]
+        result = apply(function, f"computed({', '.join(['{}'] * len(found))})", *found)
+        return dispatch.scalar(result, (), dtype) if dispatch.is_symbolic(result) else float(result)
 
     def has_assigned(self, group: dict[str, Any], key: str) -> bool:
         """Whether the function has put another number into an optimizer's group."""
         place = (id(group), key)
+        if place in self.observer.sources:
+            return self.observer.sources[place] is not as_traced(group)[key]
         return place in self.hyperparameters and self.hyperparameters[place] is not group[key]
 
     def wrap(self, value: SSAValue) -> Tensor:
@@ -344,6 +345,12 @@ def paused() -> Generator[None]:
         yield
     finally:
         modes.trace = before
+
+
+def as_traced(value: Any) -> Any:
+    """What traced code gets in the place of an object, such as a dictionary of numbers that change."""
+    trace = current()
+    return value if trace is None else trace.observer.stand_ins.get(id(value), value)
 
 
 def current() -> Trace | None:

@@ -1,0 +1,242 @@
+"""Numbers in attributes and variables that change from call to call: which they are, and what calls do to them.
+
+self.calls += 1        a number in a place that code assigns: symbolic from the first trace on
+model.weight = 0.3     one that has changed between calls: symbolic from the second trace on
+group["lr"]            one in a list or dictionary: traced code gets a copy of that, with the symbolic number in it
+
+What a place holds in the end is an effect: each call computes it anew.
+"""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from ..changes import bump
+from ..errors import runtime_error
+from .effects import Assign, Effect
+from .guards import Attribute, Contents, Guard, Guards, Length
+from .places import MISSING, Entry, Item, Place, entry_identity
+from .symbolic import Symbolic, Symbols, is_number, read
+
+if TYPE_CHECKING:
+    from .observer import Observer
+
+REMEMBERED = 256
+"""How many places are known for each function; the oldest go first."""
+
+COPIED = (list, dict, deque, OrderedDict, defaultdict)
+"""Containers that may hold symbolic numbers: their copies are what they are."""
+
+
+class DynamicNumbers:
+    """What the calls of one function have found out about numbers that change."""
+
+    def __init__(self) -> None:
+        self._changed: dict[Any, Place] = {}
+        self.constant = False
+        """Whether none is symbolic: the function has failed with symbolic numbers, and not with plain ones."""
+
+    def change(self, place: Place) -> None:
+        """There is another number in this place now."""
+        self._changed[place.identity] = place  # which keeps what it is a place of, so that no other has its id
+        if len(self._changed) > REMEMBERED:
+            del self._changed[next(iter(self._changed))]
+
+    def is_dynamic(self, place: Place) -> bool:
+        """Whether the number in a place has been seen to change."""
+        return place.identity in self._changed
+
+    def compare(self, guards: Guards) -> None:
+        """Numbers that are others than when a program was traced are no constants from here on."""
+        for guard in guards.broken():
+            for place in number_places(guard):
+                if is_number(place.now()) and not place.holds():
+                    self.change(place)
+
+
+@dataclass
+class Count:
+    """An int grows by a constant, whatever it is by then."""
+
+    place: Place
+    value: int
+
+    def apply(self, value: Any, arguments: Any) -> None:
+        """Adds the constant to what is in the place now."""
+        self.place.assign(self.place.now() + value)
+        bump()
+
+
+class DynamicPlaces:
+    """The places of one trace that have symbolic numbers."""
+
+    def __init__(
+        self,
+        places: Sequence[Place],
+        rates: Sequence[Entry],
+        exchanged: Sequence[tuple[Place, Any]],
+        guards: Guards,
+        observer: Observer,
+    ) -> None:
+        """`exchanged`: places whose tensors are arguments of each call, and what stands for these."""
+        self._observer = observer
+        self._groups = {id(rate.mapping): rate for rate in rates}
+        symbols = observer.symbols
+        containers: dict[int, Any] = {key: rate.mapping for key, rate in self._groups.items()}
+        containers |= {id(g.container): g.container for g in (*guards.always, *guards.slow) if isinstance(g, Contents)}
+        self._copies: dict[int, tuple[Any, Any]] = {}
+        self._sources: dict[Any, tuple[Place, Any]] = {}
+        wanted: set[int] = set()
+        for place in places:
+            container = _container_of(place, containers)
+            if container is not None and type(container) not in COPIED:
+                continue
+            source = _source(symbols, place)
+            self._sources[place.identity] = place, source
+            if container is None:
+                observer.hold(place, source)
+            else:
+                observer.sources[place.identity] = source
+                wanted.add(id(container))
+        self._numbers = set(self._sources)
+        for place, stand_in in exchanged:
+            container = _container_of(place, containers)
+            if container is not None and type(container) in COPIED:
+                self._sources[place.identity] = place, stand_in
+                wanted.add(id(container))
+        self._copy_all(containers, wanted)
+
+    def _copy_all(self, containers: dict[int, Any], wanted: set[int]) -> None:
+        """Copies containers, and those that they are in."""
+        count = -1
+        while count != len(wanted):
+            count = len(wanted)
+            for key, container in containers.items() if wanted else ():
+                if type(container) in COPIED and any(id(v) in wanted for _, v in _items(container)):
+                    wanted.add(key)
+        for key in wanted:
+            self._copies[key] = containers[key], copy.copy(containers[key])
+        for key, (original, new) in self._copies.items():
+            for name, value in _items(original):
+                inner, known = self._copies.get(id(value)), self._sources.get(_identity(original, name))
+                if known is not None:
+                    new[name] = known[1]
+                elif inner is not None:
+                    new[name] = inner[1]
+            self._observer.stand_in(original, new, written_through=key in self._groups)
+
+    def take_out(self) -> list[Effect]:
+        """What each call does to the numbers; other changes of copies go where they belong."""
+        effects: list[Effect] = []
+        for held in self._observer.held.values():
+            if held.now is not held.source:
+                effects.append(_effect(held.place, held.source, held.now))
+        originals = {id(new): original for original, new in self._copies.values()}
+        for key, (original, new) in self._copies.items():
+            before, now = dict(_items(original)), dict(_items(new))
+            changed = list(before) != list(now)
+            if changed and not isinstance(original, dict):
+                contents = [originals.get(id(v), read(v)) for v in now.values()]
+                original.clear()
+                original.extend(contents)
+                continue
+            for name in [name for name in before if name not in now]:
+                del original[name]
+            for name, value in now.items():
+                place, source = self._sources.get(_identity(original, name), (None, None))
+                if value is source or (place is None and (value is before.get(name) or id(value) in originals)):
+                    continue
+                if place is not None and (isinstance(value, Symbolic) or is_number(value)):
+                    effects.append(_effect(place, source, value))
+                else:
+                    changed = True
+                    original[name] = read(value)
+            if changed and key in self._groups:
+                raise changes_rates(self._groups[key].name)
+        return effects
+
+    def relax(self, guards: Guards) -> None:
+        """Lets go of the values of the numbers, which the program's evaluation of them looks after."""
+        held = self._numbers
+        if held:
+            guards.always[:] = [new for guard in guards.always for new in _relaxed(guard, held)]
+            guards.slow[:] = [new for guard in guards.slow for new in _relaxed(guard, held)]
+            guards.seal()
+
+
+def changes_rates(name: str) -> RuntimeError:
+    """The error for a learning rate, or another number of that kind, that a traced function assigns."""
+    return runtime_error(
+        f"the compiled function changes {name}, which compiled programs read on each call. Change it outside, before "
+        "or after the call, or by a scheduler's step()"
+    )
+
+
+def _source(symbols: Symbols, place: Place) -> Any:
+    return symbols.source(place.name, place.expected, lambda leaves: place.now())
+
+
+def _effect(place: Place, source: Any, now: Any) -> Effect:
+    by = _distance(source, now)
+    return Assign(place, now) if by is None else Count(place, by)
+
+
+def _distance(source: Any, now: Any) -> int | None:
+    """How much an int was counted up or down."""
+    if not isinstance(now, Symbolic) or not isinstance(source._value, int):
+        return None
+    symbols, index, by = now._symbols, now._index, 0
+    while index != source._index:
+        node = symbols.nodes[index]
+        if node.function not in (operator.add, operator.sub) or node.is_node != (True, False):
+            return None
+        index, step = node.operands
+        if type(step) is not int:
+            return None
+        by += step if node.function is operator.add else -step
+    return by
+
+
+def _container_of(place: Place, containers: dict[int, Any]) -> Any:
+    """The list or dictionary of the user's that a place is in."""
+    if isinstance(place, Item):
+        return place.container
+    return containers.get(id(place.mapping)) if isinstance(place, Entry) else None
+
+
+def _identity(container: Any, key: Any) -> tuple[int, Any]:
+    return entry_identity(container, key) if isinstance(container, dict) else (id(container), key)
+
+
+def _items(container: Any) -> Iterable[tuple[Any, Any]]:
+    return list(cast("dict[Any, Any]", container).items() if isinstance(container, dict) else enumerate(container))
+
+
+def number_places(guard: Guard) -> Iterable[Place]:
+    """The places of numbers that a guard watches."""
+    if isinstance(guard, Contents) and isinstance(guard.container, (list, deque)):
+        return [place for place in items(guard) if is_number(place.expected)]
+    return (guard,) if isinstance(guard, Place) and is_number(guard.expected) else ()
+
+
+def items(guard: Contents) -> Iterator[Item]:
+    """The places of the elements of a list."""
+    container: Any = guard.container
+    return (Item(f"{guard.name}[{k}]", container, k, before) for k, before in enumerate(guard.expected))
+
+
+def _relaxed(guard: Guard, held: set[Any]) -> list[Guard]:
+    if isinstance(guard, Place) and guard.identity in held:
+        return [Attribute(f"whether {guard.name} is there", lambda: guard.now() is MISSING, False)]
+    if isinstance(guard, Contents) and any(place.identity in held for place in number_places(guard)):
+        elements = [new for place in items(guard) for new in _relaxed(place, held)]
+        return [Length(f"len({guard.name})", guard.container, len(guard.expected)), *elements]
+    return [guard]
+
+
+__all__ = ["Count", "DynamicNumbers", "DynamicPlaces", "items", "number_places"]

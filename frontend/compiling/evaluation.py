@@ -1,0 +1,90 @@
+"""Numbers of a call: the graph of Python operations that a trace has left, evaluated before the program runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .guards import same
+
+if TYPE_CHECKING:
+    from .symbolic import Symbols
+
+LIMIT = 1 << 63
+"""Integers from here on do not fit the program's arguments."""
+
+
+class Evaluation:
+    """The part of a graph of numbers that matters to a program, evaluated by each call."""
+
+    def __init__(self, symbols: Symbols) -> None:
+        needed: set[int] = set()
+        pending = [*symbols.guarded, *symbols.wanted, *symbols.sources]
+        while pending:
+            index = pending.pop()
+            if index not in needed:
+                needed.add(index)
+                node = symbols.nodes[index]
+                pending += [x for x, is_node in zip(node.operands, node.is_node) if is_node]
+        order = sorted(needed)
+        place = {index: k for k, index in enumerate(order)}
+        self._steps: list[tuple[Callable[..., Any], Any, Any]] = []
+        """Function, operands (None for what comes with the call), and the value or the type that it must have."""
+        self._names: list[str] = []
+        self._read = dict.fromkeys(place[index] for index in symbols.guarded)
+        for index in order:
+            node = symbols.nodes[index]
+            operands: Any = None
+            if index not in symbols.sources:
+                operands = tuple((place[x] if n else -1, x) for x, n in zip(node.operands, node.is_node))
+            value = symbols.values[index]
+            self._steps.append((node.function, operands, value if index in symbols.guarded else type(value)))
+            self._names.append(symbols.names[index])
+        self._passed = [place[index] for index in symbols.passed]
+        self.traced = [symbols.values[index] for index in symbols.wanted]
+        """What the call that was traced brings along."""
+        self._wanted = [place[index] for index in symbols.wanted]
+
+    def __call__(self, leaves: Sequence[Any]) -> list[Any] | None:
+        """The numbers that a call brings along, in their places among its leaves; None where it needs another program:
+        Python gets another answer, or an exception."""
+        if not self._steps:
+            return []
+        values: list[Any] = []
+        for k, (function, operands, expected) in enumerate(self._steps):
+            try:
+                if operands is None:
+                    value = function(leaves)
+                else:
+                    value = function(*[x if at < 0 else values[at] for at, x in operands])
+            except Exception:
+                return None
+            if not (same(value, expected) if k in self._read else type(value) is expected):
+                return None
+            values.append(value)
+        if not all(-LIMIT <= values[at] < LIMIT for at in self._passed):
+            return None
+        return [values[at] for at in self._wanted]
+
+    def differences(self, leaves: Sequence[Any]) -> list[str]:
+        """Where a call goes another way, for people."""
+        values: list[Any] = []
+        for k, (function, operands, expected) in enumerate(self._steps):
+            name = self._names[k]
+            try:
+                value = (
+                    function(leaves)
+                    if operands is None
+                    else function(*[x if at < 0 else values[at] for at, x in operands])
+                )
+            except Exception as error:
+                return [f"{name} raises {type(error).__name__}"]
+            if k in self._read and not same(value, expected):
+                return [f"{name} was {expected!r}, is now {value!r}"]
+            if k not in self._read and type(value) is not expected:
+                return [f"{name} was of type {expected.__name__}, is now of type {type(value).__name__}"]
+            values.append(value)
+        return []
+
+
+__all__ = ["LIMIT", "Evaluation"]

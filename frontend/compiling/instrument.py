@@ -1,0 +1,143 @@
+"""Instrumented bytecode: while a function is traced, what its code loads and stores passes through hooks.
+
+    LOAD_ATTR x            ->   LOAD_CONST <hook x>; SWAP 2; BINARY_SUBSCR
+    STORE_SUBSCR           ->   BUILD_TUPLE 3; LOAD_CONST <hook>; SWAP 2; BINARY_SUBSCR; POP_TOP
+
+A hook is an object whose `[...]` acts on the operands (`hooks.py`). It asks which trace is going on in its own thread,
+and without one does what the instruction did, so that other threads may run the same code meanwhile. Calls are as they
+were: no frame comes between a caller and what it calls. The code of functions is exchanged for the time of a trace.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import lru_cache
+from types import CodeType, FunctionType
+from typing import Any
+
+from bytecode import UNSET, Bytecode, FreeVar, Instr
+
+from . import hooks
+from .mentions import Original, original
+
+Emitted = list[tuple[str, Any]]
+
+NULL_LAST = sys.version_info >= (3, 13)
+"""Whether the NULL that a call without `self` has on the stack lies above the callable."""
+
+SUBSCRIPT = ("BINARY_OP", 26) if sys.version_info >= (3, 14) else ("BINARY_SUBSCR", None)
+"""`hook[operands]`, which may give anything."""
+
+CLOSURE = "LOAD_FAST" if sys.version_info >= (3, 13) else "LOAD_CLOSURE"
+"""What loads a cell itself."""
+
+
+def _apply(hook: Any, count: int = 1) -> Emitted:
+    """Hands the topmost values of the stack, several of them as a tuple, to a hook."""
+    gathered: Emitted = [("BUILD_TUPLE", count)] if count > 1 else []
+    return [*gathered, ("LOAD_CONST", hook), ("SWAP", 2), SUBSCRIPT]
+
+
+def _called(load: Emitted) -> Emitted:
+    """A callable on the stack as a call without `self` expects it."""
+    return [*load, ("PUSH_NULL", None)] if NULL_LAST else [("PUSH_NULL", None), ("SWAP", 2), *load]
+
+
+def _rewritten(name: str, arg: Any) -> Emitted | None:
+    """What takes the place of an instruction; None where it stays."""
+    match name:
+        case "LOAD_GLOBAL":
+            called, text = arg
+            hook = _apply(hooks.LoadGlobal(text, called))
+            if called and NULL_LAST:
+                return [(name, (False, text)), *hook, ("PUSH_NULL", None)]
+            return [(name, arg), *hook]
+        case "STORE_GLOBAL":
+            return [*_apply(hooks.StoreGlobal(arg)), ("POP_TOP", None)]
+        case "LOAD_DEREF" if isinstance(arg, FreeVar):
+            return [(name, arg), (CLOSURE, arg), *_apply(hooks.LOAD_CELL, 2)]
+        case "STORE_DEREF" if isinstance(arg, FreeVar):
+            return [(CLOSURE, arg), *_apply(hooks.STORE_CELL, 2), ("POP_TOP", None)]
+        case "LOAD_METHOD":
+            return _called(_apply(hooks.LoadAttribute(arg, True)))
+        case "LOAD_ATTR":
+            called, text = arg if isinstance(arg, tuple) else (False, arg)
+            hook = _apply(hooks.LoadAttribute(text, called))
+            return _called(hook) if called else hook
+        case "STORE_ATTR":
+            return [*_apply(hooks.StoreAttribute(arg), 2), ("POP_TOP", None)]
+        case "BINARY_SUBSCR":
+            return _apply(hooks.LOAD_ITEM, 2)
+        case "STORE_SUBSCR":
+            return [*_apply(hooks.STORE_ITEM, 3), ("POP_TOP", None)]
+        case "DELETE_SUBSCR":
+            return [*_apply(hooks.DELETE_ITEM, 2), ("POP_TOP", None)]
+        case "BINARY_OP":
+            return _apply(hooks.BINARY[int(arg)], 2)
+        case "IS_OP":
+            return _apply(hooks.IS_NOT if arg else hooks.IS, 2)
+        case "GET_ITER":
+            return [*_apply(hooks.ITERATE), (name, None)]
+        case "BEFORE_WITH":
+            return [*_apply(hooks.ENTER), (name, None)]
+        case "IMPORT_FROM":
+            return [(name, arg), *_apply(hooks.LOADED)]
+        case "CALL" | "CALL_KW" | "CALL_FUNCTION_EX":
+            return [(name, arg), *_apply(hooks.RESULT)]
+        case _:
+            return None
+
+
+def _is_called(items: list[Any], k: int) -> bool:
+    """Whether a variable is loaded to be called."""
+    beside = k + 1 if NULL_LAST else k - 1
+    return 0 <= beside < len(items) and getattr(items[beside], "name", "") == "PUSH_NULL"
+
+
+@lru_cache(maxsize=4096)
+def instrumented(code: CodeType) -> CodeType:
+    """The code with hooks; that of functions inside it too."""
+    abstract = Bytecode.from_code(code)
+    new: list[Any] = []
+    items = list(abstract)
+    for k, item in enumerate(items):
+        emitted: Emitted | None = None
+        if isinstance(item, Instr):
+            arg = None if item.arg is UNSET else item.arg
+            if item.name == "LOAD_CONST" and isinstance(arg, CodeType):
+                emitted = [("LOAD_CONST", instrumented(arg))]
+            else:
+                emitted = _rewritten(item.name, arg)
+                if item.name in ("LOAD_FAST", "LOAD_DEREF") and _is_called(items, k):
+                    emitted = [*(emitted or [(item.name, arg)]), *_apply(hooks.CALLED)]
+        if emitted is None:
+            new.append(item)
+        else:
+            place = item.location
+            new += [Instr(n, location=place) if a is None else Instr(n, a, location=place) for n, a in emitted]
+    abstract[:] = new
+    made = abstract.to_code()
+    return made.replace(co_consts=(*made.co_consts, Original(code)))
+
+
+class Instrumentation:
+    """The functions whose code is exchanged at the moment."""
+
+    def __init__(self) -> None:
+        self._functions: dict[int, tuple[FunctionType, CodeType]] = {}
+
+    def add(self, function: FunctionType) -> None:
+        """Exchanges a function's code, until `take_out`."""
+        code = function.__code__
+        if id(function) not in self._functions and original(code) is code:
+            self._functions[id(function)] = function, code
+            function.__code__ = instrumented(code)
+
+    def take_out(self) -> None:
+        """Gives all functions their own code back."""
+        for function, code in self._functions.values():
+            function.__code__ = code
+        self._functions.clear()
+
+
+__all__ = ["Instrumentation", "instrumented"]
