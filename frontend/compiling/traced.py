@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp, UnitAttr, i64
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Attribute, Block, BlockArgument, Region, SSAValue
+from xdsl.ir import Attribute, BlockArgument, Region, SSAValue
 
-from ...dialects.hl.autodiff import GradientOp, StopGradientOp, VariableOp
+from ...dialects.hl.autodiff import VariableOp
 from ...dialects.types import TensorSpec, spec_of
 from ...runtime.storage import Storage
 from .. import dispatch, tape, tree
@@ -22,6 +22,7 @@ from ..tracing.checks import Checks
 from ..tracing.trace import Input, Trace
 from ..used_up import UsedUp
 from .effects import Again, Hints
+from .prune import prune
 from .symbolic import Symbolic, Symbols, holds_symbolic, plain_type
 
 if TYPE_CHECKING:
@@ -426,28 +427,6 @@ def marks_of(source: Input, record: Storage) -> dict[str, Attribute]:
     if source.storage is record:
         marks[ERRORS] = UnitAttr()
     return marks
-
-
-def prune(block: Block, outputs: Iterable[SSAValue] = ()) -> None:
-    """Removes each `hl.stop_gradient` that no derivative would meet, and what nobody uses. Derivatives are those taken
-    inside, and those of `outputs`.
-
-    %0 = hl.stop_gradient %w                %1 = hl.sub %w, %update
-    %1 = hl.sub %0, %update           ->
-    """
-    differentiated = set(outputs)
-    for op in reversed(list(block.ops)):
-        if isinstance(op, GradientOp):
-            differentiated.update(op.operands)
-        if op.results and not any(result.first_use for result in op.results):
-            op.detach()
-            op.erase()
-        elif any(result in differentiated for result in op.results):
-            differentiated.update(op.operands)
-        elif isinstance(op, StopGradientOp):
-            op.result.replace_all_uses_with(op.x)
-            op.detach()
-            op.erase()
 
 
 def is_tensor(value: Any) -> bool:

@@ -43,7 +43,7 @@ class _Type(NamedTuple):
 
 
 def _is_tensor(value: Any) -> bool:
-    return isinstance(value, Tensor) and not value._is_number
+    return isinstance(value, Tensor)
 
 
 def _is_whole(value: Any) -> bool:
@@ -117,7 +117,7 @@ def checked(
     def taken(argument: str, wanted: _Type, value: Any) -> Any:
         """The value, where it is of the type; a tensor of one whole number is that number."""
         if not wanted.accepts(value):
-            given = "float" if isinstance(value, Tensor) and value._is_number else type(value).__name__
+            given = type(value).__name__
             raise type_error(f"{shown}(): argument '{argument}' must be {wanted.name}, not {given}")
         return value.__index__() if wanted.name == "int" and isinstance(value, Tensor) else value
 
