@@ -205,3 +205,18 @@ def test_without_a_compiler_eager_still_works(tmp_path):
     error, eager, reference = done.stdout.strip().splitlines()[0], *done.stdout.strip().splitlines()[-2:]
     assert error.startswith("ToolchainError") and "compiler" in error
     assert eager == "2.0 [0.0, 0.0]" and reference == "0.0"
+
+
+def test_equal_programs_of_two_files_show_their_own_lines(tmp_path):
+    text = "def f(x):\n    y = x * 3.25\n    return y.exp() - 7.5\n"
+    shown = []
+    for name in ("one.py", "other.py"):
+        path = tmp_path / name
+        path.write_text(text if name == "one.py" else "\n\n" + text)
+        found = {}
+        exec(compile(path.read_text(), str(path), "exec"), found)
+        f = irtool.compile(found["f"])
+        f(irtool.ones(5, 7))
+        shown.append((f.source(), str(f.memory()["buffers"]), f.ir("loops", locations=True)))
+    for name, others, texts in (("one.py:3", "other.py", shown[0]), ("other.py:5", "one.py", shown[1])):
+        assert name in texts[0] and not any(others in text for text in texts)

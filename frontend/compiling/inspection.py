@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..modes import modes
@@ -60,19 +59,26 @@ class Inspection:
     def source(self) -> str:
         """The generated C: the kernels, then the step that calls them."""
         files: list[str] = []
-        for program in self._last().loaded():
-            folder = Path(program.shared_object).parent
-            units = sorted(folder.glob("*.c"), key=lambda path: (path.name == "step.c", path.name))
-            files += [f"// {path.name}\n{path.read_text()}" for path in units]
+        for _, sources in self._translated():
+            units = sorted(sources.items(), key=lambda pair: (pair[0] == "step.c", pair[0]))
+            files += [f"// {name}\n{text}" for name, text in units]
         if not files:
             raise RuntimeError(f"programs for the target {self._target!r} have no C source")
         return "\n".join(files)
+
+    def _translated(self) -> list[tuple[dict[str, Any], dict[str, str]]]:
+        """The plan and the C of each program in use, made anew: those that run may be those of an equal program, which
+        stands at other lines."""
+        from ...runtime.compiler import translate
+
+        last = self._last()
+        return [translate(module, self._target) for module, _ in zip(last.modules(), last.loaded())]
 
     def memory(self) -> dict[str, Any]:
         """Planned memory in bytes: `arena` (the peak of intermediates), `workspace`, `state`, and `buffers`, the
         intermediates from the largest down, each with the Python line that it comes from."""
         last = self._last()
-        plans = [program.plan for program in last.loaded()]
+        plans = [plan for plan, _ in self._translated()]
         buffers = [buffer for plan in plans for buffer in plan.get("memory", ())]
         return {
             "arena": sum(int(plan.get("arena", 0)) for plan in plans),
