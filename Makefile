@@ -2,7 +2,8 @@
 # make test    an environment, the package, all tests that need no GPU
 # make test-teams  every op, program and random graph on 1 to 8 threads, to the same bits (make test runs a sample)
 # make test-clang  the tests that compile C, with clang
-# make fuzz    mutated IR through every command; FILES=4000 SEED=10000 (make test runs a sample)
+# make fuzz    random programs, eager against compiled: COUNT of them from SEED on, for TARGET (reference, or cpu)
+# make fuzz-ir  mutated IR through every command; FILES=4000 SEED=10000 (make test runs a sample)
 # make check   format, lint, strict types
 # make bench   training-step times; BENCH=path/to/compare.py PEERS="torch=python ..." puts other frameworks beside
 # make coverage  the surface, expression by expression, against PyTorch; TORCH_PYTHON must have torch
@@ -24,7 +25,10 @@ COMPILING := test_clang.py test_primitives.py test_codegen.py test_codegen_ops.p
 	test_contract.py test_random_graphs.py test_program.py test_compiled_ops.py test_compile_native.py test_scan.py \
 	test_programs.py test_workloads.py test_toolchain.py test_threads.py
 
-.PHONY: demo test test-teams fuzz test-clang check format bench coverage golden clean
+COUNT ?= 10000
+TARGET ?= reference
+
+.PHONY: demo test test-teams fuzz fuzz-ir test-clang check format bench coverage golden clean
 
 demo: $(STAMP)
 	$(BIN)/python examples/digits.py
@@ -36,7 +40,7 @@ test: $(STAMP)
 test-teams: $(STAMP)
 	IRTOOL_LARGE_TESTS=1 $(BIN)/python -m pytest tests/test_teams.py -n 2
 
-fuzz: $(STAMP)
+fuzz-ir: $(STAMP)
 	$(BIN)/python -m tests.test_mutated_ir $(FILES) $(SEED)
 
 # A cache of their own, in which nothing is that gcc made.
@@ -46,6 +50,9 @@ test-clang: $(STAMP)
 	else \
 		echo "test-clang is skipped: clang with OpenMP is not installed, see CC=clang irtool doctor"; \
 	fi
+
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.random_programs $(COUNT) $(or $(SEED),100000) $(TARGET)
 
 check: $(STAMP) $(PYROOT)/__init__.py
 	$(BIN)/ruff format --check .

@@ -170,8 +170,11 @@ def edge_of(t: Tensor) -> Edge | None:
     """Where a gradient for this tensor goes."""
     if t._base is not None:
         sync(t)
-    if not t._requires_grad:
-        return None
+    return target_of(t) if t._requires_grad else None
+
+
+def target_of(t: Tensor) -> Edge:
+    """Where a gradient for this tensor goes, although it may no longer ask for one."""
     return t if t._node is None else (t._node, t._index)
 
 
@@ -314,4 +317,5 @@ __all__ = [
     "now",
     "record",
     "sync",
+    "target_of",
 ]

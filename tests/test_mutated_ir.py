@@ -1,6 +1,6 @@
 """IR with mistakes that nobody has thought of: every command ends well, or with an error at a line of the file.
 
-make fuzz FILES=4000 SEED=10000        4,000 files, from seed 10,000 on: names those that do not
+make fuzz-ir FILES=4000 SEED=10000        4,000 files, from seed 10,000 on: names those that do not
 """
 
 from __future__ import annotations

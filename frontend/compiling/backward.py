@@ -164,7 +164,8 @@ class Differentiable:
             )
             return [g if self._is_reached(w, gradients) else None for w, g in zip(self.parts.gradients, made)]
 
-        tape.CustomNode("CompiledBackward", sources, made, backward)
+        # The function may have said since that an input needs no gradient.
+        tape.CustomNode("CompiledBackward", sources, made, backward).edges = [tape.target_of(t) for t in sources]
 
 
 def spend(t: Tensor, message: str) -> None:

@@ -246,6 +246,9 @@ def compile(model: Callable[..., Any], *, target: str = "cpu", keep_gradients: b
 def compile(model: Any = None, *, target: str = "cpu", keep_gradients: bool = False, **options: Any) -> Any:
     """Compiles a function, or a module, the first time it is called with arguments of some shape.
 
+    A call that raises leaves tensors, gradients, attributes, containers and random numbers as they were before it, also
+    what the function had changed before the exception: an update by `optimizer.step()` is taken back with all the rest,
+    where eager code would keep it.
     `keep_gradients` keeps `.grad` of parameters whose gradient the function both makes and uses up in an optimizer.
     torch.compile's own options are accepted: `mode`, `fullgraph`, `dynamic`, `backend` and `options` have no effect,
     `disable` gives the function back as it is.

@@ -28,6 +28,9 @@ def main(arguments: Sequence[str]) -> int:
     count, seed, target = [*arguments, *("1000", "0", "reference")[len(arguments) :]]
     differing, refused, raised, start = 0, Counter[str](), Counter[str](), time.monotonic()
     for number in range(int(seed), int(seed) + int(count)):
+        if number > int(seed) and (number - int(seed)) % 1000 == 0:
+            done = number - int(seed)
+            print(f"{done} programs, {time.monotonic() - start:.0f} s, {differing} differ", file=sys.stderr, flush=True)
         program = generate(number)
         verdict = judged(program, target)
         if verdict.refused:
