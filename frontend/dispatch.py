@@ -275,6 +275,7 @@ def is_symbolic(value: Any) -> bool:
 
 def _constant(value: float, shape: tuple[int, ...], dtype: DType) -> tuple[Storage, TensorSpec, View | None]:
     array = _quiet.run(np.asarray, exact(value, dtype), dtype.numpy)
+    array.flags.writeable = False  # it is every such number's
     storage = Storage(array, TensorSpec((), dtype), shared=True)
     if not shape:
         return storage, storage.spec, None

@@ -386,3 +386,18 @@ def test_what_arrives_is_added_up_without_touching_what_others_hold():
     np.testing.assert_array_equal(x.grad.numpy(), 2 * expected)
     assert (y.grad == 3).all()
     assert (kept[0] == 3).all()
+
+
+def test_nobody_writes_into_the_number_that_backward_starts_from():
+    x = irtool.tensor(2.0, requires_grad=True)
+    (gradient,) = irtool.autograd.grad(x, x, create_graph=True)
+    gradient.mul_(5)
+    x.backward(create_graph=True)
+    assert x.grad is not None
+    x.grad.mul_(2)
+    handle = x.register_hook(lambda g: g.mul_(3))
+    x.grad = None
+    x.backward()
+    assert x.grad.tolist() == 3.0
+    handle.remove()
+    assert irtool.autograd.grad(x, x)[0].tolist() == 1.0 and (irtool.zeros(2) + 1.0).tolist() == [1.0, 1.0]

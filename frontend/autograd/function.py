@@ -14,6 +14,7 @@ from ..tape import CustomNode, version_of
 from ..tensor import Tensor
 from ..tree import as_tuple
 from ..views import identity
+from .walk import handed_out
 
 
 class FunctionCtx:
@@ -203,7 +204,7 @@ def _on_tape(
             for k, spec in enumerate(specs):
                 if given[k] is None and spec is not None and spec.dtype.kind == "float":
                     given[k] = dispatch.builder.constant(0.0, spec.shape, spec.dtype)
-        found = gradients(ctx, args, given)
+        found = gradients(ctx, args, [None if g is None else handed_out(g) for g in given])
         return [g for g, x in zip(found, args) if isinstance(x, Tensor)]
 
     return backward

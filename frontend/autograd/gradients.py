@@ -14,7 +14,7 @@ from ..errors import runtime_error
 from ..modes import modes
 from ..tensor import Tensor
 from .hooks import accumulated
-from .walk import Walk, accumulate, copied, hooked
+from .walk import Walk, accumulate, copied, handed_out, hooked
 
 
 def _seeds(outputs: Sequence[Tensor], given: Sequence[Tensor | None]) -> list[Tensor | None]:
@@ -146,8 +146,10 @@ def grad(
 
 def _result(gradient: Tensor | None, create_graph: bool) -> Tensor | None:
     """A gradient to hand out: with bytes of its own, unless it is part of a new graph."""
-    if gradient is None or create_graph or (gradient._view is None and not gradient._storage.shared):
+    if gradient is None or (not create_graph and gradient._view is None and not gradient._storage.shared):
         return gradient
+    if create_graph:
+        return handed_out(gradient)
     return copied(gradient)
 
 

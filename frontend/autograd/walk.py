@@ -284,6 +284,7 @@ class Walk:
 
 def hooked(hook: Callable[[Tensor], Tensor | None], gradient: Tensor) -> Tensor:
     """What a hook makes of a gradient."""
+    gradient = handed_out(gradient)
     found = hook(gradient)
     return gradient if found is None else found
 
@@ -295,7 +296,7 @@ def accumulate(t: Tensor, gradient: Tensor, create_graph: bool) -> None:
         t._grad = before.plus()
     elif before is None:
         if create_graph:
-            t._grad = gradient
+            t._grad = handed_out(gradient)
             return
         # Keep the bytes where nobody else refers to them: the caller, this function and the call make three, the slot
         # and the call two.
@@ -310,9 +311,15 @@ def accumulate(t: Tensor, gradient: Tensor, create_graph: bool) -> None:
         before._storage.version += 1
 
 
+def handed_out(gradient: Tensor) -> Tensor:
+    """A gradient for users, who may write to it: not the number 1 that everybody shares."""
+    array = gradient._storage.array
+    return gradient if array is None or array.flags.writeable or gradient._requires_grad else copied(gradient)
+
+
 def copied(x: Tensor) -> Tensor:
     """The values in bytes of their own, without history."""
     return wrap(Storage(np.array(array_of(x), order="C"), x._spec), x._spec)
 
 
-__all__ = ["FREED", "Walk", "accumulate", "copied", "hooked"]
+__all__ = ["FREED", "Walk", "accumulate", "copied", "handed_out", "hooked"]
