@@ -265,6 +265,6 @@ class WindowsOp(HLOp):
         check_axis(dimension, len(x.shape))
         n = x.shape[dimension]
         if min(size, step) < 1 or (n != DYNAMIC and size > n):
-            mismatch(f"a size of 1 to {show(n)} and a step of at least 1", f"{size} and {step}", "windows")
+            mismatch(f"a size of 1 to {show((n,))} and a step of at least 1", f"{size} and {step}", "windows")
         count = DYNAMIC if n == DYNAMIC else (n - size) // step + 1
         return (TensorSpec((*x.shape[:dimension], count, *x.shape[dimension + 1 :], size), x.dtype),)

@@ -374,18 +374,22 @@ class Specialization:
                 new = wrap(results[plan.result], plan.spec, plan.view)
                 if plan.spent is not None:
                     spend(new, plan.spent)
-            case Alias(leaf=None):
-                assert plan.storage is not None
-                new = wrap(plan.storage, plan.spec, plan.view)
-            case Alias(whole=True):
-                new = wrap(leaves[plan.leaf]._storage, plan.spec, plan.view)
             case Alias():
-                new = replay(alias(leaves[plan.leaf]), None, plan.view)
+                new = self._share(plan, leaves)
         if plan.leaf_of_graph:
             new._requires_grad = True
         if isinstance(plan, Alias) and plan.history is not None:
             adopt(new, self._output(plan.history, leaves, results, made))
         return new
+
+    @staticmethod
+    def _share(plan: Alias, leaves: Sequence[Any]) -> Tensor:
+        """A tensor over memory from outside."""
+        if plan.leaf is None:
+            assert plan.storage is not None
+            return wrap(plan.storage, plan.spec, plan.view)
+        tensor = leaves[plan.leaf]
+        return wrap(tensor._storage, plan.spec, plan.view) if plan.whole else replay(alias(tensor), None, plan.view)
 
     def _owned(
         self, owner: Owner, leaves: Sequence[Any], results: Sequence[Storage], made: dict[Output, Tensor]
