@@ -269,6 +269,8 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
     """input + value * tensor1 * tensor2"""
     common = common_dtype(input, tensor1, tensor2)
+    if common is i1:
+        raise located(NotImplementedError, "\"addcmul_cpu\" not implemented for 'Bool'")
     factor = int(value) if common.kind == "int" and not isinstance(value, Tensor) else value
     return add(input, mul(mul(cast(tensor1, common), factor), tensor2))
 

@@ -12,7 +12,7 @@ _FLOATS = ("float",)
 _NUMBERS = ("float", "int")
 KINDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("frac", "lerp", "logcumsumexp"), _FLOATS),
-    **dict.fromkeys(("addcmul", "cross", "index_reduce", "kthvalue", "median", "nanmedian"), _NUMBERS),
+    **dict.fromkeys(("cross", "kthvalue", "median", "nanmedian"), _NUMBERS),
     **dict.fromkeys(("round", "searchsorted", "trace"), _NUMBERS),
 }
 """The element types that functions of the package and methods take, where these are not all."""
