@@ -80,10 +80,13 @@ def _no_masked_bools(type_: Attribute) -> None:
 
 
 def print_prefetch(p: Printer, op: spmd.PrefetchOp) -> None:
-    """A hint, with no effect on results."""
+    """A hint, with no effect on results: `prefetch(x, (i + 8) * 784 * sizeof(float));`. The address may lie behind the
+    buffer, where C has no subscripts."""
     write = op.properties.get("write")
-    hint = ", 1" if write is not None and write != BoolAttr.from_bool(False) else ""
-    p.line(f"__builtin_prefetch({p.arrays[op.memref].address(_indices(p, op)).text}{hint});")
+    name = "prefetch_to_write" if write is not None and write != BoolAttr.from_bool(False) else "prefetch"
+    source = p.arrays[op.memref]
+    offset = source.offset(_indices(p, op))
+    p.line(f"{name}({source.pointer_text}, {offset.within(MULTIPLY)} * sizeof({source.element}));")
 
 
 def print_transpose(p: Printer, op: vectorx.TransposeOp) -> None:

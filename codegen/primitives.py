@@ -28,6 +28,16 @@ SCALARS = {
     "NAN": '#define NAN __builtin_nanf("")',
     "omp_get_thread_num": "int omp_get_thread_num(void);",
     "omp_get_num_threads": "int omp_get_num_threads(void);",
+    "prefetch": """\
+static inline void prefetch(const void *buffer, long offset)
+{
+    __builtin_prefetch((const void *)((unsigned long)buffer + offset));
+}""",
+    "prefetch_to_write": """\
+static inline void prefetch_to_write(const void *buffer, long offset)
+{
+    __builtin_prefetch((const void *)((unsigned long)buffer + offset), 1);
+}""",
     "barrier": "void barrier(long threads);  // waits for the whole team",
     "flush_denormals": """\
 // Sets whether denormal numbers count as zero in this thread, and returns the mode that it had.

@@ -22,7 +22,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute
 
 from ..dialects.locations import describe
-from .expr import MULTIPLY, TEXT, UNARY, Expr
+from .expr import ADD, MULTIPLY, TEXT, UNARY, Expr
 
 
 class CodegenError(ValueError):
@@ -117,10 +117,14 @@ class Array:
         reads = any(i.reads for i in indices)
         if self.rows is not None:
             return Expr(self.name + "".join(f"[{i.text}]" for i in indices), TEXT, reads)
-        terms = [
-            f"{i.within(MULTIPLY)} * {s}" if s != 1 else i.text for i, s in zip(indices, self.strides, strict=True)
-        ]
-        return Expr(f"{self.name}[{' + '.join(terms)}]", TEXT, reads)
+        return Expr(f"{self.name}[{self.offset(indices).text}]", TEXT, reads)
+
+    def offset(self, indices: Sequence[Expr]) -> Expr:
+        """How many elements lie before the one at these indices, where there may be none."""
+        pairs = [(i, s) for i, s in zip(indices, self.strides, strict=True) if i.text != "0"]
+        terms = [f"{i.within(MULTIPLY)} * {s}" if s != 1 else i.text for i, s in pairs]
+        level = ADD if len(terms) > 1 or (terms and pairs[0][1] == 1) else MULTIPLY
+        return Expr(" + ".join(terms) or "0", level, any(i.reads for i in indices))
 
     def address(self, indices: Sequence[Expr]) -> Expr:
         """The address of the element at these indices."""

@@ -22,7 +22,7 @@
 // CHECK-EMPTY:
 // CHECK-NEXT:    // vectors.mlir:{{[0-9]+}}
 // CHECK-NEXT:    for (long k = 0; k < 384; k++) {
-// CHECK-NEXT:        __builtin_prefetch(&b[k + 8][0]);
+// CHECK-NEXT:        prefetch(b, (k + 8) * 32 * sizeof(float));
 // CHECK-NEXT:        #pragma GCC unroll 14
 // CHECK-NEXT:        for (long i = 0; i < 14; i++) {
 // CHECK-NEXT:            v16f s = splat_v16f(a[k][i]);
