@@ -2,6 +2,7 @@
 # make test    an environment, the package, all tests that need no GPU
 # make test-teams  every op, program and random graph on 1 to 8 threads, to the same bits (make test runs a sample)
 # make test-clang  the tests that compile C, with clang
+# make sanitize  generated C under clang's sanitizers: bounds, undefined behaviour, races (some minutes)
 # make fuzz    random programs, eager against compiled: COUNT of them from SEED on, for TARGET (reference, or cpu)
 # make fuzz-ir  mutated IR through every command; FILES=4000 SEED=10000 (make test runs a sample)
 # make check   format, lint, strict types
@@ -28,7 +29,7 @@ COMPILING := test_clang.py test_primitives.py test_codegen.py test_codegen_ops.p
 COUNT ?= 10000
 TARGET ?= reference
 
-.PHONY: demo test test-teams fuzz fuzz-ir test-clang check format bench coverage golden clean
+.PHONY: demo test test-teams fuzz fuzz-ir test-clang sanitize check format bench coverage golden clean
 
 demo: $(STAMP)
 	$(BIN)/python examples/digits.py
@@ -50,6 +51,10 @@ test-clang: $(STAMP)
 	else \
 		echo "test-clang is skipped: clang with OpenMP is not installed, see CC=clang irtool doctor"; \
 	fi
+
+# Skips, and says why, where clang is not installed.
+sanitize: $(STAMP)
+	$(BIN)/python -m pytest -n 2 -rs tests/test_sanitize.py tests/sanitize/address.py tests/sanitize/threads.py
 
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.random_programs $(COUNT) $(or $(SEED),100000) $(TARGET)

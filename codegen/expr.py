@@ -49,7 +49,7 @@ def binary(operator: str, left: Expr, right: Expr) -> Expr:
         return binary("-", left, Expr(right.text[1:], splat=right.splat, constant=True))
     left_text, right_text = left.within(level), right.within(level + 1)
     if operator in CONFUSING:
-        left_text, right_text = (_guard(e, t) for e, t in ((left, left_text), (right, right_text)))
+        left_text, right_text = left.within(UNARY), right.within(UNARY)
     return Expr(
         f"{left_text} {operator} {right_text}",
         level,
@@ -57,10 +57,6 @@ def binary(operator: str, left: Expr, right: Expr) -> Expr:
         splat=left.splat and right.splat,
         operation=(operator, left.text, right.text),
     )
-
-
-def _guard(operand: Expr, text: str) -> str:
-    return f"({text})" if operand.level < UNARY and not text.startswith("(") else text
 
 
 def unary(operator: str, operand: Expr) -> Expr:

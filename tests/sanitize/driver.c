@@ -51,7 +51,8 @@ int main(int count, char **arguments)
         fprintf(stderr, "%s\n", dlerror());
         return 3;
     }
-    void (*run)(void **, char *, char *, int) = (void (*)(void **, char *, char *, int))dlsym(library, entry);
+    void (*run)(void **, char *, char *, int, int);
+    *(void **)&run = dlsym(library, entry);
     int threads = number(file);
     long arena_size = number(file), workspace_size = number(file);
     char *arena = allocate(arena_size), *workspace = allocate(workspace_size);
@@ -71,6 +72,6 @@ int main(int count, char **arguments)
         if (fread(pointers[i], 1, size, data) != (size_t)size)
             return 3;
     }
-    run(pointers, arena, workspace, threads);
+    run(pointers, arena, workspace, threads, 1);
     return 0;
 }
