@@ -24,7 +24,7 @@ GOLDEN_PYTHON ?= $(PYTHON)
 TORCH_PYTHON ?= $(GOLDEN_PYTHON)
 COMPILING := test_clang.py test_primitives.py test_codegen.py test_codegen_ops.py test_expand_math.py test_stages.py \
 	test_contract.py test_random_graphs.py test_program.py test_compiled_ops.py test_compile_native.py test_scan.py \
-	test_programs.py test_workloads.py test_toolchain.py test_threads.py
+	test_programs.py test_workloads.py test_toolchain.py test_teams.py
 
 COUNT ?= 10000
 TARGET ?= reference

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import irtool
@@ -17,10 +16,6 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from irtool.dialects.hl import HLOp
 from irtool.dialects.text import parse_module, print_op
-from irtool.passes import PASSES
-from irtool.passes.loops import lower_scatter
-from irtool.passes.loops.contract import plan
-from irtool.passes.loops.parallelize import Parallelize
 from irtool.passes.pass_base import PassError
 from irtool.runtime import compiler
 from irtool.runtime.compiler import compile_module
@@ -30,6 +25,7 @@ from xdsl.dialects.builtin import ModuleOp
 from .programs.runner import run as run_program
 from .running import Array, execute
 from .samples import SAMPLES
+from .sharing import share_all
 from .test_compiled_ops import COMPILED, module_of, run
 from .test_programs import GOLDEN
 from .test_random_graphs import programs
@@ -38,21 +34,11 @@ TEAMS = (1, 2, 3, 4, 8)
 ALL = "IRTOOL_LARGE_TESTS" in os.environ
 
 
-@dataclass(frozen=True)
-class ShareAll(Parallelize):
-    """Shares whatever can be shared."""
-
-    min_work: int = 1
-
-
 @pytest.fixture(autouse=True, scope="module")
 def everything_is_worth_sharing() -> Iterator[None]:
     version = compiler.pipeline_version()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(PASSES, "parallelize", lambda: ShareAll)
-        patch.setattr(lower_scatter, "_SMALL", 0)
-        patch.setattr(plan, "PARALLEL_FLOPS", 0)
-        patch.setattr(plan, "PARALLEL_PACKED_FLOPS", 0)
+        share_all(patch)
         # Programs of the passes as they are must not be taken for these.
         patch.setattr(compiler, "pipeline_version", lambda: version + "shared")
         yield

@@ -21,10 +21,6 @@ import numpy as np
 import pytest
 from irtool.codegen import vector_primitives
 from irtool.dialects.types import dtype_by_name
-from irtool.passes import PASSES
-from irtool.passes.loops import lower_scatter
-from irtool.passes.loops.contract import plan
-from irtool.passes.loops.parallelize import Parallelize
 from irtool.passes.memref import plan_memory
 from irtool.passes.target import TARGETS
 from irtool.runtime import compiler as stages
@@ -32,6 +28,8 @@ from irtool.runtime.c_compiler import FLAGS, Compiler, ToolchainError, probe
 from irtool.runtime.cache import get_cache
 from irtool.runtime.toolchain import compile_objects
 from xdsl.dialects.builtin import ModuleOp
+
+from ..sharing import share_all
 
 Array = np.ndarray[Any, Any]
 Edit = Callable[[str, str], str]
@@ -51,13 +49,6 @@ class Sanitizer:
     patches: Callable[[pytest.MonkeyPatch], None]
 
 
-@dataclass(frozen=True)
-class ShareAll(Parallelize):
-    """Shares whatever can be shared."""
-
-    min_work: int = 1
-
-
 def for_address(patch: pytest.MonkeyPatch) -> None:
     """No two intermediates share bytes, and there is room between them that none may touch."""
 
@@ -74,10 +65,7 @@ def for_address(patch: pytest.MonkeyPatch) -> None:
 def for_threads(patch: pytest.MonkeyPatch) -> None:
     """Small work is shared too; and as ThreadSanitizer looks at accesses of at most 16 bytes, vectors are moved lane by
     lane: no flag of the machine's, so masked moves are loops as well."""
-    patch.setitem(PASSES, "parallelize", lambda: ShareAll)
-    patch.setattr(lower_scatter, "_SMALL", 0)
-    patch.setattr(plan, "PARALLEL_FLOPS", 0)
-    patch.setattr(plan, "PARALLEL_PACKED_FLOPS", 0)
+    share_all(patch)
     patch.setattr(stages, "_machine", lambda: TARGETS["generic"])
 
     def load(v: vector_primitives.Vector) -> str:
