@@ -49,7 +49,7 @@ class Kind:
     name: str
     macro: str
     fast: tuple[str, ...]
-    """Flags for speed, of the code or of the compiler; those that a version does not know are left out."""
+    """Flags that versions may lack, for the speed of the code or of the compiler: what one does not know is left out."""
     openmp: tuple[OpenMP, ...]
     """The first that works."""
     hint: str
@@ -59,12 +59,15 @@ class Kind:
 _LIBOMP = ("/opt/homebrew/opt/libomp/lib", "/usr/local/opt/libomp/lib", "/opt/local/lib/libomp")
 """Where Homebrew (on Arm and on Intel) and MacPorts put it."""
 
+_CLANG = ("-fno-strict-float-cast-overflow", "-Wno-psabi")
+"""A float that no integer stands for becomes what the machine makes of it, as with gcc, and is not whatever suits."""
+
 KINDS = (
     # Apple's driver refuses -fopenmp, and its compiler behind the driver does not. A folder named in CC comes first.
     Kind(
         "Apple clang",
         "__apple_build_version__",
-        ("-Wno-psabi",),
+        _CLANG,
         (
             OpenMP(("-Xclang", "-fopenmp"), ("-lomp",)),
             *(OpenMP(("-Xclang", "-fopenmp"), (f"-L{f}", f"-Wl,-rpath,{f}", "-lomp"), f) for f in _LIBOMP),
@@ -75,7 +78,7 @@ KINDS = (
     Kind(
         "clang",
         "__clang__",
-        ("-Wno-psabi",),
+        _CLANG,
         (OpenMP(),),
         "clang's OpenMP library is a package of its own: Debian, Ubuntu: `apt install libomp-dev`; Fedora: `dnf "
         "install libomp-devel`; Arch: `pacman -S openmp`; macOS: `brew install libomp`. One that is elsewhere goes "
