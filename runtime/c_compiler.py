@@ -49,7 +49,7 @@ class Kind:
     name: str
     macro: str
     fast: tuple[str, ...]
-    """Flags that versions may lack, most for speed, of the code or of the compiler; what one does not know is left out."""
+    """Flags that versions may lack, most for speed, of the code or of the compiler; what one lacks is left out."""
     openmp: tuple[OpenMP, ...]
     """The first that works."""
     hint: str
