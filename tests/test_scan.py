@@ -12,6 +12,7 @@ from irtool.passes.verify import VerifyError, verify
 from irtool.runtime.compiler import compile_module, host_of, lower
 from xdsl.dialects.builtin import ModuleOp
 
+from .running import execute
 from .samples.core import Array
 from .test_compiled_ops import run
 
@@ -131,3 +132,19 @@ def test_broken_rules(changes: dict[str, object], message: str) -> None:
     text = BODY.format(**{"steps": 5, "argument": 2, "yields": "%x : tensor<2xf32>", **changes})
     with pytest.raises(VerifyError, match=message):
         verify(parse_module(text))
+
+
+def test_steps_of_extent_one() -> None:
+    """A step keeps all of its own dimensions, those of extent 1 too."""
+    module = parse_module("""
+func.func @f(%h0: tensor<3x1xf32>, %xs: tensor<4x3x1xf32>) -> tensor<4x3x1xf32> {
+  %h, %ys = hl.scan 4 carry(%h0) over(%xs) : tensor<3x1xf32>, tensor<4x3x1xf32> -> tensor<3x1xf32>, tensor<4x3x1xf32> {
+  ^bb0(%c: tensor<3x1xf32>, %x: tensor<3x1xf32>):
+    %0 = hl.add %c, %x : tensor<3x1xf32>
+    hl.yield %0, %0 : tensor<3x1xf32>, tensor<3x1xf32>
+  }
+  func.return %ys : tensor<4x3x1xf32>
+}""")
+    xs = np.arange(12, dtype=np.float32).reshape(4, 3, 1)
+    (sums,) = execute(module, [np.ones((3, 1), np.float32), xs])
+    np.testing.assert_array_equal(sums, 1 + xs.cumsum(0))

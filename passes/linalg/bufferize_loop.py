@@ -35,13 +35,11 @@ def slice_of(e: Emitter, buffer: SSAValue, position: SSAValue | int) -> SSAValue
     fixed = isinstance(position, int)
     offset = position if isinstance(position, int) else DYNAMIC_INDEX
     sizes = [1, *shape[1:]]
-    view_type = memref.SubviewOp.infer_result_type(
-        buffer.type, [position, *([0] * (rank - 1))], sizes, [1] * rank, reduce_rank=True
-    )
+    whole = memref.SubviewOp.infer_result_type(buffer.type, [position, *([0] * (rank - 1))], sizes, [1] * rank)
     view = e.create(
         memref.SubviewOp,
         [buffer] if fixed else [buffer, position],  # pyright: ignore[reportArgumentType]
-        [_without_first(view_type, rank)],
+        [_without_first(whole)],
         {
             "static_offsets": DenseArrayBase.from_list(i64, [offset, *([0] * (rank - 1))]),
             "static_sizes": DenseArrayBase.from_list(i64, sizes),
@@ -55,16 +53,14 @@ def slice_of(e: Emitter, buffer: SSAValue, position: SSAValue | int) -> SSAValue
     return e.create(memref.CastOp, [view], [plain]).results[0]
 
 
-def _without_first(type_: MemRefType, rank: int) -> MemRefType:
+def _without_first(type_: MemRefType) -> MemRefType:
     """The type of a view whose first dimension, of extent 1, is dropped: only that one, whatever the other extents."""
     from xdsl.dialects.builtin import StridedLayoutAttr
 
-    shape = type_.get_shape()
-    if len(shape) == rank - 1:
-        return type_
     layout = type_.layout
     assert isinstance(layout, StridedLayoutAttr)
-    return MemRefType(type_.element_type, shape[1:], StridedLayoutAttr(list(layout.strides)[1:], layout.offset))
+    shape, strides = type_.get_shape()[1:], list(layout.strides)[1:]
+    return MemRefType(type_.element_type, shape, StridedLayoutAttr(strides, layout.offset))
 
 
 def bufferize_loop(host: Host, op: scf.ForOp) -> None:
