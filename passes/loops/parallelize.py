@@ -96,7 +96,7 @@ class _Kernel:
                 section = None
                 if unit.kind == "shared":
                     self.share(unit)
-            if any(isinstance(inner, BarrierOp) for op in unit.ops for inner in op.walk()):
+            if any(isinstance(op, BarrierOp) for op in unit.ops):
                 pending = []
             pending.append(unit)
 

@@ -98,3 +98,43 @@ func.func private @between(%x: memref<64xf32>, %k: memref<f32>, %y: memref<64xf3
   } {parallel}
   func.return
 }
+
+// -----
+
+// The same share of the same threads may become one loop; another share, or what all run, stays by itself.
+
+// CHECK-LABEL: func.func private @shares
+// CHECK:         scf.for %i = %low to %high
+// CHECK:           memref.store %{{.*}}, %y[%i]
+// CHECK:           memref.store %{{.*}}, %z[%i]
+// CHECK:         }
+// CHECK-NEXT:    scf.for %{{.*}} = %low16 to %high16
+// CHECK:         }
+// CHECK-NEXT:    scf.for %{{.*}} = %c0 to %n
+func.func private @shares(%x: memref<1000xf32>, %y: memref<1000xf32> {irtool.out = 0 : i64},
+                          %z: memref<1000xf32> {irtool.out = 1 : i64}, %w: memref<1000xf32> {irtool.out = 2 : i64})
+    attributes {irtool.kernel} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = arith.constant 1000 : index
+  %local = memref.alloca() : memref<1000xf32>
+  %low, %high = spmd.share %n : index
+  %low16, %high16 = spmd.share %n {granule = 16 : i64} : index
+  scf.for %i = %low to %high step %c1 {
+    %a = memref.load %x[%i] : memref<1000xf32>
+    memref.store %a, %y[%i] : memref<1000xf32>
+  } {parallel}
+  scf.for %i = %low to %high step %c1 {
+    %a = memref.load %y[%i] : memref<1000xf32>
+    memref.store %a, %z[%i] : memref<1000xf32>
+  } {parallel}
+  scf.for %i = %low16 to %high16 step %c1 {
+    %a = memref.load %x[%i] : memref<1000xf32>
+    memref.store %a, %w[%i] : memref<1000xf32>
+  } {parallel}
+  scf.for %i = %c0 to %n step %c1 {
+    %a = memref.load %x[%i] : memref<1000xf32>
+    memref.store %a, %local[%i] : memref<1000xf32>
+  } {parallel}
+  func.return
+}
