@@ -63,7 +63,6 @@ func.func private @shares(%x: memref<1000xf32>, %count: memref<i64>) attributes 
 
 // Without a team the caller's thread flushes denormals, or not, and gets its own mode back.
 
-// CHECK:static inline unsigned long flush_denormals(int flush)
 // CHECK:void step(void **buffers, char *arena, char *workspace, int threads, int flush)
 // CHECK-NEXT:{
 // CHECK-NEXT:    float *x = buffers[0];
