@@ -17,8 +17,8 @@
 Two parallel loops of the same range become one where every buffer that one of them writes and the other touches is
 indexed by the loop counter at the same position: then only equal iterations meet. Inside of the fused loop the same is
 tried for its inner loops. At the top of a kernel, where loops are shared among threads, those that carry sums stay
-apart from those that do not; a loop that can become vectors is never joined with one that cannot. Loops of one block and
-one range are run by the same threads, shares of them too, so that the fused loop is run by nobody else. A temporary that
+apart from those that do not; a loop that can become vectors is never joined with one that cannot. Loops of one block
+and one range are run by the same threads, shares of them too: nobody else runs the fused loop. A temporary that
 afterwards lives within one iteration loses the dimensions of the loops around it; one that lost all is a value.
 """
 

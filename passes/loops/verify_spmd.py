@@ -31,7 +31,7 @@ from xdsl.traits import IsTerminator, MemoryEffectKind, RecursiveMemoryEffect
 
 from ...dialects.effects import register_effects
 from ...dialects.spmd import BarrierOp, ParallelOp, PrefetchOp, ShareOp, SingleOp, StopOnErrorOp, ThreadIdOp
-from ..effects import buffer_of, effects_of, is_pure
+from ..effects import Writes, buffer_of, effects_of, is_pure, writes_inside
 from ..pass_base import KERNEL_ATTRIBUTE, HostPass, fail, functions
 from .build import constant_value
 from .memory import places
@@ -81,6 +81,9 @@ class _Team:
         self.sections: set[Operation] = set()
         """What only some threads run."""
         self.private: list[memref.AllocaOp] = []
+        self.outermost: Operation | None = None
+        """The loop or branch at the top of the function that the walk is in."""
+        self.written: dict[Operation, Writes] = {}
 
     def run(self, blocks: Sequence[Block]) -> None:
         for block in blocks:
@@ -125,6 +128,11 @@ class _Team:
             self.shares[op.results[0]] = share
 
     def visit(self, op: Operation, together: bool) -> None:
+        if op.regions and self.outermost is None:
+            self.outermost = op
+            self.visit(op, together)
+            self.outermost = None
+            return
         match op:
             case scf.ForOp():
                 self.loop(op, together)
@@ -202,6 +210,8 @@ class _Team:
         name = op.callee.root_reference.data
         if name not in self.kernels:
             fail(op, f"{op.name}: cannot tell what @{name} writes: it is no kernel of this module")
+        if any(_is_private(value) for value in op.operands):
+            fail(op, f"{op.name}: @{name} is the whole team's work, but is given what is private to a thread")
         if not together:
             fail(op, f"{op.name}: @{name} is the whole team's work, but not every thread comes to this call")
 
@@ -210,8 +220,14 @@ class _Team:
         for buffer in _written(op):
             if not _is_private(buffer):
                 fail(op, f"{op.name}: every thread of the team would write {_name(buffer)}; {_EXPECTED}")
-        if any(v in self.differing or _is_private(v) for v in op.operands):
+        if any(v in self.differing or _is_private(v) or self.changes(v) for v in op.operands):
             self.differing.update(op.results)
+
+    def changes(self, buffer: SSAValue) -> bool:
+        """Whether the loop that all threads are in writes a buffer, so that they may find different numbers in it."""
+        if self.outermost is None or not isinstance(buffer.type, MemRefType):
+            return False
+        return buffer_of(buffer) in writes_inside(self.outermost, self.written).buffers
 
     def share(self, op: Operation, block: Block, key: SSAValue, at_most_once: bool) -> None:
         """What one thread runs for each value of `key`."""

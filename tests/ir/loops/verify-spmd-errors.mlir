@@ -420,3 +420,37 @@ func.func private @k(%x: memref<8xf32>) attributes {irtool.kernel} {
   "vector.print"(%c0) : (index) -> ()
   func.return
 }
+
+// -----
+
+// Threads that look at a number while its owner changes it may find it in the part of each.
+
+func.func private @k(%rows: memref<8xindex>) attributes {irtool.kernel} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %low, %high = spmd.share %c8 : index
+  scf.for %i = %c0 to %c8 step %c1 {
+    %row = memref.load %rows[%i] : memref<8xindex>
+    %above = arith.cmpi sge, %row, %low : index
+    %below = arith.cmpi slt, %row, %high : index
+    %owned = arith.andi %above, %below : i1
+    scf.if %owned {
+      // expected-error@+1 {{every thread of the team would write %rows}}
+      memref.store %c0, %rows[%row] : memref<8xindex>
+    }
+  }
+  func.return
+}
+
+// -----
+
+func.func private @other(%x: memref<8xf32>) attributes {irtool.kernel} {
+  func.return
+}
+func.func private @k() attributes {irtool.kernel} {
+  %t = memref.alloca() : memref<8xf32>
+  // expected-error@+1 {{@other is the whole team's work, but is given what is private to a thread}}
+  func.call @other(%t) : (memref<8xf32>) -> ()
+  func.return
+}
