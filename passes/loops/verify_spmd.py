@@ -270,19 +270,19 @@ class _Team:
                 fail(op, f"{op.name}: only one thread comes here, so all shares but its own would be left undone")
 
     def check_private(self, alloca: memref.AllocaOp) -> None:
-        """What a thread keeps for itself is not there for others: all uses belong to the same threads."""
-        found: dict[Operation | None, Operation] = {}
-        for user in _users(alloca.memref):
-            section: Operation | None = user
-            while section is not None and section not in self.sections:
-                section = section.parent_op()
-            found[section] = user
-        if len(found) > 1 and any(op for op in _users(alloca.memref) if _writes_to(op, alloca.memref)):
-            user = next(op for section, op in found.items() if section is not None)
-            fail(
-                user,
-                f"{user.name}: {_name(alloca.memref)} is private to a thread, but not the same threads use it here",
-            )
+        """What only some threads keep for themselves is not there for others."""
+        buffer = alloca.memref
+        users = {op: self.section(op) for op in _users(buffer)}
+        for op, section in users.items():
+            if section is not None and _writes_to(op, buffer) and any(other is not section for other in users.values()):
+                fail(op, f"{op.name}: {_name(buffer)} is private to a thread, but others than those here use it")
+
+    def section(self, op: Operation) -> Operation | None:
+        """What only some threads run, around an operation."""
+        current: Operation | None = op
+        while current is not None and current not in self.sections:
+            current = current.parent_op()
+        return current
 
 
 _EXPECTED = "expected this in an spmd.single, or in a loop over an spmd.share"

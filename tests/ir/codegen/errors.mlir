@@ -7,7 +7,9 @@ func.func private @k(%x: memref<4xf32>) attributes {irtool.kernel} {
   %me = spmd.thread_id : index
   %0 = memref.alloc() : memref<4xf32>
   %1 = memref.load %x[%c0] : memref<4xf32>
-  memref.store %1, %0[%c0] : memref<4xf32>
+  spmd.single {
+    memref.store %1, %0[%c0] : memref<4xf32>
+  }
   func.return
 }
 func.func @step(%x: memref<4xf32>, %workspace: memref<?xi8> {irtool.workspace}) {

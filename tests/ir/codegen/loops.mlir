@@ -5,12 +5,10 @@
 // CHECK:void axpy(const float x[restrict 64][10], float y[restrict 64][10], const float *restrict a, float *restrict total,
 // CHECK-NEXT:          long thread, long threads)
 // CHECK-NEXT:{
-// CHECK-NEXT:    long per = ceil_div(64, threads);
-// CHECK-NEXT:    long lo = thread * per;
-// CHECK-NEXT:    long hi = min_i64(lo + per, 64);
+// CHECK-NEXT:    long high = share_start(64, thread + 1, threads);
 // CHECK-EMPTY:
 // CHECK-NEXT:    // loops.mlir:{{[0-9]+}}
-// CHECK-NEXT:    for (long i = lo; i < hi; i++) {
+// CHECK-NEXT:    for (long i = share_start(64, thread, threads); i < high; i++) {
 // CHECK-NEXT:        float scale = *a;
 // CHECK-NEXT:        for (long j = 0; j < 10; j++)
 // CHECK-NEXT:            y[i][j] += x[i][j] * scale;
@@ -36,13 +34,8 @@ func.func private @axpy(%x: memref<64x10xf32>, %y: memref<64x10xf32> {irtool.out
   %c64 = arith.constant 64 : index
   %c10 = arith.constant 10 : index
   %zero = arith.constant 0.0 : f32
-  %team = spmd.thread_count : index
-  %me = spmd.thread_id : index
-  %per = arith.ceildivsi %c64, %team : index
-  %lo = arith.muli %me, %per : index
-  %end = arith.addi %lo, %per : index
-  %hi = arith.minsi %end, %c64 : index
-  scf.for %i = %lo to %hi step %c1 {
+  %low, %high = spmd.share %c64 : index
+  scf.for %i = %low to %high step %c1 {
     %scale = memref.load %a[] : memref<f32>
     scf.for %j = %c0 to %c10 step %c1 {
       %0 = memref.load %x[%i, %j] : memref<64x10xf32>
@@ -61,8 +54,7 @@ func.func private @axpy(%x: memref<64x10xf32>, %y: memref<64x10xf32> {irtool.out
     }
     scf.yield %inner : f32
   }
-  %first = arith.cmpi eq, %me, %c0 : index
-  scf.if %first {
+  spmd.single {
     memref.store %sum, %total[] : memref<f32>
   }
   func.return

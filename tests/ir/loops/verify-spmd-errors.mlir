@@ -365,7 +365,7 @@ func.func private @k(%x: memref<16xf32>) attributes {irtool.kernel} {
   %one = arith.constant 1.0 : f32
   %t = memref.alloca() : memref<f32>
   spmd.single {
-    // expected-error@+1 {{%t is private to a thread, but not the same threads use it here}}
+    // expected-error@+1 {{%t is private to a thread, but others than those here use it}}
     memref.store %one, %t[] : memref<f32>
   }
   %a = memref.load %t[] : memref<f32>

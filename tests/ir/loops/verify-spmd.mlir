@@ -17,6 +17,22 @@ func.func private @k(%x: memref<8xf32>) attributes {irtool.kernel} {
 
 // -----
 
+// What every thread has made for itself, one may look at.
+
+func.func private @k(%x: memref<8xf32>) attributes {irtool.kernel} {
+  %one = arith.constant 1.0 : f32
+  %c0 = arith.constant 0 : index
+  %t = memref.alloca() : memref<f32>
+  memref.store %one, %t[] : memref<f32>
+  spmd.single {
+    %a = memref.load %t[] : memref<f32>
+    memref.store %a, %x[%c0] : memref<8xf32>
+  }
+  func.return
+}
+
+// -----
+
 // One thread writes what it likes.
 
 func.func private @k(%x: memref<8xf32>, %y: memref<8xf32>) attributes {irtool.kernel} {
