@@ -6,9 +6,8 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict, deque
 from collections.abc import Iterator
+from types import MemberDescriptorType
 from typing import Any, Protocol, cast
-
-from ..runtime.storage import Storage
 
 LEAF: Any = None
 """The structure of a leaf."""
@@ -70,7 +69,7 @@ def rebuild(structure: Any, leaves: Iterator[Any]) -> Any:
 
 def is_tensor(value: Any) -> bool:
     """Whether a value is a Tensor."""
-    return isinstance(getattr(value, "_storage", None), Storage)
+    return type(getattr(cast(Any, type(value)), "_storage", None)) is MemberDescriptorType  # a slot: nothing is asked
 
 
 def holds_tensors(value: Any) -> bool:
@@ -85,10 +84,11 @@ def holds_tensors(value: Any) -> bool:
 
 def attributes_of(value: Any) -> dict[str, Any]:
     """The attributes of an object: those in its `__dict__`, or else the fields of a dataclass with slots."""
-    attributes: dict[str, Any] | None = getattr(value, "__dict__", None)
-    if attributes is not None:
-        return attributes
-    names = getattr(value, "__dataclass_fields__", ())
+    try:
+        return object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        pass
+    names = getattr(cast(Any, type(value)), "__dataclass_fields__", ())
     return {name: getattr(value, name) for name in names if hasattr(value, name)}
 
 

@@ -111,3 +111,96 @@ def over_infinity(x: Any) -> Any:
 def test_what_was_there_does_not_matter(function: Function) -> None:
     x = irtool.ones(2, requires_grad=True)
     assert compiled(function)(x).tolist() == function(x).tolist()
+
+
+def gone_back() -> tuple[Function, Function]:
+    w = irtool.ones(2)
+
+    def f(x: Any) -> Any:
+        old = w.data
+        w.data = w.data + x
+        moved = (w * x).sum()
+        w.data = old
+        return moved, w.sum()
+
+    return f, lambda: w
+
+
+def kept_old() -> tuple[Function, Function]:
+    w, kept = irtool.ones(2), {}
+
+    def f(x: Any) -> Any:
+        kept["old"] = w.data
+        w.data = w.data + x
+        w.add_(1)
+        return (w * x).sum()
+
+    return f, lambda: (w, kept["old"])
+
+
+def kept_new() -> tuple[Function, Function]:
+    w, kept = irtool.ones(2), {}
+
+    def f(x: Any) -> Any:
+        new = w.data + x
+        w.data = new
+        new.add_(1)
+        kept["new"] = new
+        w.mul_(2)
+        return (w * x).sum()
+
+    return f, lambda: (w, kept["new"])
+
+
+def exchanged() -> tuple[Function, Function]:
+    v, w = irtool.ones(2), irtool.zeros(2)
+
+    def f(x: Any) -> Any:
+        v.data, w.data = w.data, v.data
+        w.add_(x)
+        return v.sum(), w.sum()
+
+    return f, lambda: (v, w)
+
+
+def shared() -> tuple[Function, Function]:
+    v, w = irtool.ones(2), irtool.zeros(2)
+
+    def f(x: Any) -> Any:
+        v.data = w.data
+        w.add_(x)
+        return v * 2
+
+    return f, lambda: (v, w)
+
+
+def held() -> tuple[Function, Function]:
+    w = irtool.ones(2)
+    other = w.data
+
+    def f(x: Any) -> Any:
+        w.data = w * 2 + x
+        return other + w
+
+    return f, lambda: (w, other)
+
+
+ASSIGNED = [gone_back, kept_old, kept_new, exchanged, shared, held]
+
+
+@pytest.mark.parametrize("make", ASSIGNED, ids=lambda make: make.__name__)
+def test_data_is_assigned(make: Callable[[], tuple[Function, Function]]) -> None:
+    """A tensor gets the memory of another one, and nobody else's numbers change."""
+
+    def outcome(wrap: Function) -> list[Any]:
+        f, look = make()
+        f = wrap(f)
+        found: list[Any] = []
+        for k in range(3):
+            found += [str(f(irtool.full((2,), float(k + 1)))), str(look())]
+            for t in look() if isinstance(look(), tuple) else (look(),):
+                t.add_(1)  # shows who shares memory
+                found.append(str(look()))
+        return found
+
+    assert outcome(compiled) == outcome(lambda f: f)

@@ -260,3 +260,31 @@ def test_changing_the_rate_keeps_the_program() -> None:
         step(x)
         scheduler.step()
     assert len(step.programs()) == 1
+
+
+class Reading(optim.Adam):
+    """Reads the library's count before, between and after steps."""
+
+    def step(self, closure: Any = None) -> Any:
+        p = self.param_groups[0]["params"][0]
+        before = self.state[p]["step"] * 1 if self.state[p] else irtool.zeros(())
+        super().step(closure)
+        count = self.state[p]["step"]
+        p.data.mul_(1 - 0.1 / count)
+        self.seen = count + 100 * before
+        loss = super().step(closure)
+        self.seen_last = self.state[p]["step"] * 1
+        return loss
+
+
+def test_counts_are_read_while_tracing() -> None:
+    def run(s: Setup, wrap: Any) -> None:
+        step = wrap(plain_step(s))
+        optimizer: Any = s.optimizer
+        for k, x in enumerate(s.batches):
+            step(x)
+            assert optimizer.seen.item() == 2 * k + 1 + 200 * k
+            assert optimizer.seen_last.item() == 2 * k + 2
+        assert {state["step"].item() for state in s.optimizer.state.values()} == {8.0}
+
+    same_as_eager(run, optimizer=lambda p: Reading(p, lr=0.05))

@@ -21,7 +21,7 @@ NATIVE = ("moments.AdamInBase", "momenta.Rprop", "momenta.Foreach", "wrappers.lo
 EACH = (
     *("moments.AdamInBase", "moments.RAdam", "moments.AdaBound", "moments.Adafactor", "momenta.Delayed"),
     *("wrappers.Warming", "wrappers.noam", "wrappers.noam_of_sgd", "wrappers.ema", "wrappers.momentum_schedule"),
-    *("wrappers.patched", "wrappers.hooked", "wrappers.alternating"),
+    *("wrappers.patched", "wrappers.hooked", "wrappers.alternating", "wrappers.sam"),
 )
 """Those that need a program for each call, since Python has to know a number that is another one then."""
 

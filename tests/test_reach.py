@@ -7,11 +7,12 @@ import functools
 import os
 import weakref
 from collections import ChainMap, UserDict, UserList
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType, ModuleType, SimpleNamespace
 
 import irtool
 import numpy as np
 import pytest
+from irtool.frontend.compiling.reach import Reach
 from irtool.utils.data import DataLoader
 
 compiled = functools.partial(irtool.compile, target=os.environ.get("IRTOOL_TEST_TARGET", "reference"))
@@ -63,3 +64,159 @@ def test_loaders_are_looped_over_outside():
     f = compiled(lambda x: sum(batch.sum() for batch in loader) * x)
     with pytest.raises(RuntimeError, match=r"cannot loop over a DataLoader.*loop outside \(at test_reach.py"):
         f(irtool.ones(1))
+
+
+def asked_for_nothing():
+    """Objects that tell what of their code runs."""
+    asked: list[str] = []
+
+    class Attributes:
+        k = 2
+
+        def __getattribute__(self, name):
+            asked.append(name)
+            return object.__getattribute__(self, name)
+
+        def __eq__(self, other):
+            asked.append("==")
+            return self is other
+
+        __hash__ = object.__hash__
+
+    class Proxy:
+        def __getattr__(self, name):
+            asked.append(name)
+            raise KeyError(name)
+
+        @property
+        def __class__(self):
+            asked.append("class")
+            raise KeyError("class")
+
+        @property
+        def __dict__(self):
+            asked.append("dict")
+            raise KeyError("dict")
+
+    class Entries(dict):
+        def get(self, key, default=None):
+            asked.append("get")
+
+        def __getitem__(self, key):
+            asked.append("item")
+            return super().__getitem__(key)
+
+        def __iter__(self):
+            asked.append("iter")
+            return super().__iter__()
+
+        def __len__(self):
+            asked.append("len")
+            return super().__len__()
+
+    class Elements(list):
+        def __iter__(self):
+            asked.append("iter")
+            return super().__iter__()
+
+        def __len__(self):
+            asked.append("len")
+            return super().__len__()
+
+    class Lazy(ModuleType):
+        def __getattr__(self, name):
+            asked.append(name)
+            raise ImportError(name)
+
+    lazy = Lazy("lazy")
+    lazy.k = 2
+    return asked, [Attributes(), Proxy(), Entries(k=2), Elements([2]), lazy, {Attributes(): 2}, [Attributes()]]
+
+
+def test_no_code_of_the_user_runs_to_find_out_what_a_function_reaches():
+    asked, found = asked_for_nothing()
+    attributes, proxy, entries, numbers, lazy, keyed, several = found
+
+    @compiled
+    def f(x):
+        if x.dim() > 1:
+            return (attributes.k, proxy.k, entries["k"], numbers[0], lazy.k, keyed, several)
+        return x * 2
+
+    assert [f(irtool.ones(1)).item() for _ in range(3)] == [2.0, 2.0, 2.0]
+    assert asked == [] and len(f.programs()) == 1
+    dict.__setitem__(entries, "k", 3)
+    list.append(numbers, 3)
+    assert f(irtool.ones(1)).item() == 2.0 and asked == []
+
+
+def test_a_failure_before_there_is_a_trace_is_not_hidden(monkeypatch):
+    def fails(self):
+        raise KeyError("on the way")
+
+    monkeypatch.setattr(Reach, "finish", fails)
+    with pytest.raises(KeyError, match="on the way"):
+        compiled(lambda x: x)(irtool.ones(1))
+
+
+def test_objects_that_look_like_modules():
+    class Lookalike:
+        def __init__(self):
+            self._parameters, self._modules, self.param_groups, self.state, self.k = 5, "none", (), "idle", 2
+
+    lookalike = Lookalike()
+    f = compiled(lambda x: x * lookalike.k)
+    assert f(irtool.ones(1)).item() == 2.0
+    lookalike.k = 3
+    assert f(irtool.ones(1)).item() == 3.0
+
+
+class Counted:
+    """Attributes of a class."""
+
+    n = 0
+
+
+def test_attributes_of_classes_are_state():
+    class Lazily:
+        def __call__(self, x):
+            kind = type(self)
+            kind.calls = getattr(kind, "calls", 0) + 1
+            kind.last = x.sum()
+            return x * kind.calls
+
+    lazily = Lazily()
+
+    @compiled
+    def f(x):
+        Counted.n += 1
+        if not hasattr(Counted, "made"):
+            Counted.made = 10
+        Counted.made += 1
+        return lazily(x) + Counted.made
+
+    for k in range(1, 5):
+        assert f(irtool.full((2,), float(k))).tolist() == [k * k + 10.0 + k] * 2
+        assert (Counted.n, Counted.made, Lazily.calls, Lazily.last.item()) == (k, 10 + k, k, 2 * k)
+    Counted.n = 0
+    del Counted.made
+
+
+def test_a_failed_trace_takes_back_slots_classes_and_arrays():
+    class Slots:
+        __slots__ = ("n",)
+
+    slots, array = Slots(), np.zeros(2)
+    slots.n, Counted.n = 0, 0
+
+    @compiled
+    def f(x):
+        slots.n += 1
+        Counted.n += 1
+        Counted.new = 1
+        array[0] += 1
+        raise KeyError("the user's own")
+
+    with pytest.raises(KeyError, match="own"):
+        f(irtool.ones(1))
+    assert (slots.n, Counted.n, hasattr(Counted, "new"), array.tolist()) == (0, 0, False, [0.0, 0.0])

@@ -10,7 +10,7 @@ from xdsl.ir import BlockArgument, SSAValue
 from ...dialects.hl.regions import CustomGradientOp
 from .. import dispatch, grad_mode, tape
 from ..dispatch import traced, value_of
-from ..errors import runtime_error
+from ..errors import located
 from ..modes import modes
 from ..tensor import Tensor
 from ..tracing.regions import trace_body
@@ -88,9 +88,11 @@ def attach(
     specs = [y._spec for y in ys]
     body = trace_body([*specs, *specs], backward)
     if body.written:
-        raise runtime_error(
+        raise located(
+            RuntimeError,
             f"{name}.backward changes a tensor from outside (or draws random numbers), which it cannot do inside a "
-            "compiled function: compute it in forward and keep it with ctx.save_for_backward"
+            "compiled function: compute it in forward and keep it with ctx.save_for_backward",
+            body.place_of_writing(),
         )
     op = CustomGradientOp.make(values, [inputs[i] for i in known], body.captured, body.block)
     trace.insert(op)

@@ -38,9 +38,10 @@ def _differentiate(
     found: list[tuple[Tensor, Tensor, bool]] = []
     for y, seed in zip(outputs, seeds):
         _run_hooks(y, seed)
-    inner = {mark(trace, value_of(trace, x)): x for x in (*(wanted or ()), *retained) if tape.is_traced(x)}
+    used: list[SSAValue] = []
+    inner = {mark(trace, _in_graph(x)): x for x in (*(wanted or ()), *retained) if tape.is_traced(x)}
     for y, seed in zip(outputs, seeds):
-        value: SSAValue = value_of(trace, y)
+        value = _in_graph(y)
         if trace.is_freed(value):
             raise runtime_error(FREED)
         leaves = trace.leaves_of(value)
@@ -51,8 +52,7 @@ def _differentiate(
         modified = trace.modified(way)
         if modified is not None:
             raise runtime_error(modified)
-        if not retain_graph:
-            trace.free(way)
+        used += () if retain_graph else way
         if not leaves:
             continue
         weight = None if seed is None else value_of(trace, seed)
@@ -63,7 +63,14 @@ def _differentiate(
             else:
                 result._detached = True
             found.append((inner[leaf] if leaf in inner else trace.leaves[leaf], result, leaf not in inner))
+    trace.free(used)
     return found
+
+
+def _in_graph(x: Tensor) -> SSAValue:
+    """The value of a tensor as a part of its graph, which backward passes walk under `no_grad` too."""
+    with grad_mode.enable_grad():
+        return value_of(modes.trace, x)
 
 
 def _run_hooks(y: Tensor, seed: Tensor | None) -> None:
@@ -73,27 +80,29 @@ def _run_hooks(y: Tensor, seed: Tensor | None) -> None:
     """
     trace = modes.trace
     for t, hook in reversed(trace.__dict__.get("hooks", [])):
-        value = mark(trace, value_of(trace, t))
-        root = value_of(trace, y)
+        value = mark(trace, _in_graph(t))
+        root = _in_graph(y)
         if not trace.depends(root, value):
             continue
         weight = None if seed is None else value_of(trace, seed)
         (found,) = trace.gradient(root, weight, [value])
         with grad_mode.no_grad():
             if hook(trace.wrap(found)) is not None:
-                _regrade(trace, value, hook)
+                _regrade(trace, value, hook, [root])
 
 
 def settle_hooks(trace: Trace, outputs: Sequence[Tensor]) -> None:
     """Makes hooks that outputs of the function depend on part of their gradients, which are taken outside."""
     for t, hook in reversed(trace.__dict__.get("hooks", [])):
         value = value_of(trace, t)
-        if any(trace.depends(value_of(trace, y), value) and not trace.is_freed(value_of(trace, y)) for y in outputs):
-            _regrade(trace, mark(trace, value), hook)
+        roots = [value_of(trace, y) for y in outputs]
+        if any(trace.depends(root, value) and not trace.is_freed(root) for root in roots):
+            _regrade(trace, mark(trace, value), hook, roots)
 
 
-def _regrade(trace: Trace, value: SSAValue, hook: Callable[[Tensor], Tensor | None]) -> None:
-    """Puts hl.custom_gradient, whose body is the hook, behind a value."""
+def _regrade(trace: Trace, value: SSAValue, hook: Callable[[Tensor], Tensor | None], roots: Sequence[SSAValue]) -> None:
+    """Puts hl.custom_gradient, whose body is the hook, behind a value, or behind the last value that the hook uses:
+    then no gradient of the roots may flow through uses of the value before that."""
 
     def body(arguments: Sequence[BlockArgument]) -> Sequence[SSAValue]:
         gradient = trace.wrap(arguments[1])
@@ -102,23 +111,35 @@ def _regrade(trace: Trace, value: SSAValue, hook: Callable[[Tensor], Tensor | No
     spec = spec_of(value.type)
     traced = trace_body([spec, spec], body)
     assert isinstance(value, OpResult) and value.op.parent is not None
-    if traced.written or not all(_is_before(x, value.op) for x in traced.captured):
+    place = value.op
+    for x in traced.captured:
+        if isinstance(x, OpResult) and x.op.parent is place.parent and place.is_before_in_block(x.op):
+            place = x.op
+    early = [use for use in value.uses if place is not value.op and _is_reached(place, use.operation)]
+    through = [result for use in early for result in use.operation.results if trace.is_tracked(result)]
+    outside = any(isinstance(x, OpResult) and x.op.parent is not place.parent for x in traced.captured)
+    if traced.written or outside or any(trace.depends(root, result) for root in roots for result in through):
         raise runtime_error(
             "inside a compiled function, a hook that returns another gradient may use only what was there before the "
-            "tensor that it is registered for"
+            "result was computed from the tensor that it is registered for"
         )
     op = CustomGradientOp.make([value], [value], traced.captured, traced.block)
     op.location = value.op.location
     result = op.outputs[0]
-    value.replace_all_uses_with(result)
-    op.operands[0] = op.operands[1] = value  # the op is itself a user; it captures nothing that depends on the value
-    value.op.parent.insert_op_after(op, value.op)
+    kept = {use.operation for use in early}
+    value.replace_uses_with_if(result, lambda use: use.operation is not op and use.operation not in kept)
+    value.op.parent.insert_op_after(op, place)
     rename(trace, value, result)
 
 
-def _is_before(value: SSAValue, op: Operation) -> bool:
-    """Whether a value is there when an op runs."""
-    return isinstance(value, BlockArgument) or (isinstance(value, OpResult) and value.op.is_before_in_block(op))
+def _is_reached(place: Operation, user: Operation) -> bool:
+    """Whether an op runs no later than another one, in whose block it is or in a region of an op there."""
+    while user.parent is not place.parent:
+        parent = user.parent_op()
+        if parent is None:
+            return False
+        user = parent
+    return user is place or user.is_before_in_block(place)
 
 
 def backward_traced(

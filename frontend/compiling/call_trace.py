@@ -6,7 +6,7 @@ import gc
 import threading
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import starmap
 from operator import itemgetter
@@ -24,13 +24,14 @@ from ..tracing.trace import Trace, tracing
 from ..views import laid_out, overlaps
 from .dynamic import DynamicNumbers, DynamicPlaces, number_places
 from .effects import EXCHANGED, Again, Data, Effect, Hints, History, ReadBack, changed_arguments
+from .exchanged import are_apart, held_elsewhere
 from .foreign_random import Draws
-from .guards import Guards, Numbers, values_in
+from .guards import Attribute, Guards, Numbers, values_in
 from .iterators import Iterators, is_iterator
 from .launch import ELSEWHERE
 from .mentions import used_by_library
 from .observer import Observer
-from .places import Cell, Entry, Place
+from .places import Cell, Entry, Place, attributes_of, is_a
 from .reach import Reach
 from .settle import Settling, Substitutes
 from .stand_ins import add_reads, show_prints
@@ -199,6 +200,7 @@ class CallTrace:
                 finisher = Finisher(trace, stand_ins, self._is_known, keep_gradients, self.symbols)
                 self.traced = finisher.finish((output, tuple(effect.value for effect in self.effects)), settling)
                 self._check_sharing(call.leaves[:count], hints)
+                self._check_exchanged(count)
                 _check_output([held.value for held in self.traced.outputs if isinstance(held, Held)])
         except BaseException:
             self._undo_attempt(trace)
@@ -219,7 +221,7 @@ class CallTrace:
     def _is_shared(self, leaves: Sequence[Any]) -> Callable[[Tensor, Storage], bool]:
         """Whether a tensor that was there before, other than this one, has this memory."""
         held = [x for guard in (*self.guards.always, *self.guards.slow) for x in values_in(guard)]
-        tensors = [x for x in (*leaves, *held) if isinstance(x, Tensor)]
+        tensors = [x for x in (*leaves, *held) if is_a(x, Tensor)]
         return lambda tensor, storage: any(x._storage is storage and x is not tensor for x in tensors)
 
     def undo(self) -> None:
@@ -229,11 +231,13 @@ class CallTrace:
         self._iterators.take_back()
 
     def _undo_attempt(self, trace: Trace) -> None:
+        trace.end()
         trace.fail()
         self._draws.take_back()
         for guard in self._found:
-            if not guard.holds():
-                guard.restore()
+            with suppress(Exception):  # what cannot be put back is no reason to hide why the trace failed
+                if not guard.holds():
+                    guard.restore()
         bump()
 
     # Before
@@ -327,6 +331,18 @@ class CallTrace:
         if not hints.shared and share(leaves, self.written):
             raise Again(Hints.share)
 
+    def _check_exchanged(self, count: int) -> None:
+        """What is exchanged may share no memory with anything else, where the program reads it."""
+        further = [i for i in self.traced.inputs if i.leaf is not None and i.leaf >= count]
+        if any(source.value.first_use is not None for source in further):
+            others = held_elsewhere(self._found, self.places)
+            if not are_apart(self.places, others):
+                raise Again(Hints.capture)
+            places = tuple(self.places)
+            self.guards.always.append(
+                Attribute("whether kept tensors share memory", lambda: not are_apart(places, others), False)
+            )
+
     def _settle_hooks(self, trace: Trace, output: Any) -> None:
         if "hooks" in trace.__dict__ and modes.grad:
             from ..autograd.gradients_traced import settle_hooks
@@ -397,4 +413,5 @@ def holds_traced(value: Any) -> bool:
         value = tuple(cast(dict[Any, Any], value).values())
     if isinstance(value, (list, tuple, set)):
         return any(map(holds_traced, cast(Sequence[Any], value)))
-    return any(isinstance(v, Tensor) and v._storage.array is None for v in getattr(value, "__dict__", {}).values())
+    parts = (attributes_of(value) or {}).values()
+    return any(is_a(part, Tensor) and part._storage.array is None for part in parts)

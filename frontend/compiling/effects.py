@@ -323,6 +323,8 @@ class Hints:
         """Those of them that it reads as well."""
         self.places: list[Place] = []
         """What holds a tensor that the function reads and replaces: another argument of each call."""
+        self.captured: list[Place] = []
+        """Those of which others share the memory."""
         self.shared = False
         """Whether the function writes to an argument that shares memory with another one."""
 
@@ -339,12 +341,18 @@ class Hints:
         self.constant = True
 
     def look_into(self, container: Any) -> None:
-        """It is read too."""
-        self.read.append(container)
+        """It is read too. After several of them the others are taken to be: each costs a trace."""
+        self.read += (container,) if len(self.read) < 8 else self.written
 
     def exchange(self, place: Place) -> None:
         """A tensor is read and replaced."""
-        self.places.append(place)
+        if all(place.identity != other.identity for other in (*self.places, *self.captured)):
+            self.places.append(place)
+
+    def capture(self) -> None:
+        """Tensors that are read and replaced share their memory with others."""
+        self.captured += self.places
+        self.places = []
 
 
 def contains(values: Iterable[Any], value: Any) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ...runtime.storage import Storage
 from .. import changes
-from .places import GET, MISSING, PLAIN, VALUES, Entry, Place, base_of, elements, length, same
+from .places import GET, MISSING, PLAIN, VALUES, Entry, Member, Place, base_of, elements, length, members, same
 
 QUICK = frozenset((dict, defaultdict, list, deque, set))
 """Containers that are read by no method of a subclass."""
@@ -93,22 +93,35 @@ class Length:
 
 @dataclass(slots=True)
 class Absent:
-    """Attributes that code mentions and that an object does not have."""
+    """Attributes that code mentions and that an object (its `__dict__` is given) or a class does not have."""
 
     name: str
-    mapping: dict[str, Any]
+    owner: dict[str, Any] | type
     keys: frozenset[str]
     expected: tuple[str, ...] = ()
 
+    def _there(self) -> Any:
+        return self.owner if isinstance(self.owner, dict) else members(self.owner)
+
     def now(self) -> Any:
-        return tuple(sorted(self.keys.intersection(self.mapping)))
+        return tuple(sorted(self.keys.intersection(self._there())))
 
     def holds(self) -> bool:
-        return self.keys.isdisjoint(self.mapping)
+        there = self._there()
+        return (
+            not any(key in there for key in self.keys) if len(self.keys) < len(there) else self.keys.isdisjoint(there)
+        )
+
+    def place(self, key: str) -> Entry | Member:
+        """Where one of them is."""
+        name = f"{self.name}.{key}"
+        if isinstance(self.owner, dict):
+            return Entry(name, self.owner, key, MISSING)
+        return Member(name, self.owner, key, MISSING)
 
     def restore(self) -> None:
         for key in self.now():
-            del self.mapping[key]
+            self.place(key).clear()
 
 
 @dataclass(slots=True)

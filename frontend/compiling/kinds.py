@@ -5,10 +5,27 @@ from __future__ import annotations
 from typing import Any, cast
 
 from .mentions import is_user
-from .places import attributes_of, mro
+from .places import attributes_of, is_a, mro
 
 NAMESPACES = frozenset(("types.SimpleNamespace", "argparse.Namespace", "_thread._local"))
 """Classes of Python's own whose objects are there for their attributes."""
+
+
+MODULE_TABLES = (
+    *("_parameters", "_buffers", "_modules", "_other_values"),
+    *("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"),
+)
+"""Dictionaries of a module that `forward` depends on."""
+
+BOOKKEEPING = {
+    *MODULE_TABLES,
+    "_non_persistent_buffers_set",
+    "_state_dict_hooks",
+    "_state_dict_pre_hooks",
+    "_load_state_dict_pre_hooks",
+    "_load_state_dict_post_hooks",
+}
+"""Attributes of a module that are no values a step could read."""
 
 
 def has_attributes(value: Any) -> bool:
@@ -20,7 +37,7 @@ def has_attributes(value: Any) -> bool:
 def is_module(value: object) -> bool:
     """Whether a value is an nn.Module (which imports the tensors that import us)."""
     attributes = attributes_of(value)
-    return attributes is not None and "_parameters" in attributes and "_modules" in attributes
+    return attributes is not None and all(is_a(attributes.get(table), dict) for table in ("_parameters", "_modules"))
 
 
 def is_optimizer(value: object) -> bool:
@@ -29,7 +46,7 @@ def is_optimizer(value: object) -> bool:
     if attributes is None:
         return False
     groups, state = attributes.get("param_groups"), attributes.get("state")
-    return type(groups) is list and all(type(g) is dict for g in cast("list[Any]", groups)) and isinstance(state, dict)
+    return type(groups) is list and all(type(g) is dict for g in cast("list[Any]", groups)) and is_a(state, dict)
 
 
 def is_scheduler(value: object) -> bool:
@@ -37,4 +54,4 @@ def is_scheduler(value: object) -> bool:
     return any(cls.__name__ == "LRScheduler" and not is_user(cls.__module__) for cls in mro(type(value)))
 
 
-__all__ = ["has_attributes", "is_module", "is_optimizer", "is_scheduler"]
+__all__ = ["BOOKKEEPING", "MODULE_TABLES", "has_attributes", "is_module", "is_optimizer", "is_scheduler"]

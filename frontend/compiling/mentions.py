@@ -67,6 +67,8 @@ def names_of(code: CodeType) -> Names:
             assigned |= inner.assigned
         elif isinstance(constant, str) and constant.isidentifier():
             attributes.add(constant)  # getattr(self, "name")
+            if "setattr" in globals_:
+                assigned.add(constant)
     return Names(frozenset(globals_), frozenset(attributes), frozenset(stored), frozenset(assigned))
 
 

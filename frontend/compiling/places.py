@@ -56,6 +56,11 @@ def attributes_of(value: object) -> dict[str, Any] | None:
     return None
 
 
+def is_a(value: object, *kinds: type) -> bool:
+    """What isinstance() says, without asking the object."""
+    return issubclass(type(value), kinds)
+
+
 def mro(cls: type) -> tuple[type, ...]:
     """The base classes of a class, itself first, whatever its metaclass says."""
     return _MRO.__get__(cls)
@@ -271,6 +276,7 @@ __all__ = [
     "base_of",
     "elements",
     "entry_identity",
+    "is_a",
     "length",
     "members",
     "mro",

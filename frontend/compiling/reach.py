@@ -35,7 +35,7 @@ from ..nn.hooks import EVERYWHERE
 from ..tensor import Tensor
 from .foreign_random import GENERATORS
 from .guards import Absent, Attribute, Bytes, Contents, Flag, Guard, Guards, Length
-from .kinds import has_attributes, is_module, is_optimizer, is_scheduler
+from .kinds import BOOKKEEPING, MODULE_TABLES, has_attributes, is_module, is_optimizer, is_scheduler
 from .mentions import PACKAGE, is_user, names_of
 from .places import (
     MISSING,
@@ -49,6 +49,7 @@ from .places import (
     base_of,
     elements,
     entry_identity,
+    is_a,
     length,
     members,
     mro,
@@ -65,24 +66,8 @@ UNREACHED = frozenset(
 )
 """Special methods that do not run just because an object is used."""
 
-MODULE_TABLES = (
-    *("_parameters", "_buffers", "_modules", "_other_values"),
-    *("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"),
-)
-"""Dictionaries of a module that `forward` depends on."""
-
 WRAPPERS = (UserDict, UserList, ChainMap)
 """Containers that hold another one."""
-
-BOOKKEEPING = {
-    *MODULE_TABLES,
-    "_non_persistent_buffers_set",
-    "_state_dict_hooks",
-    "_state_dict_pre_hooks",
-    "_load_state_dict_pre_hooks",
-    "_load_state_dict_post_hooks",
-}
-"""Attributes of a module that are no values a step could read."""
 
 
 class Reach:
@@ -119,6 +104,8 @@ class Reach:
         self._objects: list[tuple[Any, str]] = []
         self._places: set[tuple[int, Any]] = set()
         self._classes: dict[type, int] = {}
+        self._missing: dict[int, set[str]] = {}
+        """Attributes that classes do not have, by the ids of these, and that are watched all the same."""
 
     # Roots
 
@@ -134,17 +121,30 @@ class Reach:
                 self._attributes(value, name)
         for value, name in self._objects:
             attributes = attributes_of(value)
-            if attributes is not None and not isinstance(value, ModuleType):
+            if is_a(value, type):
+                self._add_absent_members(value, self.names)
+            elif attributes is not None and not is_a(value, ModuleType):
                 missing = frozenset(self.names.difference(attributes))
                 self._add(Absent(name, attributes, missing), slow=is_module(value))
         whole = "param_groups" in self.names_of_users and self.names_of_users & {"items", "values", "copy"}
         for entry in self.runtime:
             if entry.key != "lr" and (whole or entry.key in self.names_of_users):
                 self._add(entry)
+        for cls in self._classes:
+            self._add_absent_members(cls, self.assigned)
         if self.names & {"environ", "getenv"} or self.has_seen(os.environ):
             self._environment()
         self.guards.seal()
         return self.guards
+
+    def _add_absent_members(self, cls: type, names: set[str]) -> None:
+        """Attributes that a class of the user may get."""
+        for base in mro(cls):
+            place = (id(base), None)
+            if has_attributes(base) and place not in self._places:
+                self._places.add(place)
+                missing = self._missing[id(base)] = names.difference(members(base))
+                self._add(Absent(base.__name__, base, frozenset(missing)))
 
     def add_prepared(self, mapping: dict[Any, Any], key: Any, name: str) -> None:
         """An entry that was made before the program runs, although the function asked for it while it was traced."""
@@ -170,7 +170,9 @@ class Reach:
 
     def is_watched(self, owner: Any, name: str) -> bool:
         """Whether an attribute is a place that guards watch."""
-        return (id(getattr(owner, "__dict__", None)), name) in self._places
+        if is_a(owner, type):
+            return (id(owner), name) in self._places or name in self._missing.get(id(owner), ())
+        return (id(attributes_of(owner)), name) in self._places
 
     def has_seen(self, value: Any) -> bool:
         """Whether this very object was found."""
@@ -384,7 +386,7 @@ class Reach:
     # Attributes
 
     def _attributes(self, value: Any, name: str) -> None:
-        if isinstance(value, type):
+        if is_a(value, type):
             self._class(value, name)
             return
         attributes = attributes_of(value)
@@ -394,7 +396,7 @@ class Reach:
             for key in self.names & attributes.keys():
                 if not (slow and key in BOOKKEEPING):
                     self._entry(attributes, key, f"{name}.{key}", slow)
-        if not isinstance(value, ModuleType):
+        if not is_a(value, ModuleType):
             self._slots(value, name)
             self._class(cast(Any, type(value)), name)
 
@@ -420,7 +422,7 @@ class Reach:
                 if (special and key in UNREACHED) or not (special or key in self.names or key == "forward"):
                     continue
                 if not user:
-                    if isinstance(member, FunctionType):
+                    if type(member) is FunctionType:
                         self.names |= names_of(member.__code__).attributes
                 elif issubclass(type(member), (FunctionType, staticmethod, classmethod, property)):
                     self._visit(member, f"{base.__name__}.{key}")

@@ -28,7 +28,7 @@ from .effects import (
 from .guards import Absent, Attribute, Contents, Flag, Guard, Guards, Length
 from .kinds import is_module
 from .observer import Observer
-from .places import MISSING, PLAIN, VALUES, Entry, Place, attributes_of, base_of, elements, entry_identity
+from .places import PLAIN, VALUES, Entry, Place, attributes_of, base_of, elements, entry_identity, is_a
 from .reach import Reach
 from .symbolic import Symbolic, is_number
 
@@ -77,6 +77,8 @@ class Settling:
         self.effects: list[Effect] = []
         self.reusable = True
         """Whether later calls may use the program; not where tracing changed plain values that it depends on."""
+        self._learn: list[Callable[[Hints], None]] = []
+        """What has been found out for the next attempt."""
         self._numbers = False
         """Whether numbers were replaced that stand-ins may take the place of."""
         self._settled: list[Guard] = []
@@ -105,8 +107,8 @@ class Settling:
                 raise kept(guard.name)
             else:
                 self._replaced(guard)
-        if self._numbers:
-            raise Again(lambda hints: None)
+        if self._numbers or self._learn:
+            raise Again(lambda hints: [learn(hints) for learn in self._learn])
         self._relax(substitutes)
 
     def _take_prepared(self) -> None:
@@ -136,7 +138,7 @@ class Settling:
         pending: list[Any] = [value]
         while pending:
             value = pending.pop()
-            if isinstance(value, Tensor):
+            if is_a(value, Tensor):
                 if self._is_ours(value):
                     return True
             elif isinstance(value, Symbolic):
@@ -149,39 +151,57 @@ class Settling:
     def _looked_into(self, value: Any) -> Iterable[Any]:
         base, attributes = base_of(value), attributes_of(value)
         if base is not None:
-            return VALUES(value) if isinstance(value, dict) else elements(value)
+            return VALUES(value) if is_a(value, dict) else elements(value)
         if attributes is None or is_module(value):
             return ()
         parts = attributes.values()
-        return [part for part in parts if isinstance(part, Tensor)] if self._reach.has_seen(value) else parts
+        return [part for part in parts if is_a(part, Tensor)] if self._reach.has_seen(value) else parts
 
     def is_leaf(self, value: Any) -> bool:
         """Whether a list or dictionary in what the function returns or keeps is one that was there before."""
-        return isinstance(value, (list, dict, deque)) and self._reach.has_seen(value) and not self._holds(value)
+        return is_a(value, list, dict, deque) and self._reach.has_seen(value) and not self._holds(value)
 
     def template(self, value: Any) -> tree.Template | None:
         """How to copy an object that the function returns or keeps, where it holds tensors of the trace."""
-        if isinstance(value, (Tensor, type)) or type(value) in PLAIN or is_module(value):
+        if is_a(value, Tensor, type) or type(value) in PLAIN or is_module(value):
             return None
         return tree.Template(value) if any(map(self._holds, tree.parts_of(value))) else None
 
     # Attributes and variables
 
     def _replaced(self, guard: Guard) -> None:
-        """Another plain value, which is there for this call alone; stand-ins can take the place of numbers."""
+        """Another plain value, which is there for this call alone; stand-ins can take the place of numbers, and of
+        tensors that were in another place before."""
+        source = self._source(guard)
+        if source is not None:
+            self._learn.append(lambda hints: hints.exchange(source))
+            return
         self.reusable = False
         if isinstance(guard, Place) and is_number(guard.expected) and is_number(guard.now()):
             self._numbers |= not (self._hints.constant or self._hints.numbers.is_dynamic(guard))
             self._hints.numbers.change(guard)
 
+    def _source(self, guard: Guard) -> Place | None:
+        """Where a tensor was that has come to a place, if it can be exchanged there."""
+        now = guard.now()
+        if not (isinstance(guard, Place) and is_a(now, Tensor) and is_a(guard.expected, Tensor)) or now.requires_grad:
+            return None
+        for other in (*self._guards.always, *self._guards.slow):
+            ordered = isinstance(other, Contents) and base_of(other.container) in (list, deque)
+            for place in items(other) if ordered else (other,):
+                if isinstance(place, Place) and place.expected is now:
+                    known = self._is_place(place) or any(place.identity == c.identity for c in self._hints.captured)
+                    fixed = isinstance(place, Entry) and id(place.mapping) in self._reach.tables
+                    return None if known or fixed else place
+        return None
+
     def _appeared(self, guard: Absent) -> None:
         for key in guard.now():
-            value = guard.mapping[key]
-            if not self._holds(value):
+            place = guard.place(key)
+            if not self._holds(place.now()):
                 self.reusable = False
                 continue
-            place = Entry(f"{guard.name}.{key}", guard.mapping, key, MISSING)
-            self.effects.append(Assign(place, value))
+            self.effects.append(Assign(place, place.now()))
             place.restore()
 
     def _assigned(self, place: Place) -> None:
@@ -191,10 +211,15 @@ class Settling:
             self._trace.write(before._storage, value)
             place.restore()
             return
-        if self._is_read(before) and not self._is_place(place):
-            raise Again(lambda hints: hints.exchange(place))
+        captured = any(place.identity == other.identity for other in self._hints.captured)
+        if self._is_read(before) and not self._is_place(place) and not captured:
+            self._learn.append(lambda hints: hints.exchange(place))
+            return
         self.effects.append(Assign(place, now))
         place.restore()
+        if captured:
+            self.reusable = False
+            return
         self._settled.append(place)
         self._likenesses.append(Attribute(f"kind of {place.name}", lambda: likeness(place.now()), likeness(before)))
 
@@ -235,9 +260,11 @@ class Settling:
         if not isinstance(container, (list, dict, deque)):
             raise kept(guard.name)
         if not contains(self._hints.written, container):
-            raise Again(lambda hints: hints.write(container))
+            self._learn.append(lambda hints: hints.write(container))
+            return
         if not contains(self._hints.read, container):  # changed under another name than the known ones
-            raise Again(lambda hints: hints.look_into(container))
+            self._learn.append(lambda hints: hints.look_into(container))
+            return
         new: Any = copy.copy(guard.container)
         if not isinstance(container, dict):
             new = list(new)

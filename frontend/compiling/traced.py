@@ -182,7 +182,7 @@ class Finisher:
         leaves: list[Any] = []
         structure = tree.flatten(output, leaves, guide)
         grads, cleared = self._grads()
-        uses = Counter(t._storage for t in (*leaves, *(g for _, g in grads)) if is_tensor(t))
+        uses = Counter(t._storage for t in (*leaves, *(g for _, g in grads)) if tree.is_tensor(t))
         self.shared = {s: -1 for s, count in uses.items() if count > 1 and s.array is None}
         outputs = [self._output(leaf) for leaf in leaves]
         grad_outputs = [(self._owner_now(t), self._output(g)) for t, g in [*grads, *self._inner_grads()]]
@@ -230,7 +230,7 @@ class Finisher:
     def _output(self, value: Any) -> Output:
         if isinstance(value, Symbolic):
             return Given(self.symbols.leaf(value))
-        if not is_tensor(value):
+        if not tree.is_tensor(value):
             if holds_symbolic(value):
                 raise Again(Hints.keep_constant)  # inside an object that no call could make anew
             return Held(plain_type(value))
@@ -427,8 +427,3 @@ def marks_of(source: Input, record: Storage) -> dict[str, Attribute]:
     if source.storage is record:
         marks[ERRORS] = UnitAttr()
     return marks
-
-
-def is_tensor(value: Any) -> bool:
-    """Whether a value is a Tensor."""
-    return isinstance(getattr(value, "_storage", None), Storage)

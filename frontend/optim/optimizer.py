@@ -56,9 +56,7 @@ class Optimizer:
         """Hyperparameters that change from step to step: compiled programs take them anew on each call."""
         self.state = defaultdict(dict)
         self.param_groups = []
-        self._pre_hooks: dict[int, Callable[..., Any]] = {}
-        self._post_hooks: dict[int, Callable[..., Any]] = {}
-        self._state_hooks: defaultdict[str, dict[int, Callable[..., Any]]] = defaultdict(dict)
+        self._patch_step_function()
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
@@ -69,6 +67,12 @@ class Optimizer:
             raise ValueError("optimizer got an empty parameter list")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
+
+    def _patch_step_function(self) -> None:
+        """What wrappers call instead of `__init__`: from then on, hooks can be registered."""
+        self._pre_hooks: dict[int, Callable[..., Any]] = {}
+        self._post_hooks: dict[int, Callable[..., Any]] = {}
+        self._state_hooks: defaultdict[str, dict[int, Callable[..., Any]]] = defaultdict(dict)
 
     # What a subclass says
 
@@ -220,9 +224,11 @@ class Optimizer:
         """A compiled call steps several times, each with other parameters: each of them counts for itself."""
         from ..compiling.effects import Again
 
-        self._counts_apart = True
-        steps.set_apart(self.state.values())
-        raise Again(lambda hints: None)
+        def learn(hints: Any) -> None:
+            self._counts_apart = True
+            steps.set_apart(self.state.values())
+
+        raise Again(learn)
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(optimizer, args, kwargs)` before each step."""

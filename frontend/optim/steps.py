@@ -78,8 +78,16 @@ def advance(step: Tensor) -> Callable[[], int]:
         return lambda: count
     ahead = _ahead(trace)
     offset = ahead[id(step)] = ahead.get(id(step), 0) + 1
-    trace.after_call.append(lambda: _increment(step))
+    _count_later(trace, step, 1)
     return lambda: _count(step) + offset
+
+
+def _count_later(trace: Any, step: Tensor, by: int) -> None:
+    later, storage = trace.counted_ahead, step._storage
+    if step not in trace.__dict__.setdefault("counted", {}):
+        trace.counted[step] = None
+        trace.after_call.append(lambda: _increment(step, later.get(storage, 0)))
+    trace.count(storage, by)
 
 
 def _ahead(trace: Any) -> dict[int, int]:
@@ -91,10 +99,11 @@ def _count(step: Tensor) -> int:
     return int(dispatch.array_of(step))
 
 
-def _increment(step: Tensor) -> None:
-    array = dispatch.array_of(step)
-    array += 1
-    step._storage.version += 1
+def _increment(step: Tensor, by: int = 1) -> None:
+    if by:
+        array = dispatch.array_of(step)
+        array += by
+        step._storage.version += 1
 
 
 def _assign(state: dict[str, Any], step: Tensor) -> None:

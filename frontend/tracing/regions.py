@@ -18,6 +18,7 @@ from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 from ...dialects.hl.autodiff import GradientOp, StopGradientOp, VariableOp
 from ...dialects.hl.builder import IRBuilder
 from ...dialects.hl.control import YieldOp
+from ...dialects.locations import describe
 from ...dialects.types import TensorSpec, tensor_type
 from ...runtime.storage import Storage
 from ..modes import modes
@@ -31,6 +32,13 @@ class Body:
     captured: list[SSAValue]
     written: list[tuple[Storage, bool]]
     """Storages from outside whose new values are yielded last, and whether gradients flow through these."""
+
+    def place_of_writing(self) -> str | None:
+        """The user's file and line that writes to the first of them, where an op of the block says so."""
+        end = self.block.last_op
+        assert end is not None
+        value = end.operands[len(end.operands) - len(self.written)]
+        return describe(value.op.location) if isinstance(value, OpResult) else None
 
 
 def trace_body(arguments: Sequence[TensorSpec], run: Callable[[Sequence[BlockArgument]], Sequence[SSAValue]]) -> Body:

@@ -78,6 +78,8 @@ class Trace(Flow):
         """Entries of dictionaries, such as an optimizer's state, that were made outside of the trace for all calls."""
         self.hyperparameters: dict[tuple[int, Any], Any] = {}
         """What optimizers' groups have for all numbers that each call reads anew, when the trace begins."""
+        self.counted_ahead: dict[Storage, int] = {}
+        """By how much counts that nobody has read in the trace are to be raised after a call."""
         self.assignments = Assignments()
         """Those to `.data`."""
         self.known = Known()
@@ -143,7 +145,17 @@ class Trace(Flow):
         self.inputs.append(source)
         self.lifted[storage] = source
         self.values[storage] = value
+        self.count(storage, self.counted_ahead.pop(storage, 0))
         return source
+
+    def count(self, storage: Storage, by: int) -> None:
+        """Raises a count: what nobody reads in the trace is left to Python, after each call."""
+        if storage not in self.values:
+            self.counted_ahead[storage] = self.counted_ahead.get(storage, 0) + by
+        elif by:
+            self._locate()
+            more = self.builder.constant(float(by), *storage.spec)
+            self.values[storage] = self.builder.add(self.values[storage], more)
 
     def argument(self, spec: TensorSpec, name: str | None) -> BlockArgument:
         """A new argument of the function."""
@@ -158,7 +170,8 @@ class Trace(Flow):
         """
         value = self.values.get(storage)
         if value is None:
-            value = self._lift(storage).value
+            self._lift(storage)
+            value = self.values[storage]
         return value if leaf is None else self.leaf_value(storage, leaf, value)
 
     def write(self, storage: Storage, value: SSAValue) -> None:
