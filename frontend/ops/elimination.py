@@ -11,7 +11,7 @@ from ..errors import untraceable
 from ..tensor import Tensor
 from .arithmetic import where
 from .joining import cat, stack
-from .operands import expand_to
+from .operands import expand_to, flat
 from .shape import reshaped
 
 LARGEST = 32
@@ -59,7 +59,7 @@ def substitute(L: Tensor, B: Tensor) -> Tensor:
         if rows:
             row = row - L[..., j : j + 1, :j] @ cat(rows, -2)
         rows.append(row / L[..., j : j + 1, j : j + 1])
-    return cat(rows, -2) if rows else B.clone()
+    return cat(rows, -2) if rows else flat(B.clone(), L.sum())
 
 
 def eliminate(name: str, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,7 +70,7 @@ def eliminate(name: str, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
     rows = tensor(np.arange(n))
     pivots: list[Tensor] = []
     if not n:
-        return B.clone(), reshaped(A, (*batch, 0))
+        return flat(B.clone(), A.sum()), reshaped(A, (*batch, 0))
     for j in range(n):
         at = (whole[..., j:, j].detach().abs().argmax(-1) + j).unsqueeze(-1)
         order = where(rows.eq(j), at, where(rows.eq(at), j, rows))
