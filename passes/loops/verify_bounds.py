@@ -22,11 +22,13 @@ from typing import Any, cast
 from xdsl.context import Context
 from xdsl.dialects import arith, builtin, memref, scf, vector
 from xdsl.dialects.builtin import DYNAMIC_INDEX, FixedBitwidthType, MemRefType, VectorType
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from ...dialects.spmd import ShareOp
+from ...dialects.types import bytes_of
 from ...dialects.vectorx import TransposeOp
-from ..pass_base import HostPass, fail, functions, walk
+from ..pass_base import KERNEL_ATTRIBUTE, HostPass, fail, functions, walk
 from .build import constant_value
 from .memory import access
 
@@ -70,7 +72,8 @@ class VerifyBounds(HostPass):
     name = "verify-bounds"
 
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
-        for function in functions(op):
+        for function in sorted(functions(op), key=lambda f: KERNEL_ATTRIBUTE in f.attributes):
+            _check_size(function)
             for inner in walk(function.body):
                 if isinstance(inner, TransposeOp):
                     _check_transpose(inner)
@@ -78,6 +81,16 @@ class VerifyBounds(HostPass):
                     _check_view(inner)
                 elif (found := access(inner)) is not None and isinstance(found.buffer.type, MemRefType):
                     _check_access(inner, found.buffer.type, found.indices)
+
+
+def _check_size(function: FuncOp) -> None:
+    """No machine has buffers that large, and passes that weigh their sizes would never end."""
+    for position, type_ in enumerate(function.function_type.inputs):
+        if isinstance(type_, MemRefType) and DYNAMIC_INDEX not in type_.get_shape():
+            try:
+                bytes_of(type_)
+            except ValueError as error:
+                fail(function, f"argument {position} of @{function.sym_name.data}: {error}")
 
 
 def _index(value: SSAValue) -> Index | None:

@@ -138,3 +138,10 @@ func.func private @reinterpret(%x: memref<32xf32>) attributes {irtool.kernel} {
   %b = memref.reinterpret_cast %x to offset: [8], sizes: [4, 8], strides: [8, 1] : memref<32xf32> to memref<4x8xf32, strided<[8, 1], offset: 8>>
   func.return
 }
+
+// -----
+
+// expected-error@+1 {{argument 0 of @large: expected at most 2^47 bytes, got memref<9223372036854775807x20xf32>}}
+func.func private @large(%x: memref<9223372036854775807x20xf32>) attributes {irtool.kernel} {
+  func.return
+}
