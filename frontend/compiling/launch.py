@@ -219,6 +219,7 @@ class Launch:
             for slot in self._written_slots:
                 slot.finish()
             if failure is not None:
+                failure.error.changed_state = True  # pyright: ignore[reportAttributeAccessIssue]
                 raise failure.error
             kept = [self._storage_of(source) if copy is None else copy for source, copy in zip(self._kept, old)]
         return [Storage(array, spec) for array, spec in zip(arrays, self._results)], kept

@@ -68,6 +68,10 @@ class Specialization:
         self._objects = [v for v in leaves if not isinstance(v, Tensor) and type(v) not in PLAIN]
         """Objects that keys know by their id: while they live, no other has it."""
         self._profiled: tuple[ProfiledProgram, Launch] | None = None
+        self._begun = False
+        """Whether a call has run to its end, or has changed state."""
+        self._undone = False
+        """Whether what tracing changed in Python was taken back, so that it has to be traced anew."""
         with no_collection():
             self._call_trace = trace = CallTrace(function, call, keep_gradients)
             self.traced, self.guards, self.reusable = trace.traced, trace.guards, trace.reusable
@@ -92,6 +96,7 @@ class Specialization:
 
     def undo(self) -> None:
         """Takes back what tracing changed in Python."""
+        self._undone = True
         self._call_trace.undo()
 
     # Compiling
@@ -187,6 +192,8 @@ class Specialization:
             if leaves[i] is not value and not same(leaves[i], value):
                 return True
         outside, aliases = self._outside, self._aliases
+        if self._undone:
+            return True
         for i in self._tensor_leaves:
             tensor = leaves[i]
             if tensor._storage in outside:
@@ -264,7 +271,7 @@ class Specialization:
         leaves = [*self._with_places(leaves), *self.numbers.traced] if is_new else self._leaves(leaves)
         for history in self._histories:
             history.check(leaves)
-        results, kept = self.launch.run(leaves)
+        results, kept = self._launched(leaves)
         self._set_requires_grad(leaves, True)
         traced = self.traced
         made: dict[Output, Tensor] = {}
@@ -310,6 +317,17 @@ class Specialization:
         for leaf, requires_grad in self._call_trace.requires_grad:
             if requires_grad is which:
                 leaves[leaf].requires_grad = requires_grad
+
+    def _launched(self, leaves: Sequence[Any]) -> tuple[list[Storage], list[Storage]]:
+        """Runs the program. A first call that fails leaves nothing behind, such as the state that an optimizer made."""
+        try:
+            results = self.launch.run(leaves)
+        except Exception as error:
+            if not self._begun and not getattr(error, "changed_state", False):
+                self.undo()
+            raise
+        self._begun = True
+        return results
 
     def profile(self, leaves: Sequence[Any], steps: int) -> Profile:
         """The time of each kernel, as the mean of several runs; state is left as it is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...dialects.hl.check import CheckNonzeroOp, CheckRangeOp
-from ..dispatch import check, known_array
+from ..dispatch import check, known_array, needed_array
 from ..errors import located
 from ..tensor import Tensor
 
@@ -20,6 +20,10 @@ def check_range(
 ) -> None:
     """Raises for an element outside low <= x < high that is not `allowed`; the message has {value} where it goes."""
     array = known_array(x)
+    if array is None and low >= high and allowed is None and 0 not in x._spec.shape:
+        array = needed_array(x, arguments=True)  # nothing fits, and nothing could be computed
+        if array is None:
+            raise located(error, message.format(value="computed in the call"))
     if array is None:
         words = {"low": low, "high": high} if allowed is None else {"low": low, "high": high, "allowed": allowed}
         check(CheckRangeOp, x, words, error, message)

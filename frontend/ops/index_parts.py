@@ -22,7 +22,7 @@ def parts_of(x: Tensor, index: Any) -> list[Any]:
     """The index as a list that covers all dimensions, without ellipsis, lists turned into tensors."""
     raw: list[Any] = list(typed(Any, index)) if isinstance(index, tuple) or _is_tuple(index) else [index]
     given = [_part(part) for part in raw]
-    used = sum(_consumed(part) for part in given)
+    used = sum(consumed(part) for part in given)
     rank = len(x._spec.shape)
     if used > rank:
         raise index_error(f"too many indices for tensor of dimension {rank}")
@@ -68,7 +68,8 @@ def _part(part: Any) -> Any:
     )
 
 
-def _consumed(part: Any) -> int:
+def consumed(part: Any) -> int:
+    """How many dimensions a part of an index stands for."""
     if part is None or part is Ellipsis or isinstance(part, bool):
         return 0
     if isinstance(part, Tensor) and part._spec.dtype is i1:
@@ -100,7 +101,7 @@ def basic(x: Tensor, parts: list[Any]) -> tuple[Tensor, list[Any]]:
             left.append(None)
             d += 1
         elif isinstance(part, Tensor):
-            count = _consumed(part)
+            count = consumed(part)
             new.extend([None] * count)
             left.append(part)
             d += count
@@ -128,7 +129,7 @@ def _by_dimension(parts: list[Any]) -> list[bool]:
         if part is None or isinstance(part, bool):
             continue
         if isinstance(part, Tensor):
-            taken.extend([False] * _consumed(part))
+            taken.extend([False] * consumed(part))
         else:
             taken.append(not isinstance(part, slice))
     return taken
@@ -145,4 +146,4 @@ def _bounds(part: slice, n: int) -> tuple[int, int, int]:
     return start, max(start, stop), 1 if step is None else step
 
 
-__all__ = ["basic", "parts_of"]
+__all__ = ["basic", "consumed", "parts_of"]

@@ -25,7 +25,7 @@ from ..modes import modes
 from ..tensor import Tensor
 from .checks import check_index
 from .in_place import copy_, expanded
-from .index_parts import basic, parts_of
+from .index_parts import basic, consumed, parts_of
 from .operands import cast, common_shape, expand_to
 from .segments import added
 from .selection import FIX, Selection, assigned, selected
@@ -43,6 +43,7 @@ def getitem(self: Tensor, index: Any) -> Tensor:
         if any(type(part) is Selection for part in given):
             return typed(Tensor, gathered(self, given))
     parts = parts_of(self, index)
+    _check_numbers(self, parts)
     x, left = basic(self, parts)
     if all(part is None for part in left):
         return x
@@ -55,6 +56,15 @@ def getitem(self: Tensor, index: Any) -> Tensor:
             return getitem(getitem(x, apart[0]), apart[1])
     x, left = without_masks(x, left)
     return _gathered(x, left)
+
+
+def _check_numbers(x: Tensor, parts: list[Any]) -> None:
+    """Checks numbers that a trace does not know while their dimensions are still called as the user calls them."""
+    d = 0
+    for part in parts:
+        if isinstance(part, Tensor) and not part._spec.shape and part._spec.dtype.kind == "int":
+            check_index(part, x._spec.shape[d], d, low=-x._spec.shape[d])
+        d += consumed(part)
 
 
 def _numbers_apart(left: list[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]] | None:
@@ -191,6 +201,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     if not isinstance(value, Tensor):
         value = _value(self, value)
     parts = parts_of(self, index)
+    _check_numbers(self, parts)
     x, left = basic(self, parts)
     if type(value) is Selection:
         d = _only_mask(x, left)

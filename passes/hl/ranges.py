@@ -30,10 +30,6 @@ class Interval(NamedTuple):
     low: int
     high: int
 
-    def meet(self, other: Interval) -> Interval:
-        """What lies in both."""
-        return Interval(max(self.low, other.low), min(self.high, other.high))
-
     def join(self, other: Interval) -> Interval:
         """What contains both."""
         return Interval(min(self.low, other.low), max(self.high, other.high))
@@ -96,9 +92,33 @@ def _pad(value: OpResult, of: Of) -> Interval | None:
 
 
 def _select(value: OpResult, of: Of) -> Interval | None:
-    """A choice; one that takes an element apart from a number that it is compared with knows more of it."""
-    _, x, y = value.op.operands
-    return of(x).join(of(y))
+    """A choice between what either side can be where the condition holds, or does not."""
+    condition, x, y = value.op.operands
+    sides = _narrowed(x, condition, True, of), _narrowed(y, condition, False, of)
+    possible = [side for side in sides if side.low <= side.high]
+    return None if not possible else possible[0].join(possible[-1])
+
+
+_OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "le": "gt", "gt": "le"}
+_TURNED = {"eq": "eq", "ne": "ne", "lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
+
+
+def _narrowed(value: SSAValue, condition: SSAValue, holds: bool, of: Of) -> Interval:
+    """What a value can be where a condition holds, or does not; low > high where it cannot be anything."""
+    found = of(value)
+    compare = condition.owner
+    if not isinstance(compare, e.CompareOp) or value not in (compare.x, compare.y):
+        return found
+    predicate: str = compare.predicate.data
+    predicate = predicate if holds else _OPPOSITE[predicate]
+    other = of(compare.y if compare.x is value else compare.x)
+    predicate = predicate if compare.x is value else _TURNED[predicate]
+    low, high = found
+    if predicate in ("lt", "le", "eq"):
+        high = min(high, other.high - (predicate == "lt"))
+    if predicate in ("gt", "ge", "eq"):
+        low = max(low, other.low + (predicate == "gt"))
+    return Interval(low, high)
 
 
 def _cast(value: OpResult, of: Of) -> Interval | None:

@@ -33,7 +33,7 @@ from .memory import accesses, is_single, root
 
 __all__ = ["InsertBarriers"]
 
-ALONE = 16384
+ALONE = 32768
 """So many elements one thread has checked before a team has met at a barrier."""
 
 

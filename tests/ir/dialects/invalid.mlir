@@ -85,3 +85,19 @@ func.func @square(%x: memref<40x64xf32>, %y: memref<64x48xf32>, %i: index) {
   vectorx.transpose %x[%i, %i], %y[%i, %i], %i, %i {step = 64, to_step = 48, lanes = 12} : memref<40x64xf32>, memref<64x48xf32>
   func.return
 }
+
+// -----
+
+// CHECK: expected a record of errors, 3 elements of i64, given memref<4xi64>
+func.func @errors(%r: memref<4xi64>, %errors: memref<3xi64>) {
+  spmd.stop_on_error %r into %errors : memref<4xi64>, memref<3xi64>
+  func.return
+}
+
+// -----
+
+// CHECK: expected a kind of outside, outside_but, zero, given inside
+func.func @refused(%s: memref<i64>, %x: memref<4xi64>, %r: memref<3xi64>) {
+  linalgx.record inside low 0 high 1 allowed 0 number 1 ins(%s, %x : memref<i64>, memref<4xi64>) outs(%r : memref<3xi64>)
+  func.return
+}

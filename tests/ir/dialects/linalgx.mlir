@@ -32,3 +32,11 @@ func.func @others(%i: tensor<5xi64>, %u: tensor<5x8xf32>, %b: tensor<10x8xf32>, 
   linalgx.sort dimension 1 descending ins(%x : memref<4x9xf32>) outs(%y, %k : memref<4x9xf32>, memref<4x9xi64>)
   func.return %r : tensor<10x8xf32>
 }
+
+// CHECK-LABEL: func.func @record
+func.func @record(%s: tensor<i64>, %x: tensor<2x3xi8>, %r: tensor<3xi64>) -> tensor<3xi64> {
+  // CHECK-NEXT: linalgx.record outside_but low -2 high 10 allowed -100 number 3 unsigned ins(%s, %x : tensor<i64>, tensor<2x3xi8>) outs(%r : tensor<3xi64>) -> tensor<3xi64>
+  %0 = linalgx.record outside_but low -2 high 10 allowed -100 number 3 unsigned
+    ins(%s, %x : tensor<i64>, tensor<2x3xi8>) outs(%r : tensor<3xi64>) -> tensor<3xi64>
+  func.return %0 : tensor<3xi64>
+}

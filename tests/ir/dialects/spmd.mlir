@@ -32,3 +32,12 @@ func.func @team(%x: memref<4x4xf32>) {
   } attributes {note = "empty"}
   func.return
 }
+
+// CHECK-LABEL: func.func @errors
+func.func @errors(%r: memref<3xi64>, %errors: memref<3xi64>, %t: tensor<3xi64>) {
+  // CHECK-NEXT: spmd.stop_on_error %r into %errors {first} : memref<3xi64>, memref<3xi64>
+  spmd.stop_on_error %r into %errors {first} : memref<3xi64>, memref<3xi64>
+  // CHECK-NEXT: spmd.stop_on_error %t into %t : tensor<3xi64>, tensor<3xi64>
+  spmd.stop_on_error %t into %t : tensor<3xi64>, tensor<3xi64>
+  func.return
+}

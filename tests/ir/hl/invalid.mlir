@@ -243,3 +243,43 @@ func.func @other_keyword(%x: tensor<64x10xf32>) -> tensor<10xf32> {
   %0 = hl.reduce_sum %x along [0] : tensor<64x10xf32> -> tensor<10xf32>
   func.return %0 : tensor<10xf32>
 }
+
+// -----
+
+// Checks
+
+func.func @float(%x: tensor<2xf32>, %errors: tensor<3xi64>) {
+  // expected-error@+1 {{hl.check_nonzero: element type: expected int elements, got f32}}
+  %0 = hl.check_nonzero %x, %errors number 1 {error = "E", message = ""} : tensor<2xf32>, tensor<3xi64> -> tensor<3xi64>
+  func.return
+}
+
+// -----
+
+func.func @record(%x: tensor<2xi64>, %errors: tensor<4xi64>) {
+  // expected-error@+1 {{hl.check_nonzero: error record: expected tensor<3xi64>: (check, position, value), got tensor<4xi64>}}
+  %0 = hl.check_nonzero %x, %errors number 1 {error = "E", message = ""} : tensor<2xi64>, tensor<4xi64> -> tensor<3xi64>
+  func.return
+}
+
+// -----
+
+func.func @number(%x: tensor<2xi64>, %errors: tensor<3xi64>) {
+  // expected-error@+1 {{hl.check_nonzero: number of the check: expected at least 1, got 0}}
+  %0 = hl.check_nonzero %x, %errors number 0 {error = "E", message = ""} : tensor<2xi64>, tensor<3xi64> -> tensor<3xi64>
+  func.return
+}
+
+// -----
+
+// expected-error@+1 {{argument 0 of @state: irtool.errors: expected irtool.result beside it, the number of the result that is the record}}
+func.func @state(%errors: tensor<3xi64> {irtool.errors}) -> tensor<3xi64> {
+  func.return %errors : tensor<3xi64>
+}
+
+// -----
+
+// expected-error@+1 {{argument 0 of @type: irtool.errors: expected tensor<3xi64>, got tensor<3xf32>}}
+func.func @type(%errors: tensor<3xf32> {irtool.errors, irtool.result = 0 : i64}) -> tensor<3xf32> {
+  func.return %errors : tensor<3xf32>
+}

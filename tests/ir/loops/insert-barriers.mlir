@@ -147,3 +147,42 @@ func.func private @first(%x: memref<8xf32>, %y: memref<8xf32>) attributes {irtoo
   }
   func.return
 }
+
+// -----
+
+// Few elements are checked before there is a team; a team stops where all of it comes to, behind a barrier.
+
+// CHECK-LABEL: func.func @step
+// CHECK-NEXT:    func.call @check(%i, %r)
+// CHECK-NEXT:    spmd.stop_on_error %r into %errors {first}
+// CHECK-NEXT:    spmd.parallel {
+// CHECK-NEXT:      func.call @check(%i, %errors)
+// CHECK-NEXT:      func.call @copy(%x, %y)
+// CHECK-NEXT:      spmd.barrier
+// CHECK-NEXT:      spmd.stop_on_error %errors into %errors :
+// CHECK-NEXT:      func.call @copy(%x, %z)
+// CHECK-NEXT:    }
+func.func @step(%i: memref<8xi64>, %r: memref<3xi64>, %errors: memref<3xi64>, %x: memref<8xf32>, %y: memref<8xf32>,
+                %z: memref<8xf32>) {
+  func.call @check(%i, %r) : (memref<8xi64>, memref<3xi64>) -> ()
+  spmd.stop_on_error %r into %errors {first} : memref<3xi64>, memref<3xi64>
+  func.call @check(%i, %errors) : (memref<8xi64>, memref<3xi64>) -> ()
+  func.call @copy(%x, %y) : (memref<8xf32>, memref<8xf32>) -> ()
+  spmd.stop_on_error %errors into %errors : memref<3xi64>, memref<3xi64>
+  func.call @copy(%x, %z) : (memref<8xf32>, memref<8xf32>) -> ()
+  func.return
+}
+func.func private @check(%x: memref<8xi64>, %y: memref<3xi64>) attributes {irtool.kernel} {
+  %c0 = arith.constant 0 : index
+  %v = memref.load %x[%c0] : memref<8xi64>
+  spmd.single {
+    memref.store %v, %y[%c0] : memref<3xi64>
+  }
+  func.return
+}
+func.func private @copy(%x: memref<8xf32>, %y: memref<8xf32>) attributes {irtool.kernel} {
+  %i = spmd.thread_id : index
+  %v = memref.load %x[%i] : memref<8xf32>
+  memref.store %v, %y[%i] : memref<8xf32>
+  func.return
+}

@@ -454,3 +454,20 @@ func.func private @k() attributes {irtool.kernel} {
   func.call @other(%t) : (memref<8xf32>) -> ()
   func.return
 }
+
+// -----
+
+// All threads of a team leave it, or none does.
+
+func.func @step(%r: memref<3xi64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  spmd.parallel {
+    %me = spmd.thread_id : index
+    scf.for %i = %c0 to %me step %c1 {
+      // expected-error@+1 {{spmd.stop_on_error: some threads of the team would go on, and wait for the others for ever}}
+      spmd.stop_on_error %r into %r : memref<3xi64>, memref<3xi64>
+    }
+  }
+  func.return
+}
