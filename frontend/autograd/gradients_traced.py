@@ -46,7 +46,9 @@ def _differentiate(
             raise runtime_error(FREED)
         leaves = trace.leaves_of(value)
         if wanted is not None:
-            leaves = [leaf for leaf in leaves if any(trace.leaves[leaf] is x for x in wanted)]
+            # One that was written to stands for what it holds now, which is among `inner`.
+            outside = [x for x in wanted if not tape.is_traced(x)]
+            leaves = [leaf for leaf in leaves if any(trace.leaves[leaf] is x for x in outside)]
         leaves += [leaf for leaf in inner if trace.depends(value, leaf)]
         way = trace.between(value, leaves)
         modified = trace.modified(way)
@@ -95,6 +97,11 @@ def settle_hooks(trace: Trace, outputs: Sequence[Tensor]) -> None:
     """Makes hooks that outputs of the function depend on part of their gradients, which are taken outside."""
     for t, hook in reversed(trace.__dict__.get("hooks", [])):
         value = value_of(trace, t)
+        if t._storage.array is not None and any(y._storage is t._storage for y in outputs):
+            raise runtime_error(
+                "inside a compiled function, register_hook() of a view of a tensor from outside is not supported where "
+                "views of that are returned: register it outside"
+            )
         roots = [value_of(trace, y) for y in outputs]
         if any(trace.depends(root, value) and not trace.is_freed(root) for root in roots):
             _regrade(trace, mark(trace, value), hook, roots)
@@ -159,6 +166,10 @@ def backward_traced(
             gradient = hooked(hook, gradient)
         node = modes.trace.rewritten.get(leaf, leaf.grad_fn)
         if inputs is None and is_leaf and node is not None and node is not tape.TRACED:
+            if not modes.trace.passed_on.get(leaf, (None, True))[1]:
+                raise runtime_error(
+                    f"{FREED} Inside a compiled function that holds for all graphs of tensors from outside."
+                )
             modes.trace.pass_on(leaf, gradient, retain_graph)
             continue
         before = modes.trace.get_grad(leaf)
