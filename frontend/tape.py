@@ -127,7 +127,7 @@ class OpNode(Node):
 class CustomNode(Node):
     """A node with a backward of its own: gradients of the outputs in (None where there is none), of the inputs out."""
 
-    __slots__ = ("backward", "keeps_values")
+    __slots__ = ("backward", "keeps_values", "spend")
 
     def __init__(
         self,
@@ -141,6 +141,8 @@ class CustomNode(Node):
         self.backward: Callable[[Sequence[Tensor | None]], Sequence[Tensor | None]] | None = backward
         self.keeps_values = keeps_values
         """Whether it has saved what it can use once only."""
+        self.spend: Callable[[], None] | None = None
+        """Called when that has been used, instead of letting go of it."""
         attach(self, outputs)
 
 

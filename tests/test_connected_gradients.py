@@ -166,3 +166,18 @@ def test_outputs_that_do_not_depend_on_an_argument_give_it_no_gradient(mode: str
     assert w.grad.tolist() == [2.0] * 3 and x.grad is None
     of_x.sum().backward()
     assert x.grad.tolist() == [3.0] * 3
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_outputs_are_used_up_where_they_have_saved_the_same(mode: str) -> None:
+    def run(w: Tensor, x: Tensor) -> tuple[Tensor, ...]:
+        h = w.exp()
+        return (h * 2).sum(), (h * 3).sum(), x.exp().sum(), x.sum()
+
+    one, two, other, plain = MODES[mode](run)(*leaves())
+    one.backward()
+    other.backward()
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        two.backward()
+    plain.backward()
+    plain.backward()

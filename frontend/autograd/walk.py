@@ -129,6 +129,8 @@ def _gradients_of(node: Node, cotangents: Sequence[Tensor | None], create_graph:
 def _release(node: Node) -> None:
     if isinstance(node, OpNode):
         node.operands = node.results = None
+    elif isinstance(node, CustomNode) and node.spend is not None:
+        node.spend()
     elif isinstance(node, CustomNode) and node.keeps_values:
         node.backward = None
 

@@ -17,6 +17,7 @@ import numpy as np
 from ...dialects.types import TensorSpec, spec_of
 from ...runtime.storage import Storage, aligned_empty
 from .. import dispatch, tape
+from ..autograd.walk import FREED
 from ..errors import runtime_error
 from ..modes import modes
 from .launch import Bound, Launchable, address_of
@@ -74,10 +75,13 @@ class Differentiable:
         outputs: Sequence[int],
         make: Make,
         reached: Sequence[Container[Wrt]] | None = None,
+        together: Sequence[frozenset[int]] | None = None,
     ) -> None:
-        """`reached`: for each output what it depends on; otherwise each may depend on all."""
+        """`reached`: for each output what it depends on; otherwise each may depend on all. `together`: for each output
+        whose graphs a backward pass from it uses up; otherwise it uses up all."""
         self.function = function
         self._reached = reached
+        self._together = together
         self._wrt = wrt
         self._outputs = outputs
         self._make = make
@@ -136,7 +140,19 @@ class Differentiable:
         versions = [s.seen for s in residuals]
         all_versions = [s.seen for s in arguments.values()]
 
+        together = self._together or [frozenset(range(len(made)))] * len(made)
+        spent: set[int] = set()
+        current: list[int] = []
+
+        def spend() -> None:
+            spent.update(*(together[k] for k in current))
+            if len(spent) == len(made):
+                node.backward = None
+
         def backward(gradients: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
+            current[:] = [k for k, g in enumerate(gradients) if g is not None]
+            if not spent.isdisjoint(current):
+                raise runtime_error(FREED)
             _check_versions(residuals, versions)
             cotangents = [
                 _given(g, spec) for g, spec in zip(gradients, self.backward.arguments[len(residuals) :], strict=True)
@@ -165,7 +181,8 @@ class Differentiable:
             return [g if self._is_reached(w, gradients) else None for w, g in zip(self.parts.gradients, made)]
 
         # The function may have said since that an input needs no gradient.
-        tape.CustomNode("CompiledBackward", sources, made, backward).edges = [tape.target_of(t) for t in sources]
+        node = tape.CustomNode("CompiledBackward", sources, made, backward)
+        node.edges, node.spend = [tape.target_of(t) for t in sources], spend
 
 
 def spend(t: Tensor, message: str) -> None:

@@ -112,6 +112,7 @@ class Specialization:
                     *(function, [place for place, _ in traced.wrt], [k for k, _ in traced.differentiable]),
                     lambda module: make_program(module, self.target),
                     traced.reached,
+                    traced.together,
                 )
                 module = self._differentiable.forward.module
             self.program = make_program(module, self.target)

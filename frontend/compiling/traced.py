@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -142,6 +142,8 @@ class Traced:
     """What gradients of the differentiable outputs flow to: an argument's number or a value inside, and whose it is."""
     reached: list[frozenset[int | VariableOp]]
     """For each of `differentiable`, which of `wrt` it depends on."""
+    together: list[frozenset[int]]
+    """For each of `differentiable`, which of them have no history any more once it has been gone back from there."""
     differentiable: list[tuple[int, Fresh]]
     """The outputs that gradients flow back from, with the number of what the function returns."""
     checks: Checks
@@ -210,6 +212,7 @@ class Finisher:
             grads_found=[(self._owner(t), None if g is None else g._spec) for t, g in trace.grads_found.items()],
             after_call=trace.after_call,
             wrt=wrt,
+            together=self._together([self.differentiable[k] for k in own if k in self.differentiable]),
             reached=[self._reached(self.differentiable[k]) for k in own if k in self.differentiable],
             differentiable=[
                 (len(returned) - len(own) + i, self._fresh[k]) for i, k in enumerate(own) if k in self.differentiable
@@ -380,6 +383,11 @@ class Finisher:
     def _reached(self, value: SSAValue) -> frozenset[int | VariableOp]:
         places = [_place(leaf) for leaf in self.trace.leaves_of(value)]
         return frozenset(place for place in places if isinstance(place, int | VariableOp))
+
+    def _together(self, outputs: Sequence[SSAValue]) -> list[frozenset[int]]:
+        trace = self.trace
+        spent = [trace.saved_by(trace.between(y, trace.leaves_of(y))) for y in outputs]
+        return [frozenset(k for k, other in enumerate(spent) if not other.isdisjoint(mine)) for mine in spent]
 
     def _returns(self, state: list[tuple[Input, SSAValue]]) -> tuple[list[SSAValue], list[int], list[Copy]]:
         arguments = {i.value: i for i in self.trace.inputs}

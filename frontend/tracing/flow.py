@@ -231,13 +231,16 @@ class Flow:
 
     def free(self, values: Iterable[SSAValue]) -> None:
         """Says that a backward pass has used up what the makers of these values had saved."""
-        self._freed.update(
+        self._freed |= self.saved_by(values)
+
+    def saved_by(self, values: Iterable[SSAValue]) -> set[SSAValue]:
+        """Those whose makers have saved something for their gradient: what keeps nothing, such as the transpose of a
+        weight, can serve several graphs."""
+        return {
             v
             for v in values
-            if v not in self.leaves
-            # What keeps no values for its gradient, such as the transpose of a weight, can serve several graphs.
-            and (v in self.saving or not (isinstance(v, OpResult) and type(v.op) in VALUE_FREE))
-        )
+            if v not in self.leaves and (v in self.saving or not (isinstance(v, OpResult) and type(v.op) in VALUE_FREE))
+        }
 
     def modified(self, values: Iterable[SSAValue]) -> str | None:
         """What to say where a gradient through these values needs something that has been written over."""
