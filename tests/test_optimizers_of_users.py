@@ -18,14 +18,15 @@ NAMES = names(irtool)
 NATIVE = ("moments.AdamInBase", "momenta.Rprop", "momenta.Foreach", "wrappers.lookahead_of_adam")
 """What is compiled to C as well; for the others the reference target says whether the trace is right."""
 
-EACH = (
-    *("moments.AdamInBase", "moments.RAdam", "moments.AdaBound", "moments.Adafactor", "momenta.Delayed"),
-    *("wrappers.Warming", "wrappers.noam", "wrappers.noam_of_sgd", "wrappers.ema", "wrappers.momentum_schedule"),
-    *("wrappers.patched", "wrappers.hooked", "wrappers.alternating", "wrappers.sam"),
-)
+EACH = ("moments.AdamInBase", "moments.RAdam", "moments.AdaBound", "moments.Adafactor", "wrappers.patched")
 """Those that need a program for each call, since Python has to know a number that is another one then."""
 
-PROGRAMS = {"momenta.Averaged": 4, "wrappers.lookahead": 4, **dict.fromkeys(EACH, STEPS)}
+PROGRAMS = {
+    "momenta.Averaged": 4,
+    "wrappers.lookahead": 4,
+    "wrappers.momentum_schedule": 5,
+    **dict.fromkeys(EACH, STEPS),
+}
 """At most so many, where that is more than three."""
 
 

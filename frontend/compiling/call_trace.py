@@ -333,7 +333,7 @@ class CallTrace:
 
     def _check_exchanged(self, count: int) -> None:
         """What is exchanged may share no memory with anything else, where the program reads it."""
-        further = [i for i in self.traced.inputs if i.leaf is not None and i.leaf >= count]
+        further = [i for i in self.traced.inputs if i.leaf is not None and i.leaf >= count and not i.is_number]
         if any(source.value.first_use is not None for source in further):
             others = held_elsewhere(self._found, self.places)
             if not are_apart(self.places, others):
