@@ -108,8 +108,12 @@ class Settling:
             else:
                 self._replaced(guard)
         if self._numbers or self._learn:
-            raise Again(lambda hints: [learn(hints) for learn in self._learn])
+            raise Again(self._learned)
         self._relax(substitutes)
+
+    def _learned(self, hints: Hints) -> None:
+        for learn in self._learn:
+            learn(hints)
 
     def _take_prepared(self) -> None:
         """What was made before the program runs is what each call finds, and no effect of the trace."""
@@ -187,8 +191,8 @@ class Settling:
         if not (isinstance(guard, Place) and is_a(now, Tensor) and is_a(guard.expected, Tensor)) or now.requires_grad:
             return None
         for other in (*self._guards.always, *self._guards.slow):
-            ordered = isinstance(other, Contents) and base_of(other.container) in (list, deque)
-            for place in items(other) if ordered else (other,):
+            inside = is_a(other, Contents) and base_of(cast(Contents, other).container) in (list, deque)
+            for place in items(cast(Contents, other)) if inside else (other,):
                 if isinstance(place, Place) and place.expected is now:
                     known = self._is_place(place) or any(place.identity == c.identity for c in self._hints.captured)
                     fixed = isinstance(place, Entry) and id(place.mapping) in self._reach.tables
