@@ -92,6 +92,16 @@ def test_the_mode_is_restored_where_a_call_raises() -> None:
     with pytest.raises(ValueError, match="after all"):
         step(irtool.from_numpy(np.full(64, SMALL)))
     assert numpy_keeps_them()
+
+    @irtool.compile
+    def look_up(x: Any, i: Any) -> Any:
+        return (x * 0.5)[i]
+
+    for threads in (1, 2):
+        set_num_threads(threads)
+        with pytest.raises(IndexError):
+            look_up(irtool.from_numpy(np.full(MANY, SMALL)), irtool.tensor([MANY]))
+        assert numpy_keeps_them(), "the program's own error"
     with pytest.raises(RuntimeError, match="in the reference"), as_compiled():
         raise RuntimeError("in the reference")
     assert numpy_keeps_them()
