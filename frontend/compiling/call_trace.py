@@ -18,6 +18,7 @@ from ..changes import bump
 from ..dispatch import value_of
 from ..errors import runtime_error
 from ..modes import modes
+from ..source import is_ours
 from ..tensor import Tensor, wrap
 from ..tracing.later import put_off_so_far
 from ..tracing.trace import Trace, tracing
@@ -93,10 +94,10 @@ class CallTrace:
                 again.learn(hints)
             except ReadBack as error:
                 hints.look_into(error.container)
-            except Exception:
+            except Exception as error:
                 if self._trace is None:
                     raise
-                if hints.constant or self.symbols is None or not self.symbols.nodes:
+                if hints.constant or self.symbols is None or not self.symbols.nodes or _is_of_user(error):
                     show_prints(self._trace)
                     raise
                 hints.constant = True  # it may have failed for want of the numbers themselves
@@ -144,7 +145,9 @@ class CallTrace:
         call = replace(call, leaves=[*call.leaves, *further], names=names)
         self.symbols = Symbols(trace, len(call.leaves))
         """Numbers that each call brings along: further leaves of its own."""
-        observer = trace.observer = Observer(self.symbols, self._iterators, self._reach)
+        observer = trace.observer = Observer(
+            self.symbols, self._iterators, self._reach, lambda x: substitutes.append_only(x)
+        )
         given, stand_ins = self._arguments(trace, call, count, hints)
         mode = modes.grad
         substitutes = Substitutes(self.guards, hints, observer)
@@ -387,6 +390,14 @@ def no_collection() -> Generator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _is_of_user(error: Exception) -> bool:
+    """Whether an exception was raised by code of the user itself; another one may be about a symbolic number."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and not is_ours(last.tb_frame.f_code.co_filename) and not isinstance(error, TypeError)
 
 
 def _key(place: Place) -> Any:

@@ -61,10 +61,16 @@ class Compiled(Inspection):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if modes.trace is not None:
             return self._function(*args, **kwargs)
-        program, leaves, is_new = self._program_for(args, kwargs)
-        if program.impure and not is_new:
-            return self._function(*args, **kwargs)
-        return program.run(leaves, (args, kwargs), is_new)
+        from .specialize import Stale
+
+        while True:
+            program, leaves, is_new = self._program_for(args, kwargs)
+            if program.impure and not is_new:
+                return self._function(*args, **kwargs)
+            try:
+                return program.run(leaves, (args, kwargs), is_new)
+            except Stale:
+                continue
 
     def _program_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Specialization, list[Any], bool]:
         """The program for a call, the call's flattened arguments, and whether the program was made of this very call,
@@ -137,7 +143,7 @@ class Compiled(Inspection):
             return kind  # whose values programs look at themselves
         if kind in PLAIN:
             return (kind, value) if kind is not slice else (kind, value.start, value.stop, value.step)
-        if isinstance(value, (np.integer, np.bool_)):
+        if isinstance(value, np.bool_):
             return (kind, value.item())
         if isinstance(value, (DType, device)):
             return (kind, value)

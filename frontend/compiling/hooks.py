@@ -32,6 +32,19 @@ class LoadAttribute:
         return observer.load_attribute(owner, self.name, self.called)
 
 
+class LoadAppend:
+    """`x.append` and the like, to be called, of an `x` that was loaded for nothing else."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getitem__(self, owner: Any) -> Any:
+        observer = observing()
+        if observer is None:
+            return getattr(owner, self.name)
+        return observer.load_attribute(observer.appended(owner), self.name, True)
+
+
 class StoreAttribute:
     """`x.name = value`"""
 

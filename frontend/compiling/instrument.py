@@ -88,10 +88,23 @@ def _rewritten(name: str, arg: Any) -> Emitted | None:
             return None
 
 
+LOADS = ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_ATTR")
+METHODS = ("LOAD_METHOD", "LOAD_ATTR")
+APPENDING = ("append", "extend", "appendleft")
+
+
+def _name(item: Any) -> str:
+    return getattr(item, "name", "")
+
+
+def _method_name(arg: Any) -> str:
+    return arg if isinstance(arg, str) else arg[1] if isinstance(arg, tuple) and arg[0] else ""
+
+
 def _is_called(items: list[Any], k: int) -> bool:
     """Whether a variable is loaded to be called."""
     beside = k + 1 if NULL_LAST else k - 1
-    return 0 <= beside < len(items) and getattr(items[beside], "name", "") == "PUSH_NULL"
+    return 0 <= beside < len(items) and _name(items[beside]) == "PUSH_NULL"
 
 
 @lru_cache(maxsize=4096)
@@ -106,6 +119,8 @@ def instrumented(code: CodeType) -> CodeType:
             arg = None if item.arg is UNSET else item.arg
             if item.name == "LOAD_CONST" and isinstance(arg, CodeType):
                 emitted = [("LOAD_CONST", instrumented(arg))]
+            elif item.name in METHODS and _method_name(arg) in APPENDING and k and _name(items[k - 1]) in LOADS:
+                emitted = _called(_apply(hooks.LoadAppend(_method_name(arg))))
             else:
                 emitted = _rewritten(item.name, arg)
                 if item.name in ("LOAD_FAST", "LOAD_DEREF") and _is_called(items, k):

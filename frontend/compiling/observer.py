@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from abc import ABC
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from types import (
@@ -64,8 +64,12 @@ class Held:
 class Observer(Callables):
     """The eyes of one trace."""
 
-    def __init__(self, symbols: Symbols, iterators: Iterators, reach: Reach) -> None:
+    def __init__(self, symbols: Symbols, iterators: Iterators, reach: Reach, append_only: Callable[[Any], Any]) -> None:
+        """`append_only` makes a stand-in for a list that is only appended to; None where it is known to be read."""
         super().__init__(reach)
+        self._append_only = append_only
+        self._handed: dict[int, int] = {}
+        """How often traced code got a list itself."""
         self.symbols = symbols
         self.held: dict[tuple[int, Any], Held] = {}
         """Places with symbolic numbers, by their identity."""
@@ -167,6 +171,18 @@ class Observer(Callables):
             return value
         return self._loaded(value, True)
 
+    def appended(self, container: Any) -> Any:
+        """What stands for a list that code appends to, and does not look into as far as is known."""
+        if type(container) not in (list, deque) or not self._has_seen(container):
+            return container
+        if id(container) in self.stand_ins or self._handed.get(id(container), 0) > 1:
+            return container
+        new = self._append_only(container)
+        if new is None:
+            return container
+        self.stand_in(container, new)
+        return new
+
     def load_item(self, operands: Any) -> Any:
         """`container[key]`"""
         container, key = operands
@@ -204,6 +220,8 @@ class Observer(Callables):
         found = self.stand_ins.get(id(value))
         if found is not None:
             return found
+        if kind is list or kind is deque:
+            self._handed[id(value)] = self._handed.get(id(value), 0) + 1
         if isinstance(value, (Tensor, Symbolic)):
             return value
         if isinstance(value, (*CALLABLE, type)):

@@ -40,7 +40,7 @@ class Substitutes:
     arguments of each call. Traced code finds them in the places of these; the places themselves keep what they have."""
 
     def __init__(self, guards: Guards, hints: Hints, observer: Observer) -> None:
-        self._observer = observer
+        self._observer, self._hints = observer, hints
         places = [g for g in (*guards.always, *guards.slow) if isinstance(g, Place)]
         self._replaced: list[tuple[Place, Any, Any]] = []
         self.written: list[Written] = []
@@ -52,6 +52,15 @@ class Substitutes:
             for place in places:
                 if place.expected is container:
                     self.put(place, new)
+
+    def append_only(self, container: Any) -> Any:
+        """What stands for a list from here on; None where the function is known to read it."""
+        if contains(self._hints.read, container) or contains(self._hints.written, container):
+            return None
+        new = stand_in(container)
+        self._hints.written.append(container)
+        self.written.append(new)
+        return new
 
     def put(self, place: Place, new: Any) -> None:
         """Lets traced code find a value in a place until the end of the trace."""

@@ -14,7 +14,6 @@ from .. import changes, tree
 from ..autograd.gradients import backward
 from ..autograd.hooks import retain_grad
 from ..dispatch import array_of
-from ..errors import runtime_error
 from ..tensor import Tensor, alias, wrap
 from ..views import replay
 from ..writes import adopt
@@ -55,6 +54,10 @@ def late_checks(program: Any) -> Collection[int]:
     """The checks of a program that come after some state was updated; none where nothing is written before the end."""
     plan = getattr(program, "plan", None)
     return frozenset(plan["errors"]["late"]) if plan else ()
+
+
+class Stale(Exception):
+    """Another thread has changed a number that a program is for, after the program was chosen and before it ran."""
 
 
 class Specialization:
@@ -240,7 +243,7 @@ class Specialization:
     def _leaves(self, leaves: Sequence[Any]) -> Sequence[Any]:
         found = self._all(leaves)
         if found is None:
-            raise runtime_error("numbers that the compiled function reads were changed by another thread during a call")
+            raise Stale
         return found
 
     def changes(self, leaves: Sequence[Any]) -> list[str]:

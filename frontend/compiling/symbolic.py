@@ -35,14 +35,11 @@ from ..tensor import Tensor, wrap
 from .evaluation import LIMIT, Evaluation
 from .guards import PLAIN
 
-KINDS: tuple[type, ...] = (int, float, np.floating)
-"""Types of numbers that may be symbolic; bool is none of them."""
-
 
 def is_number(value: Any) -> bool:
     """Whether a value may be made symbolic."""
     kind = cast(Any, type(value))
-    return kind is float or kind is int or issubclass(kind, np.floating)
+    return kind is float or kind is int or issubclass(kind, (np.floating, np.integer))
 
 
 class Node(NamedTuple):
@@ -129,7 +126,7 @@ class Symbols:
 
     def tensor(self, number: Symbolic, shape: tuple[int, ...], dtype: DType) -> Tensor:
         """A number as an operand of the program: every element is that number."""
-        own = f64 if dtype.kind == "float" or not isinstance(number._value, int) else i64
+        own = f64 if dtype.kind == "float" or not isinstance(number._value, WHOLE) else i64
         if own is i64:
             if not -LIMIT <= number._value < LIMIT:
                 return dispatch.scalar(read(number), shape, dtype)
@@ -276,6 +273,7 @@ UNARY: dict[str, tuple[Callable[..., Any], str]] = {
 }
 """Functions of one number; those whose results are no numbers are guards."""
 
+WHOLE = (int, np.integer)
 NUMBERS = (int, float, bool, np.floating, np.integer)
 FOREIGN = (type(None), str, bytes, tuple, list, dict)
 """What no number is equal to."""
