@@ -89,7 +89,6 @@ def _rewritten(name: str, arg: Any) -> Emitted | None:
 
 
 LOADS = ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_ATTR")
-METHODS = ("LOAD_METHOD", "LOAD_ATTR")
 APPENDING = ("append", "extend", "appendleft")
 
 
@@ -97,8 +96,11 @@ def _name(item: Any) -> str:
     return getattr(item, "name", "")
 
 
-def _method_name(arg: Any) -> str:
-    return arg if isinstance(arg, str) else arg[1] if isinstance(arg, tuple) and arg[0] else ""
+def _method(name: str, arg: Any) -> str:
+    """The method that an instruction loads to be called."""
+    if name == "LOAD_METHOD":
+        return arg
+    return arg[1] if name == "LOAD_ATTR" and isinstance(arg, tuple) and arg[0] else ""
 
 
 def _is_called(items: list[Any], k: int) -> bool:
@@ -119,8 +121,8 @@ def instrumented(code: CodeType) -> CodeType:
             arg = None if item.arg is UNSET else item.arg
             if item.name == "LOAD_CONST" and isinstance(arg, CodeType):
                 emitted = [("LOAD_CONST", instrumented(arg))]
-            elif item.name in METHODS and _method_name(arg) in APPENDING and k and _name(items[k - 1]) in LOADS:
-                emitted = _called(_apply(hooks.LoadAppend(_method_name(arg))))
+            elif _method(item.name, arg) in APPENDING and k and _name(items[k - 1]) in LOADS:
+                emitted = _called(_apply(hooks.LoadAppend(_method(item.name, arg))))
             else:
                 emitted = _rewritten(item.name, arg)
                 if item.name in ("LOAD_FAST", "LOAD_DEREF") and _is_called(items, k):
