@@ -197,7 +197,10 @@ def probe(command: tuple[str, ...]) -> Compiler:
     cache = get_cache()
     key = content_key(*command, _stamp(command[0]), _processor(), *FLAGS, repr(KINDS))
     if (fact := cache.fact(key)) is not None:
-        return Compiler(**{name: tuple(value) if isinstance(value, list) else value for name, value in fact.items()})
+        return Compiler(
+            tuple(fact["command"]), fact["version"], fact["kind"], tuple(fact["features"]), fact["machine"],
+            tuple(fact["flags"]), tuple(fact["link"]),
+        )  # fmt: skip
     machine, macros = _machine(command)
     version = run_command([*command, "--version"]).stdout.strip()
     defined = set(re.findall(r"^#define (\w+)", macros, re.MULTILINE))
