@@ -6,6 +6,7 @@ import pytest
 from irtool.dialects.hl import HLOp
 
 from ..running import generate
+from ..samples.hostile import HOSTILE
 from ..test_programs import GOLDEN
 from . import cases
 from .harness import ADDRESS, check
@@ -23,6 +24,12 @@ def test_ops(op: type[HLOp]) -> None:
 @pytest.mark.parametrize("op", cases.OPS, ids=names)
 def test_hostile_operands(op: type[HLOp]) -> None:
     check(ADDRESS, *cases.hostile_samples(op), threads=3)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_refused_values(name: str) -> None:
+    for module, arrays in cases.refused(name):
+        check(ADDRESS, module, arrays, threads=3)
 
 
 @pytest.mark.parametrize("op", cases.DIFFERENTIABLE, ids=names)

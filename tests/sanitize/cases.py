@@ -15,13 +15,14 @@ from irtool.dialects.hl.builder import IRBuilder
 from irtool.dialects.types import spec_of, tensor_type
 from irtool.frontend.compiling import specialize
 from irtool.passes.hl.gradients import GRADIENTS
-from xdsl.dialects.builtin import FunctionType, ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FunctionType, ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Region, SSAValue
 
 from ..programs.runner import run as run_program
 from ..samples import SAMPLES
 from ..samples.core import Array
+from ..samples.hostile import HOSTILE
 from ..test_compiled_ops import COMPILED, module_of
 from ..test_programs import traced
 from ..test_random_graphs import programs
@@ -55,6 +56,22 @@ def gradients(op: type[HLOp]) -> Case:
     b.insert(ReturnOp(*found))
     types = FunctionType.from_lists(list(block.arg_types), [v.type for v in found])
     return ModuleOp([FuncOp("f", types, Region(block))]), [array for s in chosen for array in s.arrays]
+
+
+def refused(name: str) -> Iterator[Case]:
+    """A function of indices or divisors with each of the values that it refuses. Nothing stops at a failed check: what
+    it would have kept from running has to stay inside of its buffers too."""
+    case = HOSTILE[name]
+    w, v = np.ones((5, 6), np.float32), np.arange(7, dtype=np.float32)
+    module = irtool.compile(case.function).trace(*map(irtool.tensor, (w, v, case.good())))
+    (host,) = (op for op in module.ops if isinstance(op, FuncOp))
+    marks = [dict(entry.data) for entry in host.arg_attrs or ()]
+    for entry in marks:
+        entry.pop("irtool.errors", None)
+    host.arg_attrs = ArrayAttr(DictionaryAttr(entry) for entry in marks)
+    for _, bad in case.bad():
+        values = {"w": w, "v": v, "i": bad, "errors": np.zeros(3, np.int64)}
+        yield module, [values[str(argument.name_hint)] for argument in host.args]
 
 
 def hostile(array: Array, seed: int) -> Array:
