@@ -147,6 +147,8 @@ def _repeats(origin: View | None, view: View) -> bool:
     while step is not None and step is not origin and step.op is not None:
         if step.op is s.BroadcastOp and 0 in step.layout[0] and 0 not in step.spec.shape:
             return True
+        if step.op is w.WindowsOp and step.attributes["step"] < step.attributes["size"]:
+            return True
         step = step.parent
     return False
 

@@ -34,6 +34,15 @@ def test_who_sees_a_write(base: str, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("base", ("matrix", "turned", "cube"))
+@pytest.mark.filterwarnings("ignore")
 def test_writes_to_elements_that_share_a_place_are_refused(base: str, mode: str) -> None:
     for text in cases.observed(irtool, base, list(OVERLAPPING), MODES[mode]):
         assert text.split("]")[1].split()[1:3] == ["RuntimeError", "RuntimeError"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.filterwarnings("ignore")
+def test_elements_apart_from_each_other_in_windows_that_overlap(mode: str) -> None:
+    x = irtool.arange(12.0).view(4, 3).clone()
+    MODES[mode](lambda x: x.unfold(0, 2, 1).diagonal().zero_(), x)
+    assert x.tolist() == [[0, 1, 2], [0, 0, 5], [6, 0, 0], [9, 10, 0]]
