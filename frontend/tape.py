@@ -17,7 +17,7 @@ from ..dialects.hl import shape as s
 from ..dialects.hl import window as w
 from ..dialects.types import TensorSpec
 from ..runtime.storage import Storage
-from . import changes, grad_mode
+from . import grad_mode, mutations
 from .errors import runtime_error, type_error
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ def set_requires_grad(t: Tensor, value: bool) -> None:
         t._requires_grad = value
         t._base = None
         t._history += 1
-        changes.bump()
+        mutations.bump()
 
 
 def check_grad(t: Tensor, grad: Any) -> None:

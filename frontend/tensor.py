@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..dialects.types import DType, TensorSpec
 from ..runtime.storage import Storage
-from . import changes, tape
+from . import mutations, tape
 from .devices import CPU, device
 from .errors import runtime_error
 from .modes import modes
@@ -189,7 +189,7 @@ class Tensor:
             return
         self._storage, self._spec, self._view = value._storage, value._spec, value._view
         self._base = None
-        changes.bump()
+        mutations.bump()
 
     __hash__ = object.__hash__
 

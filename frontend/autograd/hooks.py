@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from .. import changes, tape
+from .. import mutations, tape
 from ..errors import runtime_error
 from ..modes import modes
 from ..tensor import Tensor
@@ -40,7 +40,7 @@ class RemovableHandle:
     def remove(self) -> None:
         """Unregisters the hook."""
         self._hooks[:] = [entry for entry in self._hooks if entry is not self._entry]
-        changes.bump()
+        mutations.bump()
 
     def __enter__(self) -> RemovableHandle:
         return self
@@ -84,7 +84,7 @@ def register_post_accumulate_grad_hook(t: Tensor, hook: Callable[[Tensor], None]
 def _of_leaf(t: Tensor, kind: str, hook: Callable[..., Any]) -> RemovableHandle:
     hooks: list[Any] = t.__dict__.setdefault(kind, [])
     hooks.append(hook)
-    changes.bump()
+    mutations.bump()
     return RemovableHandle(hooks, hook)
 
 

@@ -1,1 +1,50 @@
-"""What serves `irtool.compile`: tracing a call, what its program relies on, running it, and telling about it."""
+"""What serves `irtool.compile`. The story of a compiled call:
+
+    step(x, y, lr)
+
+1. **Look up** (`compile.py`). The call is flattened (`frontend/tree.py`); structure, shapes, dtypes and modes are its
+   key. The programs of a key are asked in turn (`specialize.py`): do the guards hold, and do the numbers that Python
+   computes from this call lead to the same answers as when the program was traced? The first that fits runs: go to 7.
+
+2. **Discover** (`discovery.py`, `code_names.py`, `places.py`). A walk from the function's globals, closure and
+   arguments lists what it can reach, by the names in its bytecode, without running any code of the user. Each value
+   found is a **guard** (`guards.py`): where it is kept (its source) and what it was.
+
+3. **Trace** (`call_trace.py`). The function runs once on tensors without values; `frontend/tracing` records ops of
+   hl. For this time the user's functions have instrumented bytecode (`instrument.py`): what they load, store, compare
+   by `is` and call passes through hooks (`hooks.py`), which ask the observer of the trace in their own thread
+   (`observer.py`, `callables.py`). Other threads run the same code and find live objects as they are: what stands for
+   a number or a list is handed to traced code alone. One trace goes on at a time.
+
+4. **Symbolic numbers** (`symbolic.py`, `dynamic.py`, `evaluation.py`). A number is a constant of its first trace,
+   guarded by value. One that has changed, or that the code itself assigns, is symbolic: this call's value, and a node
+   of a graph of Python operations. Calls evaluate the graph in Python, exactly, and hand results to the program as
+   arguments. Whatever is asked of a symbolic number besides (a branch, `hash`, an index, its text) is a node too,
+   whose value is guarded. No question has to be known beforehand: every method of a number's type that is no
+   arithmetic is a read.
+
+5. **Side effects** (`find_effects.py`, `effects.py`). What tracing changed in Python (attributes, variables, lists,
+   `.grad`) is found by comparing guards, taken back, and repeated by each call. Prints, log records and warnings are
+   **deferred** (`stand_ins.py`): each call makes them, with its values. What foreign code does is a table
+   (`purity.py`): reaching anything that it does not list makes later calls that come to the same place run
+   uncompiled, with one warning that names the line. Draws from iterators and from random numbers of Python and numpy
+   are traced anew in each call.
+
+       map(q.put, xs), partial(q.put, 1)()    `q.put` itself was loaded by traced code, and tells when it is called
+       Thread(...), np.add(out=a), ctypes     classes and ufuncs tell where they are called, by their names in the table
+       a += 1, a[0] = 3, for line in file     operators on foreign objects pass hooks that ask for their types
+       table(n) of functools.lru_cache        runs as ever, and gives tensors of its own
+
+   A profiler or tracer of the user's (`sys.setprofile`, `sys.settrace`) is not touched: nothing of this uses them.
+
+6. **Compile**. The trace becomes a module (`traced.py`), the module a program (`runtime/compiler.py`); where
+   gradients flow back from the results, one for each direction (`backward.py`). Arguments of the call and objects
+   that only guards know are let go of.
+
+7. **Launch** (`launch.py`). Pointers are set, the program runs, results are wrapped, effects are applied in their
+   order. If anything raises (an index out of bounds, a number that Python cannot compute), state is as it was before
+   the call.
+
+A trace is made again (`effects.Again`) where it learns too late what it should have known: that a list is read as well as
+written to, that a tensor is read and replaced.
+"""

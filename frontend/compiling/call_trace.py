@@ -14,27 +14,27 @@ from typing import Any, cast
 
 from ...runtime.storage import Storage
 from .. import grad_mode, tape, tree
-from ..changes import bump
 from ..dispatch import value_of
 from ..errors import runtime_error
 from ..modes import modes
+from ..mutations import bump
 from ..source import is_ours
 from ..tensor import Tensor, wrap
 from ..tracing.later import put_off_so_far
 from ..tracing.trace import Trace, tracing
 from ..views import laid_out, overlaps
+from .code_names import used_by_library
+from .discovery import Discovery
 from .dynamic import DynamicNumbers, DynamicPlaces, number_places
 from .effects import EXCHANGED, Again, Data, Effect, Hints, History, ReadBack, changed_arguments
 from .exchanged import are_apart, held_elsewhere
+from .find_effects import EffectFinder, Substitutes
 from .foreign_random import Draws
 from .guards import Attribute, Guards, Numbers, values_in
 from .iterators import Iterators, is_iterator
 from .launch import ELSEWHERE
-from .mentions import used_by_library
 from .observer import Observer
 from .places import Cell, Entry, Place, attributes_of, is_a
-from .reach import Reach
-from .settle import Settling, Substitutes
 from .stand_ins import add_reads, show_prints
 from .symbolic import Symbols, is_number
 from .traced import Finisher, Held, Traced
@@ -110,30 +110,30 @@ class CallTrace:
         self.places = hints.places
         """What holds further arguments of each call."""
         self._iterators = call.iterators
-        self._reach = reach = Reach()
-        reach.add_root(function, getattr(function, "__name__", "function"))
+        self._discovery = discovery = Discovery()
+        discovery.add_root(function, getattr(function, "__name__", "function"))
         for value, name in zip(call.leaves, call.names, strict=True):
             if not isinstance(value, Tensor):
-                reach.add_root(value, name)
-        self.guards: Guards = reach.finish()
-        self._found = (*reach.runtime, *self.guards.always, *self.guards.slow)
+                discovery.add_root(value, name)
+        self.guards: Guards = discovery.finish()
+        self._found = (*discovery.runtime, *self.guards.always, *self.guards.slow)
         """All that was there before."""
-        self.outside = frozenset(reach.names_of_storages)
+        self.outside = frozenset(discovery.names_of_storages)
         """Storages that the function can reach on its own."""
         self.themselves: dict[int, Tensor] = {}
         """Arguments that the function can also reach on its own."""
-        self._draws = Draws(reach.generators)
-        self._trace = trace = Trace(dict(reach.names_of_storages))
-        trace.known.learned = reach.learned
+        self._draws = Draws(discovery.generators)
+        self._trace = trace = Trace(dict(discovery.names_of_storages))
+        trace.known.learned = discovery.learned
         self._run(trace, function, call, keep_gradients, hints)
         self.numbers = self.symbols.seal()
         if hints.constant:
-            self.guards.always += reach.rates
+            self.guards.always += discovery.rates
         self.argument_values = dict(trace.known.arguments)
         """Whole numbers among the arguments, by their place, that the program is for."""
         for storage, array in trace.known.relied_on.items():
-            self.guards.always.append(Numbers(reach.names_of_storages.get(storage, "a buffer"), storage, array))
-        add_reads(trace, reach)
+            self.guards.always.append(Numbers(discovery.names_of_storages.get(storage, "a buffer"), storage, array))
+        add_reads(trace, discovery)
         self.guards.seal()
         trace.release()
 
@@ -146,12 +146,12 @@ class CallTrace:
         self.symbols = Symbols(trace, len(call.leaves))
         """Numbers that each call brings along: further leaves of its own."""
         observer = trace.observer = Observer(
-            self.symbols, self._iterators, self._reach, lambda x: substitutes.append_only(x)
+            self.symbols, self._iterators, self._discovery, lambda x: substitutes.append_only(x)
         )
         given, stand_ins = self._arguments(trace, call, count, hints)
         mode = modes.grad
         substitutes = Substitutes(self.guards, hints, observer)
-        rates = [] if hints.constant else self._reach.rates
+        rates = [] if hints.constant else self._discovery.rates
         places = [] if hints.constant else self._dynamic_places(hints)
         rest = iter(given[count:])
         exchanged = [(p, tree.rebuild(structure, rest)) for p, structure in zip(self.places, structures)]
@@ -160,35 +160,35 @@ class CallTrace:
             for place, new in exchanged:
                 substitutes.put(place, new)
             self._iterators.begin(self.guards)
-            trace.hyperparameters.update((entry.identity, entry.now()) for entry in self._reach.runtime)
+            trace.hyperparameters.update((entry.identity, entry.now()) for entry in self._discovery.runtime)
             with tracing(trace):
                 arguments = tree.rebuild(call.structure, iter(given))
                 args, kwargs = arguments
-                observer.observe([*self._reach.functions, *given])
+                observer.observe([*self._discovery.functions, *given])
                 output = function(*args, **kwargs)
                 grad_mode.switch(mode)
                 self._settle_hooks(trace, output)
                 substitutes.take_out()
                 counts = dynamic.take_out()
                 data = trace.assignments.settle(trace, self._is_shared(call.leaves[:count]))
-                runtime = [e for e in self._reach.runtime if e.identity not in observer.sources]
+                runtime = [e for e in self._discovery.runtime if e.identity not in observer.sources]
                 assigned = [e for e in runtime if trace.has_assigned(e.mapping, e.key)]
 
                 def is_ours(t: Tensor) -> bool:
                     storage = t._storage
                     traced = storage.array is None or t in stand_ins or trace.argument_of(storage)[0] is not None
-                    return traced or (storage in trace.assignments.left and id(t) not in self._reach.tensors)
+                    return traced or (storage in trace.assignments.left and id(t) not in self._discovery.tensors)
 
-                settling = Settling(trace, self._reach, self.guards, hints, is_ours)
-                settling.run(substitutes, assigned)
+                finder = EffectFinder(trace, self._discovery, self.guards, hints, is_ours)
+                finder.run(substitutes, assigned)
                 dynamic.relax(self.guards)
                 self.impure = observer.impure
                 """What was called that may have effects which no program repeats."""
-                self.reusable = settling.reusable and not (data or self._draws.happened() or self._iterators.asked())
+                self.reusable = finder.reusable and not (data or self._draws.happened() or self._iterators.asked())
                 before = tree.rebuild(call.structure, iter(given))
                 self.effects: list[Effect] = [
                     *self._histories(trace, stand_ins, count),
-                    *settling.effects,
+                    *finder.effects,
                     *starmap(Data, data),
                     *counts,
                     *changed_arguments(before, arguments),
@@ -201,7 +201,7 @@ class CallTrace:
                     if t._node is None and t._requires_grad is not getattr(call.leaves[i], "requires_grad", False)
                 ]
                 finisher = Finisher(trace, stand_ins, self._is_known, keep_gradients, self.symbols)
-                self.traced = finisher.finish((output, tuple(effect.value for effect in self.effects)), settling)
+                self.traced = finisher.finish((output, tuple(effect.value for effect in self.effects)), finder)
                 self._check_sharing(call.leaves[:count], hints)
                 self._check_exchanged(count)
                 _check_output([held.value for held in self.traced.outputs if isinstance(held, Held)])
@@ -215,9 +215,9 @@ class CallTrace:
 
     def _dynamic_places(self, hints: Hints) -> list[Place]:
         """The numbers in attributes, variables and containers that change, or that code assigns."""
-        reach = self._reach
+        discovery = self._discovery
         places = [p for guard in (*self.guards.always, *self.guards.slow) for p in number_places(guard)]
-        found = [p for p in places if hints.numbers.is_dynamic(p) or _key(p) in reach.assigned]
+        found = [p for p in places if hints.numbers.is_dynamic(p) or _key(p) in discovery.assigned]
         found = [p for p in found if not (isinstance(p, Entry) and self._is_read_by_library(p))]
         return list({p.identity: p for p in found}.values())
 
@@ -247,9 +247,9 @@ class CallTrace:
 
     def _is_read_by_library(self, place: Entry) -> bool:
         """Whether code that is not traced reads the attribute, and has to find the number there."""
-        if place.identity in self._reach.hyperparameters:
+        if place.identity in self._discovery.hyperparameters:
             return True
-        owner = self._reach.owners.get(id(place.mapping))
+        owner = self._discovery.owners.get(id(place.mapping))
         return owner is not None and place.key in used_by_library(type(owner))
 
     def _arguments(self, trace: Trace, call: Call, count: int, hints: Hints) -> tuple[list[Any], dict[Tensor, int]]:
@@ -267,7 +267,7 @@ class CallTrace:
         storages = [leaves[i]._storage for i in tensors if i < count]
         for i, (value, name) in enumerate(zip(leaves, call.names, strict=True)):
             if isinstance(value, Tensor):
-                if i < count and self._reach.has_seen(value):
+                if i < count and self._discovery.has_seen(value):
                     self.themselves[i] = value
                     given.append(value)
                     continue
@@ -323,7 +323,7 @@ class CallTrace:
 
     def _is_known(self, tensor: Tensor) -> bool:
         """Whether a tensor existed before the trace."""
-        return id(tensor) in self._reach.tensors
+        return id(tensor) in self._discovery.tensors
 
     def _check_sharing(self, leaves: Sequence[Any], hints: Hints) -> None:
         """Arguments that share memory are traced as if they did not, until one of them is written to: then which parts

@@ -21,15 +21,15 @@ import numpy as np
 from ..source import user_frame
 from ..tensor import Tensor
 from ..tracing.trace import paused
+from .code_names import PACKAGE, is_user
 from .foreign_random import GENERATORS, SHARED
 from .instrument import Instrumentation
-from .mentions import PACKAGE, is_user
 from .purity import is_pure, is_transparent
 from .stand_ins import stand_in_of
 from .symbolic import Symbols, read, read_all
 
 if TYPE_CHECKING:
-    from .reach import Reach
+    from .discovery import Discovery
 
 
 class Callables:
@@ -37,11 +37,11 @@ class Callables:
 
     symbols: Symbols
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, discovery: Discovery) -> None:
         self.impure: list[tuple[str, str, int]] = []
         """What was called that may have effects, with the user's line."""
-        self._reach = reach
-        self._has_seen = reach.has_seen
+        self._discovery = discovery
+        self._has_seen = discovery.has_seen
         self._live: dict[int, Any] = {}
         """Foreign objects that were there before the trace."""
         self._classes: set[type] = set()

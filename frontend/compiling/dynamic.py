@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from ..changes import bump
 from ..errors import runtime_error
+from ..mutations import bump
 from .effects import Assign, Effect
 from .guards import Attribute, Contents, Guard, Guards, Length
 from .places import MISSING, Entry, Item, Place, entry_identity

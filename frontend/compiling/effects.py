@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 from .. import tree
-from ..changes import bump
+from ..mutations import bump
 from ..tensor import alias
 from ..writes import adopt, check_in_place
 from .guards import Flag

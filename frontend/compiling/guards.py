@@ -1,8 +1,8 @@
 """What a compiled program relies on: Python values that were read while tracing, and whether they are still the same.
 
-Modules, and properties of tensors, are compared only when something has changed since (`frontend/changes.py`). Globals,
-closure cells, containers and plain objects have no such hook; the few of them that a function can reach are compared on
-every call, by identity first.
+Modules, and properties of tensors, are compared only when something has changed since (`frontend/mutations.py`).
+Globals, closure cells, containers and plain objects have no such hook; the few of them that a function can reach are
+compared on every call, by identity first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from ...runtime.storage import Storage
-from .. import changes
+from .. import mutations
 from .places import GET, MISSING, PLAIN, VALUES, Entry, Member, Place, base_of, elements, length, members, same
 
 QUICK = frozenset((dict, defaultdict, list, deque, set))
@@ -283,8 +283,8 @@ class Guards:
         """Whether everything is what it was."""
         if not self._bulk.hold():
             return False
-        if self.checked_at != changes.count:
-            before = changes.count
+        if self.checked_at != mutations.count:
+            before = mutations.count
             for guard in self.slow:
                 if not guard.holds():
                     return False

@@ -18,7 +18,7 @@ from typing import Any
 from bytecode import UNSET, Bytecode, FreeVar, Instr
 
 from . import hooks
-from .mentions import Original, original
+from .code_names import Original, original
 
 Emitted = list[tuple[str, Any]]
 

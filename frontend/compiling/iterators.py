@@ -13,8 +13,8 @@ from itertools import chain
 from typing import Any, cast
 
 from ..tracing.trace import paused
+from .code_names import PACKAGE
 from .guards import Guards
-from .mentions import PACKAGE
 from .places import Place
 
 MODULES = ("builtins", "itertools", "collections", "_collections", "_collections_abc")

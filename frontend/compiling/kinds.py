@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from .mentions import is_user
+from .code_names import is_user
 from .places import attributes_of, is_a, mro
 
 NAMESPACES = frozenset(("types.SimpleNamespace", "argparse.Namespace", "_thread._local"))

@@ -32,15 +32,15 @@ import numpy as np
 
 from ..tensor import Tensor
 from .callables import Callables, name_of
+from .code_names import PACKAGE, is_user
 from .iterators import Iterators, Watched, is_iterator
 from .kinds import has_attributes
-from .mentions import PACKAGE, is_user
 from .places import PLAIN, Entry, Place, Slot, attributes_of, members, mro
 from .purity import is_known, is_pure
 from .symbolic import Symbolic, Symbols, plain_type, read
 
 if TYPE_CHECKING:
-    from .reach import Reach
+    from .discovery import Discovery
 
 HARMLESS = frozenset({object, list, dict, set, deque, OrderedDict, defaultdict, Generic, ABC})
 """Bases of users' classes whose own operators act on nothing but what guards watch."""
@@ -64,9 +64,11 @@ class Held:
 class Observer(Callables):
     """The eyes of one trace."""
 
-    def __init__(self, symbols: Symbols, iterators: Iterators, reach: Reach, append_only: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, symbols: Symbols, iterators: Iterators, discovery: Discovery, append_only: Callable[[Any], Any]
+    ) -> None:
         """`append_only` makes a stand-in for a list that is only appended to; None where it is known to be read."""
-        super().__init__(reach)
+        super().__init__(discovery)
         self._append_only = append_only
         self._handed: dict[int, int] = {}
         """How often traced code got a list itself."""
@@ -285,8 +287,12 @@ class Observer(Callables):
         if isinstance(owner, Tensor):
             return hasattr(type(owner), name) or owner._storage.array is None
         if isinstance(owner, (type, FunctionType, ModuleType)):
-            return self._reach.is_watched(owner, name)
-        return name in self._reach.names or not is_user(type(owner).__module__) or self._reach.is_watched(owner, name)
+            return self._discovery.is_watched(owner, name)
+        return (
+            name in self._discovery.names
+            or not is_user(type(owner).__module__)
+            or self._discovery.is_watched(owner, name)
+        )
 
     def store_item(self, operands: Any) -> None:
         """`container[key] = value`"""

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from .mentions import PACKAGE
+from .code_names import PACKAGE
 
 
 def _names(text: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...dialects.types import TensorSpec
 from ...runtime.storage import Storage
-from .. import changes, tree
+from .. import mutations, tree
 from ..autograd.gradients import backward
 from ..autograd.hooks import retain_grad
 from ..dispatch import array_of
@@ -297,11 +297,11 @@ class Specialization:
             callback()
         output, values = tree.rebuild(traced.structure, iter(outputs))
         if self._effects:
-            sealed = self.guards.checked_at == changes.count
+            sealed = self.guards.checked_at == mutations.count
             for effect, value in zip(self._effects, values, strict=True):
                 effect.apply(value, arguments)
             if sealed:  # what the program itself replaces, it does not depend on
-                self.guards.checked_at = changes.count
+                self.guards.checked_at = mutations.count
         self._retain(traced.retained, leaves, results, made)
         return output
 

@@ -24,8 +24,8 @@ from ..tracing.trace import Trace
 from .symbolic import Symbolic, lifted, plain_type
 
 if TYPE_CHECKING:
+    from .discovery import Discovery
     from .observer import Observer
-    from .reach import Reach
 
 LEVELS = ("debug", "info", "warning", "error", "critical", "log", "exception")
 """Functions and methods of `logging` that make a record."""
@@ -218,13 +218,13 @@ REFLECTION = {id(getattr(builtins, name)): (name, make) for name, make in _REFLE
 """By the ids of functions that live as long as Python."""
 
 
-def add_reads(trace: Trace, reach: Reach) -> None:
+def add_reads(trace: Trace, discovery: Discovery) -> None:
     """Lets a program depend on the attributes that a trace has read by names that no code mentions."""
     for value, *name in trace.__dict__.get("asked", ()):
         if name:
-            reach.add_read(value, name[0])
+            discovery.add_read(value, name[0])
         else:
-            reach.add_all_read(value)
+            discovery.add_all_read(value)
 
 
 __all__ = ["add_reads", "show_prints", "stand_in_of"]

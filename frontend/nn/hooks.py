@@ -7,7 +7,7 @@ from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from .. import changes, tree
+from .. import mutations, tree
 from ..autograd.function import Function
 from ..autograd.function_traced import variable
 from ..autograd.hooks import register_hook
@@ -58,12 +58,12 @@ class RemovableHandle:
             hooks.clear()
         hooks[self.id] = hook
         hooks.update(others)
-        changes.bump()
+        mutations.bump()
 
     def remove(self) -> None:
         """Takes the hook out; a second time does nothing."""
         self._hooks.pop(self.id, None)
-        changes.bump()
+        mutations.bump()
 
     def __enter__(self) -> RemovableHandle:
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from .. import changes
+from .. import mutations
 from ..errors import runtime_error
 from ..tensor import Tensor
 from ..tracing.trace import paused
@@ -58,7 +58,7 @@ class _Lazy(Module):
         self.__dict__.update({name: value for name, value in made.__dict__.items() if name not in kept})
         del self.__dict__["_made_with"]
         self.__class__ = type(made)  # pyright: ignore[reportAttributeAccessIssue]
-        changes.bump()
+        mutations.bump()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._become(self._features(args[0]))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 from ...dialects.types import DType
-from .. import changes
+from .. import mutations
 from ..grad_mode import no_grad
 from ..modes import modes
 from ..tensor import Tensor
@@ -228,7 +228,7 @@ class Module(Registry):
         for name, buffer in self._buffers.items():
             if buffer is not None:
                 self._buffers[name] = convert(buffer)
-        changes.bump()
+        mutations.bump()
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import changes
+from .. import mutations
 from ..surface.unsupported import INSTEAD
 from ..tensor import Tensor
 from .hooks import ForwardHook
@@ -73,7 +73,7 @@ class Registry:
                 raise self._cannot_assign(value, "parameter", name, "torch.nn.Parameter or None expected")
             self._forget(name, keep="_modules", kind="module")
             self._modules[name] = value
-            changes.bump()
+            mutations.bump()
         elif name in own.get("_parameters", ()):
             if value is not None:
                 raise self._cannot_assign(value, "parameter", name, "torch.nn.Parameter or None expected")
@@ -82,7 +82,7 @@ class Registry:
             if value is not None:
                 raise self._cannot_assign(value, "child module", name, "torch.nn.Module or None expected")
             self._modules[name] = None
-            changes.bump()
+            mutations.bump()
         elif isinstance(value, Buffer):
             self._forget(name, keep="_buffers", kind="buffer")
             self.register_buffer(name, value, value.persistent)
@@ -92,11 +92,11 @@ class Registry:
             self.register_buffer(name, value, name not in self._non_persistent_buffers_set)
         else:
             if own.get(name, _MISSING) is not value:
-                changes.bump()
+                mutations.bump()
             object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
-        changes.bump()
+        mutations.bump()
         for table in (self._parameters, self._buffers, self._modules):
             if name in table:
                 del table[name]
@@ -142,7 +142,7 @@ class Registry:
                 f"cannot assign '{typename(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)"
             )
         self._parameters[name] = param
-        changes.bump()
+        mutations.bump()
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Adds a tensor that is state but not trained; `persistent=False` leaves it out of the state_dict."""
@@ -152,7 +152,7 @@ class Registry:
                 f"cannot assign '{typename(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
             )
         if self._buffers.get(name, _MISSING) is not tensor:
-            changes.bump()
+            mutations.bump()
         self._buffers[name] = tensor
         (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
 
@@ -162,6 +162,6 @@ class Registry:
             raise TypeError(f"{typename(module)} is not a Module subclass")
         self._check_name("module", name, "_modules")
         self._modules[name] = module
-        changes.bump()
+        mutations.bump()
 
     register_module = add_module

@@ -12,7 +12,7 @@ from copy import deepcopy
 from typing import Any, ClassVar
 
 from ...dialects.types import DType
-from .. import changes
+from .. import mutations
 from ..errors import runtime_error
 from ..grad_mode import enable_grad, no_grad
 from ..modes import modes
@@ -119,7 +119,7 @@ class Optimizer:
         if not taken.isdisjoint(id(p) for p in listed):
             raise ValueError("some parameters appear in more than one parameter group")
         self.param_groups.append(param_group)
-        changes.bump()
+        mutations.bump()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drops the gradients of all parameters, or fills them with zeros."""
@@ -298,7 +298,7 @@ class Optimizer:
             for state in states if self.counts(group) else ():
                 state.setdefault(steps.KEY, 1.0)
             steps.share(states)
-        changes.bump()
+        mutations.bump()
         self._run_hooks("after loading")
 
     def _parameters(self) -> list[Tensor]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ...dialects.types import u8
-from .. import changes
+from .. import mutations
 from ..errors import TYPE_NAMES, runtime_error, type_error
 from ..modes import modes
 from ..promotion import can_cast
@@ -81,7 +81,7 @@ def _resize(out: Tensor, shape: tuple[int, ...]) -> None:
     fresh = empty(shape, dtype=out._spec.dtype)
     out._storage, out._spec, out._view = fresh._storage, fresh._spec, fresh._view
     out._base = None
-    changes.bump()
+    mutations.bump()
 
 
 __all__ = ["into"]

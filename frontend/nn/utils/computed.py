@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ... import changes
+from ... import mutations
 from ...tensor import Tensor
 from ..module import Module
 
@@ -36,4 +36,4 @@ def _specialize(module: Module, properties: dict[str, property], prefix: str) ->
     base: type[Module] = getattr(type(module), _BASE, type(module))
     members: dict[str, Any] = {**properties, _BASE: base, _PROPERTIES: properties, "__module__": base.__module__}
     module.__class__ = type(f"{prefix}{base.__name__}", (base,), members) if properties else base
-    changes.bump()
+    mutations.bump()

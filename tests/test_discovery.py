@@ -12,7 +12,7 @@ from types import MappingProxyType, ModuleType, SimpleNamespace
 import irtool
 import numpy as np
 import pytest
-from irtool.frontend.compiling.reach import Reach
+from irtool.frontend.compiling.discovery import Discovery
 from irtool.utils.data import DataLoader
 
 compiled = functools.partial(irtool.compile, target=os.environ.get("IRTOOL_TEST_TARGET", "reference"))
@@ -62,7 +62,7 @@ def test_changes_are_seen(name, f, change):
 def test_loaders_are_looped_over_outside():
     loader = DataLoader([irtool.ones(2)] * 3, shuffle=True)
     f = compiled(lambda x: sum(batch.sum() for batch in loader) * x)
-    with pytest.raises(RuntimeError, match=r"cannot loop over a DataLoader.*loop outside \(at test_reach.py"):
+    with pytest.raises(RuntimeError, match=r"cannot loop over a DataLoader.*loop outside \(at test_discovery.py"):
         f(irtool.ones(1))
 
 
@@ -154,7 +154,7 @@ def test_a_failure_before_there_is_a_trace_is_not_hidden(monkeypatch):
     def fails(self):
         raise KeyError("on the way")
 
-    monkeypatch.setattr(Reach, "finish", fails)
+    monkeypatch.setattr(Discovery, "finish", fails)
     with pytest.raises(KeyError, match="on the way"):
         compiled(lambda x: x)(irtool.ones(1))
 

@@ -33,10 +33,10 @@ from ...runtime.storage import Storage
 from ..autograd.hooks import hooks_of
 from ..nn.hooks import EVERYWHERE
 from ..tensor import Tensor
+from .code_names import PACKAGE, is_user, names_of
 from .foreign_random import GENERATORS
 from .guards import Absent, Attribute, Bytes, Contents, Flag, Guard, Guards, Length
 from .kinds import BOOKKEEPING, MODULE_TABLES, has_attributes, is_module, is_optimizer, is_scheduler
-from .mentions import PACKAGE, is_user, names_of
 from .places import (
     MISSING,
     PLAIN,
@@ -70,7 +70,7 @@ WRAPPERS = (UserDict, UserList, ChainMap)
 """Containers that hold another one."""
 
 
-class Reach:
+class Discovery:
     """The values that a function can reach, as guards."""
 
     def __init__(self) -> None:

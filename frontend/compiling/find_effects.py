@@ -11,6 +11,7 @@ from .. import dispatch, tree
 from ..errors import runtime_error
 from ..tensor import Tensor
 from ..tracing.trace import Trace
+from .discovery import Discovery
 from .dynamic import items
 from .effects import (
     EXCHANGED,
@@ -29,7 +30,6 @@ from .guards import Absent, Attribute, Contents, Flag, Guard, Guards, Length
 from .kinds import is_module
 from .observer import Observer
 from .places import PLAIN, VALUES, Entry, Place, attributes_of, base_of, elements, entry_identity, is_a
-from .reach import Reach
 from .symbolic import Symbolic, is_number
 
 Containers = Contents | Length
@@ -74,13 +74,13 @@ class Substitutes:
                 place.assign(before)
 
 
-class Settling:
+class EffectFinder:
     """Finds the effects of a trace and takes them back, so that they can be repeated."""
 
     def __init__(
-        self, trace: Trace, reach: Reach, guards: Guards, hints: Hints, is_ours: Callable[[Tensor], bool]
+        self, trace: Trace, discovery: Discovery, guards: Guards, hints: Hints, is_ours: Callable[[Tensor], bool]
     ) -> None:
-        self._trace, self._reach, self._guards, self._hints = trace, reach, guards, hints
+        self._trace, self._discovery, self._guards, self._hints = trace, discovery, guards, hints
         self._is_ours = is_ours
         """Whether a tensor is of the trace: computed in it, or standing for an argument."""
         self.effects: list[Effect] = []
@@ -127,7 +127,7 @@ class Settling:
     def _take_prepared(self) -> None:
         """What was made before the program runs is what each call finds, and no effect of the trace."""
         prepared = {entry_identity(*entry) for entry in self._trace.prepared}
-        self._reach.tensors.update(id(mapping.get(key)) for mapping, key in self._trace.prepared)
+        self._discovery.tensors.update(id(mapping.get(key)) for mapping, key in self._trace.prepared)
         for guard in list(self._guards.broken()) if prepared else ():
             if isinstance(guard, Entry):
                 container, keys = guard.mapping, {guard.key}
@@ -141,7 +141,7 @@ class Settling:
                 if isinstance(guard, Contents):
                     self._guards.always.append(Contents(guard.name, container, guard.now()))
                 for key in keys:
-                    self._reach.add_prepared(container, key, f"{guard.name.removeprefix('keys of ')}[...]")
+                    self._discovery.add_prepared(container, key, f"{guard.name.removeprefix('keys of ')}[...]")
         self._guards.seal()
 
     def _holds(self, value: Any) -> bool:
@@ -168,11 +168,11 @@ class Settling:
         if attributes is None or is_module(value):
             return ()
         parts = attributes.values()
-        return [part for part in parts if is_a(part, Tensor)] if self._reach.has_seen(value) else parts
+        return [part for part in parts if is_a(part, Tensor)] if self._discovery.has_seen(value) else parts
 
     def is_leaf(self, value: Any) -> bool:
         """Whether a list or dictionary in what the function returns or keeps is one that was there before."""
-        return is_a(value, list, dict, deque) and self._reach.has_seen(value) and not self._holds(value)
+        return is_a(value, list, dict, deque) and self._discovery.has_seen(value) and not self._holds(value)
 
     def template(self, value: Any) -> tree.Template | None:
         """How to copy an object that the function returns or keeps, where it holds tensors of the trace."""
@@ -204,7 +204,7 @@ class Settling:
             for place in items(cast(Contents, other)) if inside else (other,):
                 if isinstance(place, Place) and place.expected is now:
                     known = self._is_place(place) or any(place.identity == c.identity for c in self._hints.captured)
-                    fixed = isinstance(place, Entry) and id(place.mapping) in self._reach.tables
+                    fixed = isinstance(place, Entry) and id(place.mapping) in self._discovery.tables
                     return None if known or fixed else place
         return None
 
@@ -240,7 +240,7 @@ class Settling:
         """Whether the tensor is the new value of a module's buffer, which goes where the old one is."""
         return (
             isinstance(place, Entry)
-            and id(place.mapping) in self._reach.tables
+            and id(place.mapping) in self._discovery.tables
             and isinstance(before, Tensor)
             and before._spec == now._spec
             and before._view is None
@@ -324,4 +324,4 @@ def kept(name: str) -> RuntimeError:
     )
 
 
-__all__ = ["Settling", "Substitutes", "kept"]
+__all__ = ["EffectFinder", "Substitutes", "kept"]
