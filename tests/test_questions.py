@@ -10,6 +10,7 @@ import os
 import pytest
 
 from .questions import ROWS, Row, compare, known
+from .questions.generated import variants
 
 LARGE = bool(os.environ.get("IRTOOL_LARGE_TESTS"))
 
@@ -36,3 +37,9 @@ def test_row(row: Row, request: pytest.FixtureRequest) -> None:
         refused += found[1]
     assert not different, "\n".join(different)
     assert bool(refused) == (row.name in REFUSED), "\n".join(["refused:", *refused])
+
+
+@pytest.mark.parametrize("seed", range(2000 if LARGE else 120))
+def test_generated_function(seed: int) -> None:
+    found = [compare(variant) for variant in variants(seed)]
+    assert not any(different for different, _ in found), "\n".join(line for different, _ in found for line in different)

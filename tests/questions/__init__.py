@@ -203,9 +203,18 @@ class Variant:
                     s,
                     describe(found),
                     error,
-                    describe((state["log"], state["memo"], vars(state["o"]), x)),
+                    _left(state),
+                    describe(x),
                     printed.getvalue(),
                 )
+
+
+def _left(state: dict[str, Any]) -> Any:
+    return describe((state["log"], state["memo"], vars(state["o"])))
+
+
+EMPTY = _left({"log": [], "memo": {}, "o": Holder()})
+"""What is there before the first call."""
 
 
 def compare(variant: Variant, target: str = "reference") -> tuple[list[str], list[str]]:
@@ -216,7 +225,7 @@ def compare(variant: Variant, target: str = "reference") -> tuple[list[str], lis
 
     different: list[str] = []
     refused: list[str] = []
-    before: Any = None
+    before = EMPTY
     for eager, compiled in zip(list(variant.run(lambda f: f)), variant.run(wrap), strict=True):
         as_eager = type(eager.error) is type(compiled.error)
         if not as_eager and isinstance(compiled.error, Exception) and variant.row.where in str(compiled.error):

@@ -23,6 +23,7 @@ class Outcome:
     result: Any
     error: BaseException | None
     effects: Any
+    argument: Any
     printed: str
 
 
@@ -103,6 +104,8 @@ def difference(eager: Outcome, compiled: Outcome, before: Any) -> str:
     failed = eager.error is not None
     if eager.effects != compiled.effects and not (failed and compiled.effects == before):
         return f"left {compiled.effects}, eager {eager.effects}"
+    if eager.argument != compiled.argument and not failed:
+        return f"left the argument as {compiled.argument}, eager {eager.argument}"
     if eager.printed != compiled.printed and not (failed and not compiled.printed):
         return f"printed {compiled.printed!r}, eager {eager.printed!r}"
     return ""

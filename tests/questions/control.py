@@ -198,3 +198,28 @@ def partial_kept():
         return x + len(parts), parts[s](x)
 
     return f
+
+
+@meant_for("zeros", "rates")
+def division_that_nobody_needs(x, s):
+    t = 1 / s
+    return x * 2
+
+
+@meant_for("agree", "special")
+def root_that_nobody_needs(x, s):
+    t = math.sqrt(s)
+    o.done = True
+    return x * 2
+
+
+@meant_for("special")
+def checked_but_not_used(x, s):
+    assert math.trunc(s) is not None
+    return x * 2
+
+
+@meant_for("counts", "mixed")
+def one_number_and_another(x, s):
+    o.n = getattr(o, "n", -1) + 1
+    return x * 2 if s is o.n else x

@@ -24,7 +24,7 @@ import irtool
 
 from ..questions import names
 from ..questions.compare import describe
-from . import calls, foreign, lookups, objects, outside, reads, special_methods, steps
+from . import calls, foreign, lookups, objects, outside, reads, special_methods, steps, watched
 
 HERE = Path(__file__).parent
 STATEMENTS = HERE / "statements.txt"
@@ -136,7 +136,7 @@ def _maker(kind: str, before: str, does: str, after: str, number: int) -> Callab
 
 
 def _functions() -> Iterator[Row]:
-    for part in (foreign, outside, special_methods, objects, calls, reads, lookups, steps):
+    for part in (foreign, outside, special_methods, objects, calls, reads, lookups, watched, steps):
         for name, f in vars(part).items():
             if isinstance(f, types.FunctionType) and f.__module__ == part.__name__ and not name.startswith("_"):
                 yield Row(name, f, Path(f.__code__.co_filename).name)

@@ -300,3 +300,116 @@ def step_with_early_stopping(wrap):
         return model(x[:, None]).detach(), o.bad
 
     return wrap(f), lambda: (o.best, o.bad)
+
+
+def equilibrium(wrap):
+    """A tensor hook that differentiates, as deep equilibrium models do."""
+    w = torch.tensor([0.3], requires_grad=True)
+
+    def f(x):
+        z = torch.zeros(1)
+        with torch.no_grad():
+            for _ in range(20):
+                z = torch.tanh(w * z + x[:1])
+        z0 = z.detach().requires_grad_()
+        f0 = torch.tanh(w * z0 + x[:1])
+        z = torch.tanh(w * z + x[:1])
+        z.register_hook(lambda g: torch.autograd.grad(f0, z0, g, retain_graph=True)[0] + g)
+        z.sum().backward()
+        with torch.no_grad():
+            w.sub_(0.1 * w.grad)
+            w.grad = None
+        return z.detach()
+
+    return wrap(f), lambda: w
+
+
+def backward_that_writes_to_a_buffer(wrap):
+    seen = torch.zeros(1)
+
+    class Watched(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, s):
+            ctx.s = s
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            ctx.s[0] = g.abs().mean()
+            return g * 2, None
+
+    def f(x):
+        x = x.detach().requires_grad_()
+        (Watched.apply(x, seen) * x.detach()).sum().backward()
+        return x.grad
+
+    return wrap(f), lambda: seen
+
+
+def written_through_data(wrap):
+    w = torch.ones(2, requires_grad=True)
+
+    def f(x):
+        y = (w * w).sum()
+        w.data.add_(1)
+        w.data[0] = 0.5
+        y.backward()
+        g, w.grad = w.grad, None
+        return g
+
+    return wrap(f), lambda: w
+
+
+def gradient_used_up_and_used_again(wrap):
+    """A step that uses a gradient up inside leaves it where PyTorch leaves it, or the next reader is told."""
+    w = torch.ones(1, requires_grad=True)
+
+    def train(x):
+        w.grad = None
+        (w * x.sum()).sum().backward()
+        with torch.no_grad():
+            w.sub_(w.grad * 0.1)
+
+    train, more = wrap(train), wrap(lambda x: (w * 1.0).sum().backward())
+
+    def f(x):
+        train(x)
+        try:
+            more(x)
+        except RuntimeError:
+            return None, "refused"
+        return w.grad, "sum"
+
+    def kept(x):
+        found, how = f(x)
+        return torch.zeros(1) if how == "refused" or found is None else found - x.sum() - 1
+
+    return kept, lambda: w
+
+
+def state_in_a_deque(wrap):
+    model, parameters = _model()
+
+    class Averaged(optim.Optimizer):
+        def __init__(self, params):
+            super().__init__(params, {"lr": 0.1})
+
+        @torch.no_grad()
+        def step(self):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    state = self.state[p]
+                    if not state:
+                        state["window"] = collections.deque(maxlen=2)
+                    state["window"].append(p.grad.clone())
+                    p.sub_(group["lr"] * sum(state["window"]) / len(state["window"]))
+
+    optimizer = Averaged(parameters)
+
+    def f(x):
+        optimizer.zero_grad()
+        model(x[:, None]).pow(2).mean().backward()
+        optimizer.step()
+        return x
+
+    return wrap(f), lambda: (parameters, [list(s["window"]) for s in optimizer.state.values()])
