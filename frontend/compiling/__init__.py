@@ -45,6 +45,6 @@
    order. If anything raises (an index out of bounds, a number that Python cannot compute), state is as it was before
    the call.
 
-A trace is made again (`effects.Again`) where it learns too late what it should have known: that a list is read as well as
-written to, that a tensor is read and replaced.
+A trace is made again (`effects.Again`) where it learns too late what it should have known: that a list is read as well
+as written to, that a tensor is read and replaced.
 """
