@@ -126,6 +126,7 @@ class CallTrace:
         self._trace = trace = Trace(dict(discovery.names_of_storages))
         trace.known.learned = discovery.learned
         self._run(trace, function, call, keep_gradients, hints)
+        assert self.symbols is not None
         self.numbers = self.symbols.seal()
         if hints.constant:
             self.guards.always += discovery.rates
@@ -250,12 +251,13 @@ class CallTrace:
         if place.identity in self._discovery.hyperparameters:
             return True
         owner = self._discovery.owners.get(id(place.mapping))
-        return owner is not None and place.key in used_by_library(type(owner))
+        return owner is not None and place.key in used_by_library(cast(Any, type(owner)))
 
     def _arguments(self, trace: Trace, call: Call, count: int, hints: Hints) -> tuple[list[Any], dict[Tensor, int]]:
         """What the function is called with, and which of it stands for which leaf. Those from number `count` on are in
         places of their own. Arguments that share memory do so in the trace where it matters (`hints.shared`). A tensor
         that the function reaches by itself stays what it is, so that `.grad` and attributes have one owner."""
+        symbols: Symbols = trace.observer.symbols
         given: list[Any] = []
         stand_ins: dict[Tensor, int] = {}
         by_id: dict[int, Tensor] = {}
@@ -282,7 +284,7 @@ class CallTrace:
                     stand_ins[new] = i
                 given.append(new)
             elif i in dynamic:
-                given.append(self.symbols.source(name, value, itemgetter(i)))
+                given.append(symbols.source(name, value, itemgetter(i)))
             else:
                 if is_number(value):
                     self.fixed.append((i, value))

@@ -7,7 +7,6 @@ table(n)              a cached function gives tensors of its own, none of the tr
 
 from __future__ import annotations
 
-from collections import deque
 from functools import partial, wraps
 from types import (
     FunctionType,
@@ -24,12 +23,13 @@ from ..tracing.trace import paused
 from .code_names import PACKAGE, is_user
 from .foreign_random import GENERATORS, SHARED
 from .instrument import Instrumentation
-from .purity import is_pure, is_transparent
+from .purity import CONTAINERS, is_pure, is_transparent
 from .stand_ins import stand_in_of
 from .symbolic import Symbols, read, read_all
 
 if TYPE_CHECKING:
     from .discovery import Discovery
+    from .observer import Observer
 
 
 class Callables:
@@ -50,7 +50,7 @@ class Callables:
 
     def _callable(self, value: Any, called: bool) -> Any:
         kind = cast(Any, type(value))
-        known = stand_in_of(self, value, called)
+        known = stand_in_of(cast("Observer", self), value, called)
         if known is not None:
             return known
         function = value.__func__ if kind is MethodType else value
@@ -82,7 +82,7 @@ class Callables:
         owner = None if isinstance(value, type) else getattr(value, "__self__", None)
         if isinstance(owner, GENERATORS):
             return owner in SHARED or self._has_seen(owner)  # whose state is watched
-        if isinstance(owner, (list, dict, set, deque)):
+        if isinstance(owner, CONTAINERS):
             return not self._is_unguarded(owner)
         return is_pure(value) or (isinstance(owner, np.ndarray) and not self._is_live(owner))
 
@@ -157,7 +157,7 @@ class Callables:
                 continue
             for name, member in vars(base).items():
                 if isinstance(member, (staticmethod, classmethod)):
-                    member = member.__func__
+                    member = cast(Any, member).__func__
                 special = name.startswith("__") and name.endswith("__") and name not in ("__del__", "__repr__")
                 if isinstance(member, FunctionType) and (special or name in ("forward", "backward", "setup_context")):
                     self._see_function(member)

@@ -210,11 +210,15 @@ def _container_of(place: Place, containers: dict[int, Any]) -> Any:
 
 
 def _identity(container: Any, key: Any) -> tuple[int, Any]:
-    return entry_identity(container, key) if isinstance(container, dict) else (id(container), key)
+    if isinstance(container, dict):
+        return entry_identity(cast("dict[Any, Any]", container), key)
+    return id(container), key
 
 
 def _items(container: Any) -> Iterable[tuple[Any, Any]]:
-    return list(cast("dict[Any, Any]", container).items() if isinstance(container, dict) else enumerate(container))
+    if isinstance(container, dict):
+        return list(cast("dict[Any, Any]", container).items())
+    return list(enumerate(cast("Iterable[Any]", container)))
 
 
 def number_places(guard: Guard) -> Iterable[Place]:

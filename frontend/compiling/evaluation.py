@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .guards import same
 
@@ -38,7 +38,7 @@ class Evaluation:
             if index not in symbols.sources:
                 operands = tuple((place[x] if n else -1, x) for x, n in zip(node.operands, node.is_node))
             value = symbols.values[index]
-            self._steps.append((node.function, operands, value if index in symbols.guarded else type(value)))
+            self._steps.append((node.function, operands, value if index in symbols.guarded else cast(Any, type(value))))
             self._names.append(symbols.names[index])
         self._passed = [place[index] for index in symbols.passed]
         self.traced = [symbols.values[index] for index in symbols.wanted]

@@ -91,7 +91,7 @@ class StoreGlobal:
 class _Plain:
     """An instruction without a name of its own."""
 
-    def __init__(self, without: Callable[..., Any], method: str) -> None:
+    def __init__(self, without: Callable[[Any], Any], method: str) -> None:
         self._without, self._method = without, method
 
     def __getitem__(self, operands: Any) -> Any:

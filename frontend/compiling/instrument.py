@@ -13,9 +13,10 @@ from __future__ import annotations
 import sys
 from functools import lru_cache
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, cast
 
-from bytecode import UNSET, Bytecode, FreeVar, Instr
+from bytecode import Bytecode, Instr
+from bytecode.instr import UNSET, FreeVar
 
 from . import hooks
 from .code_names import Original, original
@@ -61,7 +62,7 @@ def _rewritten(name: str, arg: Any) -> Emitted | None:
         case "LOAD_METHOD":
             return _called(_apply(hooks.LoadAttribute(arg, True)))
         case "LOAD_ATTR":
-            called, text = arg if isinstance(arg, tuple) else (False, arg)
+            called, text = cast("tuple[bool, str]", arg) if isinstance(arg, tuple) else (False, arg)
             hook = _apply(hooks.LoadAttribute(text, called))
             return _called(hook) if called else hook
         case "STORE_ATTR":
@@ -100,7 +101,8 @@ def _method(name: str, arg: Any) -> str:
     """The method that an instruction loads to be called."""
     if name == "LOAD_METHOD":
         return arg
-    return arg[1] if name == "LOAD_ATTR" and isinstance(arg, tuple) and arg[0] else ""
+    called, text = cast("tuple[bool, str]", arg) if name == "LOAD_ATTR" and isinstance(arg, tuple) else (False, "")
+    return text if called else ""
 
 
 def _is_called(items: list[Any], k: int) -> bool:
@@ -114,11 +116,11 @@ def instrumented(code: CodeType) -> CodeType:
     """The code with hooks; that of functions inside it too."""
     abstract = Bytecode.from_code(code)
     new: list[Any] = []
-    items = list(abstract)
+    items: list[Any] = list(abstract)
     for k, item in enumerate(items):
         emitted: Emitted | None = None
         if isinstance(item, Instr):
-            arg = None if item.arg is UNSET else item.arg
+            arg = cast(Any, None if item.arg is UNSET else item.arg)
             if item.name == "LOAD_CONST" and isinstance(arg, CodeType):
                 emitted = [("LOAD_CONST", instrumented(arg))]
             elif _method(item.name, arg) in APPENDING and k and _name(items[k - 1]) in LOADS:

@@ -6,7 +6,7 @@ import ctypes
 import threading
 from collections.abc import Callable, Collection, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
@@ -139,7 +139,7 @@ class Failures:
         """What failed in the run that has just ended, if anything; empties the record."""
         if not self._first.value:
             return None
-        number, position, value = self._record.tolist()
+        number, position, value = cast("list[int]", self._record.tolist())
         self._record[:] = 0
         changed = number in self._late
         return Failure(self._checks[number - 1].raised(position, value, changed), changed)

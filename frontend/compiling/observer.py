@@ -36,7 +36,7 @@ from .code_names import PACKAGE, is_user
 from .iterators import Iterators, Watched, is_iterator
 from .kinds import has_attributes
 from .places import PLAIN, Entry, Place, Slot, attributes_of, members, mro
-from .purity import is_known, is_pure
+from .purity import CONTAINERS, is_known, is_pure
 from .symbolic import Symbolic, Symbols, plain_type, read
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ HARMLESS = frozenset({object, list, dict, set, deque, OrderedDict, defaultdict, 
 FAST: frozenset[type] = frozenset({int, float, str, bool, type(None), bytes, tuple, slice, np.ndarray})
 """Types of values that pass as they are."""
 
-CALLABLE = (FunctionType, MethodType, BuiltinMethodType, MethodWrapperType, type(np.concatenate))
+CALLABLE = (FunctionType, MethodType, BuiltinMethodType, MethodWrapperType, cast(Any, type(np.concatenate)))
 """Types of functions and methods."""
 
 
@@ -152,7 +152,7 @@ class Observer(Callables):
         value = getattr(owner, name)
         foreign = not (is_user(kind.__module__) or kind.__module__.partition(".")[0] == PACKAGE)
         if foreign and not isinstance(owner, (type, FunctionType)):
-            if isinstance(value, (list, dict, set, deque)):
+            if isinstance(value, CONTAINERS):
                 self._live[id(value)] = value
             if not (
                 callable(value) or isinstance(owner, (ModuleType, Watched)) or has_attributes(owner) or is_known(owner)
@@ -197,7 +197,7 @@ class Observer(Callables):
         held = self._own_attribute(owner, name)
         if held is not None or name in (attributes_of(owner) or ()):
             return held
-        for cls in mro(owner if isinstance(owner, type) else type(owner)):
+        for cls in mro(cast(Any, owner if isinstance(owner, type) else type(owner))):
             if name in members(cls):
                 return self.held.get((id(cls), name))
         return None
@@ -209,7 +209,7 @@ class Observer(Callables):
         attributes = attributes_of(owner)
         held = None if attributes is None else self.held.get((id(attributes), name))
         if held is None:
-            slot = next((members(c)[name] for c in mro(type(owner)) if name in members(c)), None)
+            slot = next((members(c)[name] for c in mro(cast(Any, type(owner))) if name in members(c)), None)
             held = self.held.get((id(owner), slot)) if type(slot) is MemberDescriptorType else None
         return held
 
@@ -239,7 +239,7 @@ class Observer(Callables):
             return new
         if kind.__module__.partition(".")[0] == PACKAGE:
             return value
-        if live and not isinstance(value, (list, dict, set, deque)):
+        if live and not isinstance(value, CONTAINERS):
             self._live[id(value)] = value
         if kind is np.ufunc and called:
             return self._callable(value, called)
@@ -354,7 +354,7 @@ class Observer(Callables):
         kind = cast(Any, type(value))
         if kind in FAST and not (writing and kind is np.ndarray):
             return
-        if isinstance(value, (list, dict, set, deque)):
+        if isinstance(value, CONTAINERS):
             if self._is_unguarded(value):
                 self.see_effect(name_of(kind))
             return

@@ -58,7 +58,7 @@ VALUES: tuple[type, ...] = (
 )
 """Types whose objects do not change."""
 
-CONTAINERS: tuple[type, ...] = (list, dict, set, deque)
+CONTAINERS: tuple[type[Any], ...] = (list, dict, set, deque)
 """Types whose changes are found after a trace, in what the function can reach."""
 
 NUMPY_IMPURE = _names("""

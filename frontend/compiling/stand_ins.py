@@ -102,7 +102,10 @@ def _warn(message: Any, category: Any = None, stacklevel: int = 1, source: Any =
 
 
 def _warn_at(place: tuple[Any, ...]) -> Callable[..., None]:
-    return lambda message, kind: warnings.warn_explicit(message, kind, *place)
+    def warn(message: Any, kind: Any) -> None:
+        warnings.warn_explicit(message, kind, *place)
+
+    return warn
 
 
 def _logged(function: Any) -> Any:
@@ -189,7 +192,7 @@ def _vars(observer: Observer) -> Callable[..., Any]:
             return sys._getframe(1).f_locals  # pyright: ignore[reportPrivateUsage]
         _asked(observer, *values)
         observer.expose(values[0])
-        return vars(*values)
+        return cast("dict[str, Any]", vars(*values))
 
     return found
 
@@ -203,7 +206,10 @@ def _next(observer: Observer) -> Callable[..., Any]:
 
 
 def _issubclass(observer: Observer) -> Callable[..., Any]:
-    return lambda kind, kinds: issubclass(plain_type(kind), kinds)
+    def found(kind: Any, kinds: Any) -> bool:
+        return issubclass(plain_type(kind), kinds)
+
+    return found
 
 
 _REFLECTING: dict[str, Callable[[Observer], Callable[..., Any]]] = {

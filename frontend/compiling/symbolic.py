@@ -220,8 +220,8 @@ def read_all(value: Any, depth: int = 4) -> Any:
     """A value with plain numbers in it."""
     if not depth or not holds_symbolic(value):
         return plain_type(value)
-    if isinstance(value, tuple) and type(value) is tuple:
-        return tuple(read_all(x, depth - 1) for x in value)
+    if type(value) is tuple:
+        return tuple(read_all(x, depth - 1) for x in cast("tuple[Any, ...]", value))
     if isinstance(value, (list, deque)):  # of the trace alone: its elements are read where they are
         for k, x in enumerate(cast("list[Any]", value)):
             value[k] = read_all(x, depth - 1)
@@ -273,7 +273,7 @@ UNARY: dict[str, tuple[Callable[..., Any], str]] = {
 }
 """Functions of one number; those whose results are no numbers are guards."""
 
-WHOLE = (int, np.integer)
+WHOLE: tuple[type[Any], ...] = (int, np.integer)
 NUMBERS = (int, float, bool, np.floating, np.integer)
 FOREIGN = (type(None), str, bytes, tuple, list, dict)
 """What no number is equal to."""
@@ -313,7 +313,10 @@ def _unary(function: Callable[..., Any], text: str) -> Callable[[Any], Any]:
 
 
 def _formatted(self: Any, spec: str) -> str:
-    return apply(lambda n: format(n, spec), f"format({{}}, {spec!r})", self)
+    def formatted(number: Any) -> str:
+        return format(number, spec)
+
+    return apply(formatted, f"format({{}}, {spec!r})", self)
 
 
 def _rounded(self: Any, *digits: Any) -> Any:
@@ -325,12 +328,20 @@ def _array(self: Any, *args: Any, **options: Any) -> Any:
 
 
 def _attribute(self: Any, name: str) -> Any:
-    getattr(type(self._value), name)  # raises AttributeError whatever the number is
+    getattr(cast(Any, type(self._value)), name)  # raises AttributeError whatever the number is
     return getattr(read(self), name)
 
 
 def _assign(self: Any, name: str, value: Any) -> None:
     setattr(self._value, name, value)  # numbers have no attributes: the same error
+
+
+def _names(self: Any) -> list[str]:
+    return dir(self._value)
+
+
+def _itself(self: Any, *memo: Any) -> Any:
+    return self
 
 
 def _reading(name: str) -> Callable[..., Any]:
@@ -361,11 +372,10 @@ def _maker(kind: type) -> Callable[[Symbols, int, Any], Any]:
     members.update({name: _unary(*rule) for name, rule in UNARY.items() if hasattr(kind, name)})
     members["__format__"], members["__round__"], members["__array__"] = _formatted, _rounded, _array
     members["__getattr__"], members["__setattr__"] = _attribute, _assign
-    members["__copy__"] = lambda self: self
-    members["__deepcopy__"] = lambda self, memo: self
+    members["__copy__"] = members["__deepcopy__"] = _itself
     members["__array_ufunc__"] = None  # numpy's numbers let these decide
     members["__doc__"] = kind.__doc__
-    members["__dir__"] = lambda self: dir(self._value)
+    members["__dir__"] = _names
     if not issubclass(kind, int):
         members.pop("__index__", None)
         members.pop("__invert__", None)

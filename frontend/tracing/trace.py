@@ -237,10 +237,7 @@ class Trace(Flow):
         from ..compiling.symbolic import apply
 
         symbols = self.observer.symbols
-        found = [
-            symbols.source(getattr(x, "__name__", "number"), x(), lambda leaves, x=x: x()) if callable(x) else x
-            for x in operands
-        ]
+        found = [symbols.source(getattr(x, "__name__", "number"), x(), _ask(x)) if callable(x) else x for x in operands]
         result = apply(function, f"computed({', '.join(['{}'] * len(found))})", *found)
         return dispatch.scalar(result, (), dtype) if dispatch.is_symbolic(result) else float(result)
 
@@ -364,6 +361,11 @@ def as_traced(value: Any) -> Any:
     """What traced code gets in the place of an object, such as a dictionary of numbers that change."""
     trace = current()
     return value if trace is None else trace.observer.stand_ins.get(id(value), value)
+
+
+def _ask(function: Callable[..., Any]) -> Callable[[Sequence[Any]], Any]:
+    """What asks a function for the number of each call, whose leaves say nothing of it."""
+    return lambda leaves: function()
 
 
 def current() -> Trace | None:

@@ -91,7 +91,9 @@ def _described(function: FuncOp) -> Iterator[tuple[Check, bool]]:
     """What the function's attribute says of its checks. It may have been written by hand."""
     entries = function.attributes.get(CHECKS_ATTRIBUTE)
     for entry in cast("ArrayAttr[Attribute]", entries) if isinstance(entries, ArrayAttr) else ():
-        words = cast("Mapping[str, Attribute]", entry.data) if isinstance(entry, DictionaryAttr) else {}
+        words = (
+            cast("Mapping[str, Attribute]", entry.data) if isinstance(entry, DictionaryAttr) else dict[str, Attribute]()
+        )
         number, *others = (words.get(word) for word in WORDS)
         texts = [text.data for text in others if isinstance(text, StringAttr)]
         if isinstance(number, IntegerAttr) and len(texts) == 3:
