@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from weakref import ref
 
 import numpy as np
 
@@ -35,6 +36,10 @@ CTYPES: dict[str, Any] = {
     "u8": ctypes.c_uint8,
     "i1": ctypes.c_bool,
 }
+
+
+def _nothing() -> None:
+    """What a reference to nothing gives."""
 
 
 class Bound(Protocol):
@@ -82,7 +87,9 @@ class Slot:
         self.keep = False
         """Whether the bytes are needed after the call, so that a copy must not be made in the same place again."""
         self.storage: Storage | None = None
-        """What holds the bytes that the program works on: the tensor's own storage, or a copy."""
+        """What holds the bytes that the program works on in this run: the tensor's own storage, or a copy."""
+        self._bound: Callable[[], Storage | None] = _nothing
+        """What the pointer is of, as long as that lives: arguments of earlier calls are not kept."""
         self._staging: Storage | None = None
         self._original: Tensor | None = None
 
@@ -91,11 +98,11 @@ class Slot:
         tensor = self.find(leaves)
         storage = tensor._storage
         if tensor._view is None:
-            if storage is self.storage:
+            self.storage = storage
+            if storage is self._bound():
                 return
             if storage.align():
-                self.storage = storage
-                self._original = None
+                self._bound = ref(storage)
                 changes.append((self.index, storage.address))
                 return
         if self._staging is None or self.keep:
@@ -103,8 +110,17 @@ class Slot:
         assert self._staging.array is not None
         np.copyto(self._staging.array, dispatch.array_of(tensor))
         self.storage = self._staging
+        self._bound = _nothing
         self._original = tensor
         changes.append((self.index, self._staging.address))
+
+    def let_go(self) -> None:
+        """After every run."""
+        self.storage = self._original = None
+
+    def unbind(self) -> None:
+        """After a run that has failed, perhaps before pointers were changed."""
+        self._bound = _nothing
 
     def finish(self) -> None:
         """After a run that wrote to it."""
@@ -197,31 +213,42 @@ class Launch:
     def run(self, leaves: Sequence[Any]) -> tuple[list[Storage], list[Storage]]:
         """The memory of the results after one run, and of the arguments that are kept."""
         with self._lock:
-            changes: Changes = []
-            for slot in self._slots:
-                slot.prepare(leaves, changes)
-            for scalar in self._scalars:
-                scalar.fill(leaves)
-            arrays = [aligned_empty(spec) for spec in self._results]
-            for index, number in self._buffers:
-                changes.append((index, address_of(arrays[number])))
-            before = [self._array(c.source, arrays).copy() if c.before else None for c in self._copies]
-            old = [self._copied(source) if source in self._written else None for source in self._kept]
-            self._call.run(changes)
-            failure = None if self._failures is None else self._failures.found()
-            if failure is not None and not failure.changed:
-                raise failure.error
-            for copy, taken in zip(self._copies, before):
-                source = self._array(copy.source, arrays) if taken is None else taken
-                np.copyto(self._array(copy.target, arrays), source)
-            for storage in self._states:
-                storage.version += 1
-            for slot in self._written_slots:
-                slot.finish()
-            if failure is not None:
-                failure.error.changed_state = True  # pyright: ignore[reportAttributeAccessIssue]
-                raise failure.error
-            kept = [self._storage_of(source) if copy is None else copy for source, copy in zip(self._kept, old)]
+            try:
+                return self._run(leaves)
+            except BaseException:
+                for slot in self._slots:
+                    slot.unbind()
+                raise
+            finally:
+                for slot in self._slots:
+                    slot.let_go()
+
+    def _run(self, leaves: Sequence[Any]) -> tuple[list[Storage], list[Storage]]:
+        changes: Changes = []
+        for slot in self._slots:
+            slot.prepare(leaves, changes)
+        for scalar in self._scalars:
+            scalar.fill(leaves)
+        arrays = [aligned_empty(spec) for spec in self._results]
+        for index, number in self._buffers:
+            changes.append((index, address_of(arrays[number])))
+        before = [self._array(c.source, arrays).copy() if c.before else None for c in self._copies]
+        old = [self._copied(source) if source in self._written else None for source in self._kept]
+        self._call.run(changes)
+        failure = None if self._failures is None else self._failures.found()
+        if failure is not None and not failure.changed:
+            raise failure.error
+        for copy, taken in zip(self._copies, before):
+            source = self._array(copy.source, arrays) if taken is None else taken
+            np.copyto(self._array(copy.target, arrays), source)
+        for storage in self._states:
+            storage.version += 1
+        for slot in self._written_slots:
+            slot.finish()
+        if failure is not None:
+            failure.error.changed_state = True  # pyright: ignore[reportAttributeAccessIssue]
+            raise failure.error
+        kept = [self._storage_of(source) if copy is None else copy for source, copy in zip(self._kept, old)]
         return [Storage(array, spec) for array, spec in zip(arrays, self._results)], kept
 
     def keep(self, source: Input) -> None:

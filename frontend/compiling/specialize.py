@@ -71,12 +71,12 @@ class Specialization:
         self._objects = [v for v in leaves if not isinstance(v, Tensor) and type(v) not in PLAIN]
         """Objects that keys know by their id: while they live, no other has it."""
         self._profiled: tuple[ProfiledProgram, Launch] | None = None
-        self._begun = False
-        """Whether a call has run to its end, or has changed state."""
         self._undone = False
         """Whether what tracing changed in Python was taken back, so that it has to be traced anew."""
         with no_collection():
-            self._call_trace = trace = CallTrace(function, call, keep_gradients)
+            self._call_trace: CallTrace | None = CallTrace(function, call, keep_gradients)
+            """What can take back the trace; None once a call has run to its end, or has changed state."""
+            trace = self._call_trace
             self.traced, self.guards, self.reusable = trace.traced, trace.guards, trace.reusable
             self._compile()
         self._fixed, self.numbers = trace.fixed, trace.numbers
@@ -87,6 +87,7 @@ class Specialization:
         self._effects, self._places = trace.effects, trace.places
         self._histories = [effect for effect in trace.effects if isinstance(effect, History)]
         self._themselves = trace.themselves
+        self._written, self._pattern, self._requires_grad = trace.written, trace.pattern, trace.requires_grad
         self._values = trace.argument_values
         self._aliases = {
             i: (v._storage, v._view)
@@ -99,8 +100,10 @@ class Specialization:
 
     def undo(self) -> None:
         """Takes back what tracing changed in Python."""
-        self._undone = True
-        self._call_trace.undo()
+        if self._call_trace is not None:
+            self._undone = True
+            self._call_trace.undo()
+            self._call_trace = None
 
     # Compiling
 
@@ -209,7 +212,7 @@ class Specialization:
             return True
         if not self._has_values(leaves):
             return True
-        written, pattern = self._call_trace.written, self._call_trace.pattern
+        written, pattern = self._written, self._pattern
         if written and (share(leaves, written) if pattern is None else sharing(leaves) != pattern):
             return True
         if not self.guards.hold():
@@ -318,7 +321,7 @@ class Specialization:
                 retain_grad(tensor)
 
     def _set_requires_grad(self, leaves: Sequence[Any], which: bool) -> None:
-        for leaf, requires_grad in self._call_trace.requires_grad:
+        for leaf, requires_grad in self._requires_grad:
             if requires_grad is which:
                 leaves[leaf].requires_grad = requires_grad
 
@@ -327,10 +330,11 @@ class Specialization:
         try:
             results = self.launch.run(leaves)
         except Exception as error:
-            if not self._begun and not getattr(error, "changed_state", False):
+            if not getattr(error, "changed_state", False):
                 self.undo()
             raise
-        self._begun = True
+        finally:
+            self._call_trace = None
         return results
 
     def profile(self, leaves: Sequence[Any], steps: int) -> Profile:
