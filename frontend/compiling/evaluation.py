@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .guards import same
 
@@ -15,35 +15,24 @@ LIMIT = 1 << 63
 
 
 class Evaluation:
-    """The part of a graph of numbers that matters to a program, evaluated by each call."""
+    """A graph of numbers, evaluated by each call."""
 
     def __init__(self, symbols: Symbols) -> None:
-        needed: set[int] = set()
-        pending = [*symbols.guarded, *symbols.wanted, *symbols.sources]
-        while pending:
-            index = pending.pop()
-            if index not in needed:
-                needed.add(index)
-                node = symbols.nodes[index]
-                pending += [x for x, is_node in zip(node.operands, node.is_node) if is_node]
-        order = sorted(needed)
-        place = {index: k for k, index in enumerate(order)}
         self._steps: list[tuple[Callable[..., Any], Any, Any]] = []
-        """Function, operands (None for what comes with the call), and the value or the type that it must have."""
-        self._names: list[str] = []
-        self._read = dict.fromkeys(place[index] for index in symbols.guarded)
-        for index in order:
-            node = symbols.nodes[index]
+        """Function, operands (None for what comes with the call), and the value or the type that it must have. All are
+        evaluated, since any may raise."""
+        self._names = list(symbols.names)
+        self._read = frozenset(symbols.guarded)
+        for index, (node, value) in enumerate(zip(symbols.nodes, symbols.values)):
             operands: Any = None
             if index not in symbols.sources:
-                operands = tuple((place[x] if n else -1, x) for x, n in zip(node.operands, node.is_node))
-            value = symbols.values[index]
-            self._steps.append((node.function, operands, value if index in symbols.guarded else cast(Any, type(value))))
-            self._names.append(symbols.names[index])
-        self._passed = [place[index] for index in symbols.passed]
-        self.traced = [symbols.values[index] for index in symbols.wanted]
+                operands = tuple((x if n else -1, x) for x, n in zip(node.operands, node.is_node))
+            kind: Any = type(value)
+            self._steps.append((node.function, operands, value if index in self._read else kind))
+        self._passed = list(symbols.passed)
+        self._wanted = list(symbols.wanted)
+        self.traced = [symbols.values[index] for index in self._wanted]
         """What the call that was traced brings along."""
-        self._wanted = [place[index] for index in symbols.wanted]
 
     def __call__(self, leaves: Sequence[Any]) -> list[Any] | None:
         """The numbers that a call brings along, in their places among its leaves; None where it needs another program:

@@ -122,9 +122,8 @@ class _Is:
     def __getitem__(self, operands: Any) -> bool:
         x, y = operands
         observer = observing()
-        if observer is not None:
-            x, y = observer.identity(x), observer.identity(y)
-        return (x is y) is not self._negated
+        same = x is y if observer is None else observer.is_same(x, y)
+        return same is not self._negated
 
 
 def _store_item(operands: Any) -> None:

@@ -11,6 +11,7 @@ Objects that other threads may see never hold a symbolic number.
 
 from __future__ import annotations
 
+import operator
 import os
 from abc import ABC
 from collections import OrderedDict, defaultdict, deque
@@ -37,7 +38,7 @@ from .iterators import Iterators, Watched, is_iterator
 from .kinds import has_attributes
 from .places import PLAIN, Entry, Place, Slot, attributes_of, members, mro
 from .purity import CONTAINERS, is_known, is_pure
-from .symbolic import Symbolic, Symbols, plain_type, read
+from .symbolic import Symbolic, Symbols, apply, is_number, plain_type, read
 
 if TYPE_CHECKING:
     from .discovery import Discovery
@@ -371,9 +372,12 @@ class Observer(Callables):
         if self._is_live(value) or not isinstance(value, np.ndarray):
             self.see_effect(f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."))
 
-    def identity(self, value: Any) -> Any:
-        """What `is` compares."""
-        return self.stand_ins.get(id(value), plain_type(value))
+    def is_same(self, x: Any, y: Any) -> bool:
+        """`x is y`: of symbolic numbers, what Python answers for the numbers of each call."""
+        if isinstance(x, Symbolic) or isinstance(y, Symbolic):
+            numbers = all(isinstance(z, Symbolic) or is_number(z) for z in (x, y))
+            return apply(operator.is_, "{} is {}", x, y) if numbers else False
+        return self.stand_ins.get(id(x), plain_type(x)) is self.stand_ins.get(id(y), plain_type(y))
 
 
 @cache
