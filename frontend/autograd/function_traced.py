@@ -86,7 +86,7 @@ def attach(
         return results
 
     specs = [y._spec for y in ys]
-    body = trace_body([*specs, *specs], backward)
+    body = trace_body([*specs, *specs], backward, is_gradient=True)
     if body.written:
         raise located(
             RuntimeError,

@@ -116,7 +116,7 @@ def _regrade(trace: Trace, value: SSAValue, hook: Callable[[Tensor], Tensor | No
         return [value_of(trace, hooked(hook, gradient))]
 
     spec = spec_of(value.type)
-    traced = trace_body([spec, spec], body)
+    traced = trace_body([spec, spec], body, is_gradient=True)
     assert isinstance(value, OpResult) and value.op.parent is not None
     place = value.op
     for x in traced.captured:

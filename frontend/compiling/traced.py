@@ -18,6 +18,7 @@ from .. import dispatch, tape, tree
 from ..autograd.walk import FREED
 from ..errors import runtime_error
 from ..modes import modes
+from ..ops.selection import Selection
 from ..tracing.checks import Checks
 from ..tracing.trace import Input, Trace
 from ..used_up import UsedUp
@@ -183,6 +184,7 @@ class Finisher:
         trace = self.trace
         leaves: list[Any] = []
         structure = tree.flatten(output, leaves, guide)
+        leaves = [leaf.result() if type(leaf) is Selection else leaf for leaf in leaves]
         grads, cleared = self._grads()
         uses = Counter(t._storage for t in (*leaves, *(g for _, g in grads)) if tree.is_tensor(t))
         self.shared = {s: -1 for s, count in uses.items() if count > 1 and s.array is None}

@@ -90,6 +90,8 @@ def _traced(
         recorded = trace.values[errors]
     finally:
         trace.builder = outside
+        if before is None and errors in trace.lifted:  # by what the body has checked
+            before = trace.lifted[errors].value
         if before is None:
             del trace.values[errors]
         else:

@@ -64,9 +64,13 @@ class Selection:
         at = as_tensor(np.flatnonzero(held))
         return apply(i.GatherOp, (self.wide, at), {"axis": self.row, "batch_dims": 0})[0]
 
+    def result(self) -> Tensor:
+        """The tensor that a function returns which returns a selection."""
+        return self.packed("x[mask], used where its shape matters or returned,", self._made)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
-            return getattr(self.packed("x[mask], used where its shape matters or returned,", self._made), name)
+            return getattr(self.result(), name)
         return getattr(self.packed(f"x[mask].{name}"), name)
 
     @property

@@ -17,10 +17,12 @@ from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 
 from ...dialects.hl.autodiff import GradientOp, StopGradientOp, VariableOp
 from ...dialects.hl.builder import IRBuilder
+from ...dialects.hl.check import CheckBase
 from ...dialects.hl.control import YieldOp
 from ...dialects.locations import describe
 from ...dialects.types import TensorSpec, tensor_type
 from ...runtime.storage import Storage
+from ..errors import located
 from ..modes import modes
 
 
@@ -41,10 +43,15 @@ class Body:
         return describe(value.op.location) if isinstance(value, OpResult) else None
 
 
-def trace_body(arguments: Sequence[TensorSpec], run: Callable[[Sequence[BlockArgument]], Sequence[SSAValue]]) -> Body:
+def trace_body(
+    arguments: Sequence[TensorSpec],
+    run: Callable[[Sequence[BlockArgument]], Sequence[SSAValue]],
+    is_gradient: bool = False,
+) -> Body:
     """Runs Python into a block: `run` gets the block's arguments and returns what is yielded first.
 
-    Tensors that are made meanwhile cannot be used afterwards.
+    Tensors that are made meanwhile cannot be used afterwards. `is_gradient`: the block is a rule for a gradient, from
+    which no error record comes back, so that its checks are made outside.
     """
     trace = modes.trace
     outside: IRBuilder = trace.builder
@@ -67,11 +74,64 @@ def trace_body(arguments: Sequence[TensorSpec], run: Callable[[Sequence[BlockArg
             written.append((storage, trace.is_tracked(value)))
             results.append(value)
             trace.values[storage] = known
+    if is_gradient:
+        _check_outside(trace, written, results, outside)
     end = YieldOp.create(operands=results, location=outside.location)
     block.add_op(end)
     _hoist(trace, block, outside)
     _bring_in(trace, block)
     return Body(block, _capture(block), written)
+
+
+def _check_outside(
+    trace: Any, written: list[tuple[Storage, bool]], results: list[SSAValue], outside: IRBuilder
+) -> None:
+    """Makes the checks of a body outside of it, with what they look at computed there again:
+
+    ^bb0(%dy):                               %1 = hl.reshape %index
+      %1 = hl.reshape %index                 %2 = hl.check_range %1, %errors
+      %2 = hl.check_range %1, %errors   ->   ^bb0(%dy):
+      %3 = hl.scatter_add %dy, %1 …            %1 = hl.reshape %index
+      hl.yield %3, %2                          %3 = hl.scatter_add %dy, %1 …
+                                               hl.yield %3
+    """
+    storage = trace.checks.record
+    place = next((k for k, (each, _) in enumerate(written) if each is storage), None)
+    if place is None:
+        return
+    at = len(results) - len(written) + place
+    value, checks = results[at], list[CheckBase]()
+    while isinstance(value.owner, CheckBase) and value is not trace.values[storage]:
+        checks.insert(0, value.owner)
+        value = value.owner.record
+    copies: dict[SSAValue, SSAValue] = {}
+
+    def outer(value: SSAValue) -> SSAValue:
+        if not isinstance(value, OpResult) or value.op.parent is not checks[0].parent:
+            if value.owner is checks[0].parent:
+                raise located(
+                    RuntimeError,
+                    "inside a compiled function, a backward or a hook cannot use indices that it computes from "
+                    "gradients: what is out of bounds could not be raised",
+                    describe(checks[0].location),
+                )
+            return value
+        if value not in copies:
+            new = value.op.clone({x: outer(x) for x in value.op.operands})
+            outside.insert(new)
+            copies.update(zip(value.op.results, new.results))
+        return copies[value]
+
+    if value is not trace.values[storage]:
+        return  # made in a loop in there
+    del written[place], results[at]
+    for check in checks:
+        new = check.clone({check.x: outer(check.x), check.record: trace.values[storage]})
+        outside.insert(new)
+        trace.values[storage] = new.results[0]
+    for check in reversed(checks):
+        check.detach()
+        check.erase()
 
 
 def _hoist(trace: Any, block: Block, outside: IRBuilder) -> None:
