@@ -102,7 +102,7 @@ def _is_listed(module: str | None, name: str) -> bool:
         return False
     if module.partition(".")[0] == PACKAGE:
         return True
-    if module == "pathlib":
+    if module.partition(".")[0] == "pathlib":
         owner, _, method = name.rpartition(".")
         return owner == "" or method in PATH_METHODS or method.startswith("_")
     if module.partition(".")[0] == "numpy":
@@ -152,6 +152,11 @@ IMMUTABLE = _names("""
 """Classes of Python's own whose objects do not change, or lead to what is looked at itself."""
 
 
+def _public(module: str) -> str:
+    """`pathlib` for `pathlib._local`."""
+    return module.partition("._")[0]
+
+
 def is_known(value: Any) -> bool:
     """Whether operators on an object are no matter of effects: it does not change, or its changes are found."""
     kind = cast(Any, type(value))
@@ -159,7 +164,7 @@ def is_known(value: Any) -> bool:
         return True
     if kind.__module__.partition(".")[0] in (PACKAGE, "numpy"):
         return not issubclass(kind, (np.flatiter, np.nditer))
-    return any(f"{base.__module__}.{base.__qualname__}" in IMMUTABLE for base in kind.__mro__)
+    return any(f"{_public(base.__module__)}.{base.__qualname__}" in IMMUTABLE for base in kind.__mro__)
 
 
 __all__ = ["is_known", "is_pure"]
