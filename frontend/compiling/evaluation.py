@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .guards import same
 
@@ -27,7 +27,7 @@ class Evaluation:
             operands: Any = None
             if index not in symbols.sources:
                 operands = tuple((x if n else -1, x) for x, n in zip(node.operands, node.is_node))
-            kind: Any = type(value)
+            kind = cast(Any, type(value))
             self._steps.append((node.function, operands, value if index in self._read else kind))
         self._passed = list(symbols.passed)
         self._wanted = list(symbols.wanted)
