@@ -85,6 +85,9 @@ def test_a_backward_inside_uses_the_history_up() -> None:
     x, buffer = irtool.ones(3, requires_grad=True), irtool.zeros(3)
     step(buffer, x)
     assert x.grad.tolist() == [0, 3, 3] and buffer.tolist() == [0, 3, 3]
+    assert buffer.requires_grad and not buffer.is_leaf
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        buffer.sum().backward()
 
 
 def test_leaves_are_refused_also_by_a_program_for_computed_tensors() -> None:

@@ -71,6 +71,20 @@ def test_a_compiled_gradient_that_would_read_them_is_refused() -> None:
     assert w.tolist() == [0.5] * 4 and w.grad.tolist() == [2] * 4  # type: ignore[union-attr]
 
 
+def test_what_was_computed_before_data_was_assigned_is_not_gone_back_from() -> None:
+    w = weight()
+
+    @irtool.compile
+    def square() -> irtool.Tensor:
+        y = (w * w).sum()
+        w.data = w.data + 1
+        return y
+
+    with pytest.raises(RuntimeError, match=r"needed by the gradient of mul, at test_data_alias.py"):
+        square().backward()
+    assert w.grad is None and w.tolist() == [2, 2, 2, 2]
+
+
 class Assign(irtool.autograd.Function):
     """As solvers of differential equations fill their stages: past the check of versions."""
 

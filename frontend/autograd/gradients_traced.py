@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
@@ -30,27 +30,29 @@ def _differentiate(
     retain_graph: bool,
     create_graph: bool,
     wanted: Sequence[Tensor] | None,
-    retained: Sequence[Tensor] = (),
 ) -> list[tuple[Tensor, Tensor, bool]]:
-    """(tensor, gradient, whether it is a leaf) for every leaf that the outputs depend on, and what else was asked for;
-    a tensor may come more than once."""
+    """(tensor, gradient, whether it is a leaf) for every leaf that the outputs depend on, or what else was asked for,
+    and for what keeps its gradient on the way there; a tensor may come more than once."""
     trace = modes.trace
     found: list[tuple[Tensor, Tensor, bool]] = []
     for y, seed in zip(outputs, seeds):
         _run_hooks(y, seed)
     used: list[SSAValue] = []
-    inner = {mark(trace, _in_graph(x)): x for x in (*(wanted or ()), *retained) if tape.is_traced(x)}
+    inner = {mark(trace, _in_graph(x)): x for x in wanted or () if tape.is_traced(x)}
+    kept = {mark(trace, _in_graph(x)): x for x in trace.retained if tape.is_traced(x)}
     for y, seed in zip(outputs, seeds):
         value = _in_graph(y)
-        if trace.is_freed(value):
-            raise runtime_error(FREED)
         leaves = trace.leaves_of(value)
         if wanted is not None:
             # One that was written to stands for what it holds now, which is among `inner`.
             outside = [x for x in wanted if not tape.is_traced(x)]
             leaves = [leaf for leaf in leaves if any(trace.leaves[leaf] is x for x in outside)]
         leaves += [leaf for leaf in inner if trace.depends(value, leaf)]
+        on_the_way = [x for x in kept if wanted is None or any(trace.depends(x, leaf) for leaf in leaves)]
+        leaves += [x for x in on_the_way if x not in inner and trace.depends(value, x)]
         way = trace.between(value, leaves)
+        if trace.are_freed(way):
+            raise runtime_error(FREED)
         modified = trace.modified(way)
         if modified is not None:
             raise runtime_error(modified)
@@ -64,7 +66,8 @@ def _differentiate(
                 tape.attach(tape.TRACED, (result,))
             else:
                 result._detached = True
-            found.append((inner[leaf] if leaf in inner else trace.leaves[leaf], result, leaf not in inner))
+            computed = inner.get(leaf, kept.get(leaf))
+            found.append((trace.leaves[leaf] if computed is None else computed, result, computed is None))
     trace.free(used)
     return found
 
@@ -81,7 +84,8 @@ def _run_hooks(y: Tensor, seed: Tensor | None) -> None:
     Where one returns another gradient, the tensor becomes one with that gradient.
     """
     trace = modes.trace
-    for t, hook in reversed(trace.__dict__.get("hooks", [])):
+    for entry in reversed(trace.__dict__.get("hooks", [])):
+        t, hook = entry
         value = mark(trace, _in_graph(t))
         root = _in_graph(y)
         if not trace.depends(root, value):
@@ -90,12 +94,13 @@ def _run_hooks(y: Tensor, seed: Tensor | None) -> None:
         (found,) = trace.gradient(root, weight, [value])
         with grad_mode.no_grad():
             if hook(trace.wrap(found)) is not None:
-                _regrade(trace, value, hook, [root])
+                _place(trace, entry, value, [root])
 
 
 def settle_hooks(trace: Trace, outputs: Sequence[Tensor]) -> None:
     """Makes hooks that outputs of the function depend on part of their gradients, which are taken outside."""
-    for t, hook in reversed(trace.__dict__.get("hooks", [])):
+    for entry in reversed(trace.__dict__.get("hooks", [])):
+        t = entry[0]
         value = value_of(trace, t)
         if t._storage.array is not None and any(y._storage is t._storage for y in outputs):
             raise runtime_error(
@@ -104,12 +109,27 @@ def settle_hooks(trace: Trace, outputs: Sequence[Tensor]) -> None:
             )
         roots = [value_of(trace, y) for y in outputs]
         if any(trace.depends(root, value) and not trace.is_freed(root) for root in roots):
-            _regrade(trace, mark(trace, value), hook, roots)
+            _place(trace, entry, mark(trace, value), roots)
 
 
-def _regrade(trace: Trace, value: SSAValue, hook: Callable[[Tensor], Tensor | None], roots: Sequence[SSAValue]) -> None:
-    """Puts hl.custom_gradient, whose body is the hook, behind a value, or behind the last value that the hook uses:
-    then no gradient of the roots may flow through uses of the value before that."""
+def _place(trace: Trace, entry: Any, value: SSAValue, roots: Sequence[SSAValue]) -> None:
+    """Puts a hook into the graph, once: from then on it is a part of all gradients that flow to its tensor."""
+    placed = trace.hooks_placed.get(id(entry))
+    if placed is None:
+        placed = trace.hooks_placed[id(entry)] = _regrade(trace, value, entry[1])
+    if any(trace.depends(root, result) for root in roots for result in placed):
+        raise runtime_error(_EARLY)
+
+
+_EARLY = (
+    "inside a compiled function, a hook that returns another gradient may use only what was there before the result "
+    "was computed from the tensor that it is registered for"
+)
+
+
+def _regrade(trace: Trace, value: SSAValue, hook: Callable[[Tensor], Tensor | None]) -> list[SSAValue]:
+    """Puts hl.custom_gradient, whose body is the hook, behind a value, or behind the last value that the hook uses.
+    Returns what was computed from the value before that: gradients that flow through it would miss the hook."""
 
     def body(arguments: Sequence[BlockArgument]) -> Sequence[SSAValue]:
         gradient = trace.wrap(arguments[1])
@@ -125,18 +145,17 @@ def _regrade(trace: Trace, value: SSAValue, hook: Callable[[Tensor], Tensor | No
     early = [use for use in value.uses if place is not value.op and _is_reached(place, use.operation)]
     through = [result for use in early for result in use.operation.results if trace.is_tracked(result)]
     outside = any(isinstance(x, OpResult) and x.op.parent is not place.parent for x in traced.captured)
-    if traced.written or outside or any(trace.depends(root, result) for root in roots for result in through):
-        raise runtime_error(
-            "inside a compiled function, a hook that returns another gradient may use only what was there before the "
-            "result was computed from the tensor that it is registered for"
-        )
+    if traced.written or outside:
+        raise runtime_error(_EARLY)
     op = CustomGradientOp.make([value], [value], traced.captured, traced.block)
     op.location = value.op.location
     result = op.outputs[0]
+    trace.hooked.add(result)
     kept = {use.operation for use in early}
     value.replace_uses_with_if(result, lambda use: use.operation is not op and use.operation not in kept)
     value.op.parent.insert_op_after(op, place)
     rename(trace, value, result)
+    return through
 
 
 def _is_reached(place: Operation, user: Operation) -> bool:
@@ -157,11 +176,8 @@ def backward_traced(
     inputs: Sequence[Tensor] | None,
 ) -> None:
     """Accumulates into `grad` of the leaves, or of `inputs`."""
-    from ..writes import write
-
-    retained: list[Tensor] = modes.trace.retained
     reached: dict[Tensor, None] = {}
-    for leaf, gradient, is_leaf in _differentiate(outputs, seeds, retain_graph, create_graph, inputs, retained):
+    for leaf, gradient, is_leaf in _differentiate(outputs, seeds, retain_graph, create_graph, inputs):
         for hook in leaf.__dict__.get("_hooks", ()):
             gradient = hooked(hook, gradient)
         node = modes.trace.rewritten.get(leaf, leaf.grad_fn)
@@ -172,22 +188,29 @@ def backward_traced(
                 )
             modes.trace.pass_on(leaf, gradient, retain_graph)
             continue
-        before = modes.trace.get_grad(leaf)
-        mode = grad_mode.switch(create_graph)
-        try:
-            if before is None:
-                leaf.grad = gradient
-            elif isinstance(before, UsedUp):
-                modes.trace.set_grad(leaf, before.plus())
-            elif create_graph:
-                leaf.grad = builder.add(before, gradient)
-            else:
-                write(before, builder.add(before, gradient))
-        finally:
-            grad_mode.switch(mode)
+        _accumulate(leaf, gradient, create_graph)
         reached[leaf] = None
     for leaf in reached:
         accumulated(leaf)
+
+
+def _accumulate(leaf: Tensor, gradient: Tensor, create_graph: bool) -> None:
+    """Adds to `leaf.grad`."""
+    from ..writes import write
+
+    before = modes.trace.get_grad(leaf)
+    mode = grad_mode.switch(create_graph)
+    try:
+        if before is None:
+            leaf.grad = gradient
+        elif isinstance(before, UsedUp):
+            modes.trace.set_grad(leaf, before.plus())
+        elif create_graph:
+            leaf.grad = builder.add(before, gradient)
+        else:
+            write(before, builder.add(before, gradient))
+    finally:
+        grad_mode.switch(mode)
 
 
 def gradients_traced(
@@ -199,7 +222,12 @@ def gradients_traced(
 ) -> list[Tensor | None]:
     """The gradient by each input; None for one that the outputs do not depend on."""
     total: dict[int, Tensor] = {}
+    trace = modes.trace
+    keeping = [*trace.retained, *trace.retained_outside]
     for leaf, gradient, _ in _differentiate(outputs, seeds, retain_graph, create_graph, inputs):
+        if any(leaf is x for x in keeping):
+            own = gradient if create_graph else trace.wrap(value_of(trace, gradient))
+            _accumulate(leaf, own, create_graph)
         before = total.get(id(leaf))
         total[id(leaf)] = gradient if before is None else builder.add(before, gradient)
     return [total.get(id(x)) for x in inputs]

@@ -62,6 +62,7 @@ def register_hook(t: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Removab
         traced = modes.trace.__dict__.setdefault("hooks", [])
         entry: Any = (t, hook)
         traced.append(entry)
+        modes.trace.on_end(lambda: entry)  # its identity stays its own, also once it is taken away
         return RemovableHandle(traced, entry)
     if node is None:
         return _of_leaf(t, "_hooks", hook)

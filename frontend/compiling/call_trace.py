@@ -310,11 +310,11 @@ class CallTrace:
     # After
 
     def _histories(self, trace: Trace, stand_ins: Mapping[Tensor, int], count: int) -> list[History]:
-        """Tensors from outside whose history is made in here, unless a backward pass in here has used it up."""
+        """Tensors from outside whose history is made in here, also where a backward pass in here has used it up."""
         found: list[History] = []
         for t in trace.rewritten if modes.grad else ():
             value, target = value_of(trace, t), stand_ins.get(t, t)
-            if trace.is_freed(value) or (target >= count if isinstance(target, int) else not self._is_known(target)):
+            if target >= count if isinstance(target, int) else not self._is_known(target):
                 continue
             made = None
             if trace.leaves_of(value):

@@ -18,9 +18,11 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     self = input
     trace = modes.trace
     if trace is not None:
-        copy = dispatch.traced(dispatch.value_of(trace, self), self._spec)
-        if modes.grad and self.requires_grad:
-            tape.attach(tape.TRACED, (copy,))
+        value = dispatch.value_of(trace, self)
+        if not (modes.grad and self.requires_grad):
+            return dispatch.traced(value, self._spec)
+        copy = dispatch.traced(trace.copied(value), self._spec)
+        tape.attach(tape.TRACED, (copy,))
         return copy
     copy = copied(self)
     if modes.grad and self.requires_grad:

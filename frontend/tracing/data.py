@@ -46,6 +46,8 @@ class Assignments:
             memory = _Memory(tensor._storage, tensor._view, tensor._base, tensor._detached)
             self._before[tensor] = memory
             trace.on_end(lambda: _give(tensor, memory))
+        if tensor._storage is not value._storage:  # what was computed with the tensor has saved the tensor
+            trace.versions.write(tensor._storage, hidden=True)
         _give(tensor, _Memory(value._storage, value._view, None, 1))
 
     def settle(self, trace: Trace, is_shared: Callable[[Tensor, Storage], bool]) -> list[tuple[Tensor, Tensor]]:

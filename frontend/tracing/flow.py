@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xdsl.dialects.builtin import LocationAttr
 from xdsl.ir import Block, BlockArgument, OpResult, SSAValue
 
-from ...dialects.hl.autodiff import GradientOp
+from ...dialects.hl.autodiff import GradientOp, VariableOp
 from ...dialects.hl.builder import IRBuilder
 from ...dialects.hl.regions import CustomGradientOp
 from ...dialects.hl.shape import ConcatOp, SliceOp
@@ -55,6 +55,8 @@ class Flow:
         self._stopped: dict[SSAValue, SSAValue] = {}
         self._freed: set[SSAValue] = set()
         """Tracked values that a backward pass has used up."""
+        self.hooked: set[SSAValue] = set()
+        """Values whose gradient a hook replaces."""
         self.versions = Versions()
         self.saving: set[SSAValue] = set()
         """Values that keep something for their gradient, whatever their op is: those of writes to parts of tensors."""
@@ -163,6 +165,13 @@ class Flow:
         kept = {x.op.x if isinstance(x, OpResult) and isinstance(x.op, SliceOp) else x for x in after.xs}
         return any(x in self._tracked and x not in kept and x not in after.xs for x in before.xs)
 
+    def copied(self, value: SSAValue) -> SSAValue:
+        """The same value, by which derivatives are others: those of what is computed from the copy."""
+        if value not in self._tracked:
+            return value
+        (copy,) = self._differentiable(lambda b: (b.variable(value),))
+        return copy
+
     # Derivatives
 
     def gradient(
@@ -236,11 +245,13 @@ class Flow:
     def saved_by(self, values: Iterable[SSAValue]) -> set[SSAValue]:
         """Those whose makers have saved something for their gradient: what keeps nothing, such as the transpose of a
         weight, can serve several graphs."""
-        return {
-            v
-            for v in values
-            if v not in self.leaves and (v in self.saving or not (isinstance(v, OpResult) and type(v.op) in VALUE_FREE))
-        }
+        return {v for v in values if v not in self.leaves and (v in self.saving or not self._keeps_nothing(v))}
+
+    def _keeps_nothing(self, value: SSAValue) -> bool:
+        """Whether the maker of a value has saved nothing for its gradient: it is such an op, a mark, or a hook."""
+        if value in self.hooked or not isinstance(value, OpResult):
+            return value in self.hooked
+        return type(value.op) in VALUE_FREE or isinstance(value.op, VariableOp)
 
     def modified(self, values: Iterable[SSAValue]) -> str | None:
         """What to say where a gradient through these values needs something that has been written over."""
@@ -260,7 +271,11 @@ class Flow:
 
     def is_freed(self, value: SSAValue) -> bool:
         """Whether a backward pass has used up part of what `value` is computed by."""
-        return not self._freed.isdisjoint(self._slice(value))
+        return self.are_freed(self._slice(value))
+
+    def are_freed(self, values: set[SSAValue]) -> bool:
+        """Whether a backward pass has used up what the maker of one of these values had saved."""
+        return not self._freed.isdisjoint(values)
 
     def depends(self, value: SSAValue, on: SSAValue) -> bool:
         """Whether derivatives of a value flow to another one."""

@@ -83,6 +83,8 @@ class Trace(Flow):
         self.assignments = Assignments()
         """Those to `.data`."""
         self.known = Known()
+        self.hooks_placed: dict[int, list[SSAValue]] = {}
+        """Hooks by identity that are part of gradients now, and what was computed from their tensor before that."""
         self.retained: list[Tensor] = []
         """Tensors that are no leaves, whose gradient is kept."""
         self.retained_outside: list[Tensor] = []

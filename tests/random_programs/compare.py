@@ -168,9 +168,9 @@ def observe(program: Program, wrap: Callable[[Any], Any], check_left: bool = Fal
 
 def differences(eager: Record, compiled: Record) -> list[str]:
     """How two records differ, in words."""
-    raised = eager.get("backward outside"), compiled.get("backward outside")
-    if isinstance(raised[1], Raised) and is_refusal(raised[1].error):
+    if is_refused(compiled):
         return []
+    raised = eager.get("backward outside"), compiled.get("backward outside")
     if raised[0] != raised[1]:
         return [f"backward outside: eager {raised[0]}, compiled {raised[1]}"]
     found = [f"{key} is missing" for key in eager if key not in compiled]
@@ -179,6 +179,12 @@ def differences(eager: Record, compiled: Record) -> list[str]:
         if key in compiled and not same(want, compiled[key]):
             found.append(f"{key}: eager {show(want)}, compiled {show(compiled[key])}")
     return found
+
+
+def is_refused(record: Record) -> bool:
+    """Whether going back from the outputs was refused."""
+    raised = record.get("backward outside")
+    return isinstance(raised, Raised) and is_refusal(raised.error)
 
 
 def show(value: Any) -> str:
@@ -232,7 +238,11 @@ def compare(program: Program, target: str = "reference") -> Verdict:
         compiled = observe(program, lambda f: torch.compile(f, target=target, keep_gradients=True), check_left=True)
     if isinstance(eager.error, NameError):  # a statement was left out
         return Verdict([])
-    found = [d for want, got in zip(eager.records, compiled.records) for d in differences(want, got)]
+    found: list[str] = []
+    for want, got in zip(eager.records, compiled.records):
+        found += differences(want, got)
+        if is_refused(got):  # from here on there are gradients in eager code only
+            return Verdict(found, refused=str(got["backward outside"].error))
     found += [f"after what was raised: {change}" for change in compiled.left]
     if compiled.error is not None and is_refusal(compiled.error) and not (eager.error and is_refusal(eager.error)):
         return Verdict(found, refused=str(compiled.error))
