@@ -161,6 +161,7 @@ def test_replaced_modules_and_parameters():
         f(ones)
         net[0].weight.fill_(2.0)
         assert f(ones).item() == 2.0 and count(f) == 1
+        seen = [net[0].weight]  # with which its program would go
         net[0].weight = nn.Parameter(irtool.full((1, 1), 3.0))
         assert f(ones).item() == 3.0
         net[0].weight.data = irtool.full((1, 1), 4.0)
@@ -170,6 +171,8 @@ def test_replaced_modules_and_parameters():
         assert f(ones).item() == 8.0 and count(f) == 4
         net.load_state_dict({"0.weight": irtool.full((1, 1), 5.0), "1.weight": irtool.ones(1, 1)})
         assert f(ones).item() == 5.0 and count(f) == 4
+        seen.clear()
+        assert count(f) == 3
 
 
 def test_requires_grad_and_grad_mode():

@@ -82,7 +82,7 @@ def test_objects_reached_by_name_are_let_go_of() -> None:
     assert alive(seen) == 0
 
 
-def test_replaced_tensors_are_let_go_of_and_need_no_program() -> None:
+def test_replaced_tensors_are_let_go_of() -> None:
     holder, seen = SimpleNamespace(w=irtool.zeros(LARGE)), list[weakref.ref[Any]]()
     step = compiled(lambda x: x + holder.w.sum())
     for k in range(6):
@@ -90,7 +90,7 @@ def test_replaced_tensors_are_let_go_of_and_need_no_program() -> None:
         assert step(irtool.zeros(1)).item() == pytest.approx(k * LARGE, rel=1e-5)
         seen += [weakref.ref(holder.w), weakref.ref(holder.w._storage)]
     holder.w = None
-    assert alive(seen) == 0 and len(step._recent) <= 2
+    assert alive(seen) == 0 and len(step._recent) <= 1
 
 
 @pytest.mark.parametrize("place", ["global", "cell", "list", "dict", "module"])
@@ -114,7 +114,7 @@ def test_replaced_tensors_of_the_same_shape_need_no_program(place: str) -> None:
     for k in range(5):
         w = scope["w"] = items[0] = entries["w"] = module.w = irtool.full((3,), float(k))
         assert step(irtool.ones(3)).tolist() == [float(k)] * 3
-    assert len(step._recent) <= 2
+    assert step._compilations <= 2
 
 
 def test_models_among_arguments_are_let_go_of() -> None:
@@ -132,6 +132,38 @@ def test_models_among_arguments_are_let_go_of() -> None:
         seen += [weakref.ref(model), weakref.ref(model.weight)]
         del model
     assert alive(seen) == 0
+
+
+def test_replaced_parameters_are_let_go_of() -> None:
+    model, seen = nn.Linear(2, 2), list[weakref.ref[Any]]()
+    step = compiled(lambda x: model(x).sum().backward())
+    for _ in range(3):
+        model.weight = nn.Parameter(irtool.ones(2, 2))
+        step(irtool.ones(1, 2))
+        assert model.weight.grad is not None and model.weight.grad.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+        seen.append(weakref.ref(model.weight))
+    del model.weight
+    assert alive(seen) == 0
+
+
+@pytest.mark.parametrize("container", [False, True])
+def test_another_object_with_the_same_id_needs_another_program(container: bool) -> None:
+    """What dies gives its id to what is made next."""
+
+    class Scaled:
+        __slots__ = ("__weakref__", "scale")
+
+        def __init__(self, scale: float) -> None:
+            self.scale = scale
+
+    holder, ids = SimpleNamespace(o=None, several=[None]), set[int]()
+    step = compiled((lambda x: x * holder.several[0].scale) if container else (lambda x: x * holder.o.scale))
+    for k in range(12):
+        holder.o = holder.several[0] = None
+        holder.o = holder.several[0] = Scaled(float(k))
+        ids.add(id(holder.o))
+        assert step(irtool.ones(1)).item() == k
+    assert len(ids) < 12
 
 
 def test_results_are_let_go_of() -> None:

@@ -244,6 +244,10 @@ class CallTrace:
                     guard.restore()
         bump()
 
+    def has_seen(self, value: Any) -> bool:
+        """Whether the function could reach this very object before the trace."""
+        return self._discovery.has_seen(value)
+
     # Before
 
     def _is_read_by_library(self, place: Entry) -> bool:

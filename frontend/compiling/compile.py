@@ -7,7 +7,9 @@ import functools
 import inspect
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
@@ -190,6 +192,7 @@ class Compiled(Inspection):
 
     def _keep(self, key: Any, made: Specialization) -> None:
         self._recent.append(made)
+        made.lifetime.end = functools.partial(_forget, weakref.ref(self), key, weakref.ref(made))
         self._compilations += 1
         if self._compilations in MANY:
             reasons = "; ".join(self._reasons)
@@ -227,6 +230,19 @@ class Compiled(Inspection):
             names += _names_below(name, child)
         assert len(names) == count
         return names
+
+
+def _forget(function: weakref.ref[Compiled], key: Any, program: weakref.ref[Specialization]) -> None:
+    """Lets go of a program, something of which has died: in whatever thread, and without waiting for any lock."""
+    compiled, gone = function(), program()
+    if compiled is None or gone is None:
+        return
+    for programs in (compiled._recent, compiled._programs.get(key, [])):
+        with suppress(ValueError):
+            programs.remove(gone)
+    if not compiled._programs.get(key, True):
+        compiled._programs.pop(key, None)
+        compiled._arguments.pop(key, None)
 
 
 def _names_below(name: str, structure: Any) -> list[str]:

@@ -35,7 +35,7 @@ from ..nn.hooks import EVERYWHERE
 from ..tensor import Tensor
 from .code_names import PACKAGE, is_user, names_of
 from .foreign_random import GENERATORS
-from .guards import Absent, Attribute, Bytes, Contents, Flag, Guard, Guards, Length
+from .guards import Absent, Attribute, Bytes, Contents, Flag, Guard, Guards, Length, Property
 from .kinds import BOOKKEEPING, MODULE_TABLES, has_attributes, is_module, is_optimizer, is_scheduler
 from .places import (
     MISSING,
@@ -311,13 +311,13 @@ class Discovery:
     def _tensor(self, tensor: Any, name: str) -> None:
         self.tensors.add(id(tensor))
         self.names_of_storages.setdefault(tensor._storage, name.rpartition(".")[2])
-        memory = (tensor._storage, tensor._view)
-        self._add(Attribute(f"memory of {name}", lambda: (tensor._storage, tensor._view), memory), slow=True)
-        self._add(Flag(f"{name}.requires_grad", tensor, tensor.requires_grad), slow=True)
+        reference = weakref.ref(tensor)
+        self._add(Property(f"memory of {name}", reference, memory_of, memory_of(tensor)), slow=True)
+        self._add(Flag(f"{name}.requires_grad", reference, tensor.requires_grad), slow=True)
         if tensor.requires_grad:
             self.learned.add(tensor._storage)
             hooks = hooks_of(tensor)
-            self._add(Attribute(f"hooks of {name}", lambda: hooks_of(tensor), hooks), slow=True)
+            self._add(Property(f"hooks of {name}", reference, hooks_of, hooks), slow=True)
             self._visit_all((*hooks[0], *hooks[1]), f"hook of {name}")
 
     def _module(self, module: Any, name: str) -> None:
@@ -429,6 +429,11 @@ class Discovery:
                 elif not special and type(member) is not MemberDescriptorType and (id(base), key) not in self._places:
                     self._places.add((id(base), key))
                     self._place(Member(f"{base.__name__}.{key}", base, key, MISSING))
+
+
+def memory_of(tensor: Tensor) -> tuple[Any, ...]:
+    """Where the numbers of a tensor are."""
+    return tensor._storage, tensor._view
 
 
 def key_name(key: Any) -> str:

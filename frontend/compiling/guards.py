@@ -7,18 +7,21 @@ compared on every call, by identity first.
 
 from __future__ import annotations
 
+import weakref
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, repeat
-from operator import eq, is_
+from operator import is_
 from typing import Any, Protocol, cast
 
 import numpy as np
 
 from ...runtime.storage import Storage
 from .. import mutations
-from .places import GET, MISSING, PLAIN, VALUES, Entry, Member, Place, base_of, elements, length, members, same
+from ..devices import device
+from .places import GET, MISSING, PLAIN, VALUES, Entry, Member, Place, Slot, base_of, elements, length, members, same
+from .weak import Lifetime, referent, weakened
 
 QUICK = frozenset((dict, defaultdict, list, deque, set))
 """Containers that are read by no method of a subclass."""
@@ -162,22 +165,46 @@ class Attribute:
 
 
 @dataclass(slots=True)
+class Property:
+    """What a function tells about a tensor, as long as that lives; other guards say whether code still reaches it."""
+
+    name: str
+    tensor: weakref.ref[Any]
+    read: Callable[[Any], Any]
+    expected: Any
+
+    def now(self) -> Any:
+        tensor = self.tensor()
+        return self.expected if tensor is None else self.read(tensor)
+
+    def holds(self) -> bool:
+        tensor = self.tensor()
+        return tensor is None or same(self.read(tensor), self.expected)
+
+    def restore(self) -> None:
+        """Tensors have setters of their own, which know how to undo."""
+
+
+@dataclass(slots=True)
 class Flag:
     """Whether gradients are wanted for a tensor."""
 
     name: str
-    tensor: Any
+    tensor: weakref.ref[Any]
     expected: bool
 
     def now(self) -> bool:
-        return self.tensor.requires_grad
+        tensor = self.tensor()
+        return self.expected if tensor is None else tensor.requires_grad
 
     def holds(self) -> bool:
-        return self.tensor.requires_grad is self.expected
+        return self.now() is self.expected
 
     def assign(self, value: bool) -> None:
         """Sets the flag."""
-        self.tensor.requires_grad = value
+        tensor = self.tensor()
+        if tensor is not None:
+            tensor.requires_grad = value
 
     def restore(self) -> None:
         self.assign(self.expected)
@@ -227,30 +254,30 @@ class _Bulk:
         values: list[Any] = []
         for c in contents:
             container: Any = c.container
-            found = by_mapping.get(id(container), {})
-            if type(container) in (dict, defaultdict) and id(container) not in whole and found.keys() == {*c.expected}:
+            found, keys = by_mapping.get(id(container), {}), [*map(referent, c.expected)]
+            if type(container) in (dict, defaultdict) and id(container) not in whole and found.keys() == {*keys}:
                 whole[id(container)] = container
-                values += [found[key].expected for key in c.expected]
+                values += [found[key].expected for key in keys]
         self._guards: list[Guard] = [*contents, *entries]
         self._containers: list[Any] = [c.container for c in contents]
         self._lengths = [len(c.expected) for c in contents]
-        self._elements = [element for c in contents for element in c.expected]
+        self._elements = [id(referent(element)) for c in contents for element in c.expected]
         self._whole = list(whole.values())
-        self._values = values
+        self._values = [id(referent(value)) for value in values]
         single = [e for e in entries if id(e.mapping) not in whole]
         self._mappings = [e.mapping for e in single]
         self._keys = [e.key for e in single]
-        self._expected = [e.expected for e in single]
+        self._expected = [id(referent(e.expected)) for e in single]
         quick = {id(guard) for guard in self._guards}
         self._others = [guard for guard in guards if id(guard) not in quick]
 
     def hold(self) -> bool:
         """Whether all guards hold."""
         identical = (
-            all(map(eq, map(len, self._containers), self._lengths))
-            and all(map(is_, chain.from_iterable(self._containers), self._elements))
-            and all(map(is_, chain.from_iterable(map(_values, self._whole)), self._values))
-            and all(map(is_, map(_get, self._mappings, self._keys, repeat(MISSING)), self._expected))
+            [*map(len, self._containers)] == self._lengths
+            and [*map(id, chain.from_iterable(self._containers))] == self._elements
+            and [*map(id, chain.from_iterable(map(_values, self._whole)))] == self._values
+            and [*map(id, map(_get, self._mappings, self._keys, repeat(MISSING)))] == self._expected
         )
         if not identical and not all(guard.holds() for guard in self._guards):
             return False
@@ -266,6 +293,8 @@ class Guards:
     slow: list[Guard] = field(default_factory=list[Guard])
     """Compared when something has changed."""
     checked_at: int = -1
+    lifetime: Lifetime = field(default_factory=Lifetime)
+    """Over when something has died that guards ask for."""
 
     def __post_init__(self) -> None:
         self.seal()
@@ -289,7 +318,13 @@ class Guards:
                 if not guard.holds():
                     return False
             self.checked_at = before
-        return True
+        return not self.lifetime.over  # asked last: until then, ids were those of what is meant
+
+    def weaken(self) -> None:
+        """Keeps nothing alive any more; for when there is nothing to restore."""
+        for guard in (*self.always, *self.slow):
+            weaken(guard, self.lifetime)
+        self.seal()
 
     def broken(self) -> Iterator[Guard]:
         """Those that no longer hold."""
@@ -302,6 +337,30 @@ class Guards:
         return [f"{g.name} was {show(g.expected)}, is now {show(g.now())}" for g in self.broken()]
 
 
+def is_by_value(value: Any) -> bool:
+    """Whether another object of the same contents will do."""
+    kind = cast(Any, type(value))
+    return kind in PLAIN or value is MISSING or issubclass(kind, (tuple, frozenset, complex, np.generic, device))
+
+
+def weaken(guard: Any, lifetime: Lifetime | None = None) -> None:
+    """Lets a guard refer weakly to what it asks for; with a lifetime, that ends with the first of these objects."""
+
+    def watch(value: Any) -> Any:
+        if is_by_value(value):
+            return value
+        return weakened(value) if lifetime is None else lifetime.watch(value)
+
+    if isinstance(guard, Place):
+        guard.expected = watch(guard.expected)
+        if isinstance(guard, Slot) and lifetime is not None:
+            guard.owner = watch(guard.owner)
+    elif isinstance(guard, Contents):
+        guard.expected = tuple(map(watch, guard.expected))
+    elif isinstance(guard, Property):
+        guard.expected = tuple(map(weakened, cast("tuple[Any, ...]", guard.expected)))
+
+
 def values_in(guard: Guard) -> Iterable[Any]:
     """What is in a place or a container now."""
     if isinstance(guard, Contents):
@@ -311,6 +370,7 @@ def values_in(guard: Guard) -> Iterable[Any]:
 
 def show(value: Any) -> str:
     """A value in a message: short, and never the numbers of a tensor."""
+    value = referent(value)
     if type(value) in PLAIN or value is MISSING:
         text = repr(value)
         return text if len(text) <= 60 else text[:57] + "..."

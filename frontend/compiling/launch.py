@@ -15,6 +15,7 @@ from ...dialects.types import TensorSpec
 from ...runtime.storage import Storage, aligned_empty
 from .. import dispatch
 from ..tracing.trace import Input
+from .weak import referent
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -320,7 +321,7 @@ def _finder(source: Input) -> Callable[[Sequence[Any]], Tensor]:
         return lambda leaves: leaves[leaf]
 
     def gradient(leaves: Sequence[Any]) -> Tensor:
-        tensor: Any = leaves[owner] if isinstance(owner, int) else owner
+        tensor: Any = leaves[owner] if isinstance(owner, int) else referent(owner)
         return tensor._grad
 
     return gradient

@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from ...dialects.types import DType
+from .weak import is_weak, referent
 
 PLAIN: frozenset[type] = frozenset({int, float, str, bool, type(None), bytes, complex, DType, slice, type(...)})
 """Types whose values are compared by value."""
@@ -35,7 +36,7 @@ def same(now: Any, before: Any) -> bool:
         return True
     kind = cast(Any, type(now))
     if kind is not type(before):
-        return False
+        return is_weak(before) and now is not None and before() is now
     if kind is float or issubclass(kind, (complex, np.generic)):
         return repr(now) == repr(before)  # NaN is NaN, and 0.0 is not -0.0
     if kind in PLAIN:
@@ -196,20 +197,21 @@ class Slot(_Place):
 
     @property
     def identity(self) -> tuple[int, Any]:
-        return id(self.owner), self.descriptor
+        return id(referent(self.owner)), self.descriptor
 
     def now(self) -> Any:
+        owner = referent(self.owner)
         try:
-            return self.descriptor.__get__(self.owner)
+            return MISSING if owner is None else self.descriptor.__get__(owner)
         except AttributeError:
             return MISSING
 
     def assign(self, value: Any) -> None:
-        self.descriptor.__set__(self.owner, value)
+        self.descriptor.__set__(referent(self.owner), value)
 
     def clear(self) -> None:
         if self.now() is not MISSING:
-            self.descriptor.__delete__(self.owner)
+            self.descriptor.__delete__(referent(self.owner))
 
 
 @dataclass(slots=True)

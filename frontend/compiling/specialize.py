@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,12 +20,13 @@ from ..views import replay
 from ..writes import adopt
 from .backward import Differentiable, spend
 from .call_trace import Call, CallTrace, no_collection, share, sharing
-from .effects import EXCHANGED, History
-from .guards import PLAIN, same, show
+from .effects import EXCHANGED, Assign, History
+from .guards import PLAIN, is_by_value, same, show, weaken
 from .inspection import describe_call
 from .launch import Failures, Launch
 from .reference import REFERENCE, ReferenceProgram
 from .traced import Alias, Fresh, Given, Held, Output, Owner, Part
+from .weak import Identities, Weak, referent, weakened
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -68,8 +70,6 @@ class Specialization:
         leaves = call.leaves
         self.signature = describe_call(call)
         """What the program is chosen by, in words."""
-        self._objects = [v for v in leaves if not isinstance(v, Tensor) and type(v) not in PLAIN]
-        """Objects that keys know by their id: while they live, no other has it."""
         self._profiled: tuple[ProfiledProgram, Launch] | None = None
         self._undone = False
         """Whether what tracing changed in Python was taken back, so that it has to be traced anew."""
@@ -78,15 +78,20 @@ class Specialization:
             """What can take back the trace; None once a call has run to its end, or has changed state."""
             trace = self._call_trace
             self.traced, self.guards, self.reusable = trace.traced, trace.guards, trace.reusable
+            self.lifetime = self.guards.lifetime
+            objects = [v for v in leaves if not isinstance(v, Tensor) and type(v) not in PLAIN]
+            self._objects = [v if is_by_value(v) else self.lifetime.watch(v) for v in objects]
+            """Objects that keys know by their id: the program goes with the first of them."""
+            self.traced.weaken(trace.has_seen, self.lifetime)
             self._compile()
         self._fixed, self.numbers = trace.fixed, trace.numbers
         self._names = call.names
         self.impure = bool(trace.impure)
         """Whether the trace has done something that the program does not: other calls like it run uncompiled."""
-        self._outside = trace.outside
+        self._outside = Identities(trace.outside)
         self._effects, self._places = trace.effects, trace.places
         self._histories = [effect for effect in trace.effects if isinstance(effect, History)]
-        self._themselves = trace.themselves
+        self._themselves = {i: weakened(tensor) for i, tensor in trace.themselves.items()}
         self._written, self._pattern, self._requires_grad = trace.written, trace.pattern, trace.requires_grad
         self._values = trace.argument_values
         self._aliases = {
@@ -116,7 +121,7 @@ class Specialization:
                 function: Any = next(iter(module.ops))
                 self._differentiable = Differentiable(
                     *(function, [place for place, _ in traced.wrt], [k for k, _ in traced.differentiable]),
-                    lambda module: make_program(module, self.target),
+                    partial(make_program, target=self.target),
                     traced.reached,
                     traced.together,
                 )
@@ -198,17 +203,17 @@ class Specialization:
         for i, value in self._fixed:
             if leaves[i] is not value and not same(leaves[i], value):
                 return True
-        outside, aliases = self._outside, self._aliases
+        outside, aliases = self._outside.ids, self._aliases
         if self._undone:
             return True
         for i in self._tensor_leaves:
             tensor = leaves[i]
-            if tensor._storage in outside:
+            if id(tensor._storage) in outside:
                 if aliases.get(i) != (tensor._storage, tensor._view):
                     return True
             elif i in aliases:
                 return True
-        if any(leaves[i] is not tensor for i, tensor in self._themselves.items()):
+        if any(leaves[i] is not tensor() for i, tensor in self._themselves.items()):
             return True
         if not self._has_values(leaves):
             return True
@@ -221,7 +226,7 @@ class Specialization:
         if found is None:
             return True
         for owner, spec in self.traced.grads_found:
-            grad = (found[owner] if isinstance(owner, int) else owner)._grad
+            grad = (found[owner] if isinstance(owner, int) else referent(owner))._grad
             if (grad is None) is not (spec is None) or (grad is not None and grad._spec != spec):
                 return True
         return False
@@ -258,7 +263,7 @@ class Specialization:
         ]
         found += self.guards.differences() or self.numbers.differences(self._with_places(leaves))
         for owner, spec in self.traced.grads_found if not found else ():
-            tensor = self._leaves(leaves)[owner] if isinstance(owner, int) else owner
+            tensor = self._leaves(leaves)[owner] if isinstance(owner, int) else referent(owner)
             if (tensor._grad is None) is not (spec is None):
                 found.append(f".grad of a {tensor._spec} was {'None' if spec is None else 'there'} and is no longer")
         if not found and not self._has_values(leaves):
@@ -287,7 +292,7 @@ class Specialization:
         self._set_requires_grad(leaves, False)
         outputs = [self._output(plan, leaves, results, made) for plan in traced.outputs]
         for tensor, mark in self._cleared:
-            tensor._grad = mark
+            referent(tensor)._grad = mark
         for leaf, mark in self._cleared_leaves:
             leaves[leaf]._grad = mark
         for owner, plan in traced.grads:
@@ -334,8 +339,17 @@ class Specialization:
                 self.undo()
             raise
         finally:
-            self._call_trace = None
+            if self._call_trace is not None:
+                self._call_trace = None
+                self._weaken()
         return results
+
+    def _weaken(self) -> None:
+        """Keeps nothing alive that the program needs only to know."""
+        self.guards.weaken()
+        for effect in self._effects:
+            if isinstance(effect, Assign):
+                weaken(effect.place)
 
     def profile(self, leaves: Sequence[Any], steps: int) -> Profile:
         """The time of each kernel, as the mean of several runs; state is left as it is."""
@@ -367,7 +381,7 @@ class Specialization:
             if isinstance(source.gradient_of, int):
                 tensor = leaves[source.gradient_of]._grad
             elif source.gradient_of is not None:
-                tensor = source.gradient_of._grad
+                tensor = referent(source.gradient_of)._grad
             storage: Any = source.storage if tensor is None else tensor._storage
             found.append((storage.array, storage.array.copy()))
         return found
@@ -423,7 +437,9 @@ class Specialization:
         """The tensor of this call that an owner stands for."""
         if isinstance(owner, int):
             return leaves[owner]
-        return owner if isinstance(owner, Tensor) else self._output(owner, leaves, results, made)
+        if isinstance(owner, (Tensor, Weak)):
+            return referent(owner)
+        return self._output(owner, leaves, results, made)
 
     def _record(
         self,

@@ -25,6 +25,7 @@ from ..used_up import UsedUp
 from .effects import Again, Hints
 from .prune import prune
 from .symbolic import Symbolic, Symbols, holds_symbolic, plain_type
+from .weak import Lifetime, Weak
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -92,7 +93,7 @@ class Fresh:
 
 Output: TypeAlias = "Given | Held | Alias | Part | Fresh"
 """Where an output is found. Plans are known by their identity, as the tensors are that they are plans for."""
-Owner: TypeAlias = "Tensor | int | Output"
+Owner: TypeAlias = "Tensor | Weak | int | Output"
 """A tensor: itself, the number of an argument, or one that each call makes."""
 
 
@@ -126,7 +127,7 @@ class Traced:
     copies: list[Copy]
     structure: Any
     outputs: list[Output]
-    cleared: list[tuple[Tensor | int, UsedUp | None]]
+    cleared: list[tuple[Tensor | Weak | int, UsedUp | None]]
     """Whose `.grad` reads None afterwards: tensors, or positions among the arguments."""
     grads: list[tuple[Owner, Output]]
     """What `.grad` is set to."""
@@ -136,7 +137,7 @@ class Traced:
     """The same of those that are made or written to."""
     passed_on: list[tuple[Owner, Output, bool]]
     """Where a backward pass inside goes on outside, with which gradient, and whether that graph is used again."""
-    grads_found: list[tuple[Tensor | int, TensorSpec | str | None]]
+    grads_found: list[tuple[Tensor | Weak | int, TensorSpec | str | None]]
     """What `.grad` was where the trace has read it."""
     after_call: list[Callable[[], None]]
     wrt: list[tuple[int | VariableOp, Owner]]
@@ -149,6 +150,22 @@ class Traced:
     """The outputs that gradients flow back from, with the number of what the function returns."""
     checks: Checks
     """What the program checks."""
+
+    def weaken(self, was_there: Callable[[Any], bool], lifetime: Lifetime) -> None:
+        """Keeps none of the tensors alive that were there before the trace, and whose gradients the program touches."""
+
+        def weak(owner: Any) -> Any:
+            return lifetime.watch(owner) if tree.is_tensor(owner) and was_there(owner) else owner
+
+        self.cleared = [(weak(t), mark) for t, mark in self.cleared]
+        self.grads = [(weak(t), plan) for t, plan in self.grads]
+        self.retained_before = [*map(weak, self.retained_before)]
+        self.retained = [*map(weak, self.retained)]
+        self.passed_on = [(weak(t), plan, retain) for t, plan, retain in self.passed_on]
+        self.grads_found = [(weak(t), spec) for t, spec in self.grads_found]
+        self.wrt = [(place, weak(t)) for place, t in self.wrt]
+        for source in self.inputs:
+            source.gradient_of = weak(source.gradient_of)
 
 
 class Finisher:
