@@ -20,10 +20,11 @@ from ..views import replay
 from ..writes import adopt
 from .backward import Differentiable, spend
 from .call_trace import Call, CallTrace, no_collection, share, sharing
-from .effects import EXCHANGED, Assign, History
-from .guards import PLAIN, is_by_value, same, show, weaken
+from .effects import EXCHANGED, History
+from .guards import PLAIN, is_by_value, same, show
 from .inspection import describe_call
 from .launch import Failures, Launch
+from .let_go import let_go_of_expected, let_go_of_tensors
 from .reference import REFERENCE, ReferenceProgram
 from .traced import Alias, Fresh, Given, Held, Output, Owner, Part
 from .weak import Identities, Weak, referent, weakened
@@ -82,7 +83,7 @@ class Specialization:
             objects = [v for v in leaves if not isinstance(v, Tensor) and type(v) not in PLAIN]
             self._objects = [v if is_by_value(v) else self.lifetime.watch(v) for v in objects]
             """Objects that keys know by their id: the program goes with the first of them."""
-            self.traced.weaken(trace.has_seen, self.lifetime)
+            let_go_of_tensors(self.traced, trace.has_seen, self.lifetime)
             self._compile()
         self._fixed, self.numbers = trace.fixed, trace.numbers
         self._names = call.names
@@ -341,15 +342,8 @@ class Specialization:
         finally:
             if self._call_trace is not None:
                 self._call_trace = None
-                self._weaken()
+                let_go_of_expected(self.guards, self._effects)
         return results
-
-    def _weaken(self) -> None:
-        """Keeps nothing alive that the program needs only to know."""
-        self.guards.weaken()
-        for effect in self._effects:
-            if isinstance(effect, Assign):
-                weaken(effect.place)
 
     def profile(self, leaves: Sequence[Any], steps: int) -> Profile:
         """The time of each kernel, as the mean of several runs; state is left as it is."""

@@ -25,7 +25,7 @@ from ..used_up import UsedUp
 from .effects import Again, Hints
 from .prune import prune
 from .symbolic import Symbolic, Symbols, holds_symbolic, plain_type
-from .weak import Lifetime, Weak
+from .weak import Weak
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -150,22 +150,6 @@ class Traced:
     """The outputs that gradients flow back from, with the number of what the function returns."""
     checks: Checks
     """What the program checks."""
-
-    def weaken(self, was_there: Callable[[Any], bool], lifetime: Lifetime) -> None:
-        """Keeps none of the tensors alive that were there before the trace, and whose gradients the program touches."""
-
-        def weak(owner: Any) -> Any:
-            return lifetime.watch(owner) if tree.is_tensor(owner) and was_there(owner) else owner
-
-        self.cleared = [(weak(t), mark) for t, mark in self.cleared]
-        self.grads = [(weak(t), plan) for t, plan in self.grads]
-        self.retained_before = [*map(weak, self.retained_before)]
-        self.retained = [*map(weak, self.retained)]
-        self.passed_on = [(weak(t), plan, retain) for t, plan, retain in self.passed_on]
-        self.grads_found = [(weak(t), spec) for t, spec in self.grads_found]
-        self.wrt = [(place, weak(t)) for place, t in self.wrt]
-        for source in self.inputs:
-            source.gradient_of = weak(source.gradient_of)
 
 
 class Finisher:
