@@ -12,6 +12,7 @@ import os
 from typing import TypeVar
 
 from ..dialects.types import DType, f32, f64, i1, i32, i64, u8
+from .modes import modes
 from .source import user_frame
 
 TYPE_NAMES: dict[DType, str] = {f32: "Float", f64: "Double", i64: "Long", i32: "Int", u8: "Byte", i1: "Bool"}
@@ -53,6 +54,10 @@ def index_error(message: str) -> IndexError:
 
 
 def untraceable(what: str, fix: str, where: str | None = None) -> RuntimeError:
-    """For what needs a value while a function is traced, when there is none yet."""
+    """For what needs a value while a function is traced, when there is none yet. A trace does not go on from there,
+    also where the function catches the error, since it would do what it does not do eagerly."""
     message = f"{what} needs the value of a tensor, which a function being compiled does not have yet: {fix}"
-    return located(RuntimeError, message, where)
+    error = located(RuntimeError, message, where)
+    if modes.trace is not None:
+        modes.trace.refused.append(error)
+    return error

@@ -135,6 +135,8 @@ def written(base: Tensor, origin: View | None, view: View | None, new: Tensor) -
     """The new value of `base` after `new` was written to the view that the steps beyond `origin` make of it."""
     if view is origin or view is None or view.op is None:
         return new
+    if 0 in view.spec.shape:
+        return base
     if _repeats(origin, view):
         return _spread(base, origin, view, new)
     old = replay(base, origin, view.parent)
@@ -205,6 +207,11 @@ def _write_traced(t: Tensor, new: Tensor, replaces: bool) -> None:
     root = t if t._base is None else t._base
     base = wrap(storage, storage.spec)
     recorded = modes.grad and (new._requires_grad or root._requires_grad)
+    if recorded and storage in trace.shared:
+        raise runtime_error(
+            "inside a compiled function, an argument that shares its memory with another tensor from outside cannot be "
+            "given a history: write to a clone, or under no_grad()"
+        )
     if recorded and root._node is not tape.TRACED and root._storage.array is not None:
         if root._requires_grad:  # what it held came from outside: the part that stays is read as a leaf
             trace.write(storage, dispatch.value_of(trace, written(base, None, root._view, root)))

@@ -207,3 +207,39 @@ def test_data_is_assigned(make: Callable[[], tuple[Function, Function]]) -> None
         return found
 
     assert outcome(compiled) == outcome(lambda f: f)
+
+
+def test_arguments_that_share_memory_get_no_history() -> None:
+    @compiled
+    def step(x: Any, part: Any, w: Any) -> Any:
+        x.add_(w)
+        part.copy_(part)
+        return x.sum()
+
+    x, w = irtool.ones(2, 3), irtool.ones(2, 3, requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"shares its memory with another tensor .*test_compiled_in_place.py"):
+        step(x, x.t(), w)
+    step(x, irtool.ones(3, 2), w)
+    assert x.requires_grad
+
+
+def test_nothing_is_written_to_nothing() -> None:
+    @compiled
+    def step(x: Any) -> Any:
+        x.expand(0, 2, 2).add_(1)
+        return x[:0].sum()
+
+    x = irtool.ones(1, 2, 2)
+    assert step(x).item() == 0 and x.sum().item() == 4
+
+
+def test_what_a_trace_refuses_is_not_caught_by_the_function() -> None:
+    @compiled
+    def step(x: Any) -> Any:
+        try:
+            return x * x.sum().exp().tolist()
+        except RuntimeError:
+            return x
+
+    with pytest.raises(RuntimeError, match=r"needs the value of a tensor .*test_compiled_in_place.py"):
+        step(irtool.ones(2))

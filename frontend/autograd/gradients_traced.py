@@ -143,7 +143,7 @@ def _regrade(trace: Trace, value: SSAValue, hook: Callable[[Tensor], Tensor | No
         if isinstance(x, OpResult) and x.op.parent is place.parent and place.is_before_in_block(x.op):
             place = x.op
     early = [use for use in value.uses if place is not value.op and _is_reached(place, use.operation)]
-    through = [result for use in early for result in use.operation.results if trace.is_tracked(result)]
+    through: list[SSAValue] = [result for use in early for result in use.operation.results if trace.is_tracked(result)]
     outside = any(isinstance(x, OpResult) and x.op.parent is not place.parent for x in traced.captured)
     if traced.written or outside:
         raise runtime_error(_EARLY)

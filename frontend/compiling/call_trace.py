@@ -166,7 +166,7 @@ class CallTrace:
                 arguments = tree.rebuild(call.structure, iter(given))
                 args, kwargs = arguments
                 observer.observe([*self._discovery.functions, *given])
-                output = function(*args, **kwargs)
+                output = _run_through(trace, function, args, kwargs)
                 grad_mode.switch(mode)
                 self._settle_hooks(trace, output)
                 substitutes.take_out()
@@ -283,6 +283,9 @@ class CallTrace:
                     among = sharing and (storages.count(storage) > 1 or overlaps(value))
                     shared = i < count and (among or storage in self.outside)
                     own = i >= count or (not shared and storage in storages[: tensors.index(i)])
+                    others = (leaves[k] for k in tensors if shared and leaves[k]._storage is storage)
+                    if shared and (storage in self.outside or any(t is not value for t in others)):
+                        trace.shared.add(storage)
                     new = self._stand_in(trace, value, i, name, shared, own)
                     by_id.setdefault(id(value), new)
                     stand_ins[new] = i
@@ -377,6 +380,19 @@ def sharing(leaves: Sequence[Any]) -> Any:
     if len(set(storages)) == len(storages) and not any(map(overlaps, tensors)):
         return None
     return tuple(storages.index(s) for s in storages), tuple(v._view for v in tensors)
+
+
+def _run_through(trace: Trace, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """What a function returns. Raises what the trace has refused, also where the function has caught that."""
+    try:
+        output = function(*args, **kwargs)
+    except Exception:
+        if not trace.refused:
+            raise
+    else:
+        if not trace.refused:
+            return output
+    raise trace.refused[0]
 
 
 def share(leaves: Sequence[Any], which: Sequence[int]) -> bool:

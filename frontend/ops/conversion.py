@@ -215,6 +215,13 @@ def stride(self: Tensor, dim: int | None = None) -> Any:
     return strides if dim is None else strides[axis(dim, len(strides))]
 
 
+def data_ptr(self: Tensor) -> int:
+    """The address of the first element."""
+    if modes.trace is not None and self._storage.array is None:
+        raise untraceable("data_ptr()", "each call has memory of its own; ask outside")
+    return int(array_of(self).__array_interface__["data"][0])
+
+
 def storage_offset(self: Tensor) -> int:
     """Where the tensor begins in its memory, in elements."""
     trace = modes.trace
@@ -278,7 +285,7 @@ _QUESTIONS: dict[str, Callable[[Tensor], Any]] = {
     "dim": lambda self: len(self._spec.shape),
     "ndimension": lambda self: len(self._spec.shape),
     "element_size": lambda self: self._spec.dtype.itemsize,
-    "data_ptr": lambda self: array_of(self).__array_interface__["data"][0],
+    "data_ptr": data_ptr,
     "storage_offset": storage_offset,
     "is_floating_point": lambda input: input._spec.dtype.kind == "float",
     "is_complex": lambda input: False,

@@ -89,6 +89,10 @@ class Trace(Flow):
         """Tensors that are no leaves, whose gradient is kept."""
         self.retained_outside: list[Tensor] = []
         """Arguments that were computed outside, whose gradient is kept."""
+        self.refused: list[RuntimeError] = []
+        """What the function asked for that no trace can give, whether or not it has caught the error."""
+        self.shared: set[Storage] = set()
+        """Memory of arguments that other tensors from outside have too."""
         self.passed_on: dict[Tensor, tuple[Tensor, bool]] = {}
         """Gradients of tensors that were computed outside, which flow on there; whether that graph is used again."""
         self.checks = Checks()
