@@ -236,6 +236,8 @@ def full(
             return finished(value, requires_grad)
         fill_value = fill_value.item()
     dtype = dtype or python_dtype(fill_value) or get_default_dtype()
+    if is_symbolic(fill_value) and dtype.kind == "float":
+        return finished(scalar(fill_value, shape, dtype), requires_grad)
     check_fits(fill_value, dtype)
     return finished(full_of(shape, fill_value, dtype), requires_grad)
 

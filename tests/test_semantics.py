@@ -121,11 +121,11 @@ FLOATS: dict[str, Step] = {
 def test_one_program_for_all_floats(name: str):
     function = FLOATS[name]
     compiled = irtool.compile(function, target="reference")
-    for number in (0.25, 0.5, -1.5):
+    for number in (0.25, 0.5, -1.5, 3.0):  # a constant at first, then for all
         expected, found = function(normal(3, 3), number), compiled(normal(3, 3), number)
         assert found.dtype == expected.dtype
         np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-6)
-    assert len(compiled.programs()) == 1
+    assert len(compiled.programs()) == 2
 
 
 def train_rows_by_index(threads: int) -> list[bytes]:
@@ -217,8 +217,8 @@ def test_a_mask_without_dimensions():
 
 def test_numbers_computed_from_floats_are_floats():
     f = irtool.compile(lambda x, a: (x * a, a, {"twice": a * 2, "next": a + 1}), target="reference")
-    for number in (0.5, 1.5):
+    for number in (0.5, 1.5, 2.5):
         scaled, same, more = f(normal(2), number)
         assert (same, more) == (number, {"twice": number * 2, "next": number + 1})
         assert all(type(v) is float for v in (same, *more.values())) and scaled.shape == (2,)
-    assert len(f.programs()) == 1
+    assert len(f.programs()) == 2

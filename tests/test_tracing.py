@@ -73,7 +73,8 @@ def test_an_escaped_tensor_raises_with_its_line():
     def put(value):
         setattr(box, "".join(["va", "lue"]), value)  # a name that the code does not mention
 
-    compiled(f)(irtool.ones(2))
+    with pytest.warns(UserWarning, match="Box.value = is not known to be free of effects"):
+        compiled(f)(irtool.ones(2))
     with pytest.raises(RuntimeError, match=rf"test_tracing.py:{f.__code__.co_firstlineno + 1}"):
         box.value.tolist()
     with pytest.raises(RuntimeError, match=r"traced|tracing"):
@@ -156,9 +157,12 @@ def test_learning_rates_change_outside():
         optimizer.step()
         optimizer.param_groups[0]["lr"] *= 0.5
 
-    with pytest.raises(RuntimeError, match=r"changes optimizer.param_groups\[0\]\['lr'\]"):
+    for k in range(3):
         step()
-    assert optimizer.param_groups[0]["lr"] == 1.0 and w.item() == 1.0
+        optimizer.zero_grad()
+        assert (
+            optimizer.param_groups[0]["lr"] == 0.5 ** (k + 1) and w.item() == sum(-(0.5**j) for j in range(k + 1)) + 1
+        )
 
 
 def test_results_that_hide_tensors():
@@ -205,7 +209,8 @@ def test_other_threads_compute_while_a_function_is_traced():
         found.append(str(in_a_thread(lambda: y * 2)))
         return y
 
-    assert compiled(f)(irtool.ones(1)).item() == 2.0
+    with pytest.warns(UserWarning, match="threading.Thread.start is not known to be free of effects"):
+        assert compiled(f)(irtool.ones(1)).item() == 2.0
     assert found[0] == [2.0, 2.0]
     assert "traced" in found[1]
 

@@ -11,7 +11,6 @@ were: no frame comes between a caller and what it calls. The code of functions i
 from __future__ import annotations
 
 import sys
-from functools import lru_cache
 from types import CodeType, FunctionType
 from typing import Any, cast
 
@@ -22,6 +21,9 @@ from . import hooks
 from .code_names import Original, original
 
 Emitted = list[tuple[str, Any]]
+
+REMEMBERED = 4096
+"""How many codes are kept with their instrumented forms."""
 
 NULL_LAST = sys.version_info >= (3, 13)
 """Whether the NULL that a call without `self` has on the stack lies above the callable."""
@@ -111,9 +113,20 @@ def _is_called(items: list[Any], k: int) -> bool:
     return 0 <= beside < len(items) and _name(items[beside]) == "PUSH_NULL"
 
 
-@lru_cache(maxsize=4096)
+_known: dict[int, tuple[CodeType, CodeType]] = {}
+
+
 def instrumented(code: CodeType) -> CodeType:
-    """The code with hooks; that of functions inside it too."""
+    """The code with hooks; that of functions inside it too. Equal code of another file is other code."""
+    found = _known.get(id(code))
+    if found is None:
+        if len(_known) >= REMEMBERED:
+            _known.clear()
+        found = _known[id(code)] = code, _instrumented(code)
+    return found[1]
+
+
+def _instrumented(code: CodeType) -> CodeType:
     abstract = Bytecode.from_code(code)
     new: list[Any] = []
     items: list[Any] = list(abstract)

@@ -43,7 +43,9 @@ IMPURE = _names("""
 """)
 """Functions, and methods of classes of Python's own, that have effects, or read what changes."""
 
-PURE = frozenset(("os.getenv", "os.fspath", "logging.getLogger", "logging.Logger.isEnabledFor"))
+PURE = frozenset(
+    ("importlib.import_module", "os.getenv", "os.fspath", "logging.getLogger", "logging.Logger.isEnabledFor")
+)
 """Functions of other modules that have none, or that read what is guarded."""
 
 PATH_METHODS = _names("""
