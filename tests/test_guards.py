@@ -83,11 +83,13 @@ def test_tensors_in_containers():
 
 
 def test_another_tensor_under_the_same_name():
-    w = irtool.ones(1)
+    w = first = irtool.ones(1)
     f = compiled(lambda x: x * w)
     f(ones)
     w = irtool.full((1,), 4.0)
     assert f(ones).item() == 4.0 and count(f) == 2
+    w = first
+    assert f(ones).item() == 1.0 and count(f) == 2
 
 
 def test_objects_and_their_classes():

@@ -166,6 +166,18 @@ def test_another_object_with_the_same_id_needs_another_program(container: bool) 
     assert len(ids) < 12
 
 
+def test_programs_that_are_gone_are_told_from_those_that_never_were() -> None:
+    step = compiled(lambda x, o: x * o.scale)
+    with pytest.raises(RuntimeError, match="nothing is compiled yet"):
+        step.ir()
+    step(irtool.ones(2), Payload())
+    gc.collect()
+    with pytest.raises(RuntimeError, match="are gone"):
+        step.ir()
+    step(irtool.ones(2), Payload())
+    assert "are gone" in step.explain()
+
+
 def test_results_are_let_go_of() -> None:
     step, seen = compiled(lambda x: x + 1), list[weakref.ref[Any]]()
     for _ in range(4):

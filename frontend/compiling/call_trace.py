@@ -248,6 +248,10 @@ class CallTrace:
         """Whether the function could reach this very object before the trace."""
         return self._discovery.has_seen(value)
 
+    def let_go(self) -> None:
+        """Lets go of what the function could reach, when there is nothing more to ask."""
+        self._discovery.let_go()
+
     # Before
 
     def _is_read_by_library(self, place: Entry) -> bool:

@@ -178,6 +178,11 @@ class Discovery:
         """Whether this very object was found."""
         return self._seen.get(id(value)) is value
 
+    def let_go(self) -> None:
+        """Lets go of what was found at once, and not when garbage is collected."""
+        for table in (self._seen, self._objects, self.owners):
+            table.clear()
+
     # Places
 
     def _entry(self, mapping: dict[Any, Any], key: Any, name: str, slow: bool = False) -> None:

@@ -19,11 +19,16 @@ TRACED = "traced"
 """The stage before the first: the ops as the trace left them."""
 
 
+GONE = "objects or tensors that earlier programs were for are gone, and the programs with them"
+"""Why there are none although some were compiled."""
+
+
 class Inspection:
     """Looks at the programs of a compiled function, by default at the one compiled last."""
 
     _recent: list[Specialization]
     _reasons: list[str]
+    _compilations: int
     _target: str
 
     def _program_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Specialization, list[Any], bool]:
@@ -35,7 +40,7 @@ class Inspection:
 
     def _last(self) -> Specialization:
         if not self._recent:
-            raise RuntimeError("nothing is compiled yet: call the function first")
+            raise RuntimeError(f"{GONE if self._compilations else 'nothing is compiled yet'}: call the function first")
         return self._recent[-1]
 
     def ir(self, stage: str = TRACED, locations: bool = False) -> str:
@@ -97,7 +102,7 @@ class Inspection:
 
     def explain(self) -> str:
         """Why the last compilation was needed."""
-        if not self._recent:
+        if not self._compilations:
             return "nothing is compiled yet"
         if not self._reasons:
             return "compiled because the function was called for the first time"
@@ -111,7 +116,7 @@ class Inspection:
             found = _differences(program.signature, signature) or program.changes(call.leaves)
             if best is None or len(found) <= len(best):
                 best = found
-        return best or []
+        return [GONE] if best is None and self._compilations else best or []
 
 
 def describe_call(call: Call) -> list[tuple[str, Any]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from .. import tree
-from .effects import Assign, Effect
-from .guards import Guards, weaken
+from .call_trace import CallTrace
+from .effects import Assign
+from .guards import weaken
 from .traced import Traced
 from .weak import Lifetime
 
@@ -29,12 +30,13 @@ def let_go_of_tensors(traced: Traced, was_there: Callable[[Any], bool], lifetime
         source.gradient_of = weak(source.gradient_of)
 
 
-def let_go_of_expected(guards: Guards, effects: Iterable[Effect]) -> None:
-    """Of what was in places, which nobody puts back any more."""
-    guards.weaken()
-    for effect in effects:
+def let_go_of_what_was_there(trace: CallTrace) -> None:
+    """Of what the function could reach, and of what was in places, which nobody puts back any more."""
+    trace.let_go()
+    trace.guards.weaken()
+    for effect in trace.effects:
         if isinstance(effect, Assign):
             weaken(effect.place)
 
 
-__all__ = ["let_go_of_expected", "let_go_of_tensors"]
+__all__ = ["let_go_of_tensors", "let_go_of_what_was_there"]

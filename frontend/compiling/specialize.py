@@ -24,7 +24,7 @@ from .effects import EXCHANGED, History
 from .guards import PLAIN, is_by_value, same, show
 from .inspection import describe_call
 from .launch import Failures, Launch
-from .let_go import let_go_of_expected, let_go_of_tensors
+from .let_go import let_go_of_tensors, let_go_of_what_was_there
 from .reference import REFERENCE, ReferenceProgram
 from .traced import Alias, Fresh, Given, Held, Output, Owner, Part
 from .weak import Identities, Weak, referent, weakened
@@ -341,8 +341,8 @@ class Specialization:
             raise
         finally:
             if self._call_trace is not None:
+                let_go_of_what_was_there(self._call_trace)
                 self._call_trace = None
-                let_go_of_expected(self.guards, self._effects)
         return results
 
     def profile(self, leaves: Sequence[Any], steps: int) -> Profile:
