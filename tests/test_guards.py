@@ -89,7 +89,9 @@ def test_another_tensor_under_the_same_name():
     w = irtool.full((1,), 4.0)
     assert f(ones).item() == 4.0 and count(f) == 2
     w = first
-    assert f(ones).item() == 1.0 and count(f) == 2
+    assert f(ones).item() == 1.0 and count(f) == 1  # the other tensor is gone, and its program
+    w = irtool.full((1,), 5.0)
+    assert f(ones).item() == 5.0 and count(f) == 2
 
 
 def test_objects_and_their_classes():

@@ -110,7 +110,7 @@ class CallTrace:
         self.places = hints.places
         """What holds further arguments of each call."""
         self._iterators = call.iterators
-        self._discovery = discovery = Discovery()
+        self.discovery = discovery = Discovery()
         discovery.add_root(function, getattr(function, "__name__", "function"))
         for value, name in zip(call.leaves, call.names, strict=True):
             if not isinstance(value, Tensor):
@@ -147,12 +147,12 @@ class CallTrace:
         self.symbols = Symbols(trace, len(call.leaves))
         """Numbers that each call brings along: further leaves of its own."""
         observer = trace.observer = Observer(
-            self.symbols, self._iterators, self._discovery, lambda x: substitutes.append_only(x)
+            self.symbols, self._iterators, self.discovery, lambda x: substitutes.append_only(x)
         )
         given, stand_ins = self._arguments(trace, call, count, hints)
         mode = modes.grad
         substitutes = Substitutes(self.guards, hints, observer)
-        rates = [] if hints.constant else self._discovery.rates
+        rates = [] if hints.constant else self.discovery.rates
         places = [] if hints.constant else self._dynamic_places(hints)
         rest = iter(given[count:])
         exchanged = [(p, tree.rebuild(structure, rest)) for p, structure in zip(self.places, structures)]
@@ -161,26 +161,26 @@ class CallTrace:
             for place, new in exchanged:
                 substitutes.put(place, new)
             self._iterators.begin(self.guards)
-            trace.hyperparameters.update((entry.identity, entry.now()) for entry in self._discovery.runtime)
+            trace.hyperparameters.update((entry.identity, entry.now()) for entry in self.discovery.runtime)
             with tracing(trace):
                 arguments = tree.rebuild(call.structure, iter(given))
                 args, kwargs = arguments
-                observer.observe([*self._discovery.functions, *given])
+                observer.observe([*self.discovery.functions, *given])
                 output = _run_through(trace, function, args, kwargs)
                 grad_mode.switch(mode)
                 self._settle_hooks(trace, output)
                 substitutes.take_out()
                 counts = dynamic.take_out()
                 data = trace.assignments.settle(trace, self._is_shared(call.leaves[:count]))
-                runtime = [e for e in self._discovery.runtime if e.identity not in observer.sources]
+                runtime = [e for e in self.discovery.runtime if e.identity not in observer.sources]
                 assigned = [e for e in runtime if trace.has_assigned(e.mapping, e.key)]
 
                 def is_ours(t: Tensor) -> bool:
                     storage = t._storage
                     traced = storage.array is None or t in stand_ins or trace.argument_of(storage)[0] is not None
-                    return traced or (storage in trace.assignments.left and id(t) not in self._discovery.tensors)
+                    return traced or (storage in trace.assignments.left and id(t) not in self.discovery.tensors)
 
-                finder = EffectFinder(trace, self._discovery, self.guards, hints, is_ours)
+                finder = EffectFinder(trace, self.discovery, self.guards, hints, is_ours)
                 finder.run(substitutes, assigned)
                 dynamic.relax(self.guards)
                 self.impure = observer.impure
@@ -216,7 +216,7 @@ class CallTrace:
 
     def _dynamic_places(self, hints: Hints) -> list[Place]:
         """The numbers in attributes, variables and containers that change, or that code assigns."""
-        discovery = self._discovery
+        discovery = self.discovery
         places = [p for guard in (*self.guards.always, *self.guards.slow) for p in number_places(guard)]
         found = [p for p in places if hints.numbers.is_dynamic(p) or _key(p) in discovery.assigned]
         found = [p for p in found if not (isinstance(p, Entry) and self._is_read_by_library(p))]
@@ -244,21 +244,13 @@ class CallTrace:
                     guard.restore()
         bump()
 
-    def has_seen(self, value: Any) -> bool:
-        """Whether the function could reach this very object before the trace."""
-        return self._discovery.has_seen(value)
-
-    def let_go(self) -> None:
-        """Lets go of what the function could reach, when there is nothing more to ask."""
-        self._discovery.let_go()
-
     # Before
 
     def _is_read_by_library(self, place: Entry) -> bool:
         """Whether code that is not traced reads the attribute, and has to find the number there."""
-        if place.identity in self._discovery.hyperparameters:
+        if place.identity in self.discovery.hyperparameters:
             return True
-        owner = self._discovery.owners.get(id(place.mapping))
+        owner = self.discovery.owners.get(id(place.mapping))
         return owner is not None and place.key in used_by_library(cast(Any, type(owner)))
 
     def _arguments(self, trace: Trace, call: Call, count: int, hints: Hints) -> tuple[list[Any], dict[Tensor, int]]:
@@ -277,7 +269,7 @@ class CallTrace:
         storages = [leaves[i]._storage for i in tensors if i < count]
         for i, (value, name) in enumerate(zip(leaves, call.names, strict=True)):
             if isinstance(value, Tensor):
-                if i < count and self._discovery.has_seen(value):
+                if i < count and self.discovery.has_seen(value):
                     self.themselves[i] = value
                     given.append(value)
                     continue
@@ -336,7 +328,7 @@ class CallTrace:
 
     def _is_known(self, tensor: Tensor) -> bool:
         """Whether a tensor existed before the trace."""
-        return id(tensor) in self._discovery.tensors
+        return id(tensor) in self.discovery.tensors
 
     def _check_sharing(self, leaves: Sequence[Any], hints: Hints) -> None:
         """Arguments that share memory are traced as if they did not, until one of them is written to: then which parts

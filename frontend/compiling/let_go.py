@@ -32,7 +32,7 @@ def let_go_of_tensors(traced: Traced, was_there: Callable[[Any], bool], lifetime
 
 def let_go_of_what_was_there(trace: CallTrace) -> None:
     """Of what the function could reach, and of what was in places, which nobody puts back any more."""
-    trace.let_go()
+    trace.discovery.let_go()
     trace.guards.weaken()
     for effect in trace.effects:
         if isinstance(effect, Assign):

@@ -83,7 +83,7 @@ class Specialization:
             objects = [v for v in leaves if not isinstance(v, Tensor) and type(v) not in PLAIN]
             self._objects = [v if is_by_value(v) else self.lifetime.watch(v) for v in objects]
             """Objects that keys know by their id: the program goes with the first of them."""
-            let_go_of_tensors(self.traced, trace.has_seen, self.lifetime)
+            let_go_of_tensors(self.traced, trace.discovery.has_seen, self.lifetime)
             self._compile()
         self._fixed, self.numbers = trace.fixed, trace.numbers
         self._names = call.names
