@@ -23,6 +23,7 @@ from ..promotion import get_default_dtype
 from ..tensor import Tensor
 from .call_trace import Call
 from .dynamic import DynamicNumbers
+from .evaluation import Stale
 from .guards import PLAIN, same
 from .inspection import Inspection
 from .kinds import is_module
@@ -63,8 +64,6 @@ class Compiled(Inspection):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if modes.trace is not None:
             return self._function(*args, **kwargs)
-        from .specialize import Stale
-
         while True:
             program, leaves, is_new = self._program_for(args, kwargs)
             if program.impure and not is_new:

@@ -14,6 +14,10 @@ LIMIT = 1 << 63
 """Integers from here on do not fit the program's arguments."""
 
 
+class Stale(Exception):
+    """Another thread has changed a number that a program is for, after the program was chosen and before it ran."""
+
+
 class Evaluation:
     """A graph of numbers, evaluated by each call."""
 
@@ -33,6 +37,10 @@ class Evaluation:
         self._wanted = list(symbols.wanted)
         self.traced = [symbols.values[index] for index in self._wanted]
         """What the call that was traced brings along."""
+
+    def __len__(self) -> int:
+        """How many operations a call makes."""
+        return len(self._steps)
 
     def __call__(self, leaves: Sequence[Any]) -> list[Any] | None:
         """The numbers that a call brings along, in their places among its leaves; None where it needs another program:
@@ -76,4 +84,4 @@ class Evaluation:
         return []
 
 
-__all__ = ["LIMIT", "Evaluation"]
+__all__ = ["LIMIT", "Evaluation", "Stale"]

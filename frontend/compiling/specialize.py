@@ -21,6 +21,7 @@ from ..writes import adopt
 from .backward import Differentiable, spend
 from .call_trace import Call, CallTrace, no_collection, share, sharing
 from .effects import EXCHANGED, History
+from .evaluation import Stale
 from .guards import PLAIN, is_by_value, same, show
 from .inspection import describe_call
 from .launch import Failures, Launch
@@ -57,10 +58,6 @@ def late_checks(program: Any) -> Collection[int]:
     """The checks of a program that come after some state was updated; none where nothing is written before the end."""
     plan = getattr(program, "plan", None)
     return frozenset(plan["errors"]["late"]) if plan else ()
-
-
-class Stale(Exception):
-    """Another thread has changed a number that a program is for, after the program was chosen and before it ran."""
 
 
 class Specialization:
@@ -239,6 +236,8 @@ class Specialization:
     def _all(self, leaves: Sequence[Any]) -> Sequence[Any] | None:
         """The arguments of a call, with what the function finds in places of its own, and numbers computed of them;
         None where these need another program."""
+        if not self._places and not self.numbers:
+            return leaves
         found = self._with_places(leaves)
         numbers = self.numbers(found)
         return None if numbers is None else found + numbers
