@@ -13,8 +13,9 @@
 3. **Trace** (`call_trace.py`). The function runs once on tensors without values; `frontend/tracing` records ops of
    hl. For this time the user's functions have instrumented bytecode (`instrument.py`): what they load, store, compare
    by `is` and call passes through hooks (`hooks.py`), which ask the observer of the trace in their own thread
-   (`observer.py`, `callables.py`). Other threads run the same code and find live objects as they are: what stands for
-   a number or a list is handed to traced code alone. One trace goes on at a time.
+   (`observer.py`, `callables.py`). Other threads run the same code and find numbers and lists as they are: what stands
+   for these is handed to traced code alone. (A tensor that traced code assigns to an attribute is there until the
+   trace ends.) One trace goes on at a time.
 
 4. **Symbolic numbers** (`symbolic.py`, `dynamic.py`, `evaluation.py`). A number is a constant of its first trace,
    guarded by value. One that has changed, or that the code itself assigns, is symbolic: this call's value, and a node

@@ -74,9 +74,8 @@ class Callables:
         elif kind.__module__ == "functools" and hasattr(value, "func"):
             inner = self._callable(value.func, True)
             return value if inner is value.func else partial(inner, *value.args, **value.keywords)
-        if not self._is_pure(value):
-            return self._foreign(value)
-        return value if is_transparent(value) else self._reading(value)
+        pure = self._is_pure(value)
+        return value if pure and is_transparent(value) else self._with_plain_numbers(value, not pure)
 
     def _is_pure(self, value: Any) -> bool:
         owner = None if isinstance(value, type) else getattr(value, "__self__", None)
@@ -93,35 +92,22 @@ class Callables:
     def _is_live(self, value: Any) -> bool:
         return self._live.get(id(value)) is value or self._has_seen(value)
 
-    def _foreign(self, function: Any) -> Any:
-        """What tells that a function was called that may have effects. It gets plain numbers."""
+    def _with_plain_numbers(self, function: Any, has_effects: bool) -> Any:
+        """A foreign function gets plain numbers, since it may look at their types; one that may have effects tells."""
         known = self._wrapped.get(id(function))
         if known is not None:
             return known[1]
         name = name_of(function)
 
         def foreign(*args: Any, **options: Any) -> Any:
-            self.see_effect(name)
+            if has_effects:
+                self.see_effect(name)
             return function(*map(read_all, args), **{key: read_all(x) for key, x in options.items()})
 
-        return self._remember(function, foreign)
-
-    def _reading(self, function: Any) -> Any:
-        """A pure function that looks at the types of its operands gets plain numbers."""
-        known = self._wrapped.get(id(function))
-        if known is not None:
-            return known[1]
-
-        def reading(*args: Any, **options: Any) -> Any:
-            return function(*map(read_all, args), **{key: read_all(x) for key, x in options.items()})
-
-        return self._remember(function, reading)
-
-    def _remember(self, function: Any, wrapper: Any) -> Any:
-        wrapper.__name__ = getattr(function, "__name__", type(function).__name__)
-        wrapper.__doc__ = getattr(function, "__doc__", None)
-        self._wrapped[id(function)] = function, wrapper
-        return wrapper
+        foreign.__name__ = getattr(function, "__name__", type(function).__name__)
+        foreign.__doc__ = getattr(function, "__doc__", None)
+        self._wrapped[id(function)] = function, foreign
+        return foreign
 
     def _memo(self, cached: Any) -> Any:
         """A cached function gives tensors of its own, as in eager code; none of the trace may stay in its cache."""
@@ -164,6 +150,7 @@ class Callables:
 
 
 def name_of(function: Any) -> str:
+    """What people call a function, a method or a class."""
     owner = getattr(function, "__self__", None)
     module = getattr(function, "__module__", None)
     name = getattr(function, "__qualname__", type(function).__qualname__)

@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     from .dynamic import DynamicNumbers
 
 
-def identity(place: Place) -> tuple[int, Any]:
-    """What two descriptions of one place have in common, as long as either lives."""
-    return place.identity
-
-
 class Effect(Protocol):
     """One change. `value` holds tensors of the trace, and is a tree of results later."""
 
