@@ -2,9 +2,12 @@
 # make test    an environment, the package, all tests that need no GPU
 # make test-teams  every op, program and random graph on 1 to 8 threads, to the same bits (make test runs a sample)
 # make test-clang  the tests that compile C, with clang
+# make test-cuda  the target cuda through PyCUDA, which it builds once, on a stand-in for the driver (no GPU needed)
+# make gpu-wheels gpu-records gpu-test gpu-bench  checks and measurements on a GPU: docs/gpu.md
 # make sanitize  generated C under clang's sanitizers: bounds, undefined behaviour, races (some minutes)
 # make fuzz    random programs, eager against compiled: COUNT of them from SEED on, for TARGET (reference, or cpu)
 # make fuzz-ir  mutated IR through every command; FILES=4000 SEED=10000 (make test runs a sample)
+# make stubs   the types of Tensor's methods, from the tables that install them
 # make check   format, lint, strict types
 # make bench   training-step times; BENCH=path/to/compare.py PEERS="torch=python ..." puts other frameworks beside
 # make coverage  the surface, expression by expression, against PyTorch; TORCH_PYTHON must have torch
@@ -26,10 +29,15 @@ COMPILING := test_clang.py test_primitives.py test_codegen.py test_codegen_ops.p
 	test_contract.py test_random_graphs.py test_program.py test_compiled_ops.py test_compile_native.py test_scan.py \
 	test_programs.py test_workloads.py test_toolchain.py test_teams.py
 
+GPU_VENV ?= .venv-gpu
+GPU_BIN := $(GPU_VENV)/bin
+GPU_STAMP := $(GPU_VENV)/.installed
+GPU_SITE ?=
+WHEELS ?= build/wheels
 COUNT ?= 10000
 TARGET ?= reference
 
-.PHONY: demo test test-teams fuzz fuzz-ir test-clang sanitize check format bench coverage golden clean
+.PHONY: stubs demo test test-teams fuzz fuzz-ir test-clang test-cuda gpu-wheels gpu-records gpu-test gpu-bench sanitize check format bench coverage golden clean
 
 demo: $(STAMP)
 	$(BIN)/python examples/digits.py
@@ -52,6 +60,29 @@ test-clang: $(STAMP)
 		echo "test-clang is skipped: clang with OpenMP is not installed, see CC=clang irtool doctor"; \
 	fi
 
+# Skips, and says why, where PyCUDA cannot be built.
+test-cuda: $(STAMP)
+	$(BIN)/python -m pytest -rs tests/cuda_driver/through_pycuda.py tests/cuda/compiled_kernels.py
+
+# A folder with all that a machine without a network needs.
+gpu-wheels: $(STAMP)
+	$(BIN)/python -m pip wheel -q -w $(WHEELS) --find-links "$$($(BIN)/python -m tests.cuda_driver.build | tail -1)" \
+		'setuptools>=70.1' pip '.[dev,cuda]'
+
+gpu-records: $(STAMP)
+	$(BIN)/python -m tests.gpu record
+
+gpu-test gpu-bench: $(GPU_STAMP)
+	$(GPU_BIN)/python -m tests.gpu $(@:gpu-%=%)
+
+$(GPU_STAMP): pyproject.toml
+	test -x $(GPU_BIN)/python || $(PYTHON) -m venv $(if $(GPU_SITE),--system-site-packages) $(GPU_VENV)
+	$(GPU_BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --find-links $(WHEELS) \
+		'setuptools>=70.1'
+	$(GPU_BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --find-links $(WHEELS) \
+		--no-build-isolation -e '.[dev,cuda]'
+	touch $@
+
 # Skips, and says why, where clang is not installed.
 sanitize: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -rs tests/test_sanitize.py tests/sanitize/address.py tests/sanitize/threads.py
@@ -63,6 +94,9 @@ check: $(STAMP) $(PYROOT)/__init__.py
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright -p .pyroot --pythonpath $(BIN)/python
+
+stubs: $(STAMP)
+	$(BIN)/python -m irtool.tools.stubs
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -69,19 +69,17 @@ float, double, long, int = float32, float64, int64, int32
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 strided = "strided"
 contiguous_format, preserve_format, channels_last = "contiguous_format", "preserve_format", "channels_last"
-default_generator = default_generator
 __version__ = "0.1.0"
 
 _LAZY = {
-    "compile": ("frontend.compiling.compile", "compile"),
-    "load": ("frontend.serialization", "load"),
-    "save": ("frontend.serialization", "save"),
-    "set_flush_denormal": ("runtime.denormals", "set_flush_denormal"),
-    "set_num_threads": ("runtime.threads", "set_num_threads"),
-    "get_num_threads": ("runtime.threads", "get_num_threads"),
+    "compile": "frontend.compiling.compile",
+    "load": "frontend.serialization",
+    "save": "frontend.serialization",
+    "set_flush_denormal": "runtime.denormals",
+    "set_num_threads": "runtime.threads",
+    "get_num_threads": "runtime.threads",
 }
 """Names that are imported when first used: a program that does not compile does not pay for the compiler."""
-
 
 _install(_sys.modules[__name__])
 
@@ -90,8 +88,7 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         from importlib import import_module
 
-        module, attribute = _LAZY[name]
-        found = globals()[name] = getattr(import_module(f".{module}", __name__), attribute)
+        found = globals()[name] = getattr(import_module(f".{_LAZY[name]}", __name__), name)
         return found
     if name == "return_types":
         from types import SimpleNamespace

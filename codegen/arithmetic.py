@@ -1,6 +1,5 @@
 """Numbers in C: constants, arithmetic, comparisons, conversions; scalars and vectors alike."""
 
-# pyright: basic
 from __future__ import annotations
 
 import math as python_math
@@ -10,35 +9,42 @@ from typing import Any
 import numpy as np
 from xdsl.dialects import arith, vector
 from xdsl.dialects import math as math_dialect
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IndexType, IntegerAttr, VectorType
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IndexType, IntegerAttr
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects import vectorx
-from .expr import Expr, binary, call, cast, ternary, unary
+from ..dialects.types import element_of, is_vector
+from .expr import CExpr, binary, call, cast, ternary, unary
 from .printer import Printer, Rule
-from .types import SIGNED, UNSIGNED, CodegenError, as_mask, c_type, element, is_mask, scalar_type, vector_of
+from .types import SIGNED, UNSIGNED, CodegenError, as_mask, c_type, is_mask, scalar_type, vector_of
 
 WIDTHS = {"bool": 1, "u8": 8, "short": 16, "int": 32, "long": 64}
 
-FLOAT_BINARY = {arith.AddfOp: "+", arith.SubfOp: "-", arith.MulfOp: "*", arith.DivfOp: "/"}
-INTEGER_BINARY = {arith.AddiOp: "+", arith.SubiOp: "-", arith.MuliOp: "*"}
-BITWISE = {arith.AndIOp: "&", arith.OrIOp: "|", arith.XOrIOp: "^"}
+FLOAT_BINARY: dict[type[Operation], str] = {arith.AddfOp: "+", arith.SubfOp: "-", arith.MulfOp: "*", arith.DivfOp: "/"}
+INTEGER_BINARY: dict[type[Operation], str] = {arith.AddiOp: "+", arith.SubiOp: "-", arith.MuliOp: "*"}
+BITWISE: dict[type[Operation], str] = {arith.AndIOp: "&", arith.OrIOp: "|", arith.XOrIOp: "^"}
 LOGICAL = {"&": "&&", "|": "||", "^": "!="}
-DIVISIONS = {
+DIVISIONS: dict[type[Operation], tuple[str, dict[str, str]]] = {
     arith.DivSIOp: ("/", SIGNED), arith.RemSIOp: ("%", SIGNED),
     arith.DivUIOp: ("/", UNSIGNED), arith.RemUIOp: ("%", UNSIGNED),
 }  # fmt: skip
-SHIFTS = {arith.ShLIOp: ("<<", {}), arith.ShRSIOp: (">>", SIGNED), arith.ShRUIOp: (">>", UNSIGNED)}
-INTEGER_EXTREMES = {
+SHIFTS: dict[type[Operation], tuple[str, dict[str, str]]] = {
+    arith.ShLIOp: ("<<", {}), arith.ShRSIOp: (">>", SIGNED), arith.ShRUIOp: (">>", UNSIGNED),
+}  # fmt: skip
+INTEGER_EXTREMES: dict[type[Operation], tuple[str, str, dict[str, str]]] = {
     arith.MaxSIOp: ("max", ">", SIGNED), arith.MinSIOp: ("min", "<", SIGNED),
     arith.MaxUIOp: ("max", ">", UNSIGNED), arith.MinUIOp: ("min", "<", UNSIGNED),
 }  # fmt: skip
-FLOAT_EXTREMES = {
+FLOAT_EXTREMES: dict[type[Operation], str] = {
     arith.MaximumfOp: "max", arith.MinimumfOp: "min", arith.MaxnumfOp: "maxnum", arith.MinnumfOp: "minnum",
 }  # fmt: skip
-CALLS = {arith.FloorDivSIOp: "floor_div", arith.CeilDivSIOp: "ceil_div", arith.CeilDivUIOp: "ceil_div"}
+CALLS: dict[type[Operation], str] = {
+    arith.FloorDivSIOp: "floor_div",
+    arith.CeilDivSIOp: "ceil_div",
+    arith.CeilDivUIOp: "ceil_div",
+}
 
-INTEGER_PREDICATES = [
+INTEGER_PREDICATES: list[tuple[str, dict[str, str]]] = [
     ("==", {}), ("!=", {}), ("<", SIGNED), ("<=", SIGNED), (">", SIGNED), (">=", SIGNED),
     ("<", UNSIGNED), ("<=", UNSIGNED), (">", UNSIGNED), (">=", UNSIGNED),
 ]  # fmt: skip
@@ -50,7 +56,7 @@ FLOAT_PREDICATES = [
 ]  # fmt: skip
 """By the number of an `arith.cmpf` predicate; `!` negates the whole. None is always false (0) or true (15)."""
 
-MATH = {
+MATH: dict[type[Operation], str] = {
     math_dialect.SqrtOp: "sqrt", math_dialect.AbsFOp: "fabs", math_dialect.FloorOp: "floor",
     math_dialect.CeilOp: "ceil", math_dialect.TruncOp: "trunc", math_dialect.RoundOp: "round",
     math_dialect.RoundEvenOp: "rint", math_dialect.CopySignOp: "copysign", math_dialect.FmaOp: "fma",
@@ -101,40 +107,40 @@ def literal(value: Any, type_: str) -> str:
 def print_constant(p: Printer, op: arith.ConstantOp) -> None:
     """Literals are printed at each use."""
     value, type_ = op.value, op.result.type
-    scalar = scalar_type(element(type_))
+    scalar = scalar_type(element_of(type_))
     if isinstance(value, IntegerAttr | FloatAttr):
-        p.values[op.result] = Expr(literal(value.value.data, scalar), constant=True)
+        p.values[op.result] = CExpr(literal(value.value.data, scalar), constant=True)
         return
-    if not isinstance(value, DenseIntOrFPElementsAttr) or not isinstance(type_, VectorType):
+    if not isinstance(value, DenseIntOrFPElementsAttr) or not is_vector(type_):
         raise CodegenError(f"no C for a constant of type {type_}")
     numbers = value.get_values()
     lanes = type_.get_shape()[0]
     if is_mask(type_):
         numbers, scalar = [-int(bool(n)) for n in numbers], "int"
     if len(set(map(repr, numbers))) == 1:
-        p.values[op.result] = Expr(literal(numbers[0], scalar), splat=True, constant=True)
+        p.values[op.result] = CExpr(literal(numbers[0], scalar), splat=True, constant=True)
         return
     assert len(numbers) == lanes
     text = ", ".join(literal(n, scalar) for n in numbers)
-    p.define(op.result, Expr(f"({c_type(type_)}){{{text}}}"))
+    p.define(op.result, CExpr(f"({c_type(type_)}){{{text}}}"))
 
 
 # Arithmetic
 
 
-def _pair(p: Printer, left: SSAValue, right: SSAValue) -> tuple[Expr, Expr]:
+def _pair(p: Printer, left: SSAValue, right: SSAValue) -> tuple[CExpr, CExpr]:
     """Two operands of an operator: C spreads one scalar over the lanes of the other, but not two."""
     a, b = p.use(left), p.use(right)
-    if scalar_type(element(left.type)) == "u8":  # an int literal does not spread over bytes
+    if scalar_type(element_of(left.type)) == "u8":  # an int literal does not spread over bytes
         return p.whole(a, left.type), p.whole(b, right.type)
     if a.splat and b.splat:
         a = p.whole(a, left.type)
     return a, b
 
 
-def _signed_as(expr: Expr, type_: Attribute, names: dict[str, str]) -> Expr:
+def _signed_as(expr: CExpr, type_: Attribute, names: dict[str, str]) -> CExpr:
     """The operand in its signed or unsigned type, where that differs."""
-    scalar = scalar_type(element(type_))
+    scalar = scalar_type(element_of(type_))
     wanted = names.get(scalar)
     if wanted is None or wanted == scalar:
         return expr
@@ -143,16 +149,16 @@ def _signed_as(expr: Expr, type_: Attribute, names: dict[str, str]) -> Expr:
     return cast(vector_of(type_, wanted), expr)
 
 
-def _narrow(expr: Expr, type_: Attribute) -> Expr:
+def _narrow(expr: CExpr, type_: Attribute) -> CExpr:
     """C computes in int: the result of 8-bit arithmetic is cut back."""
-    scalar = scalar_type(type_) if not isinstance(type_, VectorType) else "vector"
+    scalar = scalar_type(type_) if not is_vector(type_) else "vector"
     return cast(scalar, expr) if scalar in ("u8", "short", "bool") else expr
 
 
-def _long(left: Expr, right: Expr, type_: Attribute) -> Expr:
+def _long(left: CExpr, right: CExpr, type_: Attribute) -> CExpr:
     """Two literals of a 64-bit type must not be computed in int."""
     if left.constant and right.constant and left.text.isdigit() and c_type(type_) == "long":
-        return Expr(left.text + "L", constant=True)
+        return CExpr(left.text + "L", constant=True)
     return left
 
 
@@ -171,7 +177,7 @@ def print_integer_binary(p: Printer, op: Operation) -> None:
         p.define(op.results[0], binary(operator, a, b))
         return
     a, b = _pair(p, op.operands[0], op.operands[1])
-    if operator == "+" and a.text == "0" and not b.splat and not isinstance(type_, VectorType):
+    if operator == "+" and a.text == "0" and not b.splat and not is_vector(type_):
         p.define(op.results[0], b)
         return
     p.define(op.results[0], _narrow(binary(operator, _long(a, b, type_), b), type_))
@@ -186,7 +192,7 @@ def print_bitwise(p: Printer, op: Operation) -> None:
             if one.constant and one.text in ("true", "-1"):
                 p.define(op.results[0], unary("!" if one.text == "true" else "~", p.whole(other, type_)))
                 return
-    if isinstance(type_, VectorType) or not is_mask(type_):
+    if is_vector(type_) or not is_mask(type_):
         p.define(op.results[0], binary(operator, a, b))
     else:
         p.define(op.results[0], binary(LOGICAL[operator], a, b))
@@ -203,9 +209,9 @@ def print_division(p: Printer, op: Operation) -> None:
     p.define(op.results[0], _back(divided, type_, names))
 
 
-def _back(expr: Expr, type_: Attribute, names: dict[str, str]) -> Expr:
+def _back(expr: CExpr, type_: Attribute, names: dict[str, str]) -> CExpr:
     """A result computed in another signedness, in its own type again."""
-    scalar = scalar_type(element(type_))
+    scalar = scalar_type(element_of(type_))
     if names.get(scalar, scalar) == scalar:
         return _narrow(expr, type_)
     return cast(c_type(type_), expr)
@@ -215,12 +221,12 @@ def print_shift(p: Printer, op: Operation) -> None:
     """`x << n`, n taken modulo the width."""
     operator, names = SHIFTS[type(op)]
     type_ = op.results[0].type
-    width = WIDTHS[scalar_type(element(type_))]
+    width = WIDTHS[scalar_type(element_of(type_))]
     value, amount = p.vector(op.operands[0]), p.use(op.operands[1])
     if value.constant and width == 64 and value.text.isdigit():
-        value = Expr(value.text + "L", constant=True)
+        value = CExpr(value.text + "L", constant=True)
     if not (amount.constant and amount.text.isdigit() and int(amount.text) < width):
-        amount = binary("&", p.whole(amount, type_), Expr(str(width - 1), constant=True))
+        amount = binary("&", p.whole(amount, type_), CExpr(str(width - 1), constant=True))
     p.define(op.results[0], _back(binary(operator, _signed_as(value, type_, names), amount), type_, names))
 
 
@@ -228,7 +234,7 @@ def print_integer_extreme(p: Printer, op: Operation) -> None:
     """`max_i64(x, y)`."""
     name, sign, names = INTEGER_EXTREMES[type(op)]
     type_ = op.results[0].type
-    if isinstance(type_, VectorType):
+    if is_vector(type_):
         a, b = (p.atom(o) for o in op.operands)
         chosen = as_mask(binary(sign, *(_signed_as(e, type_, names) for e in (a, b))), type_)
         p.define(op.results[0], call(f"select_{c_type(type_)}", chosen, a, b))
@@ -243,7 +249,7 @@ def print_float_extreme(p: Printer, op: Operation) -> None:
     """`max_f32(x, y)`: NaN wins in maximumf, loses in maxnumf."""
     a, b = (p.vector(o) for o in op.operands)
     type_ = op.results[0].type
-    suffix = c_type(type_) if isinstance(type_, VectorType) else {"float": "f32", "double": "f64"}[scalar_type(type_)]
+    suffix = c_type(type_) if is_vector(type_) else {"float": "f32", "double": "f64"}[scalar_type(type_)]
     p.define(op.results[0], call(f"{FLOAT_EXTREMES[type(op)]}_{suffix}", a, b))
 
 
@@ -251,7 +257,7 @@ def print_call(p: Printer, op: Operation) -> None:
     """`floor_div(x, y)`."""
     type_ = op.results[0].type
     unsigned = isinstance(op, arith.CeilDivUIOp) and not isinstance(type_, IndexType)
-    if isinstance(type_, VectorType) or unsigned:
+    if is_vector(type_) or unsigned:
         raise CodegenError(f"no C for {op.name} on {type_}")
     a, b = (_signed_as(p.use(o), type_, SIGNED) for o in op.operands)
     p.define(op.results[0], _narrow(call(CALLS[type(op)], a, b), type_))
@@ -267,9 +273,9 @@ def print_absolute(p: Printer, op: math_dialect.AbsIOp) -> None:
     """`x < 0 ? -x : x`."""
     type_ = op.result.type
     x = p.atom(op.operand)
-    signed, zero = _signed_as(x, type_, SIGNED), Expr("0", constant=True)
+    signed, zero = _signed_as(x, type_, SIGNED), CExpr("0", constant=True)
     negative, negated = binary("<", signed, zero), _narrow(unary("-", x), type_)
-    if isinstance(type_, VectorType):
+    if is_vector(type_):
         p.define(op.result, call(f"select_{c_type(type_)}", as_mask(negative, type_), negated, x))
     else:
         p.define(op.result, ternary(negative, negated, x))
@@ -279,7 +285,7 @@ def print_math(p: Printer, op: Operation) -> None:
     """`sqrtf(x)`, `sqrt(x)`, `sqrt_v16f(x)`."""
     name, type_ = MATH[type(op)], op.results[0].type
     operands = [p.vector(o) for o in op.operands]
-    if isinstance(type_, VectorType):
+    if is_vector(type_):
         name = f"{name}_{c_type(type_)}"
     elif scalar_type(type_) == "float":
         name += "f"
@@ -295,7 +301,7 @@ def print_vector_fma(p: Printer, op: vector.FMAOp) -> None:
 def print_extended_multiply(p: Printer, op: Operation) -> None:
     """The low and the high half of a product."""
     type_ = op.operands[0].type
-    if isinstance(type_, VectorType) and scalar_type(type_.element_type) != "int":
+    if is_vector(type_) and scalar_type(type_.element_type) != "int":
         raise CodegenError(f"no C for {op.name} on {type_}")
     wide = _WIDE[type(op)]
     a, b = (p.atom(o) for o in op.operands)
@@ -303,23 +309,23 @@ def print_extended_multiply(p: Printer, op: Operation) -> None:
         p.define(op.results[0], binary("*", a, b))
     if op.results[1].first_use is None:
         return
-    scalar = scalar_type(element(type_))
-    if isinstance(type_, VectorType):
+    scalar = scalar_type(element_of(type_))
+    if is_vector(type_):
         lanes = type_.get_shape()[0]
         unsigned, long_ = f"v{lanes}{wide[1]}", f"v{lanes}{wide[0]}"
-        x, y = (Expr(f"__builtin_convertvector(({unsigned}){e.text}, {long_})") for e in (a, b))
-        p.define(op.results[1], Expr(f"__builtin_convertvector(({x.text} * {y.text}) >> 32, {c_type(type_)})"))
+        x, y = (CExpr(f"__builtin_convertvector(({unsigned}){e.text}, {long_})") for e in (a, b))
+        p.define(op.results[1], CExpr(f"__builtin_convertvector(({x.text} * {y.text}) >> 32, {c_type(type_)})"))
     elif scalar == "int":
         kind = "u64" if wide[0] == "m" else "long"
         x, y = (cast(kind, cast("u32", e) if wide[0] == "m" else e) for e in (a, b))
-        p.define(op.results[1], cast("int", binary(">>", binary("*", x, y), Expr("32", constant=True))))
+        p.define(op.results[1], cast("int", binary(">>", binary("*", x, y), CExpr("32", constant=True))))
     elif scalar == "long":
         p.define(op.results[1], call("mulhi_u64" if wide[0] == "m" else "mulhi_long", a, b))
     else:
         raise CodegenError(f"no C for {op.name} on {type_}")
 
 
-_WIDE = {arith.MulUIExtendedOp: "mu", arith.MulSIExtendedOp: "li"}
+_WIDE: dict[type[Operation], str] = {arith.MulUIExtendedOp: "mu", arith.MulSIExtendedOp: "li"}
 
 
 # Comparisons
@@ -338,10 +344,10 @@ def print_compare_floats(p: Printer, op: arith.CmpfOp) -> None:
     """`x < y`, and its negation where NaN compares true."""
     number, type_ = op.predicate.value.data, op.lhs.type
     predicate = FLOAT_PREDICATES[number]
-    is_vector = isinstance(type_, VectorType)
+    wide = is_vector(type_)
     if predicate is None:
-        text = ("0", "-1") if is_vector else ("false", "true")
-        p.values[op.result] = Expr(text[number == 15], splat=is_vector, constant=True)
+        text = ("0", "-1") if wide else ("false", "true")
+        p.values[op.result] = CExpr(text[number == 15], splat=wide, constant=True)
         return
     parts = predicate.lstrip("!").replace("|", "&").split(" & ")
     repeated = len(parts) > 1
@@ -350,23 +356,23 @@ def print_compare_floats(p: Printer, op: arith.CmpfOp) -> None:
     else:
         a, b = (p.atom(o) for o in (op.lhs, op.rhs))
     operands = {"x": a, "y": b}
-    compared = []
+    compared: list[CExpr] = []
     for part in dict.fromkeys(re.sub("y", "x", q) if a.text == b.text else q for q in parts):
         left, operator, right = part.split()
         compared.append(binary(operator, operands[left], operands[right]))
     combined = compared[0]
     for more in compared[1:]:
         operator = "|" if "|" in predicate else "&"
-        combined = binary(operator if is_vector else operator * 2, combined, more)
+        combined = binary(operator if wide else operator * 2, combined, more)
     if predicate.startswith("!"):
-        combined = unary("~" if is_vector else "!", combined)
+        combined = unary("~" if wide else "!", combined)
     p.define(op.result, as_mask(combined, type_))
 
 
 def print_select(p: Printer, op: arith.SelectOp) -> None:
     """`c ? x : y`; lane by lane under a mask."""
     condition = p.vector(op.cond)
-    if not isinstance(op.cond.type, VectorType):
+    if not is_vector(op.cond.type):
         a, b = p.vector(op.lhs), p.vector(op.rhs)
         p.define(op.result, ternary(condition, a, b))
         return

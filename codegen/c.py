@@ -7,7 +7,6 @@ Every thread of the team calls every kernel. `print_c` gives the units, `CProgra
 file that compiles by itself.
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -19,30 +18,33 @@ from xdsl.ir import Operation, SSAValue
 
 from ..dialects import spmd, vectorx
 from ..dialects.locations import blamed_on, describe
+from ..dialects.marks import ARENA_ATTRIBUTE, ERRORS_ATTRIBUTE, KERNEL_ATTRIBUTE, WORKSPACE_ATTRIBUTE
 from .arithmetic import ARITHMETIC
 from .control import CONTROL, END, print_own_mode, print_stop_label
 from .conversions import CONVERSIONS
-from .expr import Expr
+from .expr import CExpr
 from .memory import MEMORY, is_bytes
-from .names import RESERVED, Names, identifier
+from .names import RESERVED, Names
 from .primitives import BARRIER, includes_for, primitives_for
 from .printer import Printer, Rule, comment_text
+from .semantics import SEMANTICS
 from .types import Array, CodegenError, c_type
 from .vectors import VECTOR
 
 C: dict[type[Operation], Rule] = {**CONTROL, **MEMORY, **ARITHMETIC, **CONVERSIONS, **VECTOR}
 """How each op is printed as C. Another target is an overlay: `CUDA = {**C, spmd.BarrierOp: …}`."""
 
-KERNEL, ARENA, WORKSPACE, ERRORS = "irtool.kernel", "irtool.arena", "irtool.workspace", "irtool.errors"
 RECORD = (
     "buffers[{index}] is the record of errors: zeros before the call; after it, where a check has failed,\n"
     "that check's number, and the position and value of the element that it refuses"
 )
 """What a caller has to know of it."""
-FLAGS = (
-    "-O2 -ftree-vectorize -march=native -fopenmp -fwrapv -fno-strict-aliasing -ffp-contract=fast -fno-math-errno "
-    "-fno-trapping-math"
-)
+
+
+def definition(comment: str, prototype: str, body: str) -> str:
+    """A function with its comment."""
+    first = f"// {comment}\n" if comment else ""
+    return f"{first}{prototype}\n{{\n{body}}}\n"
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,7 @@ class Unit:
     @property
     def function(self) -> str:
         """The function with its comment."""
-        comment = f"// {self.comment}\n" if self.comment else ""
-        return f"{comment}{self.prototype}\n{{\n{self.body}}}\n"
+        return definition(self.comment, self.prototype, self.body)
 
     @property
     def source(self) -> str:
@@ -97,7 +98,8 @@ class CProgram:
         if self.host_unit:
             functions += [self.host_unit.definitions, self.host_unit.function]
         text = "\n".join(f for f in functions if f)
-        return f"// gcc {FLAGS}\n\n{preamble(text)}{text}"
+        flags = " ".join(("-O2", "-ftree-vectorize", "-march=native", "-fopenmp", *SEMANTICS))
+        return f"// gcc {flags}\n\n{preamble(text)}{text}"
 
 
 def file_source(units: Sequence[Unit]) -> str:
@@ -150,12 +152,8 @@ def callee_names(module: ModuleOp) -> dict[str, str]:
 def _functions(module: ModuleOp) -> tuple[list[func.FuncOp], list[func.FuncOp]]:
     """Host functions and kernels."""
     functions = [op for op in module.body.block.ops if isinstance(op, func.FuncOp)]
-    return [f for f in functions if KERNEL not in f.attributes], [f for f in functions if KERNEL in f.attributes]
-
-
-def kernel_source(function: func.FuncOp) -> str:
-    """The translation unit of one kernel."""
-    return print_kernel(function, identifier(function.sym_name.data)).source
+    kernels = [f for f in functions if KERNEL_ATTRIBUTE in f.attributes]
+    return [f for f in functions if KERNEL_ATTRIBUTE not in f.attributes], kernels
 
 
 def print_kernel(function: func.FuncOp, name: str, rules: Mapping[type[Operation], Rule] = C) -> Unit:
@@ -167,18 +165,18 @@ def print_kernel(function: func.FuncOp, name: str, rules: Mapping[type[Operation
 def _print_kernel(function: func.FuncOp, name: str, rules: Mapping[type[Operation], Rule]) -> Unit:
     p = Printer(rules, Names((name, "thread", "threads")))
     block = _only_block(function)
-    parameters = []
+    parameters: list[str] = []
     for argument in block.args:
         if isinstance(argument.type, MemRefType):
             made = _buffer(p, argument)
             parameters.append(parameter(made, argument))
         else:
             made = p.names.fresh(argument.name_hint or "x")
-            p.values[argument] = Expr(made)
+            p.values[argument] = CExpr(made)
             parameters.append(f"{c_type(argument.type)} {made}")
     p.block(block)
-    prototype = f"void {name}({', '.join([*parameters, 'long thread', 'long threads'])})"
-    return Unit(name, comment_text(describe(function.location)), wrap(prototype), _text(p))
+    prototype = signature(f"void {name}", [*parameters, "long thread", "long threads"])
+    return Unit(name, comment_text(describe(function.location)), prototype, text_of(p))
 
 
 def print_host(
@@ -217,11 +215,11 @@ def print_host(
     prototype = f"void {name}(void **buffers, char *arena, char *workspace, int threads, int flush)"
     export = '__attribute__((visibility("default")))\n'
     comment = comment_text(describe(function.location))
-    record = next((k for k, marks in enumerate(function.arg_attrs or ()) if ERRORS in marks.data), None)
+    record = next((k for k, marks in enumerate(function.arg_attrs or ()) if ERRORS_ATTRIBUTE in marks.data), None)
     if record is not None:
         lines = [comment, *RECORD.format(index=buffer_index(roles, record)).splitlines()]
         comment = "\n// ".join(line for line in lines if line)
-    body = _text(p)
+    body = text_of(p)
     waits = any("barrier(" in text for text in (body, *(unit.body for unit in kernels.values())))
     return Unit(name, comment, export + prototype, body, declarations, BARRIER + "\n" if waits else "")
 
@@ -235,7 +233,7 @@ def buffer_roles(function: func.FuncOp) -> dict[int, str]:
     """Which arguments of the host function are the arena and the workspace: those marked so, whatever their names."""
     roles: dict[int, str] = {}
     for position, marks in enumerate(function.arg_attrs or ()):
-        for mark, role in ((ARENA, "arena"), (WORKSPACE, "workspace")):
+        for mark, role in ((ARENA_ATTRIBUTE, "arena"), (WORKSPACE_ATTRIBUTE, "workspace")):
             if mark in marks.data:
                 roles[position] = role
     return roles
@@ -248,7 +246,7 @@ def buffer_index(roles: Mapping[int, str], position: int) -> int:
 
 def parameter(made: Array, argument: SSAValue) -> str:
     """`const float x[restrict 64][784]`."""
-    const = "" if _is_written(argument) else "const "
+    const = "" if is_written(argument) else "const "
     extents = argument.type.get_shape()  # type: ignore[attr-defined]
     if made.rows is None or not extents or extents[0] < 0:
         if made.rows:
@@ -264,7 +262,7 @@ def _buffer(p: Printer, argument: SSAValue) -> Array:
     return made
 
 
-WRITTEN = {
+WRITTEN: dict[type[Operation], str] = {
     memref.StoreOp: "memref", memref.CopyOp: "destination", vector.StoreOp: "base", vector.MaskedStoreOp: "base",
     vectorx.TransposeOp: "target",
 }  # fmt: skip
@@ -273,33 +271,34 @@ ALIASES = (memref.ViewOp, memref.SubviewOp, memref.ReinterpretCastOp, memref.Cas
            memref.ExpandShapeOp)  # fmt: skip
 
 
-def _is_written(value: SSAValue) -> bool:
+def is_written(value: SSAValue) -> bool:
     """Whether anything may be stored through this buffer."""
     for use in value.uses:
         op = use.operation
         written = WRITTEN.get(type(op))
         if isinstance(op, func.CallOp) or (written is not None and getattr(op, written) is value):
             return True
-        if isinstance(op, ALIASES) and _is_written(op.results[0]):
+        if isinstance(op, ALIASES) and is_written(op.results[0]):
             return True
     return False
 
 
-def wrap(prototype: str, width: int = 116) -> str:
-    """A long parameter list over several lines."""
+def signature(head: str, parameters: Sequence[str], width: int = 116) -> str:
+    """`head(parameters)`, a long list over several lines."""
+    prototype = f"{head}({', '.join(parameters)})"
     if len(prototype) <= width:
         return prototype
-    head, parameters = prototype.split("(", 1)
     indent = " " * (len(head) + 1)
-    lines, current = [], head + "("
-    for number, part in enumerate(parameters.split(", ")):
+    lines: list[str] = []
+    current = head + "("
+    for number, part in enumerate(parameters):
         piece = part if number == 0 else ", " + part
         if number and len(current) + len(piece) > width:
             lines.append(current + ",")
             current = indent + part
         else:
             current += piece
-    return "\n".join([*lines, current])
+    return "\n".join([*lines, current + ")"])
 
 
 def _only_block(function: func.FuncOp):
@@ -310,7 +309,8 @@ def _only_block(function: func.FuncOp):
     return function.body.blocks[0]
 
 
-def _text(p: Printer) -> str:
+def text_of(p: Printer) -> str:
+    """The lines that were printed."""
     lines = p.lines
     while lines and not lines[-1]:
         lines.pop()

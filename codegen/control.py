@@ -1,6 +1,5 @@
 """Control flow in C: loops, conditions, calls, threads."""
 
-# pyright: basic
 from __future__ import annotations
 
 import re
@@ -11,14 +10,14 @@ from xdsl.dialects.builtin import IntegerAttr, MemRefType
 from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 
 from ..dialects import spmd
-from .expr import ADD, Expr, binary, call, unary
+from .expr import ADD, CExpr, binary, call, unary
 from .printer import Printer, Rule
 from .types import CodegenError
 
 COMPOUND = {"+", "-", "*", "/", "&", "|", "^"}
 
 
-def assignment(target: str, value: Expr) -> str:
+def assignment(target: str, value: CExpr) -> str:
     """`x = x + y` as `x += y`."""
     if value.operation is not None and not value.splat:
         operator, left, right = value.operation
@@ -68,14 +67,14 @@ def _variables(p: Printer, op: scf.ForOp) -> list[str]:
             and value.index > 0
         )
         name = expr.text if shared else p.declare(result, expr, hint=argument)
-        p.values[argument] = p.values[result] = Expr(name)
+        p.values[argument] = p.values[result] = CExpr(name)
         names.append(name)
     return names
 
 
 def assign_all(p: Printer, names: Sequence[str], values: Sequence[SSAValue]) -> None:
     """Assigns all at once: a value that an earlier assignment would destroy is named first."""
-    pairs: list[tuple[str, Expr]] = []
+    pairs: list[tuple[str, CExpr]] = []
     destroyed: set[str] = set()
     for name, value in zip(names, values, strict=True):
         expr = p.vector(value)
@@ -90,7 +89,7 @@ def assign_all(p: Printer, names: Sequence[str], values: Sequence[SSAValue]) -> 
 
 
 def _bound(p: Printer, value: SSAValue) -> str:
-    """A loop bound is evaluated at each turn: long ones are named."""
+    """A loop bound is evaluated at each iteration: long ones are named."""
     expr = p.use(value)
     if expr.reads or expr.level < ADD or "(" in expr.text:
         expr = p.named(value, expr)
@@ -98,7 +97,7 @@ def _bound(p: Printer, value: SSAValue) -> str:
 
 
 def trip_count(p: Printer, op: scf.ForOp) -> int | None:
-    """How often a loop with constant bounds turns."""
+    """How often a loop with constant bounds runs."""
     try:
         lower, upper, step = (int(p.values[v].text) for v in (op.lb, op.ub, op.step))
     except ValueError:
@@ -123,11 +122,11 @@ def print_for(p: Printer, op: scf.ForOp) -> None:
     if unroll is not None:
         count = unroll.value.data if isinstance(unroll, IntegerAttr) else trips
         if count is not None and 1 < count <= 65534:
-            p.line(f"#pragma GCC unroll {count}")
+            p.line(p.UNROLL.format(count))
     p.names.push()
     variable = block.args[0]
     name = p.names.fresh(variable.name_hint) if variable.name_hint else p.names.loop()
-    p.values[variable] = Expr(name)
+    p.values[variable] = CExpr(name)
     increment = f"{name}++" if step.text == "1" else f"{name} += {step.text}"
     # A step that is not known may be none: such a loop, which would never end, does not run.
     guard = "" if step.text.isdigit() or step.text == p.threads else f"{step.text} > 0 && "
@@ -155,10 +154,10 @@ def print_if(p: Printer, op: scf.IfOp) -> None:
     """`if` and `else`; results become variables."""
     condition = p.use(op.cond).text
     p.flush_reads()
-    names = []
+    names: list[str] = []
     for output in op.output:
         name = p.declare(output, None)
-        p.values[output] = Expr(name)
+        p.values[output] = CExpr(name)
         names.append(name)
     yes = body(p, op.true_region.block, names)
     no = body(p, op.false_region.block, names) if op.false_region.blocks else []
@@ -181,15 +180,15 @@ def print_while(p: Printer, op: scf.WhileOp) -> None:
     """`while (true) { before; if (!condition) break; after }`."""
     p.flush_reads()
     before, after = op.before_region.block, op.after_region.block
-    names = []
+    names: list[str] = []
     for argument, value in zip(before.args, op.arguments, strict=True):
         name = p.declare(argument, p.use(value))
-        p.values[argument] = Expr(name)
+        p.values[argument] = CExpr(name)
         names.append(name)
-    results = []
+    results: list[str] = []
     for result, argument in zip(op.res, after.args, strict=True):
         name = p.declare(result, None, hint=argument)
-        p.values[argument] = p.values[result] = Expr(name)
+        p.values[argument] = p.values[result] = CExpr(name)
         results.append(name)
     p.line("while (true) {")
     p.lines.extend(body(p, before, results))
@@ -260,18 +259,18 @@ def print_single(p: Printer, op: spmd.SingleOp) -> None:
 
 def print_share(p: Printer, op: spmd.ShareOp) -> None:
     """`low = 16 * share_start(63, thread, threads)`, and the same for the next thread."""
-    extent, granule = p.atom(op.extent), op.granule.value.data
+    extent, chunk = p.atom(op.extent), op.chunk.value.data
     known = int(extent.text) if extent.constant else None
-    pieces = extent
-    if granule > 1 and known is not None:
-        pieces = Expr(str(-(-known // granule)), constant=True)
-    elif granule > 1:
-        pieces = p.named(op.extent, Expr(f"({extent.text} + {granule - 1}) / {granule}"))
+    chunks = extent
+    if chunk > 1 and known is not None:
+        chunks = CExpr(str(-(-known // chunk)), constant=True)
+    elif chunk > 1:
+        chunks = p.named(op.extent, CExpr(f"({extent.text} + {chunk - 1}) / {chunk}"))
     for result, thread in ((op.low, p.thread), (op.high, f"{p.thread} + 1")):
-        start = call("share_start", pieces, Expr(thread), Expr(p.threads))
-        if granule > 1:
-            start = binary("*", Expr(str(granule), constant=True), start)
-            if known is None or known % granule:
+        start = call("share_start", chunks, CExpr(thread), CExpr(p.threads))
+        if chunk > 1:
+            start = binary("*", CExpr(str(chunk), constant=True), start)
+            if known is None or known % chunk:
                 start = call("min_i64", start, extent)
         p.define(result, start)
 
@@ -313,12 +312,12 @@ def print_barrier(p: Printer, op: Operation) -> None:
 
 def print_thread_id(p: Printer, op: spmd.ThreadIdOp) -> None:
     """This thread's number."""
-    p.values[op.result] = Expr(p.thread)
+    p.values[op.result] = CExpr(p.thread)
 
 
 def print_thread_count(p: Printer, op: spmd.ThreadCountOp) -> None:
     """The size of the team."""
-    p.values[op.result] = Expr(p.threads)
+    p.values[op.result] = CExpr(p.threads)
 
 
 CONTROL: dict[type[Operation], Rule] = {

@@ -18,7 +18,7 @@ CONFUSING = {"<<", ">>", "&", "^", "|", "||"}
 
 
 @dataclass(slots=True)
-class Expr:
+class CExpr:
     """The text of a C expression and what decides how it may be used."""
 
     text: str
@@ -42,15 +42,15 @@ class Expr:
         return self.text if self.level >= level else f"({self.text})"
 
 
-def binary(operator: str, left: Expr, right: Expr) -> Expr:
+def binary(operator: str, left: CExpr, right: CExpr) -> CExpr:
     """`left operator right`, grouped from the left as C does."""
     level = LEVELS[operator]
     if operator == "+" and right.text.startswith("-") and right.constant:
-        return binary("-", left, Expr(right.text[1:], splat=right.splat, constant=True))
+        return binary("-", left, CExpr(right.text[1:], splat=right.splat, constant=True))
     left_text, right_text = left.within(level), right.within(level + 1)
     if operator in CONFUSING:
         left_text, right_text = left.within(UNARY), right.within(UNARY)
-    return Expr(
+    return CExpr(
         f"{left_text} {operator} {right_text}",
         level,
         reads=left.reads or right.reads,
@@ -59,25 +59,25 @@ def binary(operator: str, left: Expr, right: Expr) -> Expr:
     )
 
 
-def unary(operator: str, operand: Expr) -> Expr:
+def unary(operator: str, operand: CExpr) -> CExpr:
     """`-x`, `!x`, `~x`."""
     text = operand.within(UNARY)
     if text.startswith(operator):  # `- -x` must not become `--x`
         text = f"({text})"
-    return Expr(operator + text, UNARY, reads=operand.reads, splat=operand.splat)
+    return CExpr(operator + text, UNARY, reads=operand.reads, splat=operand.splat)
 
 
-def cast(type_name: str, operand: Expr) -> Expr:
+def cast(type_name: str, operand: CExpr) -> CExpr:
     """`(type)x`."""
-    return Expr(f"({type_name}){operand.within(UNARY)}", UNARY, reads=operand.reads)
+    return CExpr(f"({type_name}){operand.within(UNARY)}", UNARY, reads=operand.reads)
 
 
-def call(function: str, *arguments: Expr) -> Expr:
+def call(function: str, *arguments: CExpr) -> CExpr:
     """`f(x, y)`."""
-    return Expr(f"{function}({', '.join(a.text for a in arguments)})", reads=any(a.reads for a in arguments))
+    return CExpr(f"{function}({', '.join(a.text for a in arguments)})", reads=any(a.reads for a in arguments))
 
 
-def ternary(condition: Expr, yes: Expr, no: Expr) -> Expr:
+def ternary(condition: CExpr, yes: CExpr, no: CExpr) -> CExpr:
     """`c ? x : y`."""
     text = f"{condition.within(OR)} ? {yes.within(OR)} : {no.within(TERNARY)}"
-    return Expr(text, TERNARY, reads=condition.reads or yes.reads or no.reads)
+    return CExpr(text, TERNARY, reads=condition.reads or yes.reads or no.reads)

@@ -1,26 +1,36 @@
 """Memory in C: loads, stores, local arrays, views of one buffer as another."""
 
-# pyright: basic
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import prod
 from typing import Any
 
 from xdsl.dialects import func, memref, vector
-from xdsl.dialects.builtin import DYNAMIC_INDEX, BoolAttr, FixedBitwidthType, MemRefType, VectorType, i8
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    BoolAttr,
+    DenseArrayBase,
+    FixedBitwidthType,
+    IntegerType,
+    VectorType,
+    i8,
+)
 from xdsl.ir import Attribute, Operation, SSAValue
 
-from ..dialects import spmd, vectorx
+from ..dialects import bounds, spmd, vectorx
+from ..dialects.locations import file_and_line
+from ..dialects.types import element_of, is_memref, is_vector, memref_of
 from .control import assignment
-from .expr import MULTIPLY, Expr, call
-from .printer import Printer, Rule
-from .types import CodegenError, c_type, element, is_mask, strides_of
+from .expr import MULTIPLY, CExpr, call
+from .printer import Printer, Rule, comment_text
+from .types import CodegenError, c_type, is_mask, strides_of
 
 LARGEST_LOCAL = 1 << 20
 """Bytes; stacks of threads are small."""
 
 
-def _indices(p: Printer, op: Any) -> list[Expr]:
+def _indices(p: Printer, op: Any) -> list[CExpr]:
     return [p.use(i) for i in op.indices]
 
 
@@ -38,7 +48,7 @@ def print_store(p: Printer, op: memref.StoreOp) -> None:
     p.effect(assignment(target.text, value))
 
 
-def _access(kind: str, type_: Attribute, address: Expr, *more: Expr) -> Expr:
+def _access(kind: str, type_: Attribute, address: CExpr, *more: CExpr) -> CExpr:
     suffix = "bool_" if is_mask(type_) else ""
     return call(f"{kind}_{suffix}{c_type(type_)}", address, *more)
 
@@ -89,13 +99,21 @@ def print_prefetch(p: Printer, op: spmd.PrefetchOp) -> None:
     p.line(f"{name}({source.pointer_text}, {offset.within(MULTIPLY)} * sizeof({source.element}));")
 
 
+def print_check(p: Printer, op: bounds.CheckOp) -> None:
+    """`check_index(k, 8, "f.mlir:6: error: memref.store: dimension 0 of memref<8xf32>");`"""
+    place = file_and_line(op.location)
+    where = f"{place[0]}:{place[1]}: " if place else ""
+    text = comment_text(f"{where}error: {op.what.data}").replace("\\", "\\\\").replace('"', '\\"')
+    p.effect(f'check_index({p.use(op.index).text}, {op.limit.value.data}, "{text}");')
+
+
 def print_transpose(p: Printer, op: vectorx.TransposeOp) -> None:
     """`transpose_v16f(&x[i][j], 64, &y[k][l], 32, rows, columns);`."""
-    element_type = op.source.type.element_type  # type: ignore[attr-defined]
+    element_type = memref_of(op.source).element_type
     name = f"transpose_{c_type(VectorType(element_type, [op.lanes.value.data]))}"
     source = p.arrays[op.source].address([p.use(i) for i in op.indices])
     target = p.arrays[op.target].address([p.use(i) for i in op.target_indices])
-    step, to_step = (Expr(str(n.value.data), constant=True) for n in (op.step, op.to_step))
+    step, to_step = (CExpr(str(n.value.data), constant=True) for n in (op.step, op.to_step))
     p.effect(f"{call(name, source, step, target, to_step, p.use(op.rows), p.use(op.columns)).text};")
 
 
@@ -116,9 +134,9 @@ def print_alloca(p: Printer, op: memref.AllocaOp) -> None:
 
 def element_bytes(type_: Attribute) -> int:
     """Bytes of an element of a buffer: a number, or a vector of them."""
-    scalar = element(type_)
+    scalar = element_of(type_)
     bits = scalar.bitwidth if isinstance(scalar, FixedBitwidthType) else 64
-    return -(-bits // 8) * (prod(type_.get_shape()) if isinstance(type_, VectorType) else 1)
+    return -(-bits // 8) * (prod(type_.get_shape()) if is_vector(type_) else 1)
 
 
 def _alias(p: Printer, result: SSAValue, pointer: str) -> None:
@@ -128,13 +146,13 @@ def _alias(p: Printer, result: SSAValue, pointer: str) -> None:
     made = p.add_array(result)
     if is_bytes(result):
         made.element = "char"
-    p.line(f"{made.pointer(made.name)} = (void *){pointer};")
+    p.line(f"{made.pointer(made.name)} = {p.as_pointer(made, pointer)};")
 
 
 def is_bytes(value: SSAValue) -> bool:
     """Whether a buffer is raw memory: bytes that are only handed on or seen as something else."""
     type_ = value.type
-    if not isinstance(type_, MemRefType) or len(type_.get_shape()) != 1 or type_.element_type != i8:
+    if not is_memref(type_) or len(type_.get_shape()) != 1 or type_.element_type != i8:
         return False
     return all(isinstance(use.operation, memref.ViewOp | func.CallOp) for use in value.uses)
 
@@ -166,11 +184,11 @@ def print_reinterpret(p: Printer, op: memref.ReinterpretCastOp) -> None:
     _alias(p, op.result, source.pointer_text if offset.text == "0" else f"({flat} + {offset.within(MULTIPLY)})")
 
 
-def _mixed(p: Printer, static, dynamic) -> list[Expr]:
+def _mixed(p: Printer, static: DenseArrayBase[IntegerType], dynamic: Iterable[SSAValue]) -> list[CExpr]:
     """Offsets of which some are constants."""
     rest = iter(dynamic)
     values = static.get_values()
-    return [p.use(next(rest)) if v == DYNAMIC_INDEX else Expr(str(v), constant=True) for v in values]
+    return [p.use(next(rest)) if v == DYNAMIC_INDEX else CExpr(str(v), constant=True) for v in values]
 
 
 def print_subview(p: Printer, op: memref.SubviewOp) -> None:
@@ -188,7 +206,7 @@ def print_copy(p: Printer, op: memref.CopyOp) -> None:
 
 
 def _contiguous_size(type_: Attribute) -> int:
-    assert isinstance(type_, MemRefType)
+    assert is_memref(type_)
     shape = type_.get_shape()
     strides, expected = strides_of(type_), 1
     for extent, stride in zip(reversed(shape), reversed(strides), strict=True):
@@ -214,6 +232,7 @@ MEMORY: dict[type[Operation], Rule] = {
     vector.MaskedLoadOp: print_masked_load,
     vector.MaskedStoreOp: print_masked_store,
     spmd.PrefetchOp: print_prefetch,
+    bounds.CheckOp: print_check,
     vectorx.TransposeOp: print_transpose,
 }
 """How accesses to memory are printed, by op."""

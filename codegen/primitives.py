@@ -38,6 +38,17 @@ static inline void prefetch_to_write(const void *buffer, long offset)
 {
     __builtin_prefetch((const void *)((unsigned long)buffer + offset), 1);
 }""",
+    "check_index": """\
+int dprintf(int file, const char *format, ...);
+void _Exit(int code) __attribute__((noreturn));
+
+static inline void check_index(long index, long limit, const char *where)
+{
+    if (index >= 0 && index < limit)
+        return;
+    dprintf(2, "%s: expected an index from 0 to %ld, given %ld\\n", where, limit - 1, index);
+    _Exit(1);
+}""",
     "barrier": "void barrier(long threads);  // waits for the whole team",
     "flush_denormals": """\
 // Sets whether denormal numbers count as zero in this thread, and returns the mode that it had.
@@ -70,9 +81,9 @@ static inline void restore_mode(unsigned long mode)
 #endif
 }""",
     "share_start": """\
-static inline long share_start(long pieces, long thread, long threads)  // the first piece of a thread's share
+static inline long share_start(long chunks, long thread, long threads)  // the first chunk of a thread's share
 {
-    return (pieces * thread + threads - 1) / threads;
+    return (chunks * thread + threads - 1) / threads;
 }""",
     "floor_div": """\
 static inline long floor_div(long x, long y)

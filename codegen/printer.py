@@ -10,18 +10,18 @@ An expression that is used once is printed where it is used, unless a store or a
 its use; everything else gets a name. Nothing is decided here: no schedule, no fusion, no threads.
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from xdsl.dialects.builtin import MemRefType, UnknownLoc, VectorType
+from xdsl.dialects.builtin import UnknownLoc
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from ..dialects.locations import describe
 from ..dialects.names import to_ascii
-from .expr import TEXT, Expr
+from ..dialects.types import is_memref, is_vector
+from .expr import TEXT, CExpr
 from .names import Names
 from .types import Array, CodegenError, array, c_type
 
@@ -38,12 +38,15 @@ LETTERS = {"float": "t", "double": "t", "bool": "b", "long": "n", "int": "n", "u
 class Printer:
     """The state while a function is printed: names in scope, expressions not yet printed, lines so far."""
 
+    UNROLL: ClassVar[str] = "#pragma GCC unroll {}"
+    """What asks for a loop to be unrolled so many times."""
+
     def __init__(self, rules: Mapping[type[Operation], Rule], names: Names):
         self.rules = rules
         self.names = names
         self.lines: list[str] = []
         self.depth = 1
-        self.values: dict[SSAValue, Expr] = {}
+        self.values: dict[SSAValue, CExpr] = {}
         self.arrays: dict[SSAValue, Array] = {}
         self.pending: dict[SSAValue, None] = {}
         """Values whose expression waits for its only use, in order of definition."""
@@ -109,35 +112,35 @@ class Printer:
 
     # Values
 
-    def use(self, value: SSAValue) -> Expr:
+    def use(self, value: SSAValue) -> CExpr:
         """The expression of a value, at its use."""
         self.pending.pop(value, None)
         return self.values[value]
 
-    def atom(self, value: SSAValue) -> Expr:
+    def atom(self, value: SSAValue) -> CExpr:
         """The expression of a value that will be repeated: a name or a literal."""
         expr = self.vector(value)
         return expr if expr.is_atom else self.named(value, expr)
 
-    def vector(self, value: SSAValue) -> Expr:
+    def vector(self, value: SSAValue) -> CExpr:
         """The expression of a value where C wants a whole vector, not a scalar for all lanes."""
         return self.whole(self.use(value), value.type)
 
     @staticmethod
-    def whole(expr: Expr, type_: Attribute) -> Expr:
+    def whole(expr: CExpr, type_: Attribute) -> CExpr:
         """Spreads an expression that stands for equal lanes."""
         if not expr.splat:
             return expr
-        return Expr(f"splat_{c_type(type_)}({expr.text})", TEXT, expr.reads)
+        return CExpr(f"splat_{c_type(type_)}({expr.text})", TEXT, expr.reads)
 
-    def define(self, result: SSAValue, expr: Expr) -> None:
+    def define(self, result: SSAValue, expr: CExpr) -> None:
         """Gives a result its expression: printed at its use if there is one in the same block, named otherwise."""
         use = result.get_user_of_unique_use() if not expr.constant else None
         if expr.constant or (expr.is_atom and not expr.splat):
             self.values[result] = expr
         elif use is None and result.first_use is None:
             return
-        elif use is not None and use.parent is result.owner.parent and len(expr.text) <= LINE:  # type: ignore[union-attr]
+        elif use is not None and use.parent is result.owner.parent and len(expr.text) <= LINE:
             self.values[result] = expr
             self.pending[result] = None
         elif is_cheap_index(expr, result):
@@ -145,13 +148,13 @@ class Printer:
         else:
             self.values[result] = self.named(result, expr)
 
-    def named(self, value: SSAValue, expr: Expr) -> Expr:
+    def named(self, value: SSAValue, expr: CExpr) -> CExpr:
         """Declares a variable that holds a value, in the current scope."""
         type_ = c_type(value.type)
-        text = self.whole(expr, value.type).text if isinstance(value.type, VectorType) else expr.text
+        text = self.whole(expr, value.type).text if is_vector(value.type) else expr.text
         name = self.new_name(value, type_)
         self.line(f"{type_} {name} = {text};")
-        return Expr(name)
+        return CExpr(name)
 
     def new_name(self, value: SSAValue, type_: str) -> str:
         """A name for a value: its own hint if it has one."""
@@ -159,7 +162,7 @@ class Printer:
             return self.names.fresh(value.name_hint)
         return self.names.temporary(LETTERS.get(type_, "v"))
 
-    def declare(self, value: SSAValue, initial: Expr | None, hint: SSAValue | None = None) -> str:
+    def declare(self, value: SSAValue, initial: CExpr | None, hint: SSAValue | None = None) -> str:
         """A variable that will be assigned later."""
         type_ = c_type(value.type)
         name = self.new_name(value if value.name_hint or hint is None else hint, type_)
@@ -167,17 +170,21 @@ class Printer:
         self.line(f"{type_} {name}{text};")
         return name
 
+    def as_pointer(self, made: Array, text: str) -> str:
+        """A pointer to the same bytes, where one to that array is wanted: C converts it by itself."""
+        return f"(void *){text}"
+
     def add_array(self, value: SSAValue, variable: bool = False) -> Array:
         """Registers a memref under a new name."""
-        assert isinstance(value.type, MemRefType)
+        assert is_memref(value.type)
         made = array(self.names.fresh(value.name_hint or "buffer"), value.type, variable)
         self.arrays[value] = made
         return made
 
 
-def is_cheap_index(expr: Expr, result: SSAValue) -> bool:
+def is_cheap_index(expr: CExpr, result: SSAValue) -> bool:
     """Whether to repeat an index such as `i + 1` at each use, as a person would."""
-    if expr.operation is None or expr.reads or isinstance(result.type, VectorType) or c_type(result.type) != "long":
+    if expr.operation is None or expr.reads or is_vector(result.type) or c_type(result.type) != "long":
         return False
     operator, left, right = expr.operation
     return operator in "+-" and left.isidentifier() and right.isdigit()

@@ -1,6 +1,5 @@
 """C types of IR types, and how a memref is declared and subscripted."""
 
-# pyright: basic
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -17,12 +16,12 @@ from xdsl.dialects.builtin import (
     MemRefType,
     NoneAttr,
     StridedLayoutAttr,
-    VectorType,
 )
 from xdsl.ir import Attribute
 
 from ..dialects.locations import describe
-from .expr import ADD, MULTIPLY, TEXT, UNARY, Expr
+from ..dialects.types import element_of, is_vector
+from .expr import ADD, MULTIPLY, TEXT, UNARY, CExpr
 
 
 class CodegenError(ValueError):
@@ -56,14 +55,14 @@ def scalar_type(type_: Attribute) -> str:
         return "float"
     if kind is Float64Type:
         return "double"
-    if isinstance(type_, IntegerType) and type_.width.data in INTEGERS:
-        return INTEGERS[type_.width.data]
+    if isinstance(type_, IntegerType) and type_.bitwidth in INTEGERS:
+        return INTEGERS[type_.bitwidth]
     raise CodegenError(f"no C type for {type_}")
 
 
 def c_type(type_: Attribute) -> str:
     """The C type of a number or a vector of numbers."""
-    if isinstance(type_, VectorType):
+    if is_vector(type_):
         shape = type_.get_shape()
         if len(shape) != 1:
             raise CodegenError(f"no C type for {type_}: vectors are 1-D")
@@ -73,15 +72,10 @@ def c_type(type_: Attribute) -> str:
     return scalar_type(type_)
 
 
-def element(type_: Attribute) -> Attribute:
-    """The type of a lane of a vector; a scalar type itself."""
-    return type_.element_type if isinstance(type_, VectorType) else type_
-
-
 def is_mask(type_: Attribute) -> bool:
     """Whether the type is i1 or a vector of i1."""
-    scalar = element(type_)
-    return isinstance(scalar, IntegerType) and scalar.width.data == 1
+    scalar = element_of(type_)
+    return isinstance(scalar, IntegerType) and scalar.bitwidth == 1
 
 
 VECTOR_OF = {"i8": "c", "u8": "b", "u16": "t", "u32": "u", "u64": "m"}
@@ -89,14 +83,14 @@ VECTOR_OF = {"i8": "c", "u8": "b", "u16": "t", "u32": "u", "u64": "m"}
 
 def vector_of(type_: Attribute, scalar: str) -> str:
     """The C type like `type_`, a number or a vector, with this type of number in it."""
-    return f"v{type_.get_shape()[0]}{VECTOR_OF[scalar]}" if isinstance(type_, VectorType) else scalar
+    return f"v{type_.get_shape()[0]}{VECTOR_OF[scalar]}" if is_vector(type_) else scalar
 
 
-def as_mask(compared: Expr, type_: Attribute) -> Expr:
+def as_mask(compared: CExpr, type_: Attribute) -> CExpr:
     """Comparing vectors gives lanes as wide as theirs; masks have lanes of int."""
-    if not isinstance(type_, VectorType) or scalar_type(type_.element_type) in ("int", "float", "bool"):
+    if not is_vector(type_) or scalar_type(type_.element_type) in ("int", "float", "bool"):
         return compared
-    return Expr(f"__builtin_convertvector({compared.text}, v{type_.get_shape()[0]}i)", reads=compared.reads)
+    return CExpr(f"__builtin_convertvector({compared.text}, v{type_.get_shape()[0]}i)", reads=compared.reads)
 
 
 @dataclass(slots=True)
@@ -110,28 +104,28 @@ class Array:
     strides: tuple[int, ...]
     variable: bool = False
 
-    def subscript(self, indices: Sequence[Expr]) -> Expr:
+    def subscript(self, indices: Sequence[CExpr]) -> CExpr:
         """The element at these indices, an lvalue."""
         if not self.strides:
-            return Expr(self.name) if self.variable else Expr(f"*{self.name}", UNARY)
+            return CExpr(self.name) if self.variable else CExpr(f"*{self.name}", UNARY)
         reads = any(i.reads for i in indices)
         if self.rows is not None:
-            return Expr(self.name + "".join(f"[{i.text}]" for i in indices), TEXT, reads)
-        return Expr(f"{self.name}[{self.offset(indices).text}]", TEXT, reads)
+            return CExpr(self.name + "".join(f"[{i.text}]" for i in indices), TEXT, reads)
+        return CExpr(f"{self.name}[{self.offset(indices).text}]", TEXT, reads)
 
-    def offset(self, indices: Sequence[Expr]) -> Expr:
+    def offset(self, indices: Sequence[CExpr]) -> CExpr:
         """How many elements lie before the one at these indices, where there may be none."""
         pairs = [(i, s) for i, s in zip(indices, self.strides, strict=True) if i.text != "0"]
         terms = [f"{i.within(MULTIPLY)} * {s}" if s != 1 else i.text for i, s in pairs]
         level = ADD if len(terms) > 1 or (terms and pairs[0][1] == 1) else MULTIPLY
-        return Expr(" + ".join(terms) or "0", level, any(i.reads for i in indices))
+        return CExpr(" + ".join(terms) or "0", level, any(i.reads for i in indices))
 
-    def address(self, indices: Sequence[Expr]) -> Expr:
+    def address(self, indices: Sequence[CExpr]) -> CExpr:
         """The address of the element at these indices."""
         if not self.strides:
-            return Expr(f"&{self.name}", UNARY) if self.variable else Expr(self.name)
+            return CExpr(f"&{self.name}", UNARY) if self.variable else CExpr(self.name)
         target = self.subscript(indices)
-        return Expr(f"&{target.text}", UNARY, target.reads)
+        return CExpr(f"&{target.text}", UNARY, target.reads)
 
     @property
     def pointer_text(self) -> str:
@@ -152,11 +146,12 @@ def strides_of(type_: MemRefType) -> tuple[int, ...]:
     if isinstance(type_.layout, StridedLayoutAttr):
         strides = tuple(DYNAMIC_INDEX if isinstance(s, NoneAttr) else s.data for s in type_.layout.strides)
     elif isinstance(type_.layout, NoneAttr):
-        strides, stride = [], 1
+        suffixes: list[int] = []
+        stride = 1
         for extent in reversed(shape):
-            strides.append(stride)
+            suffixes.append(stride)
             stride *= extent
-        strides = tuple(reversed(strides))
+        strides = tuple(reversed(suffixes))
         if DYNAMIC_INDEX in shape[1:]:
             raise CodegenError(f"no C type for {type_}: only the first extent may be dynamic")
     else:

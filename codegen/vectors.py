@@ -1,15 +1,15 @@
 """What only vectors have: spreading, lanes, masks, reductions."""
 
-# pyright: basic
 from __future__ import annotations
 
 from xdsl.dialects import vector
-from xdsl.dialects.builtin import DYNAMIC_INDEX, VectorType
+from xdsl.dialects.builtin import DYNAMIC_INDEX
 from xdsl.ir import Operation
 
-from .expr import Expr, binary, call
+from ..dialects.types import element_of, is_vector
+from .expr import CExpr, binary, call
 from .printer import Printer, Rule
-from .types import CodegenError, c_type, element, is_mask, scalar_type
+from .types import CodegenError, c_type, is_mask, scalar_type
 
 REDUCTIONS = {
     "add": ("sum", "+"), "mul": ("product", "*"), "and": ("all_of", "&"), "or": ("any_of", "|"), "xor": ("odd_of", "^"),
@@ -23,7 +23,7 @@ REDUCTIONS = {
 
 def print_broadcast(p: Printer, op: vector.BroadcastOp) -> None:
     """A scalar for all lanes; C spreads it by itself in `x * v`."""
-    if isinstance(op.source.type, VectorType):
+    if is_vector(op.source.type):
         if op.source.type != op.vector.type:
             raise CodegenError(f"no C for vector.broadcast of {op.source.type} to {op.vector.type}")
         p.define(op.vector, p.use(op.source))
@@ -31,9 +31,9 @@ def print_broadcast(p: Printer, op: vector.BroadcastOp) -> None:
     expr = p.use(op.source)
     if is_mask(op.vector.type):
         spread = f"splat_{c_type(op.vector.type)}(-{expr.within(15)})"
-        p.define(op.vector, Expr(spread, reads=expr.reads))
+        p.define(op.vector, CExpr(spread, reads=expr.reads))
         return
-    p.define(op.vector, Expr(expr.text, expr.level, expr.reads, splat=True, constant=expr.constant))
+    p.define(op.vector, CExpr(expr.text, expr.level, expr.reads, splat=True, constant=expr.constant))
 
 
 def _lane(p: Printer, op: vector.ExtractOp | vector.InsertOp) -> str:
@@ -46,8 +46,8 @@ def _lane(p: Printer, op: vector.ExtractOp | vector.InsertOp) -> str:
 def print_extract(p: Printer, op: vector.ExtractOp) -> None:
     """`v[3]`."""
     source = p.atom(op.vector)
-    lane = Expr(f"{source.text}[{_lane(p, op)}]", reads=source.reads)
-    p.define(op.result, binary("!=", lane, Expr("0", constant=True)) if is_mask(op.result.type) else lane)
+    lane = CExpr(f"{source.text}[{_lane(p, op)}]", reads=source.reads)
+    p.define(op.result, binary("!=", lane, CExpr("0", constant=True)) if is_mask(op.result.type) else lane)
 
 
 def print_insert(p: Printer, op: vector.InsertOp) -> None:
@@ -57,14 +57,14 @@ def print_insert(p: Printer, op: vector.InsertOp) -> None:
     lane = _lane(p, op)
     expr = p.use(op.dest)
     in_place = isinstance(op.dest.owner, vector.InsertOp) and op.dest.get_user_of_unique_use() is op
-    in_place = in_place and op.dest.owner.parent is op.parent  # type: ignore[union-attr]
+    in_place = in_place and op.dest.owner.parent is op.parent
     if in_place:
         name = expr.text
     else:
         name = p.new_name(op.result, c_type(op.result.type))
         p.line(f"{c_type(op.result.type)} {name} = {p.whole(expr, op.dest.type).text};")
     p.line(f"{name}[{lane}] = {text};")
-    p.values[op.result] = Expr(name)
+    p.values[op.result] = CExpr(name)
 
 
 def print_create_mask(p: Printer, op: vector.CreateMaskOp) -> None:
@@ -80,14 +80,14 @@ def print_reduction(p: Printer, op: vector.ReductionOp) -> None:
     kind = op.kind.data.value
     if kind not in REDUCTIONS or (is_mask(type_) and kind not in ("and", "or", "xor")):
         raise CodegenError(f"no C for vector.reduction <{kind}> of {type_}")
-    if scalar_type(element(type_)) == "u8" and kind in ("maxsi", "minsi"):
+    if scalar_type(element_of(type_)) == "u8" and kind in ("maxsi", "minsi"):
         raise CodegenError(f"no C for vector.reduction <{kind}> of {type_}: bytes are unsigned")
-    if scalar_type(element(type_)) != "u8" and kind in ("maxui", "minui"):
+    if scalar_type(element_of(type_)) != "u8" and kind in ("maxui", "minui"):
         raise CodegenError(f"no C for vector.reduction <{kind}> of {type_}: only bytes are unsigned")
     name, combine = REDUCTIONS[kind]
     reduced = call(f"{name}_{c_type(type_)}", p.vector(op.vector))
     if is_mask(type_):
-        reduced = binary("!=", reduced, Expr("0", constant=True))
+        reduced = binary("!=", reduced, CExpr("0", constant=True))
     if op.acc is not None:
         acc = p.use(op.acc)
         if combine.isidentifier():
@@ -103,7 +103,7 @@ def print_shuffle(p: Printer, op: vector.ShuffleOp) -> None:
     """Lanes of two vectors in a new order."""
     a, b = p.vector(op.v1), p.vector(op.v2)
     lanes = ", ".join(map(str, op.mask.get_values()))
-    p.define(op.result, Expr(f"__builtin_shufflevector({a.text}, {b.text}, {lanes})", reads=a.reads or b.reads))
+    p.define(op.result, CExpr(f"__builtin_shufflevector({a.text}, {b.text}, {lanes})", reads=a.reads or b.reads))
 
 
 VECTOR: dict[type[Operation], Rule] = {

@@ -42,7 +42,7 @@ class DestinationEffects(MemoryEffect):
 @cache
 def register_effects() -> None:
     """Adds the missing traits; further calls do nothing."""
-    from xdsl.dialects import linalg, vector
+    from xdsl.dialects import gpu, linalg, vector
     from xdsl.dialects.linalg.abstract_ops import LinalgStructuredOperation
     from xdsl.dialects.linalg.ops import IndexOp, YieldOp
 
@@ -59,6 +59,8 @@ def register_effects() -> None:
         vector.CreateMaskOp: (Pure(),),
         vector.ReductionOp: (Pure(),),
         vector.BitcastOp: (Pure(),),
+        gpu.BlockIdOp: (Pure(),),
+        gpu.ThreadIdOp: (Pure(),),
     }
     for op, added in traits.items():
         for trait in added:

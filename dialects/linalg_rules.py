@@ -6,30 +6,36 @@ Slices, concatenations and padding are then indexing maps like all others, also 
 the smallest extent that it indexes alone. Upstream accepts a larger operand under any other map, `(i) -> (i + 1)` say.
 """
 
-# pyright: basic
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 
 from xdsl.dialects.builtin import ShapedType
 from xdsl.dialects.linalg.ops import GenericOp
-from xdsl.ir.affine import AffineDimExpr
+from xdsl.ir import SSAValue
+from xdsl.ir.affine import AffineDimExpr, AffineMap
 from xdsl.utils.exceptions import VerifyException
 
 UPSTREAM_RULES = ("inferred input/output operand", "unexpected result less than 0")
 """How upstream begins where a loop reaches out of an operand, if it runs as far as the first operand tells."""
 
 
-def loop_extents(op: GenericOp) -> list[int]:
-    """How far each loop runs: the smallest extent that it indexes alone; -1 where no operand tells."""
+def told_extents(operands: Iterable[tuple[SSAValue, AffineMap]], rank: int) -> list[int]:
+    """For each of `rank` loops the smallest extent that it indexes alone; -1 where no operand tells."""
     extents: dict[int, int] = {}
-    for operand, attribute in zip(op.operands, op.get_indexing_maps()):
+    for operand, map_ in operands:
         if isinstance(operand.type, ShapedType):
-            for expression, size in zip(attribute.data.results, operand.type.get_shape()):
+            for expression, size in zip(map_.results, operand.type.get_shape()):
                 if isinstance(expression, AffineDimExpr):
                     extents[expression.position] = min(size, extents.get(expression.position, size))
-    return [extents.get(k, -1) for k in range(len(op.get_iterator_types()))]
+    return [extents.get(k, -1) for k in range(rank)]
+
+
+def loop_extents(op: GenericOp) -> list[int]:
+    """How far each loop of an op runs; -1 where no operand tells."""
+    maps = (attribute.data for attribute in op.get_indexing_maps())
+    return told_extents(zip(op.operands, maps), len(op.get_iterator_types()))
 
 
 def check_reach(op: GenericOp) -> None:

@@ -77,11 +77,11 @@ def location_of(op: Operation) -> LocationAttr:
     return UNKNOWN_LOC if place is None else place.location
 
 
-def blame(error: Exception, op: Operation) -> None:
-    """Gives an error that knows of no place the op's: as `location`, for whoever reports it."""
+def blame(error: Exception, place: Operation | LocationAttr) -> None:
+    """Gives an error that knows of no place one, or the op's: as `location`, for whoever reports it."""
     known = getattr(error, "location", None)
     if not isinstance(known, Attribute) or not leaves(known):
-        error.location = location_of(op)  # type: ignore[attr-defined]
+        error.location = location_of(place) if isinstance(place, Operation) else place  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 Every thread of a team runs the same kernel. What it writes for the team is its own share of the work, or one thread's:
 
-    %low, %high = spmd.share %n {granule = 16 : i64} : index
+    %low, %high = spmd.share %n {chunk = 16 : i64} : index
     scf.for %i = %low to %high step %c1 { ... }   // a share: each iteration by one thread
     spmd.barrier                                  // everybody's stores above are visible below
     spmd.single { ... }                           // one thread, the first
@@ -23,7 +23,20 @@ and leaves it, every thread at the same place, where a check has failed:
 
     spmd.stop_on_error %1 into %errors : memref<3xi64>, memref<3xi64>
 
-CPU threads and GPU blocks share these ops; only the printers differ.
+Threads form blocks, and blocks the grid. What waits, shares or stands for all has a scope, the grid unless it says
+otherwise; memory has a space, which says who sees it:
+
+    spmd.barrier                                          the whole grid waits
+    spmd.barrier {scope = #spmd<scope block>}             the threads of each block wait for one another
+    spmd.single {…} attributes {scope = …}         one thread of each block does what is in there
+
+    %x: memref<…>, memref.alloc()                         global: the grid
+    memref.alloc() {spmd.space = #spmd<space team>}       team: the threads of a block, each block its own
+    memref.alloca()                                       private: the thread
+
+One thread of the grid, or a share of it, writes global memory; one of a block, or a share of that, team memory:
+`verify-spmd` refuses all else. On a CPU the team is one block and the whole grid: its passes make grid scopes, and both
+barriers print alike. On a GPU a grid barrier is where one launch ends and the next begins.
 """
 
 from __future__ import annotations
@@ -32,10 +45,12 @@ from collections.abc import Sequence
 from typing import Self, cast
 
 from xdsl.dialects.builtin import BoolAttr, IndexType, IntegerAttr, MemRefType, TensorType, i1, i64
-from xdsl.ir import Attribute, Block, Dialect, Operation, Region, SSAValue
+from xdsl.dialects.utils import EnumAttribute
+from xdsl.ir import Attribute, Block, Dialect, Operation, Region, SpacedOpaqueSyntaxAttribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     ParsePropInAttrDict,
+    irdl_attr_definition,
     irdl_op_definition,
     operand_def,
     opt_prop_def,
@@ -49,19 +64,61 @@ from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect, NoTerminator, Pure, RecursiveMemoryEffect
 from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.str_enum import StrEnum
 
 __all__ = [
     "FIRST",
+    "SPACE",
     "SPMD",
     "BarrierOp",
     "ParallelOp",
     "PrefetchOp",
+    "Scope",
+    "ScopeAttr",
     "ShareOp",
     "SingleOp",
+    "Space",
+    "SpaceAttr",
     "StopOnErrorOp",
     "ThreadCountOp",
     "ThreadIdOp",
+    "scope_of",
 ]
+
+
+class Scope(StrEnum):
+    """Which threads belong together."""
+
+    BLOCK = "block"
+    GRID = "grid"
+
+
+class Space(StrEnum):
+    """Who sees a buffer: the grid, a block, a thread."""
+
+    GLOBAL = "global"
+    TEAM = "team"
+    PRIVATE = "private"
+
+
+@irdl_attr_definition
+class ScopeAttr(EnumAttribute[Scope], SpacedOpaqueSyntaxAttribute):
+    """`#spmd<scope block>`"""
+
+    name = "spmd.scope"
+
+
+@irdl_attr_definition
+class SpaceAttr(EnumAttribute[Space], SpacedOpaqueSyntaxAttribute):
+    """`#spmd<space team>`"""
+
+    name = "spmd.space"
+
+
+GRID = ScopeAttr(Scope.GRID)
+
+SPACE = "spmd.space"
+"""The attribute of an allocation that is not in the space that its kind is in by default."""
 
 
 @irdl_op_definition
@@ -94,39 +151,42 @@ class ThreadCountOp(IRDLOperation):
 class ShareOp(IRDLOperation):
     """This thread's part of the iterations 0 to `extent`: from `low` to before `high`.
 
-    The parts of the team's threads follow each other and cover all. Each begins at a multiple of `granule`, so that
+    The parts of the threads of the scope follow each other and cover all. Each begins at a multiple of `chunk`, so that
     vectors of so many iterations are the same for any number of threads.
     """
 
     name = "spmd.share"
     extent = operand_def(IndexType())
-    granule = prop_def(IntegerAttr, default_value=IntegerAttr(1, i64))
+    chunk = prop_def(IntegerAttr, default_value=IntegerAttr(1, i64))
+    scope = opt_prop_def(ScopeAttr, default_value=GRID)
     low = result_def(IndexType())
     high = result_def(IndexType())
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$extent attr-dict `:` type($extent)"
 
-    def __init__(self, extent: SSAValue | Operation, granule: int = 1) -> None:
+    def __init__(self, extent: SSAValue | Operation, chunk: int = 1) -> None:
         super().__init__(
             operands=[extent],
             result_types=[IndexType(), IndexType()],
-            properties={"granule": IntegerAttr(granule, i64)},
+            properties={"chunk": IntegerAttr(chunk, i64)},
         )
         self.low.name_hint, self.high.name_hint = "low", "high"
 
     def verify_(self) -> None:
-        if self.granule.value.data < 1:
-            raise VerifyException(f"expected a granule of at least 1, given {self.granule.value.data}")
+        if self.chunk.value.data < 1:
+            raise VerifyException(f"expected a chunk of at least 1, given {self.chunk.value.data}")
 
 
 @irdl_op_definition
 class BarrierOp(IRDLOperation):
-    """Waits for the whole team; stores before it are seen by every load after it."""
+    """Waits for all threads of the scope; their stores before it are seen by their loads after it."""
 
     name = "spmd.barrier"
+    scope = opt_prop_def(ScopeAttr, default_value=GRID)
     # Both effects, so that nothing moves across and nobody deletes it.
     traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+    irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "attr-dict"
 
     def __init__(self) -> None:
@@ -165,6 +225,7 @@ class _RegionOp(IRDLOperation):
     """An op that is one block of others."""
 
     body = region_def("single_block")
+    scope = opt_prop_def(ScopeAttr, default_value=GRID)
     traits = traits_def(NoTerminator(), RecursiveMemoryEffect())
 
     def __init__(self, body: Region | Sequence[Block] | Sequence[Operation]) -> None:
@@ -177,7 +238,8 @@ class _RegionOp(IRDLOperation):
     def print(self, printer: Printer) -> None:
         printer.print_string(" ")
         printer.print_region(self.body, print_empty_block=False)
-        printer.print_op_attributes(self.attributes, reserved_attr_names=(), print_keyword=True)
+        scope = {} if self.scope in (None, GRID) else {"scope": self.scope}
+        printer.print_op_attributes({**scope, **self.attributes}, reserved_attr_names=(), print_keyword=True)
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
@@ -188,19 +250,21 @@ class _RegionOp(IRDLOperation):
         op = cls(body)
         if attributes is not None:
             op.attributes |= attributes.data
+            if isinstance(op.attributes.get("scope"), ScopeAttr):
+                op.properties["scope"] = op.attributes.pop("scope")
         return op
 
 
 @irdl_op_definition
 class ParallelOp(_RegionOp):
-    """Runs its body on every thread of a team."""
+    """Runs its body on every thread of a team: a grid, or one block alone."""
 
     name = "spmd.parallel"
 
 
 @irdl_op_definition
 class SingleOp(_RegionOp):
-    """Runs its body on the first thread of the team alone. The others go on: nobody waits."""
+    """Runs its body on the first thread of the scope alone. The others go on: nobody waits."""
 
     name = "spmd.single"
 
@@ -234,6 +298,13 @@ class StopOnErrorOp(IRDLOperation):
                 raise VerifyException(f"expected a record of errors, 3 elements of i64, given {type_}")
 
 
+def scope_of(op: BarrierOp | ParallelOp | ShareOp | SingleOp) -> Scope:
+    """Whose threads an op speaks of."""
+    return (op.scope or GRID).data
+
+
 SPMD = Dialect(
-    "spmd", [BarrierOp, ParallelOp, PrefetchOp, ShareOp, SingleOp, StopOnErrorOp, ThreadCountOp, ThreadIdOp], []
+    "spmd",
+    [BarrierOp, ParallelOp, PrefetchOp, ShareOp, SingleOp, StopOnErrorOp, ThreadCountOp, ThreadIdOp],
+    [ScopeAttr, SpaceAttr],
 )

@@ -24,9 +24,7 @@ from xdsl.utils.mlir_lexer import MLIRLexer, MLIRTokenKind, StringLiteral
 from .locations import file_name
 
 # Upstream's takes time exponential in the length of a string that is never closed; this one never goes back.
-MLIRLexer._unescaped_characters_regex = re.compile(  # pyright: ignore[reportPrivateUsage]
-    r'"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"'
-)
+MLIRLexer._unescaped_characters_regex = re.compile(r'"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"')
 
 UNDEFINED = re.compile(r"values used but not defined: \[(%[\w$.-]+)")
 
@@ -42,6 +40,7 @@ UPSTREAM = (
     "vector",
     "affine",
     "bufferization",
+    "gpu",
 )
 
 
@@ -69,7 +68,26 @@ def _vectorx() -> Dialect:
     return VECTORX
 
 
-OURS: dict[str, Callable[[], Dialect]] = {"hl": _hl, "linalgx": _linalgx, "spmd": _spmd, "vectorx": _vectorx}
+def _bounds() -> Dialect:
+    from .bounds import BOUNDS
+
+    return BOUNDS
+
+
+def _gpux() -> Dialect:
+    from .gpux import GPUX
+
+    return GPUX
+
+
+OURS: dict[str, Callable[[], Dialect]] = {
+    "bounds": _bounds,
+    "gpux": _gpux,
+    "hl": _hl,
+    "linalgx": _linalgx,
+    "spmd": _spmd,
+    "vectorx": _vectorx,
+}
 
 
 def make_context() -> Context:

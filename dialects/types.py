@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
 
 import numpy as np
 from xdsl.dialects.builtin import (
@@ -17,8 +17,12 @@ from xdsl.dialects.builtin import (
     MemRefType,
     Signedness,
     TensorType,
+    VectorType,
 )
-from xdsl.ir import Attribute
+from xdsl.ir import Attribute, SSAValue
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 Kind = Literal["float", "int", "bool"]
 
@@ -112,6 +116,46 @@ def dtype_of_numpy(dtype: np.dtype[np.generic]) -> DType:
     return found
 
 
+# `isinstance` leaves a checker in the dark about what a generic class is of: these functions say it.
+
+
+def is_tensor(type_: object) -> TypeIs[TensorType[Attribute]]:
+    """Whether this is the type of a tensor."""
+    return isinstance(type_, TensorType)
+
+
+def is_memref(type_: object) -> TypeIs[MemRefType[Attribute]]:
+    """Whether this is the type of a buffer."""
+    return isinstance(type_, MemRefType)
+
+
+def is_vector(type_: object) -> TypeIs[VectorType[Attribute]]:
+    """Whether this is the type of a vector."""
+    return isinstance(type_, VectorType)
+
+
+def is_integer(type_: object) -> TypeIs[IntegerType]:
+    """Whether this is the type of an integer."""
+    return isinstance(type_, IntegerType)
+
+
+def tensor_of(value: SSAValue) -> TensorType[Attribute]:
+    """The type of a tensor."""
+    assert is_tensor(value.type)
+    return value.type
+
+
+def memref_of(value: SSAValue) -> MemRefType[Attribute]:
+    """The type of a buffer."""
+    assert is_memref(value.type)
+    return value.type
+
+
+def element_of(type_: Attribute) -> Attribute:
+    """The type of a lane of a vector; another type itself."""
+    return type_.element_type if is_vector(type_) else type_
+
+
 def dtype_of_ir(element_type: Attribute) -> DType | None:
     """The DType whose hl element type this is, or None."""
     return _BY_IR.get(element_type)
@@ -136,9 +180,9 @@ def tensor_type(spec: TensorSpec) -> TensorType[Attribute]:
 
 @cache
 def _spec_of(type_: Attribute) -> TensorSpec | None:
-    if not isinstance(type_, TensorType):
+    if not is_tensor(type_):
         return None
-    dtype = dtype_of_ir(type_.element_type)  # pyright: ignore[reportUnknownMemberType,reportUnknownArgumentType]
+    dtype = dtype_of_ir(type_.element_type)
     if dtype is None:
         return None
     shape = type_.get_shape()
@@ -163,9 +207,9 @@ def spec_of(type_: Attribute) -> TensorSpec:
 
 def bytes_of(type_: Attribute) -> int:
     """Bytes that a buffer of static shape takes. Raises ValueError for one that is not static."""
-    if not isinstance(type_, MemRefType):
+    if not is_memref(type_):
         raise ValueError(f"expected a buffer, got {type_}")
-    element = type_.element_type  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
+    element = type_.element_type
     size = max(1, element.bitwidth // 8) if isinstance(element, FixedBitwidthType) else 8
     shape = type_.get_shape()
     if DYNAMIC in shape:

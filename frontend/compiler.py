@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .modes import modes
+from .nn.module import Module
 from .surface.unsupported import module_getattr
 
 
@@ -14,6 +15,9 @@ def compile(*args: Any, **kwargs: Any) -> Any:
     from .compiling.compile import compile as compile_
 
     return compile_(*args, **kwargs)
+
+
+Module._compile_call = staticmethod(compile)
 
 
 def is_compiling() -> bool:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
 
 from ..dialects.hl import shape as s
 from ..dialects.types import DType, TensorSpec, dtype_of_numpy, f32, f64, i1, i32, i64, u8
-from ..runtime.storage import Storage, aligned_empty
-from . import dispatch
-from .devices import check_device
-from .dispatch import apply, array_of, exact, is_symbolic, scalar
+from ..runtime.storage import Storage
+from . import dispatch, eager
+from .devices import device as Device
+from .devices import place, switch
+from .dispatch import apply, exact, is_symbolic, scalar
+from .eager import on_host
 from .errors import located, runtime_error, type_error, untraceable
 from .modes import modes
 from .promotion import PYTHON, check_fits, get_default_dtype, python_dtype
@@ -28,25 +31,37 @@ def finished(x: Tensor, requires_grad: bool) -> Tensor:
     return x
 
 
-def full_of(shape: tuple[int, ...], value: Any, dtype: DType) -> Tensor:
+def full_of(shape: tuple[int, ...], value: Any, dtype: DType, where: Device | None = None) -> Tensor:
     """A new tensor with one number everywhere."""
     if modes.trace is not None:
-        return apply(s.ConstantOp, (), {"value": exact(value, dtype), "shape": shape, "dtype": dtype})[0]
+        return _constant({"value": exact(value, dtype), "shape": shape, "dtype": dtype}, where)
     spec = TensorSpec(shape, dtype)
-    array = aligned_empty(spec)
-    with np.errstate(all="ignore"):
-        array.fill(exact(value, dtype))
-    return wrap(Storage(array, spec), spec)
+    return wrap(eager.filled(spec, exact(value, dtype), where), spec)
 
 
-def from_array(array: np.ndarray[Any, Any]) -> Tensor:
+def from_array(array: np.ndarray[Any, Any], where: Device | None = None) -> Tensor:
     """A new tensor that owns the array, or copies it where it is not row-major. A constant in a trace."""
     spec = TensorSpec(array.shape, dtype_of_numpy(array.dtype))
     if modes.trace is not None:
-        return apply(s.ConstantOp, (), {"value": np.array(array), "shape": spec.shape, "dtype": spec.dtype})[0]
-    target = aligned_empty(spec)
-    np.copyto(target, array)
-    return wrap(Storage(target, spec), spec)
+        return _constant({"value": np.array(array), "shape": spec.shape, "dtype": spec.dtype}, where)
+    return wrap(eager.stored(array, spec, where), spec)
+
+
+def _constant(attributes: Mapping[str, Any], where: Device | None) -> Tensor:
+    if where is None:
+        return apply(s.ConstantOp, (), attributes)[0]
+    with made_on(where):
+        return apply(s.ConstantOp, (), attributes)[0]
+
+
+@contextmanager
+def made_on(where: Device) -> Generator[None]:
+    """Inside, tensors that say nothing else are made on this device."""
+    before = switch(where)
+    try:
+        yield
+    finally:
+        switch(before)
 
 
 def sizes(name: str, size: Sequence[Any], named: Mapping[str, Any] | None = None) -> tuple[int, ...]:
@@ -132,7 +147,7 @@ def _without_tensors(data: Any) -> Any:
     if isinstance(data, Tensor):
         if modes.trace is not None:
             raise untraceable("torch.tensor() of a list of tensors", "use torch.stack instead")
-        return array_of(data)
+        return on_host(data)
     return [_without_tensors(x) for x in cast(Any, data)] if isinstance(data, (list, tuple)) else data
 
 
@@ -148,24 +163,25 @@ def tensor(
     data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
 ) -> Tensor:
     """A new tensor with a copy of the data: numbers, nested lists, an array or a tensor."""
-    check_device(device)
+    where = place(device)
     if isinstance(data, Tensor):
-        result = data.detach().clone()
+        result = data.detach().clone() if device is None else data.detach().to(where, copy=True)
         return finished(result if dtype is None else result.to(dtype), requires_grad)
     if is_symbolic(data) and (not isinstance(data, int) or -(1 << 63) <= data < 1 << 63):
         return finished(scalar(data, (), dtype or python_dtype(data) or get_default_dtype()), requires_grad)
-    return finished(from_array(_array_of_data(data, dtype)), requires_grad)
+    return finished(from_array(_array_of_data(data, dtype), where), requires_grad)
 
 
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
     """The data as a tensor, sharing memory where it is a tensor or an array of that type."""
-    check_device(device)
+    where = place(device)
     if isinstance(data, Tensor):
-        return data if dtype is None else data.to(dtype)
+        moved = data if device is None else data.to(where)
+        return moved if dtype is None else moved.to(dtype)
     if isinstance(data, np.ndarray):
-        found = from_numpy(data)
+        found = from_numpy(data).to(where)
         return found if dtype is None else found.to(dtype)
-    return tensor(data, dtype=dtype)
+    return tensor(data, dtype=dtype, device=where)
 
 
 def from_numpy(ndarray: Any) -> Tensor:
@@ -205,11 +221,12 @@ def _legacy(data: tuple[Any, ...], dtype: DType) -> Tensor:
 
 def _legacy_like(self: Tensor, *data: Any, device: Any = None) -> Tensor:
     """x.new(2, 3) is a tensor of that shape, x.new([2, 3]) of these values, in the type of x."""
-    check_device(device)
-    return _legacy(data, self._spec.dtype)
+    with made_on(self.device if device is None else place(device)):
+        return _legacy(data, self._spec.dtype)
 
 
-def legacy_tensor(cls: type[Any], *data: Any, **options: Any) -> Any:
+@classmethod
+def _from_data(cls: type[Any], *data: Any, **options: Any) -> Any:
     """What calling the class Tensor, or a subclass of it, makes."""
     new = _legacy(data, get_default_dtype())
     if cls is Tensor:
@@ -219,6 +236,9 @@ def legacy_tensor(cls: type[Any], *data: Any, **options: Any) -> Any:
     return result
 
 
+Tensor._from_data = _from_data
+
+
 # One number everywhere
 
 
@@ -226,7 +246,7 @@ def full(
     size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of one number."""
-    check_device(device)
+    where = place(device)
     shape = sizes("full", (size,))
     if isinstance(fill_value, Tensor):
         if modes.trace is not None and not fill_value._spec.shape:
@@ -239,15 +259,15 @@ def full(
     if is_symbolic(fill_value) and dtype.kind == "float":
         return finished(scalar(fill_value, shape, dtype), requires_grad)
     check_fits(fill_value, dtype)
-    return finished(full_of(shape, fill_value, dtype), requires_grad)
+    return finished(full_of(shape, fill_value, dtype, where), requires_grad)
 
 
 def _filled(name: str, value: int) -> Callable[..., Tensor]:
     def create(
         *size: Any, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, **named: Any
     ) -> Tensor:
-        check_device(device)
-        return finished(full_of(sizes(name, size, named), value, dtype or get_default_dtype()), requires_grad)
+        where = place(device)
+        return finished(full_of(sizes(name, size, named), value, dtype or get_default_dtype(), where), requires_grad)
 
     create.__name__ = name
     return create
@@ -255,8 +275,8 @@ def _filled(name: str, value: int) -> Callable[..., Tensor]:
 
 def _filled_like(name: str, value: int) -> Callable[..., Tensor]:
     def create(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-        check_device(device)
-        return finished(full_of(input._spec.shape, value, dtype or input._spec.dtype), requires_grad)
+        where = input.device if device is None else place(device)
+        return finished(full_of(input._spec.shape, value, dtype or input._spec.dtype, where), requires_grad)
 
     create.__name__ = f"{name}_like"
     return create
@@ -276,6 +296,7 @@ def full_like(
 ) -> Tensor:
     """A tensor of one number with the shape of another tensor."""
     dtype = dtype or input._spec.dtype
+    device = input.device if device is None else device
     return full(input._spec.shape, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
@@ -291,6 +312,7 @@ def is_tensor(obj: Any) -> bool:
 
 def _new(create: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def method(self: Tensor, *args: Any, dtype: DType | None = None, device: Any = None, **options: Any) -> Tensor:
+        device = self.device if device is None else device
         return create(*args, dtype=dtype or self._spec.dtype, device=device, **options)
 
     return method

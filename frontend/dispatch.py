@@ -3,36 +3,34 @@
 apply(op, tensors, attributes)
     view op           -> a tensor over the same storage
     tracing           -> trace.emit, results live in the trace
-    otherwise         -> the op's reference meaning on numpy arrays, a node on the tape where gradients are due
+    otherwise         -> computed by the eager backend (`eager.py`), a node on the tape where gradients are due
 """
 
 from __future__ import annotations
 
-import contextvars
 import math
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from operator import index
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import Any, NoReturn, cast
 
 import numpy as np
-from xdsl.ir import SSAValue
+from xdsl.ir import BlockArgument, SSAValue
 
 from ..dialects.hl import HLOp, ShapeError
 from ..dialects.hl import autodiff as a
 from ..dialects.hl import shape as s
 from ..dialects.hl.builder import OpBuilder
-from ..dialects.reference import REFERENCE
 from ..dialects.types import DType, TensorSpec
-from ..runtime.storage import Storage, aligned_empty
-from . import tape
+from ..runtime.storage import Storage, SymbolicStorage
+from . import eager, tape
+from .devices import CPU, common_device, device, use
+from .eager import on_host
 from .errors import TYPE_NAMES, located, runtime_error
+from .layout import LAYOUT, View, view_of
 from .modes import modes
-
-if TYPE_CHECKING:
-    from .tensor import Tensor
-    from .views import View
+from .node import TRACED
+from .tensor import Tensor, alias, sync, wrap
 
 NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
 
@@ -40,54 +38,52 @@ NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
 # Reading
 
 
-def array_of(t: Tensor) -> np.ndarray[Any, Any]:
-    """The values of an eager tensor, sharing its memory."""
-    array = t._storage.array
-    if array is None:
-        raise t._storage.missing()
-    return array if t._view is None else t._view.array(array)
-
-
 def known_array(t: Tensor) -> np.ndarray[Any, Any] | None:
     """The values of a tensor where they are known: always in eager mode, in a trace what follows from constants."""
     trace = modes.trace
-    return array_of(t) if trace is None else trace.known.constant(value_of(trace, t))
+    return on_host(t) if trace is None else trace.known.constant(value_of(trace, t))
 
 
 def needed_array(t: Tensor, arguments: bool = False) -> np.ndarray[Any, Any] | None:
     """As `known_array`; in a trace also those of buffers, and of arguments of whole numbers where these are asked for,
     on whose numbers the program then relies."""
     trace = modes.trace
-    return array_of(t) if trace is None else trace.known.number(trace, value_of(trace, t), arguments)
+    return on_host(t) if trace is None else trace.known.number(trace, value_of(trace, t), arguments)
 
 
 def value_of(trace: Any, t: Tensor) -> SSAValue:
     """The IR value of a tensor in a trace; recording and differentiability decide whether gradients flow through it."""
-    if t._base is not None:
-        tape.sync(t)
-        return replay(trace, value_of(trace, t._base), t._base._view, t._view)
-    if t._requires_grad and t._node is not tape.TRACED and modes.grad:  # made outside: a leaf here
+    if t._base is not None and t._base._storage is t._storage:  # unless `t._base.data` was assigned
+        sync(t)
+        return trace.views.value(trace, t)
+    if t in trace.histories and modes.grad:
+        return trace.histories.value(trace, t)
+    if t._requires_grad and t._node is not TRACED and modes.grad:  # made outside: a leaf here
         if t._view is None:
             return trace.read(t._storage, t)
-        return trace.leaf_value(t._storage, t, replay(trace, trace.read(t._storage), None, t._view))
-    value = replay(trace, trace.read(t._storage), None, t._view)
-    return trace.detached(value) if t._detached or (t._requires_grad and not modes.grad) else value
+        return trace.leaf_value(t._storage, t, replay_value(trace, trace.read(t._storage), None, t._view))
+    held = trace.read(t._storage)
+    value = replay_value(trace, held, None, t._view)
+    if t._requires_grad:
+        apart = not modes.grad
+    else:  # what it shares its memory with may be a leaf
+        apart = type(held) is BlockArgument and t._storage in trace.known.learned
+    return trace.detached(value) if t._detached or apart else value
 
 
-def replay(trace: Any, value: SSAValue, origin: View | None, view: View | None) -> SSAValue:
+def replay_value(trace: Any, value: SSAValue, origin: View | None, view: View | None) -> SSAValue:
     """The value of a view, given that of what it is a view of, or of another view on the way."""
     if view is origin or view is None or view.op is None:
         return value
-    return _derived(trace, replay(trace, value, origin, view.parent), view.op, view.attributes)
+    return derived(trace, replay_value(trace, value, origin, view.parent), view.op, view.attributes)
 
 
-def _derived(trace: Any, value: SSAValue, op: type[HLOp], attributes: Mapping[str, Any]) -> SSAValue:
+def derived(trace: Any, value: SSAValue, op: type[HLOp], attributes: Mapping[str, Any]) -> SSAValue:
     """An op on a value, emitted once a trace."""
-    memo: dict[Any, SSAValue] = trace.__dict__.setdefault("derived_values", {})
     key = (value, op, *attributes.values())
-    found = memo.get(key)
+    found = trace.derived.get(key)
     if found is None:
-        found = memo[key] = trace.emit(op, (value,), attributes)[0]
+        found = trace.derived[key] = trace.emit(op, (value,), attributes)[0]
     return found
 
 
@@ -127,36 +123,12 @@ def _refuse(op: type[HLOp], error: ShapeError, tensors: Sequence[Tensor]) -> NoR
     raise runtime_error(f"{name}: {error}") from None
 
 
-class _Quiet(threading.local):
-    """Runs functions without numpy's warnings. A context of its own makes that cheaper than np.errstate does."""
-
-    def __init__(self) -> None:
-        context = contextvars.copy_context()
-        context.run(np.seterr, all="ignore")
-        self.run = context.run
-
-
-class _QuietGlobally:
-    """The same for numpy before 2.0, which keeps the setting by thread instead of by context."""
-
-    @staticmethod
-    def run(function: Callable[..., Any], *arrays: Any, **attributes: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return function(*arrays, **attributes)
-
-
-_quiet = _QuietGlobally() if np.lib.NumpyVersion(np.__version__) < "2.0.0" else _Quiet()
-
-
-def quietly(function: Callable[..., Any], *arrays: Any, **attributes: Any) -> Any:
-    """Calls a function without numpy's warnings."""
-    return _quiet.run(function, *arrays, **attributes)
-
-
 def apply(
     op: type[HLOp], tensors: Sequence[Tensor], attributes: Mapping[str, Any] = NO_ATTRIBUTES
 ) -> tuple[Tensor, ...]:
     """The results of one op."""
+    if attributes and modes.trace is not None:
+        attributes = {name: plain(value) for name, value in attributes.items()}
     if op in LAYOUT:
         found = _apply_view(op, tensors[0], attributes)
         if found is not None:
@@ -164,34 +136,10 @@ def apply(
     if modes.trace is not None:
         return _apply_traced(op, tensors, attributes)
     specs = infer(op, tensors, attributes)
-    arrays = [t._storage.array if t._view is None else array_of(t) for t in tensors]
-    for array, t in zip(arrays, tensors):
-        if array is None:
-            raise t._storage.missing()
-    out: Any = _quiet.run(REFERENCE[op], *arrays, **attributes)
-    if len(specs) != 1:
-        results = tuple([wrap(Storage(_own(o, arrays), spec), spec) for o, spec in zip(out, specs)])
-    else:
-        spec = specs[0]
-        if type(out) is not np.ndarray or out.base is not None or not out.flags.c_contiguous:
-            out = _own(out, arrays)
-        else:
-            for array in arrays:
-                if array is out:
-                    out = out.copy()
-                    break
-        results = (wrap(Storage(out, spec), spec),)
+    results = eager.run(op, tensors, attributes, specs)
     if modes.grad:
         tape.record(op, attributes, tensors, results)
     return results
-
-
-def _own(out: Any, arrays: Sequence[Any]) -> np.ndarray[Any, Any]:
-    """A result as a row-major array that shares no memory with the operands."""
-    array = np.asarray(out, order="C")
-    if any(array is x or (array.base is not None and np.may_share_memory(array, x)) for x in arrays):
-        return array.copy()
-    return array
 
 
 def _apply_view(op: type[HLOp], x: Tensor, attributes: Mapping[str, Any]) -> Tensor | None:
@@ -206,41 +154,73 @@ def _apply_view(op: type[HLOp], x: Tensor, attributes: Mapping[str, Any]) -> Ten
         base = result._base = x if x._base is None else x._base
         result._detached = x._detached
         if x._base is not None:
-            tape.sync(x)
+            sync(x)
         result._history = base._history
         if x._requires_grad:
             if modes.trace is None:
                 tape.attach(tape.OpNode(op, attributes, (x,), (result,), (tape.edge_of(x),)), (result,))
             else:
-                tape.attach(tape.TRACED, (result,))
+                tape.attach(TRACED, (result,))
     else:
         result._detached = x._detached or x.requires_grad
-    if modes.trace is not None:
-        value_of(modes.trace, result)  # now, so that the op gets this line
+    if modes.trace is not None:  # now, so that the op gets this line
+        if result._base is not None:
+            modes.trace.views.new(modes.trace, result, x)
+        else:
+            value_of(modes.trace, result)
     return result
+
+
+def replay(x: Tensor, origin: View | None, view: View | None) -> Tensor:
+    """The steps of a chain that lie beyond `origin`, applied to a tensor of the spec of `origin`."""
+    if view is origin or view is None or view.op is None:
+        return x
+    return apply(view.op, (replay(x, origin, view.parent),), view.attributes)[0]
+
+
+Tensor._replayed = replay  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _apply_traced(op: type[HLOp], tensors: Sequence[Tensor], attributes: Mapping[str, Any]) -> tuple[Tensor, ...]:
     trace = modes.trace
     specs = infer(op, tensors, attributes)
+    where = CPU
+    if use.elsewhere:
+        where = common_device([t for t in tensors if not _is_constant(t)] or tensors[:1])
+        if where is not CPU:
+            trace.device = where
     values = trace.emit(op, [value_of(trace, t) for t in tensors], attributes, specs)
-    results = tuple([traced(value, spec) for value, spec in zip(values, specs)])
+    results = tuple([traced(value, spec, where) for value, spec in zip(values, specs)])
     if modes.grad and any(t.requires_grad for t in tensors) and op is not a.StopGradientOp:
-        tape.attach(tape.TRACED, results)
+        tape.attach(TRACED, results)
         trace.versions.save(values[0], tensors, results)
     return results
 
 
-def check(op: type[HLOp], x: Tensor, attributes: Mapping[str, Any], error: type[Exception], message: str) -> None:
-    """Leaves a check of a value that the current trace does not know to each run of the program."""
+def check(
+    op: type[HLOp],
+    x: Tensor,
+    attributes: Mapping[str, Any],
+    error: type[Exception],
+    message: str,
+    condition: bool = False,
+) -> None:
+    """Leaves a check of a value that the current trace does not know to each run of the program. `condition`: the
+    value says where something holds, and is not what the user would know."""
     if 0 not in x._spec.shape:
         trace = modes.trace
-        trace.check(op, value_of(trace, x), attributes, error, message)
+        trace.check(op, value_of(trace, x), attributes, error, message, condition)
 
 
-def traced(value: SSAValue, spec: TensorSpec) -> Tensor:
-    """A new tensor of the current trace."""
-    storage = Storage(None, spec)
+def _is_constant(t: Tensor) -> bool:
+    """Whether a tensor of the current trace is a constant, which may stand beside tensors of any device."""
+    value = modes.trace.values.get(t._storage) if t._storage.symbolic else None
+    return value is not None and isinstance(value.owner, s.ConstantOp | s.IotaOp)
+
+
+def traced(value: SSAValue, spec: TensorSpec, where: device | None = None) -> Tensor:
+    """A new tensor of the current trace: on a device that it is known to be on, or where others of the trace are."""
+    storage = SymbolicStorage(spec, where or modes.trace.device)
     modes.trace.write(storage, value)
     return wrap(storage, spec)
 
@@ -256,9 +236,10 @@ def scalar(value: float, shape: tuple[int, ...], dtype: DType) -> Tensor:
         if is_symbolic(value):
             return cast(Any, value)._symbols.tensor(value, shape, dtype)
         value = exact(value, dtype)
-        return _apply_traced(s.ConstantOp, (), {"value": value, "shape": shape, "dtype": dtype})[0]
+        return _apply_traced(s.ConstantOp, (), {"value": value, "shape": plain(shape), "dtype": dtype})[0]
     # 0.0 and -0.0 are equal, but not the same.
-    key = (value, shape, dtype) if value else (math.copysign(1.0, value), shape, dtype, 0)
+    where = modes.device if use.elsewhere else None
+    key = (value, shape, dtype, where) if value else (math.copysign(1.0, value), shape, dtype, where, 0)
     found = _constants.get(key)
     if found is None:
         if len(_constants) > 4096:
@@ -273,10 +254,17 @@ def is_symbolic(value: Any) -> bool:
     return hasattr(cast(Any, type(value)), "_symbols") and value._is_live()
 
 
+def plain(value: Any) -> Any:
+    """What stands in the attribute of an op: the numbers themselves, which outlive the trace that asked for them."""
+    if type(value) is tuple:
+        return tuple(map(plain, cast("tuple[Any, ...]", value)))
+    if is_symbolic(value):
+        return index(value) if isinstance(value, int) else float(value)
+    return value
+
+
 def _constant(value: float, shape: tuple[int, ...], dtype: DType) -> tuple[Storage, TensorSpec, View | None]:
-    array = _quiet.run(np.asarray, exact(value, dtype), dtype.numpy)
-    array.flags.writeable = False  # it is every such number's
-    storage = Storage(array, TensorSpec((), dtype), shared=True)
+    storage = eager.constant(exact(value, dtype), TensorSpec((), dtype))
     if not shape:
         return storage, storage.spec, None
     view = view_of(storage.spec, None, s.BroadcastOp, {"shape": shape, "dimensions": ()})
@@ -315,23 +303,19 @@ class TensorBuilder(OpBuilder["Tensor"]):
 
 builder = TensorBuilder()
 
-from .tensor import alias, wrap  # noqa: E402
-from .views import LAYOUT, view_of  # noqa: E402
-
 ALIASES: Mapping[type[HLOp], bool] = {a.StopGradientOp: True}
 
 __all__ = [
     "NO_ATTRIBUTES",
-    "Storage",
     "TensorBuilder",
-    "aligned_empty",
     "apply",
-    "array_of",
     "builder",
     "check",
+    "derived",
     "is_symbolic",
     "known_array",
-    "quietly",
+    "replay",
+    "replay_value",
     "scalar",
     "traced",
     "value_of",

@@ -53,11 +53,17 @@ def index_error(message: str) -> IndexError:
     return located(IndexError, message)
 
 
-def untraceable(what: str, fix: str, where: str | None = None) -> RuntimeError:
-    """For what needs a value while a function is traced, when there is none yet. A trace does not go on from there,
-    also where the function catches the error, since it would do what it does not do eagerly."""
-    message = f"{what} needs the value of a tensor, which a function being compiled does not have yet: {fix}"
+def refused(message: str, where: str | None = None) -> RuntimeError:
+    """A RuntimeError for what eager code does and a trace cannot: a trace does not go on from there, also where the
+    function catches the error, since it would do what it does not do eagerly."""
     error = located(RuntimeError, message, where)
     if modes.trace is not None:
         modes.trace.refused.append(error)
     return error
+
+
+def untraceable(what: str, fix: str, where: str | None = None) -> RuntimeError:
+    """For what needs a value while a function is traced, when there is none yet."""
+    return refused(
+        f"{what} needs the value of a tensor, which a function being compiled does not have yet: {fix}", where
+    )

@@ -27,7 +27,7 @@ def switch(mode: bool) -> bool:
     return before
 
 
-class _Mode:
+class _GradMode:
     """A grad mode for the duration of a `with` block or of a function's calls."""
 
     def __init__(self, mode: bool) -> None:
@@ -76,7 +76,7 @@ def _wrap_generator(function: Any, mode: bool) -> Any:
     return wrapped
 
 
-class _FixedMode(_Mode):
+class _FixedMode(_GradMode):
     """A mode whose class says which; usable with and without parentheses as a decorator."""
 
     MODE = False
@@ -102,7 +102,7 @@ class enable_grad(_FixedMode):
     MODE = True
 
 
-class set_grad_enabled(_Mode):
+class set_grad_enabled(_GradMode):
     """Sets the mode at once; as a context manager, restores the one before at its end."""
 
     def __init__(self, mode: bool) -> None:
@@ -119,7 +119,7 @@ class set_grad_enabled(_Mode):
         return super().__call__(function)
 
 
-class inference_mode(_Mode):
+class inference_mode(_GradMode):
     """As no_grad; results may be used in recorded code later."""
 
     def __new__(cls, mode: Any = True) -> Any:

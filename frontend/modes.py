@@ -13,6 +13,11 @@ class Modes(threading.local):
     """Whether operations are recorded; only `grad_mode` writes it."""
     trace: Any = None
     """The `tracing.Trace` in progress, or None; only `tracing` writes it."""
+    device: Any = None
+    """Where new tensors go, None for the CPU: in the library's own functions, where their operands are. Only `devices`
+    writes it."""
+    default_device: Any = None
+    """Where they go in the user's code."""
 
 
 modes = Modes()

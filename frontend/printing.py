@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..dialects.types import i64
-from .dispatch import array_of
+from .devices import CPU
+from .eager import on_host
 from .modes import modes
 from .promotion import get_default_dtype
 from .tensor import Tensor
@@ -133,9 +134,11 @@ def tensor_text(x: Tensor, *, tensor_contents: Any = None) -> str:
     indent = len(prefix)
     shape, dtype = x._spec.shape, x._spec.dtype
     suffixes: list[str] = []
-    if x._storage.array is None or modes.trace is not None:
+    if x._storage.symbolic or modes.trace is not None:
         return f"{prefix}<value of a compiled function>, size={list(shape)}, dtype={dtype})"
-    array = array_of(x)
+    array = on_host(x)
+    if x.device is not CPU:
+        suffixes.append(f"device='{x.device}'")
     shown_dtype = dtype in (get_default_dtype(), i64) or dtype.kind == "bool"
     if array.size == 0:
         if len(shape) != 1:

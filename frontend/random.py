@@ -1,31 +1,36 @@
-"""Random tensors from one counter-based generator, so that eager and compiled code draw the same numbers.
-
-The state is an ordinary tensor (seed, offset). Whoever draws n numbers reads it and moves the offset on by n, in place:
-tracing captures that as it captures any other state.
-"""
+"""Random tensors: distributions, made of the numbers that generators give."""
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
-from collections.abc import Generator as Yields
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ..dialects.hl import indexing as i
 from ..dialects.hl import random as r
-from ..dialects.types import DType, TensorSpec, f32, f64, i1, i64
-from ..runtime.storage import Storage, aligned_empty
-from . import grad_mode
-from .creation import from_array, full_of, sizes
-from .devices import CPU, check_device
-from .dispatch import apply, array_of, builder, scalar
+from ..dialects.types import DType, f32, f64, i1, i64
+from . import eager
+from .creation import from_array, full_of, made_on, sizes
+from .devices import place
+from .dispatch import apply, builder, scalar
+from .eager import on_host
 from .errors import runtime_error, type_error, untraceable
+from .generator import (
+    Generator,
+    default_generator,
+    fork_rng,
+    generator_at,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
 from .modes import modes
 from .ops.arithmetic import add, mul
+from .ops.checks import check_holds
 from .ops.elementwise import FUNCTIONS as ELEMENTWISE
 from .ops.in_place import copy_
 from .ops.operands import cast, expand_to, flat
@@ -34,115 +39,14 @@ from .ops.shape import reshaped, select
 from .promotion import get_default_dtype
 from .random_checks import check_deviation, check_float, check_probability
 from .surface.unsupported import module_getattr
-from .tensor import Tensor, wrap
-from .writes import write
-
-STATE = TensorSpec((2,), i64)
-
-
-class Generator:
-    """A sequence of random numbers of its own."""
-
-    def __init__(self, device: Any = "cpu") -> None:
-        check_device(device)
-        self.device = CPU
-        array = aligned_empty(STATE)
-        array[:] = (67280421310721, 0)
-        self.state: Tensor = wrap(Storage(array, STATE), STATE)
-
-    def manual_seed(self, seed: int) -> Generator:
-        """Starts the sequence that belongs to this seed."""
-        seed = int(seed)
-        if not -(1 << 63) <= seed < 1 << 64:
-            raise RuntimeError("Overflow when unpacking long")
-        value = from_array(np.array([seed & (1 << 64) - 1, 0], np.uint64).view(np.int64))
-        before = grad_mode.switch(False)
-        try:
-            write(self.state, value)
-        finally:
-            grad_mode.switch(before)
-        return self
-
-    def seed(self) -> int:
-        """Starts a sequence that nobody can foretell, and returns its seed."""
-        seed = time.time_ns() & (1 << 63) - 1
-        self.manual_seed(seed)
-        return seed
-
-    def initial_seed(self) -> int:
-        """The seed that the sequence was started with."""
-        return int(array_of(self.state)[0]) & (1 << 64) - 1
-
-    def get_state(self) -> Tensor:
-        """What set_state needs to go on from here."""
-        return self.state.clone()
-
-    def set_state(self, new_state: Tensor) -> Generator:
-        """Goes on from where get_state was called."""
-        copy_(self.state, new_state)
-        return self
-
-    def take(self, count: int) -> Tensor:
-        """The state to draw `count` numbers with; moves on behind them."""
-        before = grad_mode.switch(False)
-        try:
-            state = self.state.clone()
-            if modes.trace is None:
-                array_of(self.state)[1] += count
-                self.state._storage.version += 1
-            else:
-                step = builder.constant(np.array([0, count], np.int64), (2,), i64)
-                write(self.state, builder.add(state, step))
-        finally:
-            grad_mode.switch(before)
-        return state
-
-
-default_generator = Generator()
-
-
-def manual_seed(seed: Any) -> Generator:
-    """Makes what follows repeatable."""
-    return default_generator.manual_seed(seed)
-
-
-def seed() -> int:
-    """Makes what follows unpredictable."""
-    return default_generator.seed()
-
-
-def initial_seed() -> int:
-    """The seed in use."""
-    return default_generator.initial_seed()
-
-
-def get_rng_state() -> Tensor:
-    """The state of the default generator."""
-    return default_generator.get_state()
-
-
-def set_rng_state(new_state: Tensor) -> None:
-    """Sets the state of the default generator."""
-    default_generator.set_state(new_state)
-
-
-@contextmanager
-def fork_rng(devices: Any = None, enabled: bool = True, device_type: str = "cpu") -> Yields[None]:
-    """Inside, random numbers may be drawn that the sequence outside does not notice."""
-    state = get_rng_state() if enabled else None
-    try:
-        yield
-    finally:
-        if state is not None:
-            set_rng_state(state)
-
+from .tensor import Tensor
 
 # Distributions
 
 
 def uniform(shape: tuple[int, ...], dtype: DType, generator: Generator | None = None) -> Tensor:
     """Evenly distributed over [0, 1)."""
-    state = (generator or default_generator).take(math.prod(shape))
+    state = (generator or generator_at()).take(math.prod(shape))
     return apply(r.UniformOp, (state,), {"shape": shape, "dtype": dtype})[0]
 
 
@@ -157,7 +61,7 @@ def normal_numbers(shape: tuple[int, ...], dtype: DType, generator: Generator | 
 
 def bits(shape: tuple[int, ...], generator: Generator | None = None) -> Tensor:
     """Random integers from 0 to 2 ** 32 - 1, as int64."""
-    state = (generator or default_generator).take(math.prod(shape))
+    state = (generator or generator_at()).take(math.prod(shape))
     drawn = apply(r.RandomBitsOp, (state,), {"shape": shape})[0]
     return builder.bitwise_and(builder.cast(drawn, i64), builder.constant(0xFFFFFFFF, shape, i64))
 
@@ -169,14 +73,15 @@ def _sampler(name: str, draw: Callable[..., Tensor]) -> tuple[Callable[..., Tens
         *size: Any, generator: Generator | None = None, dtype: DType | None = None, device: Any = None,
         requires_grad: bool = False, **named: Any,
     ) -> Tensor:  # fmt: skip
-        check_device(device)
-        result = draw(sizes(name, size, named), dtype or get_default_dtype(), generator)
+        with made_on(place(device)):
+            result = draw(sizes(name, size, named), dtype or get_default_dtype(), generator)
         result.requires_grad = requires_grad
         return result
 
     def create_like(
         input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
     ) -> Tensor:
+        device = input.device if device is None else device
         return create(input._spec.shape, dtype=dtype or input._spec.dtype, device=device, requires_grad=requires_grad)
 
     create.__name__, create_like.__name__ = name, f"{name}_like"
@@ -203,7 +108,7 @@ def randint(
     dtype: DType | None = None, device: Any = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """Integers from low to high, which is left out."""
-    check_device(device)
+    where = place(device)
     if low is None:
         low = 0
     if size is None and not isinstance(high, int):
@@ -212,24 +117,25 @@ def randint(
         low, high = 0, low
     if size is None:
         raise type_error("randint(): missing the argument 'size'")
-    return cast(_integers(int(low), int(high), sizes("randint", (size,)), generator), dtype or i64)
+    with made_on(where):
+        return cast(_integers(int(low), int(high), sizes("randint", (size,)), generator), dtype or i64)
 
 
 def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: DType | None = None) -> Tensor:
     """randint with the shape and type of a tensor"""
     if high is None:
         low, high = 0, low
-    return randint(low, high, input._spec.shape, dtype=dtype or input._spec.dtype)
+    return randint(low, high, input._spec.shape, dtype=dtype or input._spec.dtype, device=input.device)
 
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: DType | None = None, device: Any = None) -> Tensor:
     """The numbers from 0 to n - 1 in random order."""
-    check_device(device)
-    # In the order of random numbers: of two keys, since one of 32 bits may come twice.
-    keys = bits((2, n), generator)
-    second = builder.sort(select(keys, 0, 0), 0)[1]
-    first = builder.sort(apply(i.GatherOp, (select(keys, 0, 1), second), {"axis": 0, "batch_dims": 0})[0], 0)[1]
-    return cast(apply(i.GatherOp, (second, first), {"axis": 0, "batch_dims": 0})[0], dtype or i64)
+    with made_on(place(device)):
+        # In the order of random numbers: of two keys, since one of 32 bits may come twice.
+        keys = bits((2, n), generator)
+        second = builder.sort(select(keys, 0, 0), 0)[1]
+        first = builder.sort(apply(i.GatherOp, (select(keys, 0, 1), second), {"axis": 0, "batch_dims": 0})[0], 0)[1]
+        return cast(apply(i.GatherOp, (second, first), {"axis": 0, "batch_dims": 0})[0], dtype or i64)
 
 
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
@@ -243,7 +149,7 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
 
 def keep_mask(shape: tuple[int, ...], p: float, generator: Generator | None = None) -> Tensor:
     """True with probability p, as dropout wants it."""
-    state = (generator or default_generator).take(math.prod(shape))
+    state = (generator or generator_at()).take(math.prod(shape))
     return apply(r.BernoulliOp, (state, scalar(p, (), f32)), {"shape": shape})[0]
 
 
@@ -274,13 +180,12 @@ def multinomial(
         raise runtime_error("prob_dist must be 1 or 2 dim")
     if num_samples <= 0:
         raise runtime_error("cannot sample n_sample <= 0 samples")
-    if modes.trace is None:
-        array = array_of(input)
-        if not np.isfinite(array).all() or (array < 0).any():
-            raise runtime_error("probability tensor contains either `inf`, `nan` or element < 0")
-        if not array.sum(-1).all():
-            raise runtime_error("invalid multinomial distribution (sum of probabilities <= 0)")
-    weights = cast(input.detach(), f64)
+    given = input.detach()
+    possible = given.ge(0).logical_and(given.isfinite())
+    check_holds(possible, RuntimeError, "probability tensor contains either `inf`, `nan` or element < 0")
+    something = given.sum(-1).ne(0)
+    check_holds(something, RuntimeError, "invalid multinomial distribution (sum of probabilities <= 0)")
+    weights = cast(given, f64)
     shape = weights._spec.shape
     n = shape[-1]
     rows = weights.reshape(-1, n)
@@ -306,10 +211,10 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     check_float("poisson", input)
     if modes.trace is not None:
         raise untraceable("poisson()", "draw the counts outside, and pass them in")
-    rates = array_of(input)
+    (rates,) = eager.mirrored("poisson", input)
     if not (rates >= 0).all():
         raise runtime_error("invalid Poisson rate, expected rate to be non-negative")
-    key = array_of(bits((2,), generator)).astype(np.uint64)
+    key = on_host(bits((2,), generator)).astype(np.uint64)
     drawn = np.random.Generator(np.random.Philox(key=key)).poisson(rates)
     return flat(from_array(np.asarray(drawn, rates.dtype)), input)
 

@@ -9,11 +9,8 @@ not a tensor is JSON in the file's metadata. Nothing is pickled: loading a file 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
-import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,16 +18,20 @@ from typing import Any, cast
 
 import numpy as np
 
-from . import dispatch
+from ..runtime.files import write_atomically
 from .creation import from_array
-from .devices import check_device
-from .errors import located, type_error
+from .devices import CPU, device, is_available, place
+from .eager import on_host
+from .errors import located, runtime_error, type_error
 from .modes import modes
+from .ops.movement import moved
 from .tensor import Tensor
-from .tracing.later import put_off
+from .tracing.deferred import defer
 
 STRUCTURE = "irtool"
 """The metadata entry with all that is not a tensor."""
+DEVICES = "irtool.devices"
+"""The metadata entry with the devices of those that are not on the CPU."""
 
 READ: dict[str, tuple[str, str]] = {
     "F64": ("<f8", "<f8"),
@@ -68,66 +69,50 @@ def save(obj: Any, f: Any, **ignored: Any) -> None:
         if name not in ("pickle_module", "pickle_protocol", "_use_new_zipfile_serialization"):
             raise type_error(f"save() got an unexpected keyword argument '{name}'")
     if modes.trace is not None:
-        put_off(modes.trace, save, (obj, f), {})
+        defer(modes.trace, save, (obj, f), {})
         return
     tensors: dict[str, np.ndarray[Any, Any]] = {}
     metadata = {"format": "pt"}
+    elsewhere: dict[str, str] = {}
     if isinstance(obj, dict) and _is_flat(cast("dict[Any, Any]", obj)):
-        tensors = {name: _array(t) for name, t in cast("dict[str, Tensor]", obj).items()}
+        flat = cast("dict[str, Tensor]", obj)
+        tensors = {name: _array(t) for name, t in flat.items()}
+        elsewhere = {name: str(t.device) for name, t in flat.items() if t.device is not CPU}
     else:
-        metadata[STRUCTURE] = json.dumps(_encoded(obj, "", tensors, {}))
+        metadata[STRUCTURE] = json.dumps(_encoded(obj, "", tensors, {}, elsewhere))
+    if elsewhere:
+        metadata[DEVICES] = json.dumps(elsewhere)
     from safetensors.numpy import save as serialized
 
     data = serialized(tensors, metadata)
     if hasattr(f, "write"):
         f.write(data)
     else:
-        _replace(Path(f), data)
+        write_atomically(Path(f), data)
 
 
 def load(f: Any, map_location: Any = None, **ignored: Any) -> Any:
     """What `save` wrote to a path or an open binary file, or the tensors by name of any .safetensors file.
 
-    float16 and bfloat16 become float32, and small integers int32. Other formats are refused.
+    Tensors are where they were, or where `map_location` says: a device, a dictionary from one to another, or a function
+    of a tensor on the CPU and the name of its device. float16 and bfloat16 become float32, and small integers int32.
+    Other formats are refused.
     """
     for name in ignored:
         if name not in ("weights_only", "mmap", "pickle_module"):
             raise type_error(f"load() got an unexpected keyword argument '{name}'")
-    if map_location is not None and not callable(map_location):
-        check_device(map_location)
+    if isinstance(map_location, str | device):
+        place(map_location)
     name = str(getattr(f, "name", "the file") if hasattr(f, "read") else f)
     data: bytes = f.read() if hasattr(f, "read") else Path(f).read_bytes()
     tensors, metadata = _read(name, data)
+    tensors = _placed(tensors, json.loads(metadata.get(DEVICES, "{}")), map_location)
     if STRUCTURE not in metadata:
         return tensors | _tied(tensors, metadata)
     try:
         return _decoded(json.loads(metadata[STRUCTURE]), tensors)
     except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise located(ValueError, f"{name}: the description of what is not a tensor is damaged: {error!r}") from None
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Writes a file such that it is there as a whole or not at all."""
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        error.filename = str(path)  # rather than that of the file that would have taken its place
-        raise
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 # Writing
@@ -138,11 +123,17 @@ def _is_flat(obj: dict[Any, Any]) -> bool:
 
 
 def _array(t: Tensor) -> np.ndarray[Any, Any]:
-    return np.ascontiguousarray(dispatch.array_of(t)).reshape(t._spec.shape)
+    return np.ascontiguousarray(on_host(t)).reshape(t._spec.shape)
 
 
-def _encoded(value: Any, path: str, tensors: dict[str, np.ndarray[Any, Any]], known: dict[int, str]) -> Any:
-    """A value as JSON; tensors join `tensors`, each once."""
+def _encoded(
+    value: Any,
+    path: str,
+    tensors: dict[str, np.ndarray[Any, Any]],
+    known: dict[int, str],
+    elsewhere: dict[str, str],
+) -> Any:
+    """A value as JSON; tensors join `tensors`, each once, and those that are not on the CPU `elsewhere`."""
     kind = cast(Any, type(value))
     if value is None or kind in (bool, int, str):
         return value
@@ -156,15 +147,17 @@ def _encoded(value: Any, path: str, tensors: dict[str, np.ndarray[Any, Any]], kn
         if name is None:
             name = known[id(cast(Any, value))] = _free(path or "value", tensors)
             tensors[name] = _array(value) if isinstance(value, Tensor) else np.asarray(cast(Any, value), order="C")
+            if isinstance(value, Tensor) and value.device is not CPU:
+                elsewhere[name] = str(value.device)
         return {"tensor": name}
     if isinstance(value, dict):
         form = "ordered" if issubclass(kind, OrderedDict) else "dict"
         items = cast("dict[Any, Any]", value).items()
-        return {form: [[_key(k, path), _encoded(v, _joined(path, k), tensors, known)] for k, v in items]}
+        return {form: [[_key(k, path), _encoded(v, _joined(path, k), tensors, known, elsewhere)] for k, v in items]}
     if isinstance(value, (list, tuple)):
         form = "list" if isinstance(value, list) else "tuple"
         members = cast("Sequence[Any]", value)
-        return {form: [_encoded(v, _joined(path, i), tensors, known) for i, v in enumerate(members)]}
+        return {form: [_encoded(v, _joined(path, i), tensors, known, elsewhere) for i, v in enumerate(members)]}
     hint = "save its state_dict() instead" if hasattr(kind, "state_dict") else "save plain values instead"
     raise type_error(
         f"irtool.save: {path or 'the object'} is a {kind.__name__}; only tensors, numbers, strings, None, and "
@@ -210,6 +203,29 @@ def _read(name: str, data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
     return {key: _tensor(name, key, entry) for key, entry in entries}, metadata
 
 
+def _placed(tensors: dict[str, Tensor], elsewhere: Mapping[str, str], location: Any) -> dict[str, Tensor]:
+    """The tensors where they were, or where `map_location` says."""
+    if location is None and not elsewhere:
+        return tensors
+    if location is None and not is_available():
+        raise runtime_error(
+            "Attempting to deserialize object on a CUDA device but irtool.cuda.is_available() is False. If you are "
+            "running on a CPU-only machine, please use irtool.load with map_location=irtool.device('cpu') to map your "
+            "storages to the CPU."
+        )
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        was = elsewhere.get(name, "cpu")
+        if callable(cast(Any, location)):
+            given = cast(Any, location)(tensor, was)
+            found[name] = given if isinstance(given, Tensor) else moved(tensor, place(was))
+        elif isinstance(location, Mapping):
+            found[name] = moved(tensor, place(cast("Mapping[Any, Any]", location).get(was, was)))
+        else:
+            found[name] = moved(tensor, place(was if location is None else location))
+    return found
+
+
 def _tied(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Tensor]:
     """Further names of tensors, as safetensors.torch.save_model notes them: a tied weight is in the file once."""
     return {name: tensors[kept] for name, kept in metadata.items() if kept in tensors and name not in tensors}
@@ -234,7 +250,7 @@ def _tensor(name: str, key: str, entry: Mapping[str, Any]) -> Tensor:
         array = np.frombuffer(entry["data"], stored).astype(loaded)
     else:
         raise located(ValueError, f"{name}: tensor '{key}' is of type {kind}; irtool reads {', '.join(READ)} and BF16")
-    return from_array(array.reshape(entry["shape"]))
+    return from_array(array.reshape(entry["shape"]), CPU)
 
 
 def _decoded(value: Any, tensors: Mapping[str, Tensor]) -> Any:

@@ -6,9 +6,8 @@ Gradients themselves are computed in `walk`, by the same rules that differentiat
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from ..dialects.hl import HLOp
 from ..dialects.hl import elementwise as e
@@ -17,12 +16,10 @@ from ..dialects.hl import shape as s
 from ..dialects.hl import window as w
 from ..dialects.types import TensorSpec
 from ..runtime.storage import Storage
-from . import grad_mode, mutations
-from .errors import runtime_error, type_error
-
-if TYPE_CHECKING:
-    from .tensor import Tensor
-    from .views import View
+from . import eager
+from .layout import View
+from .node import TRACED, Edge, Node, carries_gradient, made_by, now
+from .tensor import Tensor, sync, version_of, wrap
 
 VALUE_FREE: frozenset[type[HLOp]] = frozenset(
     (
@@ -47,49 +44,6 @@ NAMES: dict[str, str] = {
     "windows": "Unfold",
 }
 """Where PyTorch's name for a node differs from the op's, in camel case."""
-
-Edge: TypeAlias = "tuple[Node, int] | Tensor"
-_sequence = itertools.count(1)
-
-
-class Node:
-    """A recorded operation, or anything else that has a backward."""
-
-    __slots__ = ("__weakref__", "edges", "hooks", "label", "output_specs", "retained", "sequence")
-
-    def __init__(self, label: str, edges: Sequence[Edge | None], output_specs: Sequence[TensorSpec]) -> None:
-        self.label = label
-        self.edges = edges
-        """Per operand: the (node, index) that made it, the tensor itself for a leaf, None where no gradient is due."""
-        self.output_specs = output_specs
-        self.sequence = next(_sequence)
-        self.hooks: list[tuple[int, Callable[[Tensor], Tensor | None]]] | None = None
-        """(index, hook): called with the gradient of that output, may return another one."""
-        self.retained: dict[int, Any] | None = None
-        """Outputs, by index and weakly, whose gradient is kept in their `grad`."""
-
-    @property
-    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
-        """Where the operands came from, as PyTorch shows it."""
-        return tuple(edge if isinstance(edge, tuple) else (None, 0) for edge in self.edges)
-
-    def name(self) -> str:
-        """What PyTorch calls such a node."""
-        return self.label
-
-    def __repr__(self) -> str:
-        return f"<{self.label}>"
-
-
-HIDDEN = 2
-"""Among the values of `Tensor._detached`: an alias by `.data`, or a view of one."""
-
-
-def version_of(t: Tensor) -> int:
-    """How often a tensor was written to, as far as whoever saved it is to notice: writes through an alias by `.data`
-    count for aliases alone."""
-    storage = t._storage
-    return storage.version if t._detached == HIDDEN else storage.version - storage.hidden
 
 
 class OpNode(Node):
@@ -120,8 +74,9 @@ class OpNode(Node):
             self.specs = [t._spec for t in operands]
         else:
             self.operands = operands
-            self.versions = [version_of(t) for t in operands]
-            self.results = [(t._storage, t._spec, t._view, t._storage.seen) for t in results]
+            # As `version_of` and `seen` say, which each op would call several times.
+            self.versions = [version_of(t) if (s := t._storage).hidden else s.version for t in operands]
+            self.results = [((s := t._storage), t._spec, t._view, s.version - s.hidden) for t in results]
 
 
 class CustomNode(Node):
@@ -141,16 +96,24 @@ class CustomNode(Node):
         self.backward: Callable[[Sequence[Tensor | None]], Sequence[Tensor | None]] | None = backward
         self.keeps_values = keeps_values
         """Whether it has saved what it can use once only."""
-        self.spend: Callable[[], None] | None = None
-        """Called when that has been used, instead of letting go of it."""
+        self.spend: Callable[[CustomNode], None] | None = None
+        """Called with the node when that has been used, instead of letting go of it. It may not refer to the node by
+        itself: such a circle would keep alive what is saved."""
         attach(self, outputs)
 
 
-TRACED = Node("TracedBackward", (), ())
-"""The node of every value inside a trace that a gradient can flow through; the trace itself knows the graph."""
+class SpentNode(CustomNode):
+    """The history of a tensor that cannot be gone back. Each call of a compiled training step makes one: in one go."""
 
-OUTSIDE = Node("OutsideBackward", (), ())
-"""The node of what stands in a trace for an argument that was computed outside: no leaf, but read as one."""
+    __slots__ = ()
+
+    def __init__(self, t: Tensor, refuse: Callable[[Sequence[Tensor | None]], Sequence[Tensor | None]]) -> None:
+        self.label, self.edges, self.output_specs = "CompiledBackward", (), (t._spec,)
+        self.sequence = now()
+        self.hooks = self.retained = self.spend = None
+        self.backward, self.keeps_values = refuse, True
+        t._node, t._index, t._requires_grad = self, 0, True
+
 
 _names: dict[type[HLOp], str] = {}
 
@@ -180,16 +143,33 @@ def target_of(t: Tensor) -> Edge:
     return t if t._node is None else (t._node, t._index)
 
 
+def leads_to(nodes: Iterable[Node | None], targets: Iterable[Tensor]) -> bool:
+    """Whether gradients flow from any of the nodes to any of the tensors."""
+    pending = [node for node in nodes if node is not None]
+    if not pending:
+        return False
+    wanted = {_identity(edge) for edge in map(edge_of, targets) if edge is not None}
+    seen: set[Node] = set()
+    while pending:
+        node = pending.pop()
+        if node not in seen:
+            seen.add(node)
+            if any(edge is not None and _identity(edge) in wanted for edge in node.edges):
+                return True
+            pending.extend(node.makers())
+    return False
+
+
+def _identity(edge: Edge) -> Any:
+    """What tells edges apart: tensors by identity."""
+    return made_by(edge) or id(edge)
+
+
 def is_traced(t: Tensor) -> bool:
     """Whether an operation of the trace in progress made a tensor's values, and gradients flow through them."""
     if t._base is not None:
         sync(t)
     return t._node is TRACED
-
-
-def carries_gradient(spec: TensorSpec) -> bool:
-    """Whether gradients flow through values of a kind: the one rule of the tape and of traces."""
-    return spec.dtype.kind == "float"
 
 
 def attach(node: Node, outputs: Sequence[Tensor]) -> None:
@@ -213,11 +193,6 @@ def record(
             return
 
 
-def now() -> int:
-    """A number greater than that of every node so far, and less than that of every later one."""
-    return next(_sequence)
-
-
 def keep_overwritten(result: Tensor, storage: Storage, since: int) -> None:
     """Before a result is written over its own operand: nodes made since then get a copy of what they saved of it.
 
@@ -231,7 +206,7 @@ def keep_overwritten(result: Tensor, storage: Storage, since: int) -> None:
         if node is None or node.sequence < since or node.sequence in seen:
             continue
         seen.add(node.sequence)
-        pending.extend(edge[0] for edge in node.edges if isinstance(edge, tuple))
+        pending.extend(node.makers())
         if not isinstance(node, OpNode) or node.operands is None:
             continue
         if any(x._storage is storage for x in node.operands):
@@ -240,84 +215,31 @@ def keep_overwritten(result: Tensor, storage: Storage, since: int) -> None:
 
 
 def _copied(x: Tensor, copies: dict[tuple[TensorSpec, View | None], Storage]) -> Tensor:
-    from .dispatch import array_of
-    from .tensor import wrap
-
     key = (x._spec, x._view)
     if key not in copies:
-        copies[key] = Storage(array_of(x).copy(order="C"), x._spec)
-    copy: Tensor = wrap(copies[key], x._spec)
+        copies[key] = eager.copied(x)
+    copy = wrap(copies[key], x._spec)
     copy._node, copy._index, copy._requires_grad = x._node, x._index, x._requires_grad
     return copy
 
 
-def sync(t: Tensor) -> None:
-    """Brings the history of a differentiable view up to date with writes to what it is a view of."""
-    base = t._base
-    assert base is not None
-    if t._history == base._history:
-        return
-    from .views import replayed
-
-    before = grad_mode.switch(True)
-    try:
-        fresh = replayed(base, t._view)
-    finally:
-        grad_mode.switch(before)
-    t._node, t._index, t._requires_grad = fresh._node, fresh._index, fresh._requires_grad
-    t._history = base._history
-
-
-def set_requires_grad(t: Tensor, value: bool) -> None:
-    """What assigning `requires_grad` does."""
-    if t._base is not None:
-        sync(t)
-    value = bool(value)
-    if t._node is not None:
-        if not value:
-            raise runtime_error(
-                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
-                "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
-            )
-        return
-    if value and t._spec.dtype.kind != "float":
-        raise runtime_error("only Tensors of floating point dtype can require gradients")
-    if value != t._requires_grad:
-        t._requires_grad = value
-        t._base = None
-        t._history += 1
-        mutations.bump()
-
-
-def check_grad(t: Tensor, grad: Any) -> None:
-    """Raises unless `grad` may be assigned to `t.grad`."""
-    if grad is None:
-        return
-    if not isinstance(getattr(grad, "_storage", None), Storage):
-        raise type_error(f"assigned grad expected to be a Tensor or None but got grad of type {type(grad).__name__}")
-    if grad._spec.shape != t._spec.shape:
-        raise runtime_error(
-            f"assigned grad has data of a different size: expected {list(t._spec.shape)}, got {list(grad._spec.shape)}"
-        )
-    if grad._spec.dtype is not t._spec.dtype:
-        raise runtime_error(f"assigned grad has data of a different type: expected {t.dtype}, got {grad.dtype}")
+def identity(x: Tensor, name: str = "CloneBackward0") -> Tensor:
+    """The same bytes under a node of its own that passes gradients on."""
+    new = wrap(x._storage, x._spec, x._view)
+    CustomNode(name, (x,), (new,), tuple, keeps_values=False)
+    return new
 
 
 __all__ = [
-    "OUTSIDE",
-    "TRACED",
+    "VALUE_FREE",
     "CustomNode",
-    "Edge",
-    "Node",
     "OpNode",
     "attach",
-    "carries_gradient",
     "edge_of",
+    "identity",
     "is_traced",
     "keep_overwritten",
     "named",
-    "now",
     "record",
-    "sync",
     "target_of",
 ]

@@ -6,18 +6,25 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..dialects.types import DType, TensorSpec
 from ..runtime.storage import Storage
-from . import mutations, tape
-from .devices import CPU, device
-from .errors import runtime_error
+from . import grad_mode, mutations, tree
+from .devices import device
+from .errors import refused, runtime_error, type_error
+from .layout import View
 from .modes import modes
+from .node import Node
 from .size import Size
 from .used_up import UsedUp
 
 if TYPE_CHECKING:
-    from .views import View
+    from .tensor_methods import TensorMethods  # pyright: ignore[reportMissingModuleSource]
+else:
+    TensorMethods = object
+
+HIDDEN = 2
+"""Among the values of `Tensor._detached`: an alias by `.data`, or a view of one."""
 
 
-class Tensor:
+class Tensor(TensorMethods):
     """A tensor with PyTorch's meaning.
 
     `_storage` holds the bytes, `_view` says which of them in which order (None: all, row-major). `_base` is the tensor
@@ -45,7 +52,7 @@ class Tensor:
     _view: View | None
     _base: Tensor | None
     _history: int
-    _node: tape.Node | None
+    _node: Node | None
     _index: int
     _requires_grad: bool
     _detached: int
@@ -53,39 +60,15 @@ class Tensor:
     _grad: Tensor | UsedUp | None
 
     if TYPE_CHECKING:
-        # The operations, which `surface` installs from tables.
-        def __getattr__(self, name: str) -> Any: ...
-        def __add__(self, other: Any) -> Tensor: ...
-        def __sub__(self, other: Any) -> Tensor: ...
-        def __mul__(self, other: Any) -> Tensor: ...
-        def __truediv__(self, other: Any) -> Tensor: ...
-        def __radd__(self, other: Any) -> Tensor: ...
-        def __rsub__(self, other: Any) -> Tensor: ...
-        def __rmul__(self, other: Any) -> Tensor: ...
-        def __rtruediv__(self, other: Any) -> Tensor: ...
-        def __matmul__(self, other: Any) -> Tensor: ...
-        def __pow__(self, other: Any) -> Tensor: ...
-        def __neg__(self) -> Tensor: ...
-        def __and__(self, other: Any) -> Tensor: ...
-        def __or__(self, other: Any) -> Tensor: ...
-        def __invert__(self) -> Tensor: ...
-        def __lt__(self, other: Any) -> Tensor: ...
-        def __le__(self, other: Any) -> Tensor: ...
-        def __gt__(self, other: Any) -> Tensor: ...
-        def __ge__(self, other: Any) -> Tensor: ...
-        def __getitem__(self, index: Any) -> Tensor: ...
-        def __setitem__(self, index: Any, value: Any) -> None: ...
-        def __len__(self) -> int: ...
-        def __bool__(self) -> bool: ...
-        def __float__(self) -> float: ...
-        def __int__(self) -> int: ...
+        # Installed by `creation` and by `dispatch`.
+        @classmethod
+        def _from_data(cls, *data: Any, **options: Any) -> Self: ...
+        def _replayed(self, origin: View | None, view: View | None) -> Tensor: ...
 
     def __new__(cls, *data: Any, **options: Any) -> Self:
-        if data and type(data[0]) is Storage:
+        if data and isinstance(data[0], Storage):
             return wrap(data[0], data[0].spec, cls=cls)
-        from .creation import legacy_tensor
-
-        return legacy_tensor(cls, *data, **options)
+        return cls._from_data(*data, **options)
 
     @classmethod
     def _make_subclass(cls, data: Tensor, requires_grad: bool = False) -> Self:
@@ -110,12 +93,12 @@ class Tensor:
     @property
     def device(self) -> device:
         """Where the bytes are."""
-        return CPU
+        return self._storage.device
 
     @property
     def _version(self) -> int:
         """How often it was written to, as far as saved tensors are to notice."""
-        return tape.version_of(self) if self._detached != HIDDEN else self._storage.hidden
+        return version_of(self) if self._detached != HIDDEN else self._storage.hidden
 
     @property
     def ndim(self) -> int:
@@ -128,25 +111,25 @@ class Tensor:
     def requires_grad(self) -> bool:
         """Whether operations on this tensor are recorded."""
         if self._base is not None:
-            tape.sync(self)
+            sync(self)
         return self._requires_grad
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
-        tape.set_requires_grad(self, value)
+        set_requires_grad(self, value)
 
     @property
     def is_leaf(self) -> bool:
         """Whether this is an input of the graph: not made by a recorded operation."""
         if self._base is not None:
-            tape.sync(self)
+            sync(self)
         return self._node is None
 
     @property
-    def grad_fn(self) -> tape.Node | None:
+    def grad_fn(self) -> Node | None:
         """The recorded operation that made this tensor."""
         if self._base is not None:
-            tape.sync(self)
+            sync(self)
         return self._node
 
     @property
@@ -158,7 +141,7 @@ class Tensor:
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        tape.check_grad(self, value)
+        check_grad(self, value)
         trace = modes.trace
         if trace is None:
             self._grad = value
@@ -181,7 +164,7 @@ class Tensor:
         trace = modes.trace
         if trace is not None:
             if value._spec != self._spec:
-                raise runtime_error(
+                raise refused(
                     f"assigning a {value._spec} to .data of a {self._spec} inside a compiled function: the shape and "
                     "the type must stay"
                 )
@@ -194,7 +177,8 @@ class Tensor:
     __hash__ = object.__hash__
 
 
-HIDDEN = tape.HIDDEN
+tree.ATOMS.add(Tensor)
+
 _new = object.__new__
 
 
@@ -221,4 +205,75 @@ def alias(x: Tensor) -> Tensor:
     return new
 
 
-__all__ = ["Tensor", "alias", "wrap"]
+# History
+
+
+def version_of(t: Tensor) -> int:
+    """How often a tensor was written to, as far as whoever saved it is to notice: writes through an alias by `.data`
+    count for aliases alone."""
+    storage = t._storage
+    return storage.version if t._detached == HIDDEN else storage.version - storage.hidden
+
+
+def sync(t: Tensor) -> None:
+    """Brings the history of a differentiable view up to date with writes to what it is a view of."""
+    base = t._base
+    assert base is not None
+    if t._history == base._history:
+        return
+    before = grad_mode.switch(True)
+    try:
+        fresh = base._replayed(base._view, t._view)
+    finally:
+        grad_mode.switch(before)
+    rebase(t, fresh._node, fresh._index, fresh._requires_grad)
+    t._history = base._history
+
+
+def rebase(t: Tensor, node: Node | None, index: int, requires_grad: bool) -> None:
+    """Gives a tensor a new history. Whether its gradient is kept is a matter of the tensor, and moves along."""
+    retained = None if t._node is None else t._node.retained
+    kept = retained.get(t._index) if retained else None
+    if kept is not None and kept() is t:
+        del retained[t._index]  # pyright: ignore[reportOptionalSubscript]
+        if node is not None:
+            node.retained = {**(node.retained or {}), index: kept}
+    t._node, t._index, t._requires_grad = node, index, requires_grad
+
+
+def set_requires_grad(t: Tensor, value: bool) -> None:
+    """What assigning `requires_grad` does."""
+    if t._base is not None:
+        sync(t)
+    value = bool(value)
+    if t._node is not None:
+        if not value:
+            raise runtime_error(
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+            )
+        return
+    if value and t._spec.dtype.kind != "float":
+        raise runtime_error("only Tensors of floating point dtype can require gradients")
+    if value != t._requires_grad:
+        t._requires_grad = value
+        t._base = None
+        t._history += value  # views that have a history keep it
+        mutations.bump()
+
+
+def check_grad(t: Tensor, grad: Any) -> None:
+    """Raises unless `grad` may be assigned to `t.grad`."""
+    if grad is None:
+        return
+    if not isinstance(getattr(grad, "_storage", None), Storage):
+        raise type_error(f"assigned grad expected to be a Tensor or None but got grad of type {type(grad).__name__}")
+    if grad._spec.shape != t._spec.shape:
+        raise runtime_error(
+            f"assigned grad has data of a different size: expected {list(t._spec.shape)}, got {list(grad._spec.shape)}"
+        )
+    if grad._spec.dtype is not t._spec.dtype:
+        raise runtime_error(f"assigned grad has data of a different type: expected {t.dtype}, got {grad.dtype}")
+
+
+__all__ = ["HIDDEN", "Tensor", "alias", "rebase", "sync", "version_of", "wrap"]

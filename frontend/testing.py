@@ -9,7 +9,7 @@ import numpy as np
 
 from ..dialects.types import DType, f32, f64
 from .creation import as_tensor
-from .dispatch import array_of
+from .eager import on_host
 from .surface.unsupported import module_getattr
 from .tensor import Tensor
 
@@ -113,7 +113,7 @@ def _problem(
     if check_dtype and x.dtype != y.dtype:
         return f"The values for attribute 'dtype' do not match: {x.dtype} != {y.dtype}."
     rtols, atols = zip(*(TOLERANCES.get(t.dtype, (0.0, 0.0)) for t in (x, y)), strict=True)
-    return _differences("Tensor-likes", array_of(x), array_of(y), given or (max(rtols), max(atols)), equal_nan)
+    return _differences("Tensor-likes", on_host(x), on_host(y), given or (max(rtols), max(atols)), equal_nan)
 
 
 def _differences(kind: str, x: Array, y: Array, tolerances: tuple[float, float], equal_nan: bool) -> str | None:

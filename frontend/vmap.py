@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from . import tree
 from .errors import located, runtime_error
+from .generator import generators, set_states, states
 from .modes import modes
-from .random import default_generator
 from .tensor import Tensor
 
 RANDOMNESS = ("error", "same", "different")
@@ -39,13 +39,13 @@ def vmap(
         leaves: list[Any] = []
         structure = tree.flatten(args, leaves)
         along = _input_dims(name, in_dims, structure, leaves)
-        start = default_generator.get_state() if randomness == "same" else None
+        start = states() if randomness == "same" else None
         results: list[list[Any]] = []
         form: Any = None
         for i in range(_batch_size(name, leaves, along)):
             row = iter([x if dim is None else x.select(dim, i) for x, dim in zip(leaves, along, strict=True)])
             if start is not None:
-                default_generator.set_state(start)
+                set_states(start)
             before = _drawn() if randomness == "error" else None
             found: list[Any] = []
             form = tree.flatten(func(*tree.rebuild(structure, row), **kwargs), found)
@@ -62,8 +62,8 @@ def vmap(
 
 def _drawn() -> Any:
     """Where the random numbers are at."""
-    storage = default_generator.state._storage
-    return storage.version if modes.trace is None else modes.trace.values.get(storage)
+    storages = [found.state._storage for found in generators()]
+    return [s.version if modes.trace is None else modes.trace.values.get(s) for s in storages]
 
 
 def _input_dims(name: str, dims: Any, structure: Any, leaves: Sequence[Any]) -> list[int | None]:

@@ -20,13 +20,21 @@ from ..dialects.hl import window as w
 from ..dialects.hl.codec import decode
 from ..dialects.hl.placing import placed_diagonal, placed_windows
 from ..dialects.types import i1, i64, spec_of
-from . import dispatch, tape
-from .errors import runtime_error
+from . import dispatch, eager, tape
+from .dispatch import replay
+from .eager import on_host
+from .errors import refused, runtime_error
+from .layout import View, overlaps
 from .modes import modes
-from .views import View, identity, overlaps, replay
+from .node import TRACED, Node
+from .tape import identity
+from .tensor import HIDDEN, rebase, sync
 
 if TYPE_CHECKING:
+    from xdsl.ir import SSAValue
+
     from .tensor import Tensor
+    from .tracing.trace import Trace
 
 
 def _write_slice(old: Tensor, new: Tensor, view: View) -> Tensor:
@@ -166,7 +174,7 @@ def _spread(base: Tensor, origin: View | None, view: View, new: Tensor) -> Tenso
     b, count = dispatch.builder, base.numel()
     with paused():
         numbers: Any = arange(count).reshape(base._spec.shape)
-        places = dispatch.array_of(replay(numbers, origin, view)).reshape(-1).copy()
+        places = on_host(replay(numbers, origin, view)).reshape(-1).copy()
     index = b.constant(places, (len(places),), i64)
     flat = b.scatter(b.reshape(base, (count,)), index, b.reshape(new, (len(places),)), 0, 0)
     return b.reshape(flat, base._spec.shape)
@@ -177,7 +185,7 @@ def check_in_place(t: Tensor) -> None:
     if not modes.grad:
         return
     if t._base is not None:
-        tape.sync(t)
+        sync(t)
         if t._base._requires_grad and t._base._node is None:
             raise runtime_error("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     elif t._requires_grad and t._node is None:
@@ -192,7 +200,8 @@ def write(t: Tensor, new: Tensor, replaces: bool = False) -> Tensor:
     check_in_place(t)
     _check_overlap(t)
     if modes.trace is not None:
-        _write_traced(t, new, replaces)
+        # What a comparison of the old values says, say, does not lead back to them either.
+        _write_traced(t, new, replaces or not new._requires_grad)
     else:
         _write_eager(t, new, replaces)
     return t
@@ -204,48 +213,75 @@ def _write_traced(t: Tensor, new: Tensor, replaces: bool) -> None:
     trace = modes.trace
     assert trace is not None
     storage = t._storage
-    root = t if t._base is None else t._base
+    root = t if t._base is None or t._base._storage is not storage else t._base
     base = wrap(storage, storage.spec)
     recorded = modes.grad and (new._requires_grad or root._requires_grad)
     if recorded and storage in trace.shared:
-        raise runtime_error(
+        raise refused(
             "inside a compiled function, an argument that shares its memory with another tensor from outside cannot be "
             "given a history: write to a clone, or under no_grad()"
         )
-    if recorded and root._node is not tape.TRACED and root._storage.array is not None:
+    if recorded and root._node is not TRACED and not root._storage.symbolic:
         if root._requires_grad:  # what it held came from outside: the part that stays is read as a leaf
             trace.write(storage, dispatch.value_of(trace, written(base, None, root._view, root)))
-        history, detached = (root._node, root._index, root._requires_grad), root._detached
-        trace.on_end(lambda: _restore(root, history, detached))
+        history = root._node, root._index, root._requires_grad
+        trace.on_end(lambda: _rebase(root, *history))
         trace.rewritten[root] = root._node
+        trace.keep_gradient(root)
+    if recorded and trace.histories.is_apart(root):
+        _write_apart(trace, t, root, new, replaces)
+        return
     value = dispatch.value_of(trace, written(base, None, t._view, new))
     if not recorded:
         # Nobody computes with what a tensor held that is no part of a graph, unless another one shares its memory.
         shared = root._requires_grad or root._detached or t._detached
         value = trace.unrecorded(storage, value) if shared else trace.detached(value)
-    elif replaces:
-        value = trace.in_place_of(trace.read(storage), value, t.numel() == root.numel())
-    if recorded and not (t._base is None and new._requires_grad and not (replaces and t._requires_grad)):
-        trace.saving.add(value)
+    else:
+        value = _with_history(trace, trace.read(storage), value, t, root, new, replaces)
     trace.write(storage, value)
-    trace.versions.write(storage, t._detached == tape.HIDDEN)
-    if recorded and root._node is not tape.TRACED:
-        _rebase(root, tape.TRACED, 0, True)
-        root._detached = False  # what it holds now has a history, wherever its memory comes from
+    trace.versions.write(storage, t._detached == HIDDEN)
+    if recorded and root._node is not TRACED:
+        _rebase(root, TRACED, 0, True)
 
 
-def _restore(root: Tensor, history: tuple[tape.Node | None, int, bool], detached: int) -> None:
-    _rebase(root, *history)
-    root._detached = detached
+def _write_apart(trace: Trace, t: Tensor, root: Tensor, new: Tensor, replaces: bool) -> None:
+    """As `_write_traced`, where others that share the memory of the root keep the history that they have."""
+    from .tensor import wrap
+
+    storage, before = t._storage, dispatch.value_of(trace, root)
+    value = dispatch.value_of(trace, written(trace.wrap(before), root._view, t._view, new))
+    numbers = value
+    if root._view is not None:
+        numbers = dispatch.value_of(trace, written(wrap(storage, storage.spec), None, t._view, new))
+    trace.write(storage, trace.unrecorded(storage, numbers))
+    trace.versions.write(storage, t._detached == HIDDEN)
+    value = _with_history(trace, before, value, t, root, new, replaces)
+    if root._node is not TRACED:
+        _rebase(root, TRACED, 0, True)
+    trace.histories.set(trace, root, value)
+
+
+def _with_history(
+    trace: Trace, old: SSAValue, value: SSAValue, t: Tensor, root: Tensor, new: Tensor, replaces: bool
+) -> SSAValue:
+    """What a recorded write makes of a root, as a value of its own, to which gradients flow as they do eagerly."""
+    if replaces and root._requires_grad:
+        value = trace.in_place_of(old, value, t.numel() == root.numel())
+    if 0 in t._spec.shape and t._base is not None:
+        value = trace.joined(value, dispatch.value_of(trace, new))
+    if value is old or value is dispatch.value_of(trace, new):  # that of another tensor, too
+        value = trace.copied(value)
+    if not (t._base is None and new._requires_grad and not (replaces and t._requires_grad)):
+        trace.saving.add(value)
+    return value
 
 
 def _write_eager(t: Tensor, new: Tensor, replaces: bool) -> None:
     storage = t._storage
-    target = dispatch.array_of(t)
     recorded = modes.grad and (new.requires_grad or t.requires_grad)
-    np.copyto(target, dispatch.array_of(new))
+    eager.assign(t, new)
     storage.version += 1
-    if t._detached == tape.HIDDEN:
+    if t._detached == HIDDEN:
         storage.hidden += 1
     if recorded:
         adopt(t, new, replaces)
@@ -254,18 +290,20 @@ def _write_eager(t: Tensor, new: Tensor, replaces: bool) -> None:
 def adopt(t: Tensor, new: Tensor, replaces: bool = False) -> None:
     """Gives a tensor, whose bytes are those of `new` already, the history of `new`."""
     if t._base is None and new._requires_grad and not (replaces and t._requires_grad):
-        if new._node is None:
-            new = identity(new)
+        if new._node is None or replaces:  # what is copied stays another tensor, with hooks of its own
+            new = identity(new, "CopyBackwards")
         _rebase(t, new._node, new._index, True)
         return
     root, view = t if t._base is None else t._base, t._view
-    origin = root._view
+    origin, repeated = root._view, overlaps(t._view)
 
     def backward(gradients: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
         (ct,) = gradients
         assert ct is not None
         part = replay(ct, origin, view)
         zeros = dispatch.builder.constant(0.0, part._spec.shape, part._spec.dtype)
+        if repeated:  # each element counts once
+            part = dispatch.builder.select(_first_shown(root, view), part, zeros)
         return written(ct, origin, view, zeros), part
 
     from .tensor import alias
@@ -275,17 +313,28 @@ def adopt(t: Tensor, new: Tensor, replaces: bool = False) -> None:
     _rebase(root, node, 0, True)
 
 
+def _first_shown(root: Tensor, view: View | None) -> Tensor:
+    """Where a view shows an element that no earlier place of it does."""
+    from .ranges import arange
+
+    numbers: Any = arange(root.numel()).reshape(root._spec.shape)
+    places = on_host(replay(numbers, root._view, view))
+    first = np.zeros(places.shape, bool)
+    first.reshape(-1)[np.unique(places, return_index=True)[1]] = True
+    return dispatch.builder.constant(first, first.shape, i1)
+
+
 def _check_overlap(t: Tensor) -> None:
-    if overlaps(t):
+    if overlaps(t._view):
         raise runtime_error(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory "
             "location. Please clone() the tensor before performing the operation."
         )
 
 
-def _rebase(root: Tensor, node: tape.Node | None, index: int, requires_grad: bool) -> None:
+def _rebase(root: Tensor, node: Node | None, index: int, requires_grad: bool) -> None:
     """Gives a tensor, and with it its differentiable views, a new history."""
-    root._node, root._index, root._requires_grad = node, index, requires_grad
+    rebase(root, node, index, requires_grad)
     root._history += 1
 
 

@@ -54,6 +54,11 @@ def is_pure(op: Operation) -> bool:
     return pure
 
 
+def only_computes(op: Operation) -> bool:
+    """The same of an op without regions, arithmetic included that upstream says nothing of."""
+    return not op.regions and (is_pure(op) or op.name.startswith("arith."))
+
+
 def is_removable(op: Operation) -> bool:
     """Whether nobody would miss an op whose results are unused: at most it reads, or makes a buffer."""
     if op.has_trait(IsTerminator):

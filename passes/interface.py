@@ -12,21 +12,21 @@ from typing import cast
 
 from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp, NoneAttr, TensorType, i8
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Attribute
+from xdsl.ir import Attribute, SSAValue
 
 from ..dialects.hl.check import RECORD
+from ..dialects.marks import (
+    ERRORS_ATTRIBUTE,
+    KERNEL_ATTRIBUTE,
+    NUMBERED,
+    OUT_ATTRIBUTE,
+    PREFIX,
+    RESULT_ATTRIBUTE,
+    SCRATCH_ATTRIBUTES,
+    TIED_ATTRIBUTE,
+)
 from ..dialects.types import DTYPES, DYNAMIC, bytes_of, spec_of, tensor_type
-from .pass_base import KERNEL_ATTRIBUTE, PassError, fail, functions
-
-RESULT_ATTRIBUTE = "irtool.result"
-OUT_ATTRIBUTE = "irtool.out"
-TIED_ATTRIBUTE = "irtool.tied"
-NUMBERED = (RESULT_ATTRIBUTE, OUT_ATTRIBUTE, TIED_ATTRIBUTE)
-"""Marks that name a result: the argument's new value, what is written to it, what shares its memory in a kernel."""
-ERRORS_ATTRIBUTE = "irtool.errors"
-CHECKS_ATTRIBUTE = "irtool.checks"
-SCRATCH_ATTRIBUTES = ("irtool.arena", "irtool.workspace")
-PREFIX = "irtool."
+from .pass_base import PassError, fail, functions
 
 ELEMENTS = tuple(dtype.lowered for dtype in DTYPES)
 """What buffers hold."""
@@ -37,6 +37,18 @@ def argument_marks(function: FuncOp) -> list[Mapping[str, Attribute]]:
     if function.arg_attrs is None:
         return [{} for _ in function.function_type.inputs]
     return [attributes.data for attributes in function.arg_attrs]
+
+
+def state_arguments(function: FuncOp) -> dict[int, SSAValue]:
+    """Result index -> the state argument that the result is the new value of."""
+    found: dict[int, SSAValue] = {}
+    if function.arg_attrs is None:
+        return found
+    for argument, attributes in zip(function.args, function.arg_attrs):
+        result = attributes.data.get(RESULT_ATTRIBUTE)
+        if result is not None:
+            found[result.value.data] = argument  # pyright: ignore
+    return found
 
 
 def check_marks(function: FuncOp) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 from xdsl.passes import ModulePass
 
+from .target import DEFAULT, FIGURES, Machine
+
 LARGEST = 2**63 - 1
 RANGE = "range"
 
@@ -40,7 +42,7 @@ def option(default: int, low: int, high: int = LARGEST, power_of_two: bool = Fal
     return field(default=default, metadata={RANGE: Range(low, high, power_of_two)})
 
 
-def vector_width(default: int = 512) -> Any:
+def vector_width(default: int = DEFAULT.vector_bits) -> Any:
     """The width of a vector register."""
     return option(default, 64, 2048, power_of_two=True)
 
@@ -48,6 +50,19 @@ def vector_width(default: int = 512) -> Any:
 def options_of(pass_class: type[ModulePass]) -> dict[str, Range]:
     """What can be said about a pass, by name."""
     return {f.name: f.metadata[RANGE] for f in fields(pass_class) if RANGE in f.metadata}
+
+
+def figures_named(pass_class: type[ModulePass]) -> set[str]:
+    """The fields of a pass that are figures of a target."""
+    return {f.name for f in fields(pass_class)} & FIGURES
+
+
+def make_for_target(pass_class: type[ModulePass], target: Machine) -> ModulePass:
+    """A pass with every figure of a target that it names. Raises ValueError where one is out of its range."""
+    named, known = figures_named(pass_class), options_of(pass_class)
+    figures = {key: value for key, value in target.figures().items() if key in named}
+    make_pass(pass_class, {key: value for key, value in figures.items() if key in known})
+    return pass_class(**figures)
 
 
 def make_pass(pass_class: type[ModulePass], given: Mapping[str, object]) -> ModulePass:

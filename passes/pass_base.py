@@ -26,10 +26,11 @@ from xdsl.utils.exceptions import PassFailedException
 
 from ..dialects.hl.builder import IRBuilder
 from ..dialects.locations import blame, blamed_on, describe, location_of
+from ..dialects.marks import KERNEL_ATTRIBUTE
 from ..dialects.types import DYNAMIC
 
 
-class PassError(PassFailedException):
+class PassError(PassFailedException, RuntimeError):
     """A pass cannot handle an op. Knows where the user wrote that op."""
 
     def __init__(self, message: str, location: Attribute) -> None:
@@ -42,10 +43,6 @@ class PassError(PassFailedException):
 def fail(op: Operation, message: str) -> NoReturn:
     """Raises the PassError that names the line of `op`, or of what is around it if that is not known."""
     raise PassError(message, location_of(op))
-
-
-KERNEL_ATTRIBUTE = "irtool.kernel"
-"""On a function that is a kernel."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +83,11 @@ def functions(module: ModuleOp) -> Iterator[FuncOp]:
     for op in list(module.body.block.ops):
         if isinstance(op, FuncOp) and not op.is_declaration:
             yield op
+
+
+def kernels(module: ModuleOp) -> list[FuncOp]:
+    """The kernels of a module, in order."""
+    return [function for function in functions(module) if KERNEL_ATTRIBUTE in function.attributes]
 
 
 class RecordingBuilder(IRBuilder):
@@ -195,7 +197,6 @@ def parent_block(op: Operation) -> Block:
 
 
 __all__ = [
-    "KERNEL_ATTRIBUTE",
     "FunctionPass",
     "HostPass",
     "KernelPass",
@@ -209,6 +210,7 @@ __all__ = [
     "fail_if_dynamic",
     "functions",
     "is_dynamic",
+    "kernels",
     "parent_block",
     "post_condition",
     "remove",

@@ -2,7 +2,7 @@
 
     irtool opt FILE --pipeline cpu --stop-after linalg
 
-Whoever adds a pass to the flow adds its name here.
+Whoever adds a pass to the flow adds its name here. A target's pipeline belongs to its backend (`runtime/backend.py`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ class Stage(NamedTuple):
     name: str
     passes: tuple[str, ...]
     """As on the command line: `name` or `name{option=value}`."""
+    entry: tuple[str, ...] = ()
+    """What a module goes through that comes in at this level, written by hand perhaps."""
 
 
-CPU: tuple[Stage, ...] = (
+Pipeline = tuple[Stage, ...]
+
+SHARED: Pipeline = (
     Stage(
         "hl",
         (
@@ -32,9 +36,14 @@ CPU: tuple[Stage, ...] = (
             "hoist-checks",
         ),
     ),
-    Stage("kernels", ("group", "merge-kernels")),
-    Stage("linalg", ("convert-hl-to-linalg", "fuse-elementwise", "split-reductions")),
-    Stage("memref", ("bufferize", "plan-memory")),
+    Stage("kernels", ("group", "merge-kernels"), ("verify-bounds",)),
+    Stage("linalg", ("convert-hl-to-linalg", "fuse-elementwise", "split-reductions"), ("verify-bounds",)),
+    Stage("memref", ("bufferize", "plan-memory"), ("verify-bounds", "insert-bounds-checks", "plan-memory")),
+)
+"""Down to kernels on buffers no stage knows for which target it is."""
+
+CPU: Pipeline = (
+    *SHARED,
     Stage(
         "loops",
         (
@@ -53,16 +62,35 @@ CPU: tuple[Stage, ...] = (
             "insert-barriers",
             "verify-spmd",
         ),
+        ("verify-bounds", "insert-bounds-checks", "verify-spmd"),
     ),
 )
 
-PIPELINES: dict[str, tuple[Stage, ...]] = {"cpu": CPU}
-"""Stages by target."""
+CUDA: Pipeline = (
+    *SHARED,
+    Stage(
+        "loops",
+        (
+            "contract-blocks",
+            "lower-linalg",
+            "fuse-loops",
+            "collapse-loops",
+            "map-blocks",
+            "chain-sums",
+            "hoist-workspace",
+            "cleanup",
+            "share-workspace",
+        ),
+    ),
+    Stage("gpu", ("outline-launches", "combine-launches")),
+)
+
+REFERENCE: Pipeline = (Stage("differentiated", ("differentiate",)),)
+"""What the reference meanings are evaluated on."""
 
 
-def stages(target: str, after: str | None = None, until: str | None = None) -> tuple[Stage, ...]:
-    """The stages of a target that follow the one named `after`, up to the one named `until`. Raises ValueError."""
-    pipeline = PIPELINES[target]
+def stages(pipeline: Pipeline, after: str | None = None, until: str | None = None) -> Pipeline:
+    """The stages that follow the one named `after`, up to the one named `until`. Raises ValueError."""
     names = [stage.name for stage in pipeline]
     for name in (after, until):
         if name is not None and name not in names:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Operation, Region, SSAValue
 
 
-def structure(function: FuncOp) -> str:
+def structure(function: Operation) -> str:
     """A digest of what a function computes: its signature, ops, attributes and data flow; not names and locations."""
     digest = hashlib.sha256()
     numbers: dict[SSAValue, int] = {}

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from math import prod
 
 from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, ModuleOp, UnitAttr
 from xdsl.dialects.func import CallOp, FuncOp
+from xdsl.dialects.memref import AllocaOp, AllocOp
 from xdsl.dialects.scf import ForOp
+from xdsl.dialects.tensor import FromElementsOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.utils.exceptions import DiagnosticException
 
 from ..dialects.hl.autodiff import GradientOp
 from ..dialects.linalg_rules import relax
 from ..dialects.locations import describe, location_of
+from ..dialects.spmd import SPACE, Space, SpaceAttr
 from .interface import check_marks
 from .pass_base import PassError, fail
 
@@ -74,6 +78,25 @@ def _check_step(op: ForOp) -> None:
     step = op.step.owner
     if isinstance(step, ConstantOp) and isinstance(step.value, IntegerAttr) and step.value.value.data < 1:
         raise VerifyError(f"scf.for: expected a step of at least 1, got {step.value.value.data}", location_of(op))
+
+
+def _check_elements(op: FromElementsOp) -> None:
+    """As many elements as the tensor has: a loop over an extent of 0 would have nowhere to put one."""
+    count, given = prod(op.result.type.get_shape()), len(op.elements)
+    if given != count:
+        fail(op, f"{op.name}: expected {count} elements for {op.result.type}, got {given}")
+
+
+_SPACES: dict[type[Operation], tuple[Space, ...]] = {AllocOp: (Space.GLOBAL, Space.TEAM), AllocaOp: (Space.PRIVATE,)}
+
+
+def _check_space(op: Operation) -> None:
+    """The memory space of an allocation is one that it can be in."""
+    known, given = _SPACES.get(type(op), ()), op.attributes[SPACE]
+    if not known:
+        fail(op, f"{op.name}: {SPACE}: expected it on an allocation")
+    if not isinstance(given, SpaceAttr) or given.data not in known:
+        fail(op, f"{op.name}: {SPACE}: expected {' or '.join(str(SpaceAttr(s)) for s in known)}, got {given}")
 
 
 def _check_recursion(symbols: dict[str, FuncOp], calls: list[CallOp]) -> None:
@@ -180,6 +203,10 @@ def _defined(blocks: list[Block]) -> Iterator[SSAValue]:
 def _check(op: Operation) -> None:
     try:
         op.verify(verify_nested_ops=False)
+        if SPACE in op.attributes:
+            _check_space(op)
+        if isinstance(op, FromElementsOp):
+            _check_elements(op)
         if isinstance(op, FuncOp):
             check_marks(op)
             if any(block.last_op is None for block in op.body.blocks):

@@ -17,11 +17,9 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from ..codegen.semantics import SEMANTICS
 from .cache import content_key, get_cache
 
-# Signed overflow wraps, buffers may be seen under several types, multiply-add may be fused. No -ffast-math: NaN and
-# infinity mean what they mean, and sums keep their order.
-SEMANTICS = ("-fwrapv", "-fno-strict-aliasing", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
 FLAGS = ("-O2", "-fPIC", "-fvisibility=hidden", *SEMANTICS)
 """Without these no code is right. The IR is vectorized: -O3 makes the same code of it, in three times the time."""
 
@@ -206,8 +204,7 @@ def probe(command: tuple[str, ...]) -> Compiler:
     defined = set(re.findall(r"^#define (\w+)", macros, re.MULTILINE))
     kind = next(k for k in KINDS if k.macro in defined or not k.macro)
     fast = (*kind.fast, *((WIDE,) if "__AVX512F__" in defined else ()))
-    flags = (*FLAGS, *machine, *_known(command, fast))
-    openmp = cache.in_scratch(lambda folder: _openmp(command, kind, flags, folder))
+    flags, openmp = cache.in_scratch(lambda folder: _flags(command, kind, (*FLAGS, *machine), fast, folder))
     compiler = Compiler(
         command,
         version.splitlines()[0] if version else "unknown",
@@ -247,29 +244,43 @@ def _known(command: Sequence[str], flags: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(flag for flag in flags if accepts(flag))
 
 
+def _flags(
+    command: Sequence[str], kind: Kind, needed: tuple[str, ...], fast: tuple[str, ...], folder: Path
+) -> tuple[tuple[str, ...], OpenMP]:
+    """The flags that this compiler is given, and how it does OpenMP; all at once where that works without a warning,
+    and otherwise one by one."""
+    try:
+        return (*needed, *fast), _openmp(command, kind, ("-Werror", *needed, *fast), folder)
+    except ToolchainError:
+        flags = (*needed, *_known(command, fast))
+        _build(command, flags, _PLAIN, OpenMP((), ()), folder)
+        return flags, _openmp(command, kind, flags, folder)
+
+
 def _openmp(command: Sequence[str], kind: Kind, flags: Sequence[str], folder: Path) -> OpenMP:
     """How this compiler does OpenMP, tried on a small library, which is then loaded into a process of its own."""
-    source, library = folder / "probe.c", folder / "probe.so"
-
-    def build(text: str, openmp: OpenMP) -> None:
-        source.write_text(text)
-        files = ["-shared", "-o", str(library), str(source)]
-        run_checked([*command, *flags, *openmp.compile, *files, *openmp.link, "-lm"], output=library)
-
-    build(_PLAIN, OpenMP((), ()))
     said = ""
     for openmp in kind.openmp:
         if openmp.folder and not os.path.isdir(openmp.folder):
             continue
         try:
-            library.unlink(missing_ok=True)
-            build(_PARALLEL, openmp)
+            library = _build(command, flags, _PARALLEL, openmp, folder)
             if sys.executable:
                 run_checked([sys.executable, "-I", "-S", "-c", _LOAD, str(library)])
             return openmp
         except ToolchainError as error:
             said = said or str(error)
     raise ToolchainError(f"it works, but not with OpenMP. {kind.hint}.\n{said}")
+
+
+def _build(command: Sequence[str], flags: Sequence[str], text: str, openmp: OpenMP, folder: Path) -> Path:
+    """A small library."""
+    source, library = folder / "probe.c", folder / "probe.so"
+    library.unlink(missing_ok=True)
+    source.write_text(text)
+    files = ["-shared", "-o", str(library), str(source)]
+    run_checked([*command, *flags, *openmp.compile, *files, *openmp.link, "-lm"], output=library)
+    return library
 
 
 def _stamp(path: str) -> str:

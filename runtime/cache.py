@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from ..dialects.types import dtype_by_name
-from .cache_folder import PARTS, TEMPORARY, VARIABLE, UnusableFolder, default_base, open_root, remove, temporary_base
+from .cache_folder import PARTS, VARIABLE, UnusableFolder, default_base, open_root, remove, temporary_base
+from .files import TEMPORARY, write_atomically
 
 STALE_SECONDS = 24 * 3600
 LIMIT = 1 << 30
@@ -54,18 +55,6 @@ def checksum(path: Path) -> str:
     return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file that appears whole or not at all."""
-    handle, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        put(Path(temporary), path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def put(temporary: Path, path: Path) -> None:
     """Gives what is finished its name, whatever else may have that name."""
     if path.is_dir() or temporary.is_dir():
@@ -73,8 +62,13 @@ def put(temporary: Path, path: Path) -> None:
     os.replace(temporary, path)
 
 
+def write_private(path: Path, data: bytes) -> None:
+    """Writes a file that appears whole or not at all, for the user's own eyes."""
+    write_atomically(path, data, 0o600, put=put)
+
+
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """A linked program in the cache."""
 
     folder: Path
@@ -196,7 +190,7 @@ class Cache:
             folder = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=path.parent))
             try:
                 compile_to(folder / path.name)
-                write_atomically(path.with_suffix(".sum"), checksum(folder / path.name).encode())
+                write_private(path.with_suffix(".sum"), checksum(folder / path.name).encode())
                 put(folder / path.name, path)
             finally:
                 remove(folder)
@@ -215,7 +209,7 @@ class Cache:
 
     # Programs
 
-    def program(self, key: str) -> Entry | None:
+    def program(self, key: str) -> CacheEntry | None:
         """The program with this key, if it is there, undamaged and makes sense."""
         for root in self._roots:
             folder = root / "programs" / key
@@ -228,18 +222,18 @@ class Cache:
             except (OSError, ValueError, KeyError, TypeError):
                 continue
             _touch(folder)
-            return Entry(folder, folder / "program.so", plan)
+            return CacheEntry(folder, folder / "program.so", plan)
         return None
 
     def add_program(
         self, key: str, plan: dict[str, Any], sources: dict[str, str], link_to: Callable[[Path], None]
-    ) -> Entry:
+    ) -> CacheEntry:
         """Makes the program with this key; `link_to(path)` writes the library. Call it under the key's lock."""
         return self._write(lambda root: self._add_program(root / "programs" / key, plan, sources, link_to))
 
     def _add_program(
         self, folder: Path, plan: dict[str, Any], sources: dict[str, str], link_to: Callable[[Path], None]
-    ) -> Entry:
+    ) -> CacheEntry:
         temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder.parent))
         try:
             for name, source in sources.items():
@@ -253,7 +247,7 @@ class Cache:
         except BaseException:
             remove(temporary)
             raise
-        return Entry(folder, folder / "program.so", plan)
+        return CacheEntry(folder, folder / "program.so", plan)
 
     # Small facts
 
@@ -271,7 +265,7 @@ class Cache:
     def add_fact(self, key: str, fact: dict[str, Any]) -> None:
         """Stores a JSON object."""
         record = json.dumps({"fact": fact, "sum": content_key(json.dumps(fact))}).encode()
-        self._write(lambda root: write_atomically(root / "compilers" / f"{key}.json", record))
+        self._write(lambda root: write_private(root / "compilers" / f"{key}.json", record))
 
     # Housekeeping
 

@@ -15,7 +15,6 @@ from pathlib import Path
 VERSION = "v1"
 VARIABLE = "IRTOOL_CACHE_DIR"
 PARTS = ("objects", "programs", "compilers", "locks")
-TEMPORARY = ".tmp-"
 ENOUGH = 1 << 20
 """Bytes that a folder must have room for before it is taken in the place of another."""
 
@@ -45,6 +44,8 @@ def open_root(base: Path) -> Path:
     make_private(base, root)
     if not os.access(root, os.W_OK | os.X_OK) and not any((root / "programs").glob("*")):
         raise UnusableFolder(f"{root} is not writable")  # with programs in it, it is worth reading
+    if hasattr(os, "ST_NOEXEC") and os.statvfs(root).f_flag & os.ST_NOEXEC:
+        raise UnusableFolder(f"code cannot be run from {root}: it is mounted noexec")
     for name in PARTS:
         (root / name).mkdir(mode=0o700, exist_ok=True)
     return root

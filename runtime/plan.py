@@ -1,9 +1,10 @@
 """What a launch needs to know of a program, and what reports say of it: its plan, read off the IR."""
 
-# pyright: basic
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from ..dialects.marks import ARENA_ATTRIBUTE, KERNEL_ATTRIBUTE, OUT_ATTRIBUTE, RESULT_ATTRIBUTE, WORKSPACE_ATTRIBUTE
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -19,7 +20,7 @@ def host_of(module: ModuleOp) -> FuncOp:
     if len(found) != 1:
         names = ", ".join("@" + f.sym_name.data for f in found) or "none"
         why = f"expected one function that is no kernel, found {names}"
-        fail(found[1] if found else module, f"{why}; those that it calls are kernels, marked irtool.kernel")
+        fail(found[1] if found else module, f"{why}; those that it calls are kernels, marked {KERNEL_ATTRIBUTE}")
     return found[0]
 
 
@@ -27,16 +28,22 @@ def hosts(module: ModuleOp) -> list[FuncOp]:
     """The functions that are no kernels."""
     from ..passes.pass_base import functions
 
-    return [f for f in functions(module) if "irtool.kernel" not in f.attributes]
+    return [f for f in functions(module) if KERNEL_ATTRIBUTE not in f.attributes]
 
 
-def tensor_interface(host: FuncOp, level: str | None) -> dict[str, Any] | None:
+def is_on_buffers(host: FuncOp) -> bool:
+    """Whether a host function takes buffers; else tensors."""
+    from ..dialects.types import is_memref
+
+    return any(is_memref(argument.type) for argument in host.body.block.args)
+
+
+def tensor_interface(host: FuncOp) -> dict[str, Any] | None:
     """Arguments and results of a host function on tensors; None for one on buffers."""
     from ..dialects.types import spec_of
-    from ..passes.hl.group.schedule import state_arguments
-    from ..passes.interface import check_tensors
+    from ..passes.interface import check_tensors, state_arguments
 
-    if level in ("memref", "loops"):
+    if is_on_buffers(host):
         return None
     check_tensors(host, static=True)
     arguments = [_spec(spec_of(a.type)) for a in host.body.block.args]
@@ -62,19 +69,29 @@ def buffer_interface(host: FuncOp) -> dict[str, Any]:
     results: dict[int, dict[str, Any]] = {}
     buffers = 0
     for argument, marks in zip(host.body.block.args, argument_marks(host)):
-        if "irtool.arena" in marks or "irtool.workspace" in marks:
+        if ARENA_ATTRIBUTE in marks or WORKSPACE_ATTRIBUTE in marks:
             continue
         spec = _buffer_spec(argument.type)
-        if "irtool.out" in marks:
-            results[_number(marks["irtool.out"])] = {"buffer": buffers, **spec}
+        if OUT_ATTRIBUTE in marks:
+            results[_number(marks[OUT_ATTRIBUTE])] = {"buffer": buffers, **spec}
         elif buffers > len(arguments):
             raise ValueError(f"@{host.sym_name.data}: the buffers for results come last among the arguments")
         else:
-            if "irtool.result" in marks:
-                results[_number(marks["irtool.result"])] = {"argument": buffers, **spec}
+            if RESULT_ATTRIBUTE in marks:
+                results[_number(marks[RESULT_ATTRIBUTE])] = {"argument": buffers, **spec}
             arguments.append(spec)
         buffers += 1
     return {"arguments": arguments, "results": [results[k] for k in sorted(results)], "buffers": buffers}
+
+
+def buffer_plan(host: FuncOp, interface: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What a launch needs to know of a host function on buffers; `interface`: that of the tensors that it had."""
+    return {
+        **(interface or buffer_interface(host)),
+        "errors": errors_interface(host),
+        "arena": bytes_marked(host, ARENA_ATTRIBUTE),
+        "workspace": bytes_marked(host, WORKSPACE_ATTRIBUTE),
+    }
 
 
 def errors_interface(host: FuncOp) -> dict[str, Any]:

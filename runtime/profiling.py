@@ -5,17 +5,17 @@ matmul_tanh(x, w, h, …);
 #pragma omp barrier            // waiting counts for the kernel before
 """
 
-# pyright: basic
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-from .program import Program
-
-if TYPE_CHECKING:
-    from xdsl.dialects.builtin import ModuleOp
+from ..dialects.marks import KERNEL_ATTRIBUTE
+from .backend import Translation
+from .profile import KernelTime, Profile
+from .program import NativeProgram
+from .toolchain import build_program
 
 CLOCK = """\
 #include <time.h>
@@ -37,56 +37,16 @@ static void tick(long call)
 """
 
 
-@dataclass(frozen=True)
-class KernelTime:
-    """One kernel call of the step."""
-
-    name: str
-    line: str
-    """The Python lines it computes."""
-    seconds: float
-    """Of one run of the program."""
-
-
-@dataclass(frozen=True)
-class Profile:
-    """The kernel calls of a program in order, with their time; prints as a table."""
-
-    kernels: tuple[KernelTime, ...]
-
-    @property
-    def seconds(self) -> float:
-        """All kernels together."""
-        return sum(k.seconds for k in self.kernels)
-
-    def by_line(self) -> dict[str, float]:
-        """Seconds by Python lines, the most expensive first."""
-        total: dict[str, float] = {}
-        for kernel in self.kernels:
-            total[kernel.line] = total.get(kernel.line, 0.0) + kernel.seconds
-        return dict(sorted(total.items(), key=lambda item: -item[1]))
-
-    def __str__(self) -> str:
-        rows = [(f"{k.seconds * 1e6:10.1f}", k.name, k.line) for k in self.kernels]
-        rows.append((f"{self.seconds * 1e6:10.1f}", "all kernels", ""))
-        width = max(len(name) for _, name, _ in rows)
-        lines = [f"{'µs':>10}  {'kernel'.ljust(width)}  line"]
-        return "\n".join([*lines, *(f"{time}  {name.ljust(width)}  {line}".rstrip() for time, name, line in rows)])
-
-
 class ProfiledProgram:
     """A program that keeps the time of each of its kernel calls."""
 
-    def __init__(self, module: ModuleOp, target: str = "cpu") -> None:
-        from .compiler import program_key, translate
-        from .toolchain import build_program
-
-        timed = TimedC()
-        plan, sources = translate(module, target, timed.rules)
-        sources["step.c"] = CLOCK.format(count=timed.calls + 1) + sources["step.c"]
-        entry = build_program(f"{program_key(module, target)}-profile", sources, plan)
-        self._kernels: list[dict[str, str]] = plan["kernels"]
-        self.program = Program(entry.shared_object, entry.plan)
+    def __init__(self, key: str, made: Translation, calls: int) -> None:
+        """Of what a module is as C with the rules of `TimedC`, which has counted calls; `key` is the program's name."""
+        sources = {**made.sources, "step.c": CLOCK.format(count=calls + 1) + made.sources["step.c"]}
+        entry = build_program(key, sources, made.plan)
+        self.plan: Mapping[str, Any] = made.plan
+        self._kernels: list[dict[str, str]] = self.plan["kernels"]
+        self.program = NativeProgram(entry.shared_object, entry.plan)
         self._times = (ctypes.c_double * (len(self._kernels) + 1)).in_dll(self.program._loaded, "profile_seconds")
 
     def bind(self) -> Any:
@@ -141,6 +101,6 @@ class TimedC:
     def _return(self, p: Any, op: Any) -> None:
         from ..codegen.control import print_return
 
-        if "irtool.kernel" not in op.parent_op().attributes:
+        if KERNEL_ATTRIBUTE not in op.parent_op().attributes:
             p.line("tick(0);")
         print_return(p, op)

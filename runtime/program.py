@@ -1,6 +1,6 @@
 """A loaded program: its code, its scratch memory, and calls that cost little beside the C.
 
-    program = Program(entry.shared_object, entry.plan)
+    program = NativeProgram(entry.shared_object, entry.plan)
     call = program.bind(addresses)        # once: one pointer for each buffer of the step
     call.set(3, address)                  # only what changed since
     call.run()
@@ -71,7 +71,7 @@ class Scratch:
         self.address = -(-start // step) * step
 
 
-class Program:
+class NativeProgram:
     """A compiled step in memory. Its scratch memory is allocated at the first call and goes with the program."""
 
     def __init__(self, shared_object: Path, plan: Mapping[str, Any]):
@@ -87,9 +87,9 @@ class Program:
         self._scratch: tuple[Scratch, Scratch] | None = None
         _programs.add(self)
 
-    def bind(self, addresses: Sequence[int] | None = None) -> Call:
+    def bind(self, addresses: Sequence[int] | None = None) -> NativeCall:
         """A call with one pointer for each buffer."""
-        return Call(self, addresses)
+        return NativeCall(self, addresses)
 
     def scratch(self) -> tuple[Scratch, Scratch]:
         """Arena and workspace, allocated when first asked for."""
@@ -98,12 +98,12 @@ class Program:
         return self._scratch
 
 
-class Call:
+class NativeCall:
     """The arguments of a program, filled once and changed one by one."""
 
     __slots__ = ("_arguments", "_pointers", "program")
 
-    def __init__(self, program: Program, addresses: Sequence[int] | None = None):
+    def __init__(self, program: NativeProgram, addresses: Sequence[int] | None = None):
         self.program = program
         self._pointers = (ctypes.c_void_p * max(program.buffers, 1))()
         self._arguments: tuple[Any, ...] | None = None
@@ -119,7 +119,7 @@ class Call:
     def set_all(self, addresses: Iterable[int], start: int = 0) -> None:
         """Changes consecutive pointers."""
         values = list(addresses)
-        self._pointers[start : start + len(values)] = values  # type: ignore[assignment]
+        self._pointers[start : start + len(values)] = values
 
     def run(self, changes: Iterable[tuple[int, int]] = ()) -> None:
         """Changes some pointers, then calls the program."""
@@ -134,7 +134,7 @@ class Call:
             program.function(*self._arguments, threads.get_num_threads(), denormals.flush)
 
 
-_programs: weakref.WeakSet[Program] = weakref.WeakSet()
+_programs: weakref.WeakSet[NativeProgram] = weakref.WeakSet()
 
 
 def _after_fork() -> None:

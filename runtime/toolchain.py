@@ -13,7 +13,7 @@ from queue import PriorityQueue
 from typing import Any
 
 from .c_compiler import Compiler, ToolchainError, probe
-from .cache import Cache, Entry, content_key, get_cache
+from .cache import Cache, CacheEntry, content_key, get_cache
 from .threads import available_cores
 
 
@@ -65,10 +65,10 @@ def compile_object(source: str, name: str, compiler: Compiler, cache: Cache) -> 
     key = content_key(without_comments(source), compiler.identity)
 
     def compile_to(path: Path) -> None:
-        from .cache import write_atomically
+        from .cache import write_private
 
         kept = cache.objects / f"{key}.c"
-        write_atomically(kept, f"// {name}\n{source}".encode())
+        write_private(kept, f"// {name}\n{source}".encode())
         compiler.run([*compiler.flags, "-c", "-o", str(path), str(kept)], kept, path)
 
     return cache.object(key, compile_to)
@@ -119,7 +119,7 @@ def compile_objects(sources: Mapping[str, str], compiler: Compiler, cache: Cache
     return [ahead.objects[name] for name in sources]
 
 
-def build_program(key: str, sources: Mapping[str, str], plan: dict[str, Any], cache: Cache | None = None) -> Entry:
+def build_program(key: str, sources: Mapping[str, str], plan: dict[str, Any], cache: Cache | None = None) -> CacheEntry:
     """Compiles and links sources (file name -> C) as the program with this key, unless somebody else just has."""
     cache = cache or get_cache()
     compiler = find_compiler()

@@ -33,6 +33,21 @@ def denormals_kept(denormal_mode: None) -> None:
     set_flush_denormal(False)
 
 
+@pytest.fixture
+def emulated_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The device is the emulated one. Its programs are evaluated by the reference meanings of their ops, which is fast;
+    what the target `cuda-emulated` makes of them, `test_devices_emulated` shows."""
+    import irtool
+    from irtool.frontend import devices
+    from irtool.runtime import emulated_device
+
+    monkeypatch.setenv("IRTOOL_CUDA", "emulated")
+    monkeypatch.setattr(emulated_device.EmulatedDriver, "target", "reference")
+    monkeypatch.setattr(devices.use, "elsewhere", True)
+    yield
+    irtool.set_default_device(None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def private_cache() -> Iterator[None]:
     if VARIABLE in os.environ:
@@ -44,6 +59,17 @@ def private_cache() -> Iterator[None]:
             yield
         finally:
             del os.environ[VARIABLE]
+
+
+class Root:
+    """The root folder is the package, but not for pytest: what it is called in a copy need be no name in Python."""
+
+    def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        return pytest.Dir.from_parent(parent, path=path) if path == Path(__file__).parents[1] else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Root())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,8 +11,9 @@ from irtool.dialects.text import make_context
 from irtool.dialects.types import TensorSpec, dtype_by_name, dtype_of_numpy, spec_of
 from irtool.passes.hl.checks import errors_argument
 from irtool.passes.hl.differentiate import Differentiate
-from irtool.runtime.compiler import compile_module, host_of
+from irtool.runtime.compiler import compile_module
 from irtool.runtime.denormals import as_compiled
+from irtool.runtime.plan import host_of
 from irtool.runtime.storage import aligned_empty
 from irtool.runtime.threads import get_num_threads, set_num_threads
 from xdsl.dialects.builtin import ModuleOp
@@ -39,7 +40,10 @@ def execute(module: ModuleOp, arrays: Sequence[Array], threads: int = 1, target:
     before = get_num_threads()
     set_num_threads(threads)
     try:
-        program.bind([b.__array_interface__["data"][0] for b in buffers]).run()
+        call = program.bind()
+        for index, buffer in enumerate(buffers):
+            call.set(index, buffer.__array_interface__["data"][0])
+        call.run()
     finally:
         set_num_threads(before)
     return [buffers[entry.get("buffer", entry.get("argument"))] for entry in program.plan["results"]]

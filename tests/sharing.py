@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 from irtool.passes import PASSES
-from irtool.passes.loops import lower_scatter
-from irtool.passes.loops.contract import plan
-from irtool.passes.loops.parallelize import Parallelize
+from irtool.passes.loops.cpu.contract import plan
+from irtool.passes.loops.cpu.parallelize import Parallelize
+from irtool.passes.loops.cpu.profitability import CPUProfitability
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,6 @@ class ShareAll(Parallelize):
 def share_all(patch: pytest.MonkeyPatch) -> None:
     """Passes find all work worth sharing."""
     patch.setitem(PASSES, "parallelize", lambda: ShareAll)
-    patch.setattr(lower_scatter, "_SMALL", 0)
+    patch.setattr(CPUProfitability, "divides_rows", lambda self, slices, updates: slices < self.scatter_slices)
     patch.setattr(plan, "PARALLEL_FLOPS", 0)
     patch.setattr(plan, "PARALLEL_PACKED_FLOPS", 0)

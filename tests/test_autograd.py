@@ -401,3 +401,18 @@ def test_nobody_writes_into_the_number_that_backward_starts_from():
     assert x.grad.tolist() == 3.0
     handle.remove()
     assert irtool.autograd.grad(x, x)[0].tolist() == 1.0 and (irtool.zeros(2) + 1.0).tolist() == [1.0, 1.0]
+
+
+def test_a_handle_removes_its_own_registration() -> None:
+    x = irtool.ones(2, requires_grad=True)
+    for t in (x, x * 1):
+        seen: list[int] = []
+
+        def hook(gradient: irtool.Tensor, seen: list[int] = seen) -> None:
+            seen.append(1)
+
+        first, _ = t.register_hook(hook), t.register_hook(hook)
+        first.remove()
+        first.remove()
+        t.sum().backward()
+        assert len(seen) == 1

@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from irtool.runtime.cache import Cache, checksum, content_key, get_cache, write_atomically
+from irtool.runtime.cache import Cache, checksum, content_key, get_cache
 from irtool.runtime.cache_folder import UnusableFolder, default_base, make_private
+from irtool.runtime.files import write_atomically
 from irtool.runtime.toolchain import build_program
 
 SOURCES = {"step.c": '__attribute__((visibility("default"))) void step(void **b, char *a, char *w, int t) {}\n'}

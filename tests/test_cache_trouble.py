@@ -87,6 +87,12 @@ def test_a_read_only_cache_is_read(losses: str, tmp_path: Path) -> None:
     assert found == losses and place.startswith(str(tmp_path / "cache")) and not said
 
 
+def test_a_folder_that_code_cannot_be_run_from(losses: str, tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    found, place, said = train(tmp_path, "mount -t tmpfs -o noexec,mode=700 none cache")
+    assert found == losses and "/irtool-" in place and said.count("it is mounted noexec") == 1
+
+
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
     monkeypatch.setenv("IRTOOL_CACHE_DIR", str(tmp_path / "cache"))

@@ -9,6 +9,7 @@ from math import sqrt
 import irtool
 import pytest
 from irtool import nn, optim
+from irtool.frontend import dispatch, layout
 
 compiled = functools.partial(irtool.compile, target="reference")
 
@@ -194,3 +195,30 @@ def test_optimizers_of_users(kind, count):
         return [*found, *w.tolist()]
 
     assert outcome(compiled) == pytest.approx(outcome(eagerly), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, s: x.sum(s - 1),
+        lambda x, s: x.roll(s, 0),
+        lambda x, s: irtool.arange(s),
+        lambda x, s: x.unfold(0, s, 1) + 0,
+        lambda x, s: x.diagonal(s) + 0,
+        lambda x, s: nn.functional.avg_pool2d(x[None], s),
+        lambda x, s: x.transpose(0, s - 1) + 0,
+        lambda x, s: nn.functional.one_hot(x.argmax(0), s + 4),
+    ],
+)
+def test_what_is_remembered_of_ops_holds_plain_numbers(function):
+    """Shapes and views are remembered for all traces and eager code: no number of one trace may stay in them."""
+    f = compiled(function)
+    for s in (1, 2, 1, 2):
+        f(irtool.ones(4, 4), s)
+
+    def numbers(value):
+        return [n for v in value for n in numbers(v)] if isinstance(value, tuple) else [value]
+
+    remembered = [(*key[2:], *(spec.shape for spec in specs)) for key, specs in dispatch._specs.items()]
+    remembered += [(*v.attributes.values(), v.spec.shape, v.layout) for v in layout._views.values() if v is not None]
+    assert not [n for n in numbers(tuple(remembered)) if hasattr(type(n), "_symbols")]

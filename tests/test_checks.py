@@ -292,3 +292,41 @@ def test_numbers_call_their_dimension_as_eager_code_does() -> None:
     for function in (lambda i: w[0, i], lambda i: w[None, 0, i], lambda i: w[i, i], lambda i: w[:, i, None]):
         index = irtool.tensor(6)
         assert str(raised(irtool.compile(function), index)) == str(raised(function, index))
+
+
+CONDITIONS: dict[str, tuple[Callable[[Tensor], Any], type[Exception], list[float], list[float]]] = {
+    "probabilities": (
+        lambda x: F.binary_cross_entropy(x, x * 0 + 0.5),
+        RuntimeError,
+        [0, 1, 0.5, 0.25],
+        [0, 1, 1.5, 0],
+    ),
+    "variances": (lambda x: F.gaussian_nll_loss(x, x + 1, x), ValueError, [0, 1, 2, 3], [0, 1, 2, -3]),
+    "regular matrices": (lambda x: irtool.linalg.inv(x.reshape(2, 2)), RuntimeError, [1, 2, 3, 4], [0, 0, 3, 4]),
+    "positive matrices": (lambda x: irtool.linalg.cholesky(x.reshape(2, 2)), RuntimeError, [2, 1, 1, 2], [2, 1, 1, -2]),
+    "rows for a mask": (lambda x: masked_write(x, x[:2]), RuntimeError, [1, -1, 2, -3], [1, 1, 2, -3]),
+}
+
+
+def masked_write(x: Tensor, rows: Tensor) -> Tensor:
+    y = x.clone()
+    y[x > 0] = rows * 2
+    return y
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_conditions_on_floats(name: str) -> None:
+    function, error, good, bad = CONDITIONS[name]
+    for target in ("cpu", "reference") if name == "probabilities" else ("reference",):
+        compiled = irtool.compile(function, target=target)
+        for values in (good, bad, good):
+            x = irtool.tensor(values, dtype=irtool.float32)
+            if values is good:
+                np.testing.assert_allclose(compiled(x).numpy(), function(x).numpy(), 1e-5, 1e-6)
+                continue
+            with pytest.raises(error) as expected:
+                function(x)
+            with pytest.raises(error) as found:
+                compiled(x)
+            assert str(found.value) == str(expected.value)
+            assert "state are as before the call" in found.value.__notes__[0]

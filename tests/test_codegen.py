@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from irtool.codegen import CodegenError, print_c
+from irtool.codegen.c import print_c
 from irtool.codegen.printer import comment_text
+from irtool.codegen.types import CodegenError
 from irtool.dialects.locations import at_line
 from irtool.dialects.text import parse_module
 from irtool.runtime.cache import content_key
-from irtool.runtime.program import Program
+from irtool.runtime.program import NativeProgram
 from irtool.runtime.threads import get_num_threads, set_num_threads
 from irtool.runtime.toolchain import build_program, find_compiler, without_comments
 from xdsl.dialects.builtin import UNKNOWN_LOC, ModuleOp, NameLoc, StringAttr
@@ -31,7 +32,7 @@ def run_module(module: ModuleOp, *arrays: np.ndarray, threads: int = 1) -> None:
     before = get_num_threads()
     try:
         set_num_threads(threads)
-        Program(entry.shared_object, entry.plan).bind([a.ctypes.data for a in arrays]).run()
+        NativeProgram(entry.shared_object, entry.plan).bind([a.ctypes.data for a in arrays]).run()
     finally:
         set_num_threads(before)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from irtool.codegen import print_c
+from irtool.codegen.c import print_c
 from irtool.dialects import vectorx
 from irtool.dialects.text import parse_module
 from irtool.runtime.cache import content_key
-from irtool.runtime.program import Program
+from irtool.runtime.program import NativeProgram
 from irtool.runtime.toolchain import build_program
 
 N, LANES = 64, 16
@@ -216,7 +216,7 @@ def test_each_op_means_what_numpy_says():
     plan = {"entry": "step", "buffers": len(buffers), "arena": 0, "workspace": 0}
     sources = {"step.c": program.one_file()}
     entry = build_program(content_key(*sources.values()), sources, plan)
-    Program(entry.shared_object, plan).bind([b.ctypes.data for b in buffers]).run()
+    NativeProgram(entry.shared_object, plan).bind([b.ctypes.data for b in buffers]).run()
     wrong = []
     for row, form, expected, actual in checks:
         close = np.allclose if row.op == "math.fma" else np.array_equal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from irtool.codegen.expr import Expr, binary, unary
+from irtool.codegen.expr import CExpr, binary, unary
 from irtool.codegen.names import Names, identifier
 
 
@@ -25,11 +25,11 @@ def test_names_are_valid_and_apart():
 
 
 def test_parentheses_appear_where_needed():
-    x, y, z = Expr("x"), Expr("y"), Expr("z")
+    x, y, z = CExpr("x"), CExpr("y"), CExpr("z")
     assert binary("-", x, binary("-", y, z)).text == "x - (y - z)"
     assert binary("-", binary("-", x, y), z).text == "x - y - z"
     assert binary("*", binary("+", x, y), z).text == "(x + y) * z"
-    assert binary("+", x, Expr("-2", constant=True)).text == "x - 2"
+    assert binary("+", x, CExpr("-2", constant=True)).text == "x - 2"
     assert binary("<<", binary("+", x, y), z).text == "(x + y) << z"
     assert binary("&", binary("==", x, y), z).text == "(x == y) & z"
     assert binary("&&", binary("||", x, y), z).text == "(x || y) && z"

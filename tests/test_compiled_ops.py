@@ -52,7 +52,10 @@ def run(program: Any, arrays: list[Array], threads: int) -> list[Array]:
     before = get_num_threads()
     set_num_threads(threads)
     try:
-        program.bind([b.__array_interface__["data"][0] for b in buffers]).run()
+        call = program.bind()
+        for k, buffer in enumerate(buffers):
+            call.set(k, buffer.__array_interface__["data"][0])
+        call.run()
     finally:
         set_num_threads(before)
     return buffers[len(arrays) :]

@@ -33,6 +33,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], list[float] | Non
     "all of it": (lambda p, q: p + written(q.clone(), slice(None), p), [0, 0, 0]),
     "a part of it": (lambda p, q: p + written(q.clone(), 1, 0.0), [1, 0, 1]),
     "a row twice": (lambda p, q: written(written(irtool.zeros(2, 3), 0, q), 0, p), [0, 0, 0]),
+    "compared in place": (lambda p, q: p + q.clone().gt_(0), [0, 0, 0]),
     "clamped": (lambda p, q: p * q.clone().clamp_(5, 6), [0, 0, 0]),
     "masked": (lambda p, q: p * q.masked_fill(q == q, 2.0), [0, 0, 0]),
 }

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from irtool.codegen import print_c
+from irtool.codegen.c import print_c
 from irtool.dialects.text import make_context, parse_module
 from irtool.passes import PASSES
-from irtool.passes.loops.contract import Contract
-from irtool.passes.loops.contract.tiles import Tiles, balanced, uniform
+from irtool.passes.loops.contraction.tiles import Tiles, balanced, uniform
+from irtool.passes.loops.cpu.contract import Contract
 from irtool.passes.pipeline import CPU
 from irtool.runtime.cache import content_key
-from irtool.runtime.program import Program
+from irtool.runtime.program import NativeProgram
 from irtool.runtime.threads import get_num_threads, set_num_threads
 from irtool.runtime.toolchain import build_program
 
@@ -151,7 +151,7 @@ class Case:
 class Built:
     """All cases as one program, so that the C compiler starts once per kernel and runs in parallel."""
 
-    program: Program
+    program: NativeProgram
     taken: dict[str, bool] = field(default_factory=dict)
 
     def run(self, buffers: list[np.ndarray], threads: int) -> None:
@@ -193,7 +193,7 @@ def assemble(text: str, buffers: int, target: Contract) -> Built:
     sources = {f"{name}.c": source for name, source in printed.units.items()} | {"step.c": printed.host}
     plan = {"entry": printed.entry, "buffers": buffers, "arena": 64, "workspace": 1 << 26}
     entry = build_program(content_key(*sources.values()), sources, plan)
-    return Built(Program(entry.shared_object, entry.plan), taken)
+    return Built(NativeProgram(entry.shared_object, entry.plan), taken)
 
 
 def body(*lines: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import irtool
@@ -120,3 +121,33 @@ def test_a_solver_of_differential_equations(compiled: bool) -> None:
     found = [loss.item(), *w.grad.flatten().tolist()]  # type: ignore[union-attr]
     expected = [9.7742, 0.4499, 0.2197, 0.1019, 0.4546, 0.2219, 0.1029, 0.4568, 0.223, 0.1033]  # PyTorch's
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("writes", [False, True])
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_a_view_stays_where_it_is_when_its_base_gets_other_memory(
+    inside: bool, writes: bool, requires_grad: bool
+) -> None:
+    def run(wrap: Any) -> list[Any]:
+        x = irtool.tensor([1.0, 3.0]).requires_grad_(requires_grad)
+        base = irtool.tensor([1.0, 2.0])
+        part = base[:1]
+
+        def f(x: irtool.Tensor) -> irtool.Tensor:
+            owner, view = base, part
+            if inside:
+                owner = x * 1
+                view = owner[:1]
+                owner.data = x * 5
+            if writes:
+                view.add_(1)
+            return (view * 2).sum() + owner * x
+
+        base.data = irtool.tensor([7.0, 8.0])
+        y = wrap(f)(x)
+        if requires_grad:
+            y.sum().backward()
+        return [t if t is None else t.tolist() for t in (y, x.grad, part, base)]
+
+    assert run(functools.partial(irtool.compile, target="reference")) == run(lambda f: f)

@@ -28,6 +28,12 @@ def error_of(*arguments: Any) -> str:
         ("import nothing_of_that_name\n", 1, "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
         ("def f(x):\n    y = x.foo\n", 2, "'Tensor' object has no attribute 'foo'"),
         ("def g(x):\n    if x.sum(): pass\ndef f(x):\n    g(x)\n", 2, "RuntimeError: a Python branch"),
+        (
+            "import sys\ndef f(x):\n    sys.exit(3)\n",
+            3,
+            "sys.exit is not known to be free of effects, so that f has no",
+        ),
+        ("class E(BaseException): pass\ndef f(x): raise E('no')\n", 2, "error: E: no"),
         ("import part\ndef f(x): pass\n", 3, "KeyError: 'of a part'"),
     ],
 )
@@ -54,7 +60,7 @@ def test_arrays_that_are_none(content: Any, tmp_path: Path) -> None:
     else:
         inputs.write_bytes(content)
     said = error_of("run", program, "-i", inputs)
-    assert f"{inputs}: expected arrays of numbers by name, as numpy.savez writes them" in said
+    assert said == f"{inputs}: error: expected arrays of numbers by name, as numpy.savez writes them\n"
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections import deque
+from types import SimpleNamespace
 
 import irtool
 import pytest
@@ -97,3 +98,60 @@ def test_any_number_of_places_is_found_out_about_in_a_few_traces():
 
     assert [f(irtool.ones(1)).item() for _ in range(3)] == [100.0, 150.0, 175.0]
     assert [len(h) for h in history] == [2] * 100
+
+
+def _swapped(h, x):
+    a, b = h.s
+    h.s = (b, a + x)
+    return a.sum()
+
+
+def _looped(h, x):
+    total = 0
+    for part in h.s:
+        total = total + part
+    h.s = tuple(part + x for part in h.s)
+    return total.sum()
+
+
+def _by_number(h, x):
+    h.s = (h.s[1], h.s[0] + x)
+    return h.s[0].sum()
+
+
+@pytest.mark.parametrize("body", [_swapped, _looped, _by_number])
+def test_tuples_of_state_are_read_anew_however_they_are_taken_apart(body):
+    def losses(compile):
+        h = SimpleNamespace(s=(irtool.zeros(2), irtool.ones(2)))
+        f = compile(lambda x: body(h, x))
+        return [f(irtool.ones(2)).item() for _ in range(5)], [t.tolist() for t in h.s]
+
+    assert losses(compiled) == losses(lambda f: f)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "s.h.add_(x)",
+        "s.h = s.h + x; s.h.mul_(2)",
+        "x.add_(1); s.h = s.h + x",
+        "s.h = x + s.h; x.mul_(s.h)",
+        "y = x * 3; s.parts[0].add_(2); s.h = s.parts[0]; x = y + x",
+    ],
+)
+def test_arguments_that_are_state_or_share_its_memory(body):
+    """Also where they have been others in earlier calls."""
+
+    def run(wrap):
+        s = SimpleNamespace(h=irtool.ones(2), parts=[irtool.zeros(2)])
+        scope = {"s": s}
+        exec(f"def f(x):\n    {body}\n    return x * 1 + s.h", scope)
+        step, found = wrap(scope["f"]), []
+        given = [lambda: irtool.ones(2), lambda: s.h, lambda: s.parts[0], lambda: s.h[:], lambda: s.h.detach()]
+        for k in range(7):
+            s.parts[0] = irtool.full((2,), float(k))
+            x = given[k % 5]()
+            found.append([t.tolist() for t in (step(x), s.h, x, s.parts[0])])
+        return found
+
+    assert run(compiled) == run(lambda f: f)

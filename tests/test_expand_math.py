@@ -14,7 +14,7 @@ from irtool.dialects.text import parse_module
 from irtool.runtime import denormals
 from irtool.runtime.compiler import compile_module
 from irtool.runtime.denormals import set_thread_mode, without_denormals
-from irtool.runtime.program import Program
+from irtool.runtime.program import NativeProgram
 
 STRIDE = 1009
 """Every so many bit patterns of f32 are tried."""
@@ -60,7 +60,7 @@ def arguments() -> Array:
     return np.concatenate([bits.view(np.float32), special, near_one, -near_one, turns])
 
 
-def program_of(name: str, operands: int, count: int) -> Program:
+def program_of(name: str, operands: int, count: int) -> NativeProgram:
     """A kernel that applies one function to each element."""
     inputs = [f"%x{k}" for k in range(operands)]
     type_ = f"memref<{count}xf32>"
@@ -147,3 +147,11 @@ def test_odd_functions_keep_the_sign_of_zero(name: str) -> None:
     given = compiled(name, np.array([0.0, -0.0], np.float32))
     assert given.tolist() == [0.0, 0.0]
     assert np.signbit(given).tolist() == [False, True]
+
+
+def test_an_exponential_that_overflows_does_so_before_anything_is_added_to_it() -> None:
+    """Contracted with the sum, its last product would be a finite number again."""
+    x, y = irtool.tensor([88.9, 88.8, 129.0, 2.0]), irtool.tensor([3e38, 3.4e38, 3.4e38, 1.0])
+    differences = irtool.compile(lambda x, y: (x.exp() - y, irtool.exp2(x) - y))
+    for found, expected in zip(differences(x, y), (x.exp() - y, irtool.exp2(x) - y)):
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), 1e-6)

@@ -13,7 +13,7 @@ from irtool.dialects.reference import NO_REFERENCE, evaluate
 from irtool.dialects.reference.interpret import interpret
 from irtool.dialects.types import f64, spec_of, tensor_type
 from irtool.passes.hl.differentiate import expand_gradients
-from irtool.passes.hl.gradients import GRADIENTS, NO_GRADIENT
+from irtool.passes.hl.gradients import GRADIENTS, NO_GRADIENT, REFUSED
 from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Region, SSAValue
@@ -78,7 +78,7 @@ def total(values: Sequence[Array], factors: Sequence[Array]) -> float:
 
 
 def differentiable(op: type[HLOp]) -> list[Sample]:
-    return [sample for sample in SAMPLES[op] if sample.differentiable]
+    return [sample for sample in SAMPLES[op] if sample.differentiable and op not in REFUSED]
 
 
 def floats(values: Sequence[Array]) -> list[Array]:

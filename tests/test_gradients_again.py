@@ -111,3 +111,67 @@ def outcome(function: Callable[[Any], Any]) -> Any:
 def test_as_eager(name: str) -> None:
     compiled = functools.partial(irtool.compile, target="reference", keep_gradients=True)
     assert outcome(compiled(CASES[name])) == outcome(CASES[name])
+
+
+OUTSIDE: dict[str, tuple[Callable[[Any, Any], Any], int]] = {}
+"""Functions of two tensors that were computed from one, and how many times its gradient arrives."""
+
+
+def outside(times: int) -> Callable[[Any], Any]:
+    def add(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        OUTSIDE[function.__name__] = function, times
+        return function
+
+    return add
+
+
+@outside(2)
+def in_one_pass(a, b):
+    (a + b).sum().backward()
+    return a.detach()
+
+
+@outside(2)
+def from_two_roots(a, b):
+    irtool.autograd.backward([a.sum(), (a * 2 - b).sum()])
+
+
+@outside(2)
+def in_two_passes_with_a_kept_graph(a, b):
+    a.sum().backward(retain_graph=True)
+    b.sum().backward()
+
+
+@outside(-1)
+def in_two_passes(a, b):
+    state.add_(1)
+    a.sum().backward()
+    b.sum().backward()
+
+
+@outside(2)
+def in_two_passes_through_what_keeps_nothing(a, b):
+    a.view(-1).sum().backward()
+    b.sum().backward()
+
+
+state = irtool.zeros(1)
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_passes_that_go_on_outside(name: str) -> None:
+    function, times = OUTSIDE[name]
+    for mode in (lambda f: f, functools.partial(irtool.compile, target="reference")):
+        wrapped = mode(function)
+        for keeps in ("keeps" in name,) * 2:
+            leaf = irtool.ones(3, requires_grad=True)
+            a = leaf + 1 if keeps else leaf * 3
+            state.zero_()
+            if times < 0:
+                line = function.__code__.co_firstlineno + 4
+                with pytest.raises(RuntimeError, match=rf"a second time.*test_gradients_again.py:{line}\)$"):
+                    wrapped(a, a.view(3))
+                assert state.item() == (wrapped is function)
+            else:
+                wrapped(a, a.view(3))
+                assert leaf.grad is not None and leaf.grad.tolist() == [times * (1 if keeps else 3)] * 3

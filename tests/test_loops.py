@@ -14,15 +14,15 @@ import pytest
 from irtool.dialects.text import make_context, parse_module
 from irtool.passes.cleanup import Cleanup
 from irtool.passes.loops.collapse_loops import CollapseLoops
-from irtool.passes.loops.expand_math import ExpandMath
+from irtool.passes.loops.cpu.barriers import InsertBarriers
+from irtool.passes.loops.cpu.expand_math import ExpandMath
+from irtool.passes.loops.cpu.parallelize import Parallelize
+from irtool.passes.loops.cpu.tile_loops import TileLoops
+from irtool.passes.loops.cpu.vectorize import Vectorize
 from irtool.passes.loops.fuse_loops import FuseLoops
-from irtool.passes.loops.hoist_workspace import HoistWorkspace, ShareWorkspace
-from irtool.passes.loops.insert_barriers import InsertBarriers
 from irtool.passes.loops.lower_linalg import LowerLinalg
-from irtool.passes.loops.parallelize import Parallelize
-from irtool.passes.loops.tile_loops import TileLoops
 from irtool.passes.loops.unroll import Unroll
-from irtool.passes.loops.vectorize import Vectorize
+from irtool.passes.loops.workspaces import HoistWorkspace, ShareWorkspace
 from irtool.passes.verify import verify
 from irtool.runtime.compiler import compile_module
 from irtool.runtime.threads import get_num_threads, set_num_threads

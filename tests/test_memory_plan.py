@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from irtool import nn, optim
 from irtool.dialects.text import parse_module, print_op
 from irtool.dialects.types import bytes_of
-from irtool.passes.memref.plan_memory import ALIGNMENT, Buffer, peak, place
+from irtool.passes.memref.plan_memory import ALIGNMENT, PlannedBuffer, peak, place
 from irtool.passes.pass_base import PassError
 from irtool.passes.verify import verify
-from irtool.runtime.compiler import host_of, lower, memory_report
+from irtool.runtime.cpu import CPU
+from irtool.runtime.plan import host_of, memory_report
 from xdsl.dialects import memref
 from xdsl.dialects.func import CallOp
 from xdsl.ir import Operation, SSAValue
@@ -58,7 +59,7 @@ def root(value: SSAValue) -> SSAValue:
 def largest_sum(text: str) -> int:
     """The largest sum of live intermediates, from the calls of the unplanned host function: straight-line code."""
     module = parse_module(text)
-    lower(module, "linalg")
+    CPU().lower(module, "linalg")
     from irtool.dialects.text import make_context
     from irtool.passes.linalg.bufferize import Bufferize
 
@@ -95,7 +96,7 @@ def test_the_report_says_what_is_where_and_when() -> None:
 def test_the_report_of_a_program_that_starts_at_loops() -> None:
     """There all calls stand in the team's region, which runs once: each is a moment of its own."""
     module = parse_module(deep_step()[0])
-    lower(module)
+    CPU().lower(module)
     module = parse_module(print_op(module))
     report = memory_report(host_of(module))
     middle = (min(b["first"] for b in report) + max(b["last"] for b in report)) / 2
@@ -109,7 +110,7 @@ def test_names_of_values_are_names_of_buffers() -> None:
         %y = hl.matmul %hidden, %w : tensor<4x4xf32>, tensor<4x4xf32> -> tensor<4x4xf32>
         func.return %y : tensor<4x4xf32>
       }""")
-    lower(module, "memref")
+    CPU().lower(module, "memref")
     assert [(b["name"], b["bytes"]) for b in memory_report(host_of(module))] == [("hidden", 64)]
 
 
@@ -120,7 +121,7 @@ Life = tuple[int, int, int]
 @given(st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=25))
 def test_random_lifetimes(lives: list[Life]) -> None:
     operation: Any = Operation
-    buffers = [Buffer(operation, size, first, first + length) for size, first, length in lives]
+    buffers = [PlannedBuffer(operation, size, first, first + length) for size, first, length in lives]
     size = place(buffers)
     for i, b in enumerate(buffers):
         assert b.offset >= 0 and b.offset % ALIGNMENT == 0 and b.offset + b.size <= size
@@ -165,7 +166,7 @@ func.func private @double(%x: memref<8xf32>, %out: memref<8xf32> {irtool.out = 0
 
 def test_buffers_that_a_loop_carries_live_through_all_of_it() -> None:
     module = parse_module(LOOP)
-    lower(module, "memref")
+    CPU().lower(module, "memref")
     places = {b["name"]: b["offset"] for b in memory_report(host_of(module))}
     assert len({places["state"], places["spare"], places["inner"]}) == 3
     assert places["after"] == places["inner"], "each round's is free after the loop; the carried ones may be the result"
@@ -193,7 +194,7 @@ func.func @step(%x: memref<8xf32>, %out: memref<8xf32> {irtool.out = 0 : i64}) {
 
 def test_what_a_branch_hands_out_lives_on() -> None:
     module = parse_module(BRANCH + LOOP[LOOP.index("func.func private") :])
-    lower(module, "memref")
+    CPU().lower(module, "memref")
     places = {b["name"]: b["offset"] for b in memory_report(host_of(module))}
     assert len(set(places.values())) == 3
 
@@ -222,4 +223,4 @@ def test_buffers_for_results_come_last() -> None:
 def test_a_buffer_made_in_a_round_for_the_next_is_refused() -> None:
     text = LOOP.replace("scf.yield %b, %a", "scf.yield %inner, %b")
     with pytest.raises(PassError, match="carried to the next round"):
-        lower(parse_module(text))
+        CPU().lower(parse_module(text))

@@ -150,6 +150,35 @@ def test_numbers_of_training_steps(name: str, kind: str) -> None:
     assert len(step._recent) <= MOST + 1  # the first call makes the optimizer's state
 
 
+@pytest.mark.parametrize("key", ["lr", "weight_decay", "eps"])
+@pytest.mark.parametrize("kind", [optim.Adam, optim.AdamW, optim.RMSprop, optim.Adadelta])
+def test_hyperparameters_assigned_by_a_step(kind: Any, key: str) -> None:
+    """Each call assigns another number; whether it is zero is asked, and needs a program for either answer."""
+
+    def train(wrap: Callable[..., Any]) -> tuple[list[float], Any, Any]:
+        irtool.manual_seed(0)
+        model = nn.Linear(3, 2)
+        optimizer = kind([{"params": [model.weight]}, {"params": [model.bias], "weight_decay": 0.3}])
+
+        @wrap
+        def step(x: Any, s: float) -> Any:
+            loss = model(x).pow(2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            for group in optimizer.param_groups:
+                group[key] = s
+            optimizer.step()
+            return loss.detach()
+
+        losses = [step(irtool.ones(4, 3) * 0.1 * i, 0.1 / i if i % 3 else 0.0).item() for i in range(1, 9)]
+        return losses, [group[key] for group in optimizer.param_groups], step
+
+    expected, left, _ = train(lambda f: f)
+    found, now, step = train(lambda f: irtool.compile(f, target="reference"))
+    assert found == pytest.approx(expected, rel=1e-5) and now == left
+    assert step._compilations <= MOST
+
+
 def test_epochs_and_steps_of_a_loop() -> None:
     """Several numbers that change at once, some of them seldom."""
     o = SimpleNamespace(epoch=0)

@@ -172,6 +172,35 @@ def test_a_full_standard_output(program: Path, tmp_path: Path) -> None:
     assert done.returncode == 1 and done.stderr.endswith("error: No space left on device\n")
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"]])
+def test_help_on_a_full_device(arguments: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from irtool.tools.cli import main; main()", *arguments]
+    with full_device(tmp_path).open("wb") as stream:
+        done = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1 and done.stderr == "error: No space left on device\n"
+
+
+@pytest.mark.parametrize("command", ["opt", "run"])
+def test_a_closed_standard_output(command: str, program: Path, tmp_path: Path) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        source = "import os; os.close(1); import sys; sys.stdout = None; from irtool.tools.cli import main; main()"
+        arguments = (sys.executable, "-c", source, command, str(program), *arguments)
+        return subprocess.run(arguments, capture_output=True, text=True, check=False)
+
+    done = run()
+    assert (done.returncode, done.stderr) == (1, "<stdout>: error: Bad file descriptor\n")
+    assert run("-o", str(tmp_path / "out.npz")).returncode == 0 and (tmp_path / "out.npz").stat().st_size
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-o", ""], ["-o", "."], ["--such"], ["--seed", "-1"], ["--threads", "0"], ["-i"]]
+)
+def test_mistakes_in_the_call_are_one_line(arguments: list[str], program: Path) -> None:
+    result = CliRunner().invoke(main, ["run", str(program), *arguments])
+    assert result.exit_code == 2 and result.stdout == ""
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+
+
 def test_the_suffix_of_archives(program: Path, tmp_path: Path) -> None:
     assert with_suffix("out", ".npz") == with_suffix("out.npz", ".npz") == "out.npz"
     assert with_suffix(os.devnull, ".npz") == os.devnull

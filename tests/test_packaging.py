@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -191,3 +192,20 @@ def test_the_wheel_holds_everything(tmp_path: Path) -> None:
     entry = next(name for name in names if name.endswith("entry_points.txt"))
     with zipfile.ZipFile(wheel) as archive:
         assert "irtool = irtool.tools.cli:main" in archive.read(entry).decode()
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_documents_name_what_there_is(document: str) -> None:
+    text = (ROOT / document).read_text()
+    assert not [line for line in text.splitlines() if len(line) > 120]
+    known = {path.relative_to(ROOT).as_posix() for path in sources()}
+    theirs = {"train.py", "path/to/compare.py"}  # the reader's own
+    named = set(re.findall(r"[\w/.-]+\.py\b", text)) - theirs
+    assert not {name for name in named if not any(f"/{path}".endswith(f"/{name}") for path in known)}
+
+
+def test_the_tree_names_every_folder() -> None:
+    tree = (ROOT / "CONTRIBUTING.md").read_text().split("```")[1]
+    folders = {path.parent.relative_to(ROOT).as_posix() for folder in LAYERS for path in sources(folder)}
+    missing = {folder for folder in folders if f"{folder.rpartition('/')[2]}/" not in tree}
+    assert not missing and len(tree.splitlines()) <= 50, missing

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from irtool.codegen import print_c
+from irtool.codegen.c import print_c
+from irtool.codegen.cuda.cuda import print_cuda
 from irtool.dialects.text import make_context, parse_module
 from irtool.passes import PASSES, pass_by_name
+from irtool.passes.hl.group import Group
+from irtool.passes.loops.cpu.profitability import CPUProfitability
 from irtool.passes.options import make_pass, options_of
-from irtool.passes.pipeline import CPU
-from irtool.passes.target import TARGETS, Target
+from irtool.passes.pass_base import kernels as module_kernels
+from irtool.passes.pipeline import CPU, CUDA, Pipeline
+from irtool.passes.target import GPUS, TARGETS
 from irtool.passes.verify import verify
-from irtool.runtime import compiler
+from irtool.runtime import lowering
+from irtool.runtime.cpu import CPU as CPUBackend
+from irtool.runtime.cuda.backend import EmulatedCUDA as CUDABackend
 from irtool.tools.cli import main
 
 PROGRAM = """
@@ -33,10 +39,36 @@ OPTIONS = [(name, key) for name in PASSES for key in options_of(pass_by_name(nam
 def test_every_field_of_a_pass_is_an_option() -> None:
     assert ("vectorize", "vector_bits") in OPTIONS and len(OPTIONS) >= 11
     for name in PASSES:
-        assert {f.name for f in fields(pass_by_name(name))} == set(options_of(pass_by_name(name))), name
+        others = {f.name for f in fields(pass_by_name(name))} - set(options_of(pass_by_name(name)))
+        assert others <= {"profitability"}, name
     for target in TARGETS.values():
         for name in ("contract", "vectorize", "parallelize"):
-            compiler.make_pass(name, target)
+            lowering.make_pass(name, lambda target=target: target)
+
+
+def test_a_pass_is_given_every_figure_of_the_target_that_it_names() -> None:
+    target = replace(TARGETS["avx2"], l1=12345, cores=3)
+    contract: Any = lowering.make_pass("contract", lambda: target)
+    assert (contract.vector_bits, contract.registers, contract.l1, contract.cores) == (256, 16, 12345, 3)
+    shared: Any = lowering.make_pass("fuse-loops", lambda: target)
+    assert shared.profitability is target.profitability
+    with pytest.raises(ValueError, match="registers: expected a whole number from 8 to 1024, got 3"):
+        lowering.make_pass("contract", lambda: replace(target, registers=3))
+
+
+@pytest.mark.parametrize(("small", "kernels"), [(0, 2), (4096, 1)])
+def test_grouping_asks_what_pays(small: int, kernels: int) -> None:
+    """Where no kernel is one worker's, what runs over other indices is a kernel of its own."""
+    module = parse_module("""
+func.func @f(%x: tensor<4x4xf32>) -> tensor<4xf32> {
+  %0 = hl.reduce_sum %x over [0] : tensor<4x4xf32> -> tensor<4xf32>
+  %1 = hl.reduce_sum %x over [1] : tensor<4x4xf32> -> tensor<4xf32>
+  %2 = hl.add %0, %1 : tensor<4xf32>
+  func.return %2 : tensor<4xf32>
+}
+""")
+    Group(profitability=CPUProfitability(small=small, row_parallelism=10**9)).apply(make_context(), module)
+    assert len(module_kernels(module)) == kernels
 
 
 @pytest.mark.parametrize(("name", "key"), OPTIONS)
@@ -44,18 +76,27 @@ def test_every_field_of_a_pass_is_an_option() -> None:
 def test_the_ends_of_the_range(name: str, key: str, which: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole pipeline goes through, and C can be printed."""
     value = getattr(options_of(pass_by_name(name))[key], which)
-    plain = compiler.make_pass
+    plain = lowering.make_pass
 
-    def with_option(wanted: str, machine: Target | None = None) -> Any:
+    def with_option(wanted: str, machine: Any) -> Any:
         return make_pass(pass_by_name(name), {key: value}) if wanted == name else plain(wanted, machine)
 
-    monkeypatch.setattr(compiler, "make_pass", with_option)
+    monkeypatch.setattr(lowering, "make_pass", with_option)
     module = parse_module(PROGRAM)
-    compiler.lower(module, machine=TARGETS["avx2"])
-    if name not in {pass_name for stage in CPU for pass_name in stage.passes}:
+    if name in passes_of(CUDA) and name not in passes_of(CPU):
+        CUDABackend().lower(module, machine=GPUS["sm_80"])
+        verify(module)
+        assert "__global__" in print_cuda(module).one_file()
+        return
+    CPUBackend().lower(module, machine=TARGETS["avx2"])
+    if name not in passes_of(CPU):
         make_pass(pass_by_name(name), {key: value}).apply(make_context(), module)
     verify(module)
     assert "void f(" in print_c(module).one_file()
+
+
+def passes_of(pipeline: Pipeline) -> set[str]:
+    return {name for stage in pipeline for name in stage.passes}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +114,7 @@ def test_the_ends_of_the_range(name: str, key: str, which: str, monkeypatch: pyt
         ("contract{l2=99999999999999999999999}", "l2: expected a whole number from 1024 to 1099511627776, got 9999"),
         ("contract{l1=4096 l1=8192}", "l1 is given twice"),
         ("split-reductions{min_work=-1}", "min_work: expected a whole number from 0 on, got -1"),
-        ("split-reductions{=abc}", "has no option ''; it has: chunks, min_work"),
+        ("split-reductions{=abc}", "has no option ''; it has: chunk, chunks, many_results, min_work"),
         ("cse{x=1}", "pass 'cse' has no option 'x'; it has: none"),
         ("=abc", "cannot read passes from '=abc': expected name or name{option=value}"),
         ("cse,,dce", "cannot read passes from ',dce'"),

@@ -23,8 +23,8 @@ def threads():
     [((103, 31), (31, 40)), ((2, 300), (300, 500)), ((2, 90, 60), (2, 60, 90)), ((70, 3, 20, 70), (70, 3, 70, 2))],
     ids=["rows", "columns", "batch too short", "batch"],
 )  # fmt: skip
-def test_pieces_do_not_depend_on_threads(left, right, monkeypatch):
-    monkeypatch.setattr(product, "PIECE", 1 << 12)
+def test_chunks_do_not_depend_on_threads(left, right, monkeypatch):
+    monkeypatch.setattr(product, "CHUNK", 1 << 12)
     generator = np.random.default_rng(0)
     x, y = (generator.standard_normal(shape).astype(np.float32) for shape in (left, right))
     found = []

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from irtool.runtime import threads
-from irtool.runtime.program import HUGE, Program, Scratch
+from irtool.runtime.program import HUGE, NativeProgram, Scratch
 from irtool.runtime.threads import get_num_threads, set_num_threads
 from irtool.runtime.toolchain import build_program, content_key
 
@@ -38,9 +38,9 @@ PLAN = {"entry": "step", "buffers": 2, "arena": 1000, "workspace": 1000}
 
 
 @pytest.fixture(scope="module")
-def program() -> Program:
+def program() -> NativeProgram:
     entry = build_program(content_key(SOURCE), {"step.c": SOURCE}, PLAN)
-    return Program(entry.shared_object, entry.plan)
+    return NativeProgram(entry.shared_object, entry.plan)
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def restore_threads():
     set_num_threads(before)
 
 
-def test_a_call_sees_its_buffers(program: Program):
+def test_a_call_sees_its_buffers(program: NativeProgram):
     out, first, second = np.zeros(3, np.int64), np.array([7]), np.array([9])
     call = program.bind([out.ctypes.data, first.ctypes.data])
     set_num_threads(2)
@@ -67,7 +67,7 @@ def test_a_call_sees_its_buffers(program: Program):
     assert out.tolist() == [1, 9, 0]
 
 
-def test_calls_do_not_share_their_pointers(program: Program):
+def test_calls_do_not_share_their_pointers(program: NativeProgram):
     arrays = [np.zeros(3, np.int64) for _ in range(2)]
     inputs = [np.array([i]) for i in range(2)]
     calls = [program.bind([a.ctypes.data, i.ctypes.data]) for a, i in zip(arrays, inputs)]
@@ -76,7 +76,7 @@ def test_calls_do_not_share_their_pointers(program: Program):
     assert [a[1] for a in arrays] == [0, 1]
 
 
-def test_the_number_of_buffers_is_checked(program: Program):
+def test_the_number_of_buffers_is_checked(program: NativeProgram):
     with pytest.raises(ValueError, match="expected 2 buffers, given 1"):
         program.bind([0])
 
@@ -84,7 +84,7 @@ def test_the_number_of_buffers_is_checked(program: Program):
 def test_a_call_with_many_buffers_is_cheap():
     source = '__attribute__((visibility("default"))) void step(void **b, char *a, char *w, int t) {}\n'
     entry = build_program(content_key(source), {"step.c": source}, {"entry": "step", "buffers": 150})
-    call = Program(entry.shared_object, entry.plan).bind(list(range(64, 64 * 151, 64)))
+    call = NativeProgram(entry.shared_object, entry.plan).bind(list(range(64, 64 * 151, 64)))
     best = 1.0
     for _ in range(50):
         start = time.perf_counter()
@@ -94,7 +94,7 @@ def test_a_call_with_many_buffers_is_cheap():
     assert best < 10e-6
 
 
-def test_python_threads_take_turns(program: Program):
+def test_python_threads_take_turns(program: NativeProgram):
     results = [np.zeros(3, np.int64) for _ in range(4)]
 
     def work(index: int) -> None:
@@ -114,7 +114,7 @@ def test_python_threads_take_turns(program: Program):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_forked_child_computes_alone(program: Program):
+def test_a_forked_child_computes_alone(program: NativeProgram):
     out, value = np.zeros(3, np.int64), np.array([5])
     call = program.bind([out.ctypes.data, value.ctypes.data])
     set_num_threads(2)
@@ -161,4 +161,4 @@ def test_a_bad_number_of_threads():
 
 def test_a_missing_library_is_an_error(tmp_path: Path):
     with pytest.raises(OSError, match=r"nothing\.so"):
-        Program(tmp_path / "nothing.so", PLAN)
+        NativeProgram(tmp_path / "nothing.so", PLAN)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import irtool
 import numpy as np
 import pytest
+from irtool import Tensor
 
 from .random_programs.__main__ import judged
 from .random_programs.compare import Raised, close, differences
@@ -77,6 +83,40 @@ def test_rounding_and_denormals_are_no_difference() -> None:
     assert not close(one, np.array([1.01, 0, np.nan, np.inf], np.float32))
     assert not close(one, np.array([1.0, 0, 0, np.inf], np.float32))
     assert differences({"backward outside": None}, {"backward outside": Raised(RuntimeError("no"))})
+
+
+def adding_one_and_raising(first: str) -> Program:
+    body = (first, "a0.add_(1)", "raise ValueError")
+    return Program(0, ("values((2, 3), 1)",), "torch.optim.SGD(ps, lr=0.1)", body, "a0", 1)
+
+
+def test_a_call_that_ran_uncompiled_leaves_what_it_did_before_it_raised() -> None:
+    drawing = adding_one_and_raising("places((1,), 2, 0)")  # from a generator of numpy's, of which is no program
+    for program in (drawing, adding_one_and_raising("pass")):
+        assert judged(program, "reference").differences == []
+
+
+@pytest.mark.parametrize(
+    ("warning", "amount", "differs"),
+    [("", -1, False), ("", 0, True), ("calls of f run uncompiled", 0, False), ("calls of f run uncompiled", 1, True)],
+)
+def test_what_is_left_by_a_call_that_raised(
+    monkeypatch: pytest.MonkeyPatch, warning: str, amount: int, differs: bool
+) -> None:
+    def compile(function: Callable[..., Any], **_: Any) -> Callable[..., Any]:
+        def call(x: Tensor, *others: Any) -> Any:
+            if warning:
+                warnings.warn(warning, stacklevel=1)
+            try:
+                return function(x, *others)
+            finally:
+                x.add_(amount)
+
+        return call
+
+    monkeypatch.setattr(irtool, "compile", compile)
+    found = judged(adding_one_and_raising("pass"), "reference").differences
+    assert bool(found) == differs, found
 
 
 def test_a_failing_program_is_shrunk_to_what_fails() -> None:

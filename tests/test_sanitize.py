@@ -7,7 +7,9 @@ import re
 import numpy as np
 import pytest
 from irtool.dialects.text import parse_module
+from irtool.runtime.plan import host_of
 
+from .sanitize import cases
 from .sanitize.harness import ADDRESS, THREADS, Edit, Sanitizer, check
 
 ROW_SUMS = parse_module("""
@@ -57,3 +59,9 @@ def test_accesses_out_of_bounds_are_found(plant: Edit) -> None:
     report = r"(?s)AddressSanitizer.* in exp_.*/\w+\.c:\d+.*The C is kept in\n  /"
     with pytest.raises(pytest.fail.Exception, match=report):
         check(ADDRESS, ROW_SUMS, X, 4, plant)
+
+
+def test_the_modules_of_programs_are_found() -> None:
+    """What their training steps compile, not a name that nobody calls any longer."""
+    found = [host_of(module) for module in cases.compiled("objects.boxes")]
+    assert found and all(host.body.block.args for host in found)

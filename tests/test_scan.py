@@ -9,7 +9,9 @@ from irtool.dialects.text import make_context, parse_module, print_op
 from irtool.dialects.types import spec_of
 from irtool.passes.hl.differentiate import Differentiate
 from irtool.passes.verify import VerifyError, verify
-from irtool.runtime.compiler import compile_module, host_of, lower
+from irtool.runtime.backend import find_backend
+from irtool.runtime.compiler import compile_module
+from irtool.runtime.plan import host_of
 from xdsl.dialects.builtin import ModuleOp
 
 from .running import execute
@@ -92,7 +94,7 @@ def test_c_is_reference(steps: int, reverse: bool) -> None:
 @pytest.mark.parametrize("stage", ["hl", "kernels", "linalg", "memref", "loops"])
 def test_text_of_every_stage_reads_back(stage: str) -> None:
     module = parse_module(cell(3, False))
-    lower(module, stage)
+    find_backend("cpu").lower(module, stage)
     text = print_op(module)
     again = parse_module(text)
     verify(again)
@@ -103,7 +105,7 @@ def test_length_does_not_change_the_ir() -> None:
     counts = []
     for steps in (1000, 2000):
         module = parse_module(cell(steps, False))
-        lower(module, "kernels")
+        find_backend("cpu").lower(module, "kernels")
         counts.append(sum(1 for _ in module.walk()))
     assert counts[0] == counts[1]
 

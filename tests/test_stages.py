@@ -14,16 +14,16 @@ import pytest
 from irtool import nn, optim
 from irtool.dialects.locations import leaves
 from irtool.dialects.text import parse_module, print_op
-from irtool.passes.loops.contract import Contract
-from irtool.passes.pipeline import PIPELINES
+from irtool.passes.loops.cpu.contract import Contract
 from irtool.passes.verify import verify
-from irtool.runtime.compiler import c_program, level_of, lower, translate
+from irtool.runtime.cpu import CPU
+from irtool.runtime.lowering import level_of
 from xdsl.dialects.builtin import ModuleOp, UnknownLoc
 from xdsl.dialects.func import FuncOp
 
 from .running import Array, execute, generate, reference
 
-STAGES = tuple(stage.name for stage in PIPELINES["cpu"])
+STAGES = tuple(stage.name for stage in CPU.pipeline)
 
 ATTENTION = """
 func.func @step(%x: tensor<6x8xf32>, %table: tensor<20x8xf32> {irtool.result = 1 : i64}, %tokens: tensor<6xi64>,
@@ -90,14 +90,12 @@ def arguments(program: str) -> list[Array]:
 def whole(program: str) -> tuple[str, list[Array]]:
     """The C and the results of a program compiled in one go."""
     module = parse_module(traced(program))
-    results = execute(module, arguments(program))
-    lower(module)
-    return c_program(module).one_file(), results
+    return CPU().one_file(module), execute(module, arguments(program))
 
 
 def at_stage(program: str, stage: str) -> ModuleOp:
     module = parse_module(traced(program))
-    lower(module, until=stage)
+    CPU().lower(module, stage)
     return module
 
 
@@ -124,11 +122,10 @@ class TestStage:
         """From the text on: the same level, C and numbers."""
         source, results = whole(program)
         module = parse_module(print_op(at_stage(program, stage)))
-        assert level_of(module) == (None if stage == "hl" else stage)
+        assert level_of(module) == stage
         for got, want in zip(execute(module, arguments(program)), results, strict=True):
             np.testing.assert_array_equal(got, want)
-        lower(module)
-        assert c_program(module).one_file() == source
+        assert CPU().one_file(module) == source
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -141,8 +138,8 @@ def test_numbers_are_the_reference(program: str) -> None:
 def test_watching_changes_nothing() -> None:
     """Pass by pass over the module, as one who looks at each wants it, gives what function by function gives."""
     watched, seen = parse_module(traced("adam")), list[str]()
-    lower(watched, observe=lambda stage, name, module: seen.append(name))
-    assert seen == [name for stage in PIPELINES["cpu"] for name in stage.passes]
+    CPU().lower(watched, observe=lambda stage, name, module: seen.append(name))
+    assert seen == [name for stage in CPU.pipeline for name in stage.passes]
     assert print_op(watched) == print_op(at_stage("adam", "loops"))
 
 
@@ -160,8 +157,8 @@ def test_kernels_are_printed_while_others_are_lowered(monkeypatch: pytest.Monkey
         units[name] = source
 
     monkeypatch.setattr(Contract, "apply_to_function", recorded)
-    monkeypatch.setattr("irtool.runtime.compiler.available_cores", lambda: 1_000_000)
-    sources = translate(parse_module(traced("adam")), "cpu", printed=printed)[1]
+    monkeypatch.setattr("irtool.runtime.cpu.available_cores", lambda: 1_000_000)
+    sources = CPU().translate(parse_module(traced("adam")), printed=printed).sources
     kernels = [name.removesuffix(".c") for name in sources if name != "step.c"]
     assert len(kernels) > 2
     assert events == [*(f"{what} {kernel}" for kernel in kernels for what in ("lower", "print")), "print step"]
@@ -170,8 +167,8 @@ def test_kernels_are_printed_while_others_are_lowered(monkeypatch: pytest.Monkey
 
 def test_small_kernels_share_files_where_cores_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     def files(cores: int) -> dict[str, str]:
-        monkeypatch.setattr("irtool.runtime.compiler.available_cores", lambda: cores)
-        return translate(parse_module(traced("adam")), "cpu")[1]
+        monkeypatch.setattr("irtool.runtime.cpu.available_cores", lambda: cores)
+        return CPU().translate(parse_module(traced("adam"))).sources
 
     def kernels(sources: dict[str, str]) -> list[str]:
         text = "\n".join(text for name, text in sources.items() if name != "step.c")

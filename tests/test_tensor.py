@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from irtool import Tensor
 from irtool.dialects.types import TensorSpec
-from irtool.runtime.storage import Storage
+from irtool.runtime.storage import SymbolicStorage
 
 HERE = r"\(at test_tensor\.py:\d+\)$"
 
@@ -45,7 +45,7 @@ MISTAKES: dict[str, tuple[type[Exception], str, Callable[[Tensor], Any]]] = {
     "expand": (RuntimeError, "expanded size of the tensor", lambda x: x.expand(2, 5)),
     "bitwise": (RuntimeError, "not implemented for 'Float'", lambda x: x & x),
     "no number": (TypeError, "expected a Tensor or a number", lambda x: irtool.add(x, "1")),
-    "device": (RuntimeError, "only 'cpu' is available", lambda x: x.to("cuda")),
+    "device": (RuntimeError, "CUDA needs", lambda x: x.to("cuda")),
     "size": (TypeError, "must be tuple of ints", lambda x: irtool.zeros("a")),
 }
 
@@ -248,10 +248,18 @@ def test_import_is_light() -> None:
 
 def test_a_tensor_of_a_trace_has_no_value_outside() -> None:
     spec = TensorSpec((2,), irtool.float32)
-    escaped = Tensor(Storage(None, spec))
+    escaped = Tensor(SymbolicStorage(spec))
     for use in (lambda t: t + 1, lambda t: t.tolist(), lambda t: t.numpy()):
         with pytest.raises(RuntimeError, match="has no value outside that trace"):
             use(escaped)
+
+
+def test_a_tensor_of_a_trace_may_be_where_a_function_does_not_look() -> None:
+    class Holder:
+        factor, escaped = 2, Tensor(SymbolicStorage(TensorSpec((2,), irtool.float32)))
+
+    scale = irtool.compile(lambda x: x * Holder.factor if Holder.factor else Holder.escaped)
+    assert scale(irtool.ones(2)).tolist() == [2, 2]
 
 
 def test_einsum_traced() -> None:

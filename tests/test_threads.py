@@ -355,3 +355,56 @@ def test_errors_in_one_thread() -> None:
 
     together(fail, work, count)
     assert o.good == done[0] and o.n == done[1] == len(log)
+
+
+class _Counter(threading.local):
+    def __init__(self, start: int, log: list[Any]) -> None:
+        log.append(start)
+        self.count = start
+
+
+def test_thread_locals() -> None:
+    """Each thread has its own attributes of one object: read, assigned, made later, and of tensors."""
+    own, log = threading.local(), list[Any]()
+    counter = _Counter(10, log)
+
+    @compiled
+    def step(x: Any, k: int) -> Any:
+        counter.count += 1
+        own.total = own.total + x * own.scale
+        own.last = k
+        log_length = len(log)
+        return own.total * getattr(own, "missing", 2) + counter.count + 0 * log_length
+
+    def work(i: int, k: int) -> None:
+        if k % 5 == 0:
+            own.scale, own.total, counter.count = float(i + k), irtool.zeros(2), 100 * i
+        y = step(irtool.ones(2), k)
+        calls = k % 5 + 1
+        scale = i + k - k % 5
+        check(y, [2 * calls * scale + 100 * i + calls] * 2)
+        check(own.total, [calls * scale] * 2)
+        assert (own.last, counter.count) == (k, 100 * i + calls)
+
+    together(*[functools.partial(work, i) for i in range(THREADS)])
+    assert log == [10] * (1 + THREADS)  # once in each thread that uses it
+    assert vars(own) == {}
+
+
+def test_thread_locals_compile() -> None:
+    """What reaches a thread's attributes has a program, which is used again."""
+    own = threading.local()
+
+    def f(x: Any) -> Any:
+        own.seen = x
+        return x * own.scale
+
+    own.scale = 2.0
+    step = compiled(f)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of calls that run uncompiled
+        for scale in (2.0, 2.0, 3.0, 4.0):
+            own.scale = scale
+            check(step(irtool.ones(2)), [scale] * 2)
+            check(own.seen, [1, 1])
+    assert "mul" in str(step.trace(irtool.ones(2)))

@@ -287,7 +287,7 @@ def test_the_collector_is_as_it_was_once_the_last_thread_has_compiled(cache: Cac
         with pytest.raises(ValueError, match="lowering"):
             compile_module(module)
 
-    monkeypatch.setattr("irtool.runtime.compiler.translate", translate)
+    monkeypatch.setattr("irtool.runtime.cpu.CPU.translate", translate)
     module = parse_module("func.func @f(%x: tensor<f32>) -> tensor<f32> { func.return %x : tensor<f32> }")
     before = gc.get_threshold()
     earlier, later = threading.Thread(target=run), threading.Thread(target=run)

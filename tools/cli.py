@@ -9,22 +9,36 @@ irtool doctor                                      what this machine can do
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from .errors import reported
+from .errors import CommandLine, reported
 
 DEBUG_INFO = click.option("--print-debuginfo", "debuginfo", is_flag=True, help="Print the location of every op.")
-OUTPUT = click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to a file instead of stdout.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class FilePath(click.Path):
+    """A path, which the empty text is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("expected a path, got ''", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE = FilePath(allow_dash=True)
+OUTPUT = click.option("-o", "--output", type=FilePath(dir_okay=False), help="Write to a file instead of stdout.")
+
+
+@click.group(cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="irtool")
 def main() -> None:
     """Inspect, transform, translate and run irtool programs at every level."""
 
 
 @main.command()
-@click.argument("file", type=click.Path(allow_dash=True), default="-")
+@click.argument("file", type=FILE, default="-")
 @click.option("-p", "--passes", default="", help="Passes to run, in order: 'cse,vectorize{vector_bits=256}'.")
 @click.option("--pipeline", default=None, help="Run the stages of a target (cpu) that the module has not been through.")
 @click.option(
@@ -77,10 +91,8 @@ def trace(place: str, arguments: tuple[str, ...], stop_after: str | None, debugi
 
 
 @main.command()
-@click.argument("file", type=click.Path(allow_dash=True))
-@click.option(
-    "--to", "language", type=click.Choice(["c"]), default="c", show_default=True, help="The language to print."
-)
+@click.argument("file", type=FILE)
+@click.option("--to", "language", default="c", show_default=True, help="The language to print: c.")
 @OUTPUT
 def translate(file: str, language: str, output: str | None) -> None:
     """Print a module at any level as one self-contained C file."""
@@ -91,27 +103,32 @@ def translate(file: str, language: str, output: str | None) -> None:
 
 
 @main.command()
-@click.argument("file", type=click.Path(allow_dash=True))
+@click.argument("file", type=FILE)
 @click.option(
     "-i",
     "--inputs",
-    type=click.Path(exists=True, dir_okay=False),
+    type=FilePath(exists=True, dir_okay=False),
     help="An .npz with the arguments, by name or as arg0, arg1, ...",
 )
-@click.option("-s", "--seed", default=0, show_default=True, help="For arguments that are generated.")
-@click.option("--compiled", is_flag=True, help="Compile hl too, instead of evaluating its reference meaning.")
-@click.option("--threads", default=None, type=int, help="How many threads the compiled program uses.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Save the results to an .npz file.")
-def run(file: str, inputs: str | None, seed: int, compiled: bool, threads: int | None, output: str | None) -> None:
+@click.option(
+    "-s", "--seed", default=0, type=click.IntRange(0), show_default=True, help="For arguments that are generated."
+)
+@click.option(
+    "--target", default=None, help="What runs it: reference or cpu; default: reference for hl as traced, cpu below."
+)
+@click.option("--compiled", "target", flag_value="cpu", help="The same as --target cpu.")
+@click.option("--threads", default=None, type=click.IntRange(1), help="How many threads the compiled program uses.")
+@click.option("-o", "--output", type=FilePath(dir_okay=False), help="Save the results to an .npz file.")
+def run(file: str, inputs: str | None, seed: int, target: str | None, threads: int | None, output: str | None) -> None:
     """Run a program at any level: hl by its reference meaning, lower levels through the rest of the pipeline."""
     from .run import run_file
 
     with reported(file):
-        run_file(file, inputs, seed, compiled, threads, output)
+        run_file(file, inputs, seed, target, threads, output)
 
 
 @main.command()
-@click.argument("file", type=click.Path(allow_dash=True))
+@click.argument("file", type=FILE)
 @click.option("--stop-after", default=None, help="The last stage: hl, kernels, linalg, memref, loops; default: C.")
 @click.option("--html", "as_html", is_flag=True, help="One page with what each pass changed.")
 @OUTPUT

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 from xdsl.dialects.builtin import FileLineColLoc, FusedLoc, NameLoc
@@ -17,6 +17,7 @@ from xdsl.ir import Attribute
 from xdsl.utils.exceptions import DiagnosticException, ParseError
 
 from ..frontend.source import is_ours
+from .output import flush
 
 EXPECTED = (
     DiagnosticException,
@@ -95,14 +96,14 @@ def report_exception(error: BaseException, filename: str) -> None:
     found = place(location) if isinstance(location, Attribute) else None
     message = getattr(error, "message", None) or str(error)
     if found:
-        report(_without_prefix(message, found), *found)
+        report(_without_place(message, found), *found)
     else:
         report(message, filename)
 
 
-def _without_prefix(message: str, found: tuple[str, int, int]) -> str:
-    prefix = f"{os.path.basename(found[0])}:{found[1]}: "
-    return message.removeprefix(prefix)
+def _without_place(message: str, found: tuple[str, int, int]) -> str:
+    place = f"{os.path.basename(found[0])}:{found[1]}"
+    return message.removeprefix(f"{place}: ").removesuffix(f" (at {place})")
 
 
 def span_place(error: ParseError) -> tuple[int, int, str]:
@@ -122,18 +123,20 @@ def reported(filename: str = "") -> Generator[None]:
     warnings.showwarning = _plainly
     try:
         yield
-        sys.stdout.flush()  # a full disk is an error of the command, not of the interpreter's end
-    except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
+        flush()  # a full disk is an error of the command, not of the interpreter's end
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
     except BrokenPipeError:
         sys.exit(1)
-    except Exception as error:
+    except (SystemExit, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # a traced file may have any of its own
         if os.environ.get("IRTOOL_TRACEBACK"):
             traceback.print_exc()
         found = user_place(error, filename)
         if found:
             message = f"{type(error).__name__}: {error}".removesuffix(": ")
-            report(message.removesuffix(f" (at {os.path.basename(found[0])}:{found[1]})"), *found)
+            report(_without_place(message, found), *found)
         elif not isinstance(error, EXPECTED):
             fault = "a fault of irtool's own; IRTOOL_TRACEBACK=1 shows where"
             location = getattr(error, "location", None)
@@ -152,6 +155,28 @@ def _plainly(message: Warning | str, category: type[Warning], filename: str, lin
     """A warning of ours as a sentence, one about the user's file with its line."""
     place = "" if is_ours(filename) else f"{filename}:{lineno}: "
     click.echo(f"{place}warning: {message}", err=True)
+
+
+class CommandLine(click.Group):
+    """A command with commands of which each mistake in how they are called is one line, too."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **options: Any) -> Any:
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **options)
+        status: Any = 0
+        with reported():
+            try:
+                status = super().main(*args, standalone_mode=False, **options)
+            except click.exceptions.NoArgsIsHelpError as error:
+                error.show()
+                status = error.exit_code
+            except click.ClickException as error:
+                message = error.format_message()
+                report(message[:1].lower() + message[1:])
+                status = error.exit_code
+            except click.Abort:
+                status = 1
+        sys.exit(status if isinstance(status, int) else 0)
 
 
 def fail(message: str) -> NoReturn:

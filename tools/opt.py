@@ -1,6 +1,5 @@
 """`irtool opt`: passes on textual IR."""
 
-# pyright: basic
 from __future__ import annotations
 
 import re
@@ -89,12 +88,12 @@ def _options(name: str, text: str) -> dict[str, int | str | None]:
 def list_passes() -> str:
     """Names of passes and stages, for people."""
     from ..passes import PASSES
-    from ..passes.pipeline import PIPELINES
+    from ..runtime.backend import BACKENDS, find_backend
 
     lines = ["passes:", *(f"  {name}" for name in PASSES)]
-    for target, stages in PIPELINES.items():
+    for target in BACKENDS:
         lines.append(f"stages of --pipeline {target}:")
-        lines.extend(f"  {stage.name}: {', '.join(stage.passes)}" for stage in stages)
+        lines.extend(f"  {stage.name}: {', '.join(stage.passes)}" for stage in find_backend(target).pipeline)
     return "\n".join(lines) + "\n"
 
 
@@ -157,18 +156,20 @@ def make_transform(
 ) -> Callable[[ModuleOp], None]:
     """What to do to each module."""
     from ..dialects.locations import blamed_on
-    from ..passes.pipeline import PIPELINES
-    from ..passes.target import TARGETS
     from ..passes.verify import verify
+    from ..runtime.backend import BACKENDS, find_backend
+    from ..runtime.lowering import level_of, say_level
 
     chosen = parse_passes(passes)
-    if pipeline is not None and pipeline not in PIPELINES:
-        fail(f"unknown pipeline {pipeline!r}: expected one of {', '.join(PIPELINES)}")
-    if pipeline is not None and stop_after is not None and stop_after not in [s.name for s in PIPELINES[pipeline]]:
-        fail(f"unknown stage {stop_after!r}: expected one of {', '.join(s.name for s in PIPELINES[pipeline])}")
-    if machine_name is not None and machine_name not in TARGETS:
-        fail(f"unknown target {machine_name!r}: expected one of {', '.join(TARGETS)}")
-    machine = TARGETS[machine_name] if machine_name else None
+    if pipeline is not None and pipeline not in BACKENDS:
+        fail(f"unknown pipeline {pipeline!r}: expected one of {', '.join(BACKENDS)}")
+    backend = find_backend(pipeline or "cpu")
+    order = [stage.name for stage in backend.pipeline]
+    if stop_after is not None and stop_after not in order:
+        fail(f"unknown stage {stop_after!r}: expected one of {', '.join(order)}")
+    if machine_name is not None and machine_name not in backend.machines:
+        fail(f"unknown target {machine_name!r}: expected one of {', '.join(backend.machines)}")
+    machine = backend.machines[machine_name] if machine_name else None
 
     def after(name: str, module: ModuleOp, started: float) -> None:
         if timing:
@@ -178,8 +179,6 @@ def make_transform(
             click.echo(print_op(module, False), err=True)
 
     def transform(module: ModuleOp) -> None:
-        from ..runtime.compiler import level_of, lower
-
         context = make_context()
         verify(module)
         for pass_ in chosen:
@@ -190,6 +189,7 @@ def make_transform(
                 verify(module)
             after(pass_.name, module, started)
         if chosen:
+            say_level(module, None)  # passes of one's own choice may end between two levels
             verify(module)
         if pipeline is not None:
             clock = [time.perf_counter()]
@@ -199,9 +199,8 @@ def make_transform(
                 clock[0] = time.perf_counter()
 
             level = level_of(module)
-            order = [s.name for s in PIPELINES[pipeline]]
-            if level is None or stop_after is None or order.index(level) < order.index(stop_after):
-                lower(module, stop_after or order[-1], pipeline, machine, observe, verify_each)
+            if level not in order or stop_after is None or order.index(level) < order.index(stop_after):
+                backend.lower(module, stop_after, machine, observe=observe, verify_each=verify_each)
 
     return transform
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import click
+
+from ..runtime.files import write_all, write_atomically
 
 CANNOT_REPLACE = {errno.EACCES, errno.EPERM, errno.EBUSY, errno.EXDEV, errno.EROFS}
 """What a folder says that takes no new file, or a file that something is mounted on: it may still be written to."""
@@ -26,9 +28,17 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 def write(text: str, output: str | None) -> None:
     """Writes to stdout or where `-o` says."""
     if output is None:
+        if cast(Any, sys.stdout) is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF), "<stdout>")
         click.echo(text, nl=False)
     else:
         write_bytes(text.encode(), output)
+
+
+def flush() -> None:
+    """Writes what stdout still holds. Python has none where it was closed."""
+    if cast(Any, sys.stdout) is not None:
+        sys.stdout.flush()
 
 
 def write_bytes(data: bytes, output: str) -> None:
@@ -53,13 +63,13 @@ def _write(data: bytes, output: str) -> None:
     except FileNotFoundError:
         status = None
     if status is not None and (descriptor := _descriptor_of(status)) is not None:
-        sys.stdout.flush()
+        flush()
         with os.fdopen(os.dup(descriptor), "wb", buffering=0) as file:
-            _write_all(file.fileno(), data)
+            write_all(file.fileno(), data)
     elif status is not None and not stat.S_ISREG(status.st_mode):
         handle = os.open(output, os.O_WRONLY)
         with os.fdopen(handle, "wb", buffering=0):
-            _write_all(handle, data)
+            write_all(handle, data)
     elif status is None or status.st_nlink == 1:
         _replace(data, Path(os.path.realpath(output)), status)
     else:
@@ -81,20 +91,8 @@ def _replace(data: bytes, path: Path, status: os.stat_result | None) -> None:
     """A file under another name that takes the place of `path`, with its owner and mode, once it is whole."""
     if status is not None and not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-    temporary = path.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}")
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            with os.fdopen(handle, "wb", buffering=0):
-                _write_all(handle, data)
-                if status is not None:
-                    if (status.st_uid, status.st_gid) != (os.geteuid(), os.fstat(handle).st_gid):
-                        os.chown(temporary, status.st_uid, status.st_gid)
-                    os.chmod(temporary, stat.S_IMODE(status.st_mode))
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        write_atomically(path, data, like=status)
     except OSError as error:
         if status is None or error.errno not in CANNOT_REPLACE:
             raise
@@ -110,12 +108,12 @@ def _overwrite(data: bytes, output: str) -> None:
         try:
             _reserve(handle, len(data))
             os.lseek(handle, 0, os.SEEK_SET)
-            _write_all(handle, data)
+            write_all(handle, data)
             os.ftruncate(handle, len(data))
         except BaseException:
             if before is not None:
                 os.lseek(handle, 0, os.SEEK_SET)
-                _write_all(handle, before)
+                write_all(handle, before)
                 os.ftruncate(handle, len(before))
             raise
 
@@ -128,9 +126,3 @@ def _reserve(handle: int, size: int) -> None:
         except OSError as error:
             if error.errno in FULL:  # others: a file system that cannot tell
                 raise
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(handle, rest) :]

@@ -1,6 +1,5 @@
 """`irtool run`: evaluates a program at any level on given or generated arguments."""
 
-# pyright: basic
 from __future__ import annotations
 
 import io
@@ -8,24 +7,26 @@ import pickle
 import zipfile
 from typing import Any
 
-import click
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp
 
 from ..dialects.locations import blamed_on, file_and_line
-from ..dialects.text import make_context, parse_module
+from ..dialects.text import parse_module
 from ..dialects.types import TensorSpec, dtype_by_name
 from ..passes.pass_base import PassError
-from ..runtime.denormals import as_compiled, without_denormals
+from ..runtime.denormals import without_denormals
 from .opt import read
-from .output import with_suffix, write_bytes
+from .output import with_suffix, write, write_bytes
 
 
-def run_file(file: str, inputs: str | None, seed: int, compiled: bool, threads: int | None, output: str | None) -> None:
+def run_file(
+    file: str, inputs: str | None, seed: int, target: str | None, threads: int | None, output: str | None
+) -> None:
     """Runs the command; errors go through `reported`."""
     from ..passes.verify import verify
-    from ..runtime.compiler import host_of, level_of
+    from ..runtime.lowering import level_of
+    from ..runtime.plan import host_of
 
     text, name = read(file)
     module = parse_module(text, name)
@@ -35,10 +36,7 @@ def run_file(file: str, inputs: str | None, seed: int, compiled: bool, threads: 
 
         set_num_threads(threads)
     names = _apart([argument.name_hint or f"arg{i}" for i, argument in enumerate(host_of(module).body.block.args)])
-    if level_of(module) is None and not compiled:
-        results = _interpret(module, names, inputs, seed)
-    else:
-        results = _compile_and_run(module, names, inputs, seed)
+    results = _run(module, target or ("reference" if level_of(module) is None else "cpu"), names, inputs, seed)
     # Moves keep denormals, arithmetic need not: which it was depends on the level.
     results = [without_denormals(value) for value in results]
     _check_record(host_of(module), results)
@@ -48,8 +46,8 @@ def run_file(file: str, inputs: str | None, seed: int, compiled: bool, threads: 
         write_bytes(archive.getvalue(), with_suffix(output, ".npz"))
         return
     for k, value in enumerate(results):
-        click.echo(f"result{k}: {value.dtype}{list(value.shape)}")
-        click.echo(np.array2string(value, threshold=64, precision=6))
+        text = np.array2string(value, threshold=64, precision=6)
+        write(f"result{k}: {value.dtype}{list(value.shape)}\n{text}\n", None)
 
 
 def _apart(hints: list[str]) -> list[str]:
@@ -63,26 +61,12 @@ def _apart(hints: list[str]) -> list[str]:
     return list(names)
 
 
-def _interpret(module: ModuleOp, names: list[str], inputs: str | None, seed: int) -> list[np.ndarray]:
-    from ..dialects.reference.interpret import interpret
-    from ..dialects.types import spec_of
-    from ..passes.hl.differentiate import Differentiate
-    from ..passes.interface import check_tensors
-    from ..runtime.compiler import host_of
-
-    Differentiate().apply(make_context(), module)
-    host = host_of(module)
-    check_tensors(host, static=True)
-    specs = [spec_of(argument.type) for argument in host.body.block.args]
-    with as_compiled(), blamed_on(host):
-        return interpret(host, arguments(specs, names, inputs, seed, _record(host)))
-
-
-def _compile_and_run(module: ModuleOp, names: list[str], inputs: str | None, seed: int) -> list[np.ndarray]:
-    from ..runtime.compiler import compile_module, host_of
+def _run(module: ModuleOp, target: str, names: list[str], inputs: str | None, seed: int) -> list[np.ndarray]:
+    from ..runtime.compiler import compile_module
+    from ..runtime.plan import host_of
     from ..runtime.storage import aligned_empty
 
-    program = compile_module(module)
+    program = compile_module(module, target)
     plan = program.plan
     buffers: list[np.ndarray] = [np.empty(0)] * plan["buffers"]
     with blamed_on(host_of(module)):
@@ -93,7 +77,8 @@ def _compile_and_run(module: ModuleOp, names: list[str], inputs: str | None, see
         for entry in plan["results"]:
             if "buffer" in entry:
                 buffers[entry["buffer"]] = aligned_empty(_spec(entry))
-    program.bind([buffer.__array_interface__["data"][0] for buffer in buffers]).run()
+        call = program.bind()
+        call.run([(i, buffer.__array_interface__["data"][0]) for i, buffer in enumerate(buffers)])
     return [buffers[entry["buffer"] if "buffer" in entry else entry["argument"]] for entry in plan["results"]]
 
 
@@ -105,16 +90,19 @@ def _record(host: FuncOp) -> int | None:
     return None if found is None else found.index
 
 
-def _check_record(host: FuncOp, results: list[np.ndarray]) -> None:
+def _check_record(host: FuncOp, results: list[np.ndarray[Any, Any]]) -> None:
     """Raises what a failed check says. The numbers of the record are among the results."""
+    from ..dialects.marks import RESULT_ATTRIBUTE
     from ..passes.hl.checks import checks_of
-    from ..passes.interface import RESULT_ATTRIBUTE, argument_marks
+    from ..passes.interface import argument_marks
 
     position = _record(host)
     mark: Any = None if position is None else argument_marks(host)[position].get(RESULT_ATTRIBUTE)
     if mark is None:
         return
-    number, place, value = results[mark.value.data].tolist()
+    index: int = mark.value.data
+    record: list[Any] = results[index].tolist()
+    number, place, value = record
     check = next((check for check in checks_of(host) if check.number == number), None)
     if check is not None:
         where = f" (at {check.line})" if check.line and not file_and_line(check.location) else ""
@@ -137,12 +125,20 @@ def _aligned(value: np.ndarray) -> np.ndarray:
     return copy
 
 
+class NotTheArguments(ValueError):
+    """A file that does not hold the arguments of a program."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.location = FileLineColLoc(StringAttr(path), IntAttr(0), IntAttr(0))
+
+
 def _arrays(path: str) -> dict[str, np.ndarray]:
     try:
         with open(path, "rb") as file:
             return dict(np.load(file, allow_pickle=False))
     except (ValueError, TypeError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError):
-        raise ValueError(f"{path}: expected arrays of numbers by name, as numpy.savez writes them") from None
+        raise NotTheArguments(path, "expected arrays of numbers by name, as numpy.savez writes them") from None
 
 
 def arguments(
@@ -162,13 +158,13 @@ def arguments(
             value = np.zeros(spec.shape, spec.dtype.numpy)
         elif value is None:
             if inputs is not None:
-                raise ValueError(f"{inputs}: no array for argument {i}, %{name}: {spec}")
+                raise NotTheArguments(inputs, f"no array for argument {i}, %{name}: {spec}")
             value = generate(spec, rng)
-        elif value.shape != spec.shape or value.dtype != spec.dtype.numpy:
-            raise ValueError(f"{inputs}: expected {spec} for %{name}, got {value.dtype}{list(value.shape)}")
+        elif inputs is not None and (value.shape != spec.shape or value.dtype != spec.dtype.numpy):
+            raise NotTheArguments(inputs, f"expected {spec} for %{name}, got {value.dtype}{list(value.shape)}")
         values.append(value)
-    if given:
-        raise ValueError(f"{inputs}: {', '.join(given)} match no argument; the arguments are {', '.join(names)}")
+    if inputs is not None and given:
+        raise NotTheArguments(inputs, f"{', '.join(given)} match no argument; the arguments are {', '.join(names)}")
     return values
 
 

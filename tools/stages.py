@@ -1,6 +1,5 @@
 """`irtool stages`: a program after every pass, as text or as one HTML page."""
 
-# pyright: basic
 from __future__ import annotations
 
 import html
@@ -38,24 +37,26 @@ class Snapshot:
     ops: int
 
 
-def snapshots(module: ModuleOp, until: str | None) -> list[Snapshot]:
-    """The module as it is, then after every pass of the stages that are left, and at last its C."""
-    from ..passes.pipeline import PIPELINES, stages
-    from ..runtime.compiler import c_program, level_of, lower
+def snapshots(module: ModuleOp, until: str | None, target: str = "cpu") -> list[Snapshot]:
+    """The module as it is, then after every pass of the stages that are left, and at last its text."""
+    from ..passes.pipeline import stages
+    from ..runtime.backend import find_backend
+    from ..runtime.lowering import level_of
 
     def take(stage: str, name: str, now: ModuleOp) -> Snapshot:
         return Snapshot(stage, name, print_op(now, False), sum(1 for _ in now.walk()))
 
-    stages("cpu", until=until)
+    backend = find_backend(target)
+    stages(backend.pipeline, until=until)
     found = [take(level_of(module) or "traced", "input", module)]
-    lower(
-        module,
-        until or PIPELINES["cpu"][-1].name,
-        observe=lambda stage, name, now: found.append(take(stage, name, now)),
-    )
-    if until is None:
-        source = c_program(module).one_file()
-        found.append(Snapshot("c", "print", source, source.count("\n")))
+
+    def observe(stage: str, name: str, now: ModuleOp) -> None:
+        found.append(take(stage, name, now))
+
+    backend.lower(module, until, observe=observe)
+    if until is None and backend.language is not None:
+        source = backend.one_file(module)
+        found.append(Snapshot(backend.language, "print", source, source.count("\n")))
     return found
 
 

@@ -20,9 +20,9 @@ from . import shape as s
 from .base import Attributes, HLOp
 from .builder_arrays import ArrayBuilder, SequenceBuilder, WindowBuilder
 from .builder_elementwise import ElementwiseBuilder
-from .emitter import Emitter, V
+from .emitter import OpEmitter, V
 
-__all__ = ["Emitter", "IRBuilder", "OpBuilder"]
+__all__ = ["IRBuilder", "OpBuilder", "OpEmitter"]
 
 
 def as_number(value: float, dtype: DType) -> float:
@@ -34,7 +34,7 @@ def as_number(value: float, dtype: DType) -> float:
     return value if isinstance(value, float) and not value.is_integer() else int(value)
 
 
-class ShapeBuilder(Emitter[V]):
+class ShapeBuilder(OpEmitter[V]):
     """Methods for dialects/hl/shape.py."""
 
     def constant(self, value: float | np.ndarray[Any, Any], shape: tuple[int, ...], dtype: DType) -> V:
@@ -92,7 +92,7 @@ class ShapeBuilder(Emitter[V]):
         return self.shape(x) == shape and DYNAMIC not in shape
 
 
-class ReductionBuilder(Emitter[V]):
+class ReductionBuilder(OpEmitter[V]):
     """Methods for dialects/hl/reduction.py."""
 
     def reduce_sum(self, x: V, dimensions: tuple[int, ...]) -> V:
@@ -120,7 +120,7 @@ class ReductionBuilder(Emitter[V]):
         return self.one(reduction.ArgminOp, x, dimension=dimension)
 
 
-class CompositeBuilder(Emitter[V]):
+class CompositeBuilder(OpEmitter[V]):
     """Methods for dialects/hl/composite.py."""
 
     def softmax(self, x: V, dimension: int) -> V:
@@ -156,7 +156,7 @@ class CompositeBuilder(Emitter[V]):
         return self.one(composite.SoftplusOp, x)
 
 
-class AutodiffBuilder(Emitter[V]):
+class AutodiffBuilder(OpEmitter[V]):
     """Methods for dialects/hl/autodiff.py."""
 
     def variable(self, x: V) -> V:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ..types import DType
 from . import check, contraction, indexing, random, sequence, window
-from .emitter import Emitter, V
+from .emitter import OpEmitter, V
 
 Ints = tuple[int, ...]
 
 
-class ArrayBuilder(Emitter[V]):
+class ArrayBuilder(OpEmitter[V]):
     """Methods for dialects/hl/{check,contraction,indexing,random}.py."""
 
     def matmul(self, x: V, y: V) -> V:
@@ -51,7 +51,7 @@ class ArrayBuilder(Emitter[V]):
         return self.one(random.BernoulliOp, state, p, shape=shape)
 
 
-class WindowBuilder(Emitter[V]):
+class WindowBuilder(OpEmitter[V]):
     """Methods for dialects/hl/window.py."""
 
     def conv(
@@ -93,7 +93,7 @@ class WindowBuilder(Emitter[V]):
         return self.one(window.WindowsOp, x, dimension=dimension, size=size, step=step)
 
 
-class SequenceBuilder(Emitter[V]):
+class SequenceBuilder(OpEmitter[V]):
     """Methods for dialects/hl/sequence.py."""
 
     def cumsum(self, x: V, dimension: int, reverse: bool = False) -> V:

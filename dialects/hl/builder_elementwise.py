@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ..types import DType
 from . import elementwise as e
-from .emitter import Emitter, V
+from .emitter import OpEmitter, V
 
 
-class ElementwiseBuilder(Emitter[V]):
+class ElementwiseBuilder(OpEmitter[V]):
     """One method an op."""
 
     def neg(self, x: V) -> V:

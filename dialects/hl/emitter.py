@@ -12,7 +12,7 @@ from .base import Attributes, HLOp
 V = TypeVar("V")
 
 
-class Emitter(ABC, Generic[V]):
+class OpEmitter(ABC, Generic[V]):
     """How one op is made, and what a value's spec is."""
 
     @abstractmethod

@@ -25,8 +25,8 @@ def check_state(state: TensorSpec) -> None:
 class RandomBitsOp(HLOp):
     """32 random bits an element, by Philox4x32-10
 
-    Element i of the row-major order gets word 0 of the block with key = (low, high word of the seed) and
-    counter = (low, high word of i, low, high word of the offset).
+    Element i of the row-major order gets word i mod 4 of the block with key = (low, high word of the seed) and
+    counter = (low, high word of i div 4, low, high word of the offset).
 
     %1 = hl.random_bits %0 : tensor<2xi64> -> tensor<8xi32>
     """

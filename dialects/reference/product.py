@@ -2,7 +2,7 @@
 
 The threads of numpy's BLAS library spin in wait for the next product. Beside a program that does other things in
 between, or on a machine that is busy, that costs several times what they gain. So BLAS is kept on one thread here, and
-large products are split among threads that sleep. The pieces depend on shapes alone: results do not depend on the
+large products are split among threads that sleep. The chunks depend on shapes alone: results do not depend on the
 number of threads.
 """
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 ALONE, ALONE_BY_VECTOR = 1 << 18, 1 << 13
 """Up to so many multiplications libraries stay on one thread by themselves; to fewer where a factor is a vector."""
-PIECE = 1 << 25
-"""Multiplications of one piece: some 0.5 ms on one core, much longer than it takes to wake a thread."""
+CHUNK = 1 << 25
+"""Multiplications of one chunk: some 0.5 ms on one core, much longer than it takes to wake a thread."""
 MOST = 64
-"""Pieces of one product."""
+"""Chunks of one product."""
 
 
 @cache
@@ -102,7 +102,7 @@ def ranges(extent: int, count: int) -> Iterator[slice]:
         yield slice(extent * i // count, extent * (i + 1) // count)
 
 
-def pieces(x: Array, y: Array, out: Array, count: int) -> Iterator[tuple[Array, Array, Array]]:
+def chunks(x: Array, y: Array, out: Array, count: int) -> Iterator[tuple[Array, Array, Array]]:
     """x @ y = out as smaller products: by the first batch dimension that is long enough, else by rows or by columns."""
     rank, shape = out.ndim, out.shape
     batch = next((d for d in range(rank - 2) if shape[d] >= count), None)
@@ -112,7 +112,7 @@ def pieces(x: Array, y: Array, out: Array, count: int) -> Iterator[tuple[Array, 
         yield x[at] if axis < rank - 1 else x, y[at] if axis != rank - 2 else y, out[at]
 
 
-def _piece(operands: tuple[Array, Array, Array]) -> None:
+def _chunk(operands: tuple[Array, Array, Array]) -> None:
     x, y, out = operands
     with np.errstate(all="ignore"):  # which is each thread's own
         np.matmul(x, y, out=out)
@@ -121,7 +121,7 @@ def _piece(operands: tuple[Array, Array, Array]) -> None:
 def matmul(x: Array, y: Array) -> Array:
     rows, inner, columns = x.shape[-2], x.shape[-1], y.shape[-1]
     each = rows * inner * columns
-    count = min(math.prod(x.shape[:-2]) * each // PIECE, MOST)
+    count = min(math.prod(x.shape[:-2]) * each // CHUNK, MOST)
     small = count < 2 and each <= (ALONE_BY_VECTOR if 1 in (rows, columns) else ALONE)
     if small or x.dtype.kind != "f" or not libraries():
         return np.matmul(x, y)
@@ -129,6 +129,6 @@ def matmul(x: Array, y: Array) -> Array:
         if count < 2:
             return np.matmul(x, y)
         out = np.empty((*x.shape[:-1], columns), x.dtype)
-        parts = pieces(x, y, out, count)
-        list(map(_piece, parts) if threads == 1 else _pool(threads).map(_piece, parts))
+        parts = chunks(x, y, out, count)
+        list(map(_chunk, parts) if threads == 1 else _pool(threads).map(_chunk, parts))
         return out

@@ -15,8 +15,10 @@ WEYL = (0x9E3779B9, 0xBB67AE85)
 ROUNDS = 10
 LOW = np.uint64(0xFFFFFFFF)
 HIGH = np.uint64(32)
+WORDS = 4
+"""Of a block."""
 CHUNK = 1 << 14
-"""Elements at a time, so that all the intermediates of the rounds stay in cache."""
+"""Blocks at a time, so that all the intermediates of the rounds stay in cache."""
 
 
 def philox(counter: tuple[Array, Array, Array, Array], key: tuple[int, int]) -> tuple[Array, Array, Array, Array]:
@@ -40,13 +42,15 @@ def unsigned_bits(state: Array, shape: tuple[int, ...]) -> Array:
     seed, offset = (int(word) & 0xFFFFFFFFFFFFFFFF for word in state)
     key = (seed & 0xFFFFFFFF, seed >> 32)
     count = math.prod(shape)
-    result = np.empty(count, np.uint32)
-    for start in range(0, count, CHUNK):
-        index = np.arange(start, min(start + CHUNK, count), dtype=np.uint64)
-        low = np.full_like(index, offset & 0xFFFFFFFF)
-        high = np.full_like(index, offset >> 32)
-        result[start : start + CHUNK] = philox((index & LOW, index >> HIGH, low, high), key)[0]
-    return result.reshape(shape)
+    blocks = -(-count // WORDS)
+    result = np.empty((blocks, WORDS), np.uint32)
+    for start in range(0, blocks, CHUNK):
+        block = np.arange(start, min(start + CHUNK, blocks), dtype=np.uint64)
+        low = np.full_like(block, offset & 0xFFFFFFFF)
+        high = np.full_like(block, offset >> 32)
+        for word, bits in enumerate(philox((block & LOW, block >> HIGH, low, high), key)):
+            result[start : start + CHUNK, word] = bits
+    return result.reshape(-1)[:count].reshape(shape)
 
 
 def random_bits(state: Array, *, shape: tuple[int, ...]) -> Array:

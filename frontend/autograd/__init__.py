@@ -5,31 +5,19 @@ from __future__ import annotations
 from .. import grad_mode
 from ..grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from ..surface.unsupported import module_getattr
-from . import function, functional
-from .anomaly_mode import detect_anomaly, set_detect_anomaly
-from .function import Function, once_differentiable
-from .gradcheck import GradcheckError, gradcheck, gradgradcheck
-from .gradients import backward, grad
-from .variable import Variable
+from . import functional
+from . import gradcheck as _gradcheck
+from .anomaly_mode import *
+from .function import *
+from .gradcheck import *
+from .gradients import *
+from .variable import *
 
-__all__ = [
-    "Function",
-    "GradcheckError",
-    "Variable",
-    "backward",
-    "detect_anomaly",
-    "enable_grad",
-    "function",
-    "functional",
-    "grad",
-    "grad_mode",
-    "gradcheck",
-    "gradgradcheck",
-    "inference_mode",
-    "no_grad",
-    "once_differentiable",
-    "set_detect_anomaly",
-    "set_grad_enabled",
-]
+__all__ = ["enable_grad", "function", "functional", "grad_mode", "inference_mode", "no_grad", "set_grad_enabled"]
+__all__ += anomaly_mode.__all__
+__all__ += function.__all__
+__all__ += _gradcheck.__all__
+__all__ += gradients.__all__
+__all__ += variable.__all__
 
 __getattr__ = module_getattr("irtool.autograd", lambda: __all__)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xdsl.ir import BlockArgument, SSAValue
 
 from ...dialects.hl.regions import CustomGradientOp
 from .. import dispatch, grad_mode, tape
 from ..dispatch import traced, value_of
-from ..errors import located
+from ..errors import refused
 from ..modes import modes
+from ..node import TRACED
 from ..tensor import Tensor
 from ..tracing.regions import trace_body
+from .context import FunctionCtx
 
-if TYPE_CHECKING:
-    from .function import FunctionCtx
-
-Gradients = Callable[["FunctionCtx", "tuple[Any, ...]", "Sequence[Tensor | None]"], "list[Tensor | None]"]
+Gradients = Callable[[FunctionCtx, "tuple[Any, ...]", "Sequence[Tensor | None]"], "list[Tensor | None]"]
 
 
 def values_of(ctx: FunctionCtx, args: tuple[Any, ...]) -> list[SSAValue]:
@@ -32,7 +31,7 @@ def variable(x: Tensor) -> Tensor:
     result: SSAValue = trace.builder.variable(value_of(trace, x))
     trace.track([result])
     y = traced(result, x._spec)
-    tape.attach(tape.TRACED, (y,))
+    tape.attach(TRACED, (y,))
     return y
 
 
@@ -62,7 +61,7 @@ def attach(
             trace.values[y._storage] = value
         else:
             y = made[k] = traced(value, y._spec)
-        tape.attach(tape.TRACED, (y,))
+        tape.attach(TRACED, (y,))
     ctx.replace({id(y): made[k] for k, y in zip(places, ys)})
 
     def backward(arguments: Sequence[BlockArgument]) -> Sequence[SSAValue]:
@@ -72,7 +71,7 @@ def attach(
         for k, result, cotangent in zip(places, arguments, arguments[len(ys) :]):
             trace.values[made[k]._storage] = result
             ct = given[k] = traced(cotangent, made[k]._spec)
-            tape.attach(tape.TRACED, (ct,))
+            tape.attach(TRACED, (ct,))
         if ctx._materialize:
             for k, y in enumerate(outputs):
                 if given[k] is None and isinstance(y, Tensor) and y._spec.dtype.kind == "float":
@@ -88,8 +87,7 @@ def attach(
     specs = [y._spec for y in ys]
     body = trace_body([*specs, *specs], backward, is_gradient=True)
     if body.written:
-        raise located(
-            RuntimeError,
+        raise refused(
             f"{name}.backward changes a tensor from outside (or draws random numbers), which it cannot do inside a "
             "compiled function: compute it in forward and keep it with ctx.save_for_backward",
             body.place_of_writing(),

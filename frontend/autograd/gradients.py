@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import grad_mode, tape
+from ..devices import run_at
 from ..dispatch import builder, scalar
 from ..errors import runtime_error
 from ..modes import modes
+from ..node import made_by
 from ..tensor import Tensor
-from .hooks import accumulated
+from .hooks import accumulated, hooks_of
 from .walk import Walk, accumulate, copied, handed_out, hooked
 
 
@@ -27,7 +29,7 @@ def _seeds(outputs: Sequence[Tensor], given: Sequence[Tensor | None]) -> list[Te
         if seed is None:
             if y.numel() != 1:
                 raise runtime_error("grad can be implicitly created only for scalar outputs")
-            seed = None if modes.trace is not None else scalar(1.0, spec.shape, spec.dtype)
+            seed = None if modes.trace is not None else run_at(y.device, scalar, 1.0, spec.shape, spec.dtype)
         elif seed._spec.shape != spec.shape:
             raise runtime_error(
                 f"Mismatch in shape: grad_output[0] has a shape of {seed.shape} and output[0] has a shape of {y.shape}."
@@ -63,15 +65,15 @@ def backward(
         return
     walk = _walk(outputs, seeds, retain, create_graph, only)
     for leaf, gradient in _popped(walk.leaves):
-        if only is None or any(leaf is x for x in only):
-            for hook in leaf.__dict__.get("_hooks", ()):
+        if leaf._requires_grad and (only is None or any(leaf is x for x in only)):
+            for hook in hooks_of(leaf)[0]:
                 gradient = hooked(hook, gradient)
             accumulate(leaf, gradient, create_graph)
             accumulated(leaf)
     for x in only or ():
-        edge = tape.edge_of(x)
-        if isinstance(edge, tuple) and edge in walk.captured and edge[1] not in (edge[0].retained or ()):
-            accumulate(x, walk.captured[edge], create_graph)
+        made = made_by(tape.edge_of(x))
+        if made and made in walk.captured and made[1] not in (made[0].retained or ()):
+            accumulate(x, walk.captured[made], create_graph)
 
 
 def _popped(leaves: dict[int, tuple[Tensor, Tensor]]) -> Any:
@@ -135,7 +137,7 @@ def grad(
 
     for index, (x, gradient) in enumerate(zip(xs, found)):
         if gradient is None and materialize_grads:
-            found[index] = full_of(x._spec.shape, 0.0, x._spec.dtype)
+            found[index] = full_of(x._spec.shape, 0.0, x._spec.dtype, x.device)
         elif gradient is None and not allow_unused:
             raise runtime_error(
                 "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True "
@@ -172,3 +174,6 @@ def directional(
         tangent = by_output.get(id(y))
         derived.append(y.detach().clone().zero_() if tangent is None else tangent)
     return derived
+
+
+__all__ = ["backward", "grad"]

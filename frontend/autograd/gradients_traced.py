@@ -11,13 +11,14 @@ from ...dialects.hl.regions import CustomGradientOp
 from ...dialects.types import spec_of
 from .. import grad_mode, tape
 from ..dispatch import builder, value_of
-from ..errors import runtime_error
+from ..errors import refused, runtime_error
 from ..modes import modes
+from ..node import TRACED
 from ..tensor import Tensor
 from ..tracing.marks import mark, rename
 from ..tracing.regions import trace_body
 from ..used_up import UsedUp
-from .hooks import accumulated
+from .hooks import accumulated, hooks_of
 from .walk import FREED, hooked
 
 if TYPE_CHECKING:
@@ -38,14 +39,15 @@ def _differentiate(
     for y, seed in zip(outputs, seeds):
         _run_hooks(y, seed)
     used: list[SSAValue] = []
-    inner = {mark(trace, _in_graph(x)): x for x in wanted or () if tape.is_traced(x)}
-    kept = {mark(trace, _in_graph(x)): x for x in trace.retained if tape.is_traced(x)}
+    inner = {_before_hooks(trace, _in_graph(x)): x for x in wanted or () if tape.is_traced(x)}
+    kept = {_before_hooks(trace, _in_graph(x)): x for x in trace.retained if tape.is_traced(x)}
     for y, seed in zip(outputs, seeds):
         value = _in_graph(y)
         leaves = trace.leaves_of(value)
         if wanted is not None:
             # One that was written to stands for what it holds now, which is among `inner`.
             outside = [x for x in wanted if not tape.is_traced(x)]
+            _check_outside(trace, [trace.leaves[leaf] for leaf in leaves], outside)
             leaves = [leaf for leaf in leaves if any(trace.leaves[leaf] is x for x in outside)]
         leaves += [leaf for leaf in inner if trace.depends(value, leaf)]
         on_the_way = [x for x in kept if wanted is None or any(trace.depends(x, leaf) for leaf in leaves)]
@@ -55,7 +57,7 @@ def _differentiate(
             raise runtime_error(FREED)
         modified = trace.modified(way)
         if modified is not None:
-            raise runtime_error(modified)
+            raise (refused if modified.only_here else runtime_error)(modified.message)
         used += () if retain_graph else way
         if not leaves:
             continue
@@ -63,13 +65,51 @@ def _differentiate(
         for leaf, gradient in zip(leaves, trace.gradient(value, weight, leaves, create_graph)):
             result = trace.wrap(gradient)
             if trace.is_tracked(gradient):
-                tape.attach(tape.TRACED, (result,))
+                tape.attach(TRACED, (result,))
             else:
                 result._detached = True
             computed = inner.get(leaf, kept.get(leaf))
             found.append((trace.leaves[leaf] if computed is None else computed, result, computed is None))
     trace.free(used)
     return found
+
+
+def _check_outside(trace: Trace, reached: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:
+    """Raises where a gradient would go on outside, from what was computed there to what is asked for."""
+    nodes = [trace.rewritten.get(x, trace.came_from.get(x, x).grad_fn) for x in reached]
+    computed = [x for x, node in zip(reached, nodes) if x in trace.came_from or node is not None]
+    if computed and wanted:
+        trace.kept_apart.append((computed, list(wanted)))
+    if tape.leads_to(nodes, [trace.came_from.get(x, x) for x in wanted]):
+        raise refused(
+            "inside a compiled function, a tensor was computed outside from what a gradient is asked by, which does "
+            "not flow there: compute it inside, or take this gradient outside"
+        )
+
+
+def _in_order(trace: Trace) -> list[Any]:
+    """The hooks as gradients come to them: those of the last tensor first, and of one tensor in their own order.
+
+    A further hook of a tensor goes between the tensor and the hooks before it: x -> hook 2 -> hook 1 -> what uses x.
+    """
+    entries: list[Any] = list(trace.hooks.values())
+    if len(entries) < 2:
+        return entries
+    places = {op: number for number, op in enumerate(trace.block.ops)}
+
+    def place(entry: Any) -> int:
+        value = _before_hooks(trace, trace.hook_values[id(entry)], False)
+        return places.get(value.op, 0) if isinstance(value, OpResult) else -1
+
+    return sorted(entries, key=lambda entry: -place(entry))
+
+
+def _before_hooks(trace: Trace, value: SSAValue, marked: bool = True) -> SSAValue:
+    """By what the gradient of a tensor is taken, to be what its hooks have made of it."""
+    while value in trace.hooked and isinstance(value, OpResult):
+        assert isinstance(value.op, CustomGradientOp)
+        value = value.op.inputs[0]
+    return mark(trace, value) if marked else value
 
 
 def _in_graph(x: Tensor) -> SSAValue:
@@ -79,14 +119,14 @@ def _in_graph(x: Tensor) -> SSAValue:
 
 
 def _run_hooks(y: Tensor, seed: Tensor | None) -> None:
-    """Calls the hooks of computed tensors that an output depends on, last registered first.
+    """Calls the hooks of computed tensors that an output depends on, in the order in which gradients arrive.
 
     Where one returns another gradient, the tensor becomes one with that gradient.
     """
     trace = modes.trace
-    for entry in reversed(trace.__dict__.get("hooks", [])):
-        t, hook = entry
-        value = mark(trace, _in_graph(t))
+    for entry in _in_order(trace):
+        hook = entry[1]
+        value = _before_hooks(trace, trace.hook_values[id(entry)])
         root = _in_graph(y)
         if not trace.depends(root, value):
             continue
@@ -99,17 +139,16 @@ def _run_hooks(y: Tensor, seed: Tensor | None) -> None:
 
 def settle_hooks(trace: Trace, outputs: Sequence[Tensor]) -> None:
     """Makes hooks that outputs of the function depend on part of their gradients, which are taken outside."""
-    for entry in reversed(trace.__dict__.get("hooks", [])):
-        t = entry[0]
-        value = value_of(trace, t)
-        if t._storage.array is not None and any(y._storage is t._storage for y in outputs):
-            raise runtime_error(
+    for entry in _in_order(trace):
+        t, value = entry[0], trace.hook_values[id(entry)]
+        if not t._storage.symbolic and any(y._storage is t._storage for y in outputs):
+            raise refused(
                 "inside a compiled function, register_hook() of a view of a tensor from outside is not supported where "
                 "views of that are returned: register it outside"
             )
         roots = [value_of(trace, y) for y in outputs]
         if any(trace.depends(root, value) and not trace.is_freed(root) for root in roots):
-            _place(trace, entry, mark(trace, value), roots)
+            _place(trace, entry, _before_hooks(trace, value), roots)
 
 
 def _place(trace: Trace, entry: Any, value: SSAValue, roots: Sequence[SSAValue]) -> None:
@@ -118,7 +157,7 @@ def _place(trace: Trace, entry: Any, value: SSAValue, roots: Sequence[SSAValue])
     if placed is None:
         placed = trace.hooks_placed[id(entry)] = _regrade(trace, value, entry[1])
     if any(trace.depends(root, result) for root in roots for result in placed):
-        raise runtime_error(_EARLY)
+        raise refused(_EARLY)
 
 
 _EARLY = (
@@ -146,7 +185,7 @@ def _regrade(trace: Trace, value: SSAValue, hook: Callable[[Tensor], Tensor | No
     through: list[SSAValue] = [result for use in early for result in use.operation.results if trace.is_tracked(result)]
     outside = any(isinstance(x, OpResult) and x.op.parent is not place.parent for x in traced.captured)
     if traced.written or outside:
-        raise runtime_error(_EARLY)
+        raise refused(_EARLY)
     op = CustomGradientOp.make([value], [value], traced.captured, traced.block)
     op.location = value.op.location
     result = op.outputs[0]
@@ -177,19 +216,19 @@ def backward_traced(
 ) -> None:
     """Accumulates into `grad` of the leaves, or of `inputs`."""
     reached: dict[Tensor, None] = {}
+    outside: list[tuple[Tensor, Tensor]] = []
     for leaf, gradient, is_leaf in _differentiate(outputs, seeds, retain_graph, create_graph, inputs):
-        for hook in leaf.__dict__.get("_hooks", ()):
+        if is_leaf and not leaf._requires_grad:
+            continue
+        for hook in hooks_of(leaf)[0]:
             gradient = hooked(hook, gradient)
         node = modes.trace.rewritten.get(leaf, leaf.grad_fn)
-        if inputs is None and is_leaf and node is not None and node is not tape.TRACED:
-            if not modes.trace.passed_on.get(leaf, (None, True))[1]:
-                raise runtime_error(
-                    f"{FREED} Inside a compiled function that holds for all graphs of tensors from outside."
-                )
-            modes.trace.pass_on(leaf, gradient, retain_graph)
+        if inputs is None and is_leaf and node is not None and node is not TRACED:
+            outside.append((leaf, gradient))
             continue
         _accumulate(leaf, gradient, create_graph)
         reached[leaf] = None
+    modes.trace.pass_on(outside, retain_graph)
     for leaf in reached:
         accumulated(leaf)
 

@@ -6,9 +6,12 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from .. import mutations, tape
-from ..errors import runtime_error
+from .. import grad_mode
+from ..dispatch import value_of
+from ..errors import refused, runtime_error
+from ..handles import RemovableHandle
 from ..modes import modes
+from ..node import OUTSIDE, TRACED
 from ..tensor import Tensor
 
 
@@ -19,34 +22,15 @@ def retain_grad(t: Tensor) -> None:
     node = t.grad_fn
     if node is None:
         return
-    if node is tape.TRACED:
+    if node is TRACED:
         modes.trace.retained.append(t)
         return
-    if node is tape.OUTSIDE:
+    if node is OUTSIDE:
         modes.trace.retained_outside.append(t)
         return
     if node.retained is None:
         node.retained = {}
     node.retained[t._index] = weakref.ref(t)
-
-
-class RemovableHandle:
-    """Takes a hook away again."""
-
-    def __init__(self, hooks: list[Any], entry: Any) -> None:
-        self._hooks = hooks
-        self._entry = entry
-
-    def remove(self) -> None:
-        """Unregisters the hook."""
-        self._hooks[:] = [entry for entry in self._hooks if entry is not self._entry]
-        mutations.bump()
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self.remove()
 
 
 def register_hook(t: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
@@ -55,22 +39,20 @@ def register_hook(t: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Removab
         raise runtime_error("cannot register a hook on a tensor that doesn't require gradient")
     node = t.grad_fn
     if modes.trace is not None:
-        if node is not tape.TRACED:
-            raise runtime_error(
+        if node is not TRACED:
+            raise refused(
                 "register_hook() of a leaf is not supported inside a compiled function; call it once, outside"
             )
-        traced = modes.trace.__dict__.setdefault("hooks", [])
         entry: Any = (t, hook)
-        traced.append(entry)
+        with grad_mode.enable_grad():
+            modes.trace.hook_values[id(entry)] = value_of(modes.trace, t)  # whatever is written to it later
         modes.trace.on_end(lambda: entry)  # its identity stays its own, also once it is taken away
-        return RemovableHandle(traced, entry)
+        return RemovableHandle(modes.trace.hooks, entry)
     if node is None:
         return _of_leaf(t, "_hooks", hook)
     if node.hooks is None:
-        node.hooks = []
-    entry = (t._index, hook)
-    node.hooks.append(entry)
-    return RemovableHandle(node.hooks, entry)
+        node.hooks = {}
+    return RemovableHandle(node.hooks, (t._index, hook))
 
 
 def register_post_accumulate_grad_hook(t: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:
@@ -83,20 +65,18 @@ def register_post_accumulate_grad_hook(t: Tensor, hook: Callable[[Tensor], None]
 
 
 def _of_leaf(t: Tensor, kind: str, hook: Callable[..., Any]) -> RemovableHandle:
-    hooks: list[Any] = t.__dict__.setdefault(kind, [])
-    hooks.append(hook)
-    mutations.bump()
-    return RemovableHandle(hooks, hook)
+    return RemovableHandle(t.__dict__.setdefault(kind, {}), hook)
 
 
 def hooks_of(t: Tensor) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """The hooks of a leaf: for gradients that arrive, and for what they add up to."""
-    return tuple(t.__dict__.get("_hooks", ())), tuple(t.__dict__.get("_post_hooks", ()))
+    arriving, adding_up = t.__dict__.get("_hooks", {}), t.__dict__.get("_post_hooks", {})
+    return tuple(arriving.values()), tuple(adding_up.values())
 
 
 def accumulated(t: Tensor) -> None:
     """Calls the hooks of a leaf whose `grad` is complete."""
-    for hook in tuple(t.__dict__.get("_post_hooks", ())):
+    for hook in hooks_of(t)[1]:
         hook(t)
 
 

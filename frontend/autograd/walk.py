@@ -7,16 +7,16 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from ...dialects.hl.shape import SliceOp
 from ...dialects.types import TensorSpec
-from ...runtime.storage import Storage
-from .. import tape
-from ..dispatch import array_of, builder, quietly
-from ..errors import TYPE_NAMES, runtime_error
-from ..tape import CustomNode, Edge, Node, OpNode
-from ..tensor import Tensor, alias, wrap
+from ...runtime.storage import SymbolicStorage
+from .. import eager, tape
+from ..devices import device_of, run_at, use
+from ..dispatch import builder
+from ..errors import TYPE_NAMES, located, runtime_error
+from ..node import Edge, Node, carries_gradient, made_by
+from ..tape import CustomNode, OpNode
+from ..tensor import Tensor, alias, version_of, wrap
 from ..used_up import UsedUp
 
 FREED = (
@@ -33,7 +33,7 @@ Target: TypeAlias = tuple[Node, int] | int
 # What a rule sees
 
 
-class Unkept(Storage):
+class UnkeptStorage(SymbolicStorage):
     """Stands for a tensor whose values no gradient rule asks for."""
 
     __slots__ = ()
@@ -42,7 +42,7 @@ class Unkept(Storage):
         return RuntimeError("a gradient rule asks for values of an operation that keeps none")
 
 
-class Modified(Storage):
+class ModifiedStorage(SymbolicStorage):
     """Stands for a tensor that has been written to since it was used."""
 
     __slots__ = ("reason",)
@@ -59,12 +59,12 @@ def _without_values(spec: TensorSpec) -> Tensor:
     if found is None:
         if len(_unkept) > 4096:
             _unkept.clear()
-        found = _unkept[spec] = wrap(Unkept(None, spec), spec)
+        found = _unkept[spec] = wrap(UnkeptStorage(spec), spec)
     return found
 
 
 def _modified(node: Node, spec: TensorSpec, version: int, expected: int) -> Tensor:
-    storage = Modified(None, spec)
+    storage = ModifiedStorage(spec)
     storage.reason = runtime_error(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[irtool.{TYPE_NAMES[spec.dtype]}Tensor {list(spec.shape)}], needed by {node.label}, is at version {version}; "
@@ -78,7 +78,7 @@ def _saved(node: OpNode, create_graph: bool) -> tuple[Sequence[Tensor], Sequence
     if node.operands is None or node.results is None:
         return [_without_values(spec) for spec in node.specs], [_without_values(spec) for spec in node.output_specs]
     operands = node.operands
-    if (now := [tape.version_of(x) for x in operands]) != node.versions:
+    if (now := [version_of(x) for x in operands]) != node.versions:
         operands = [
             x if version == expected else _modified(node, x._spec, version, expected)
             for x, version, expected in zip(operands, now, node.versions)
@@ -90,7 +90,7 @@ def _saved(node: OpNode, create_graph: bool) -> tuple[Sequence[Tensor], Sequence
             continue
         y = wrap(storage, spec, view)
         if create_graph:
-            y._node, y._index, y._requires_grad = node, index, tape.carries_gradient(spec)
+            y._node, y._index, y._requires_grad = node, index, carries_gradient(spec)
         results.append(y)
     return operands, results
 
@@ -102,13 +102,19 @@ def _rules() -> Any:
     """The gradient tables, loaded when first needed."""
     global _loaded
     if _loaded is None:
-        from ...passes.hl.gradients import GRADIENTS, NO_GRADIENT, Call
+        from ...passes.hl.gradients import GRADIENTS, NO_GRADIENT, OpCall
 
-        _loaded = (GRADIENTS, NO_GRADIENT, Call)
+        _loaded = (GRADIENTS, NO_GRADIENT, OpCall)
     return _loaded
 
 
 def _gradients_of(node: Node, cotangents: Sequence[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
+    if use.elsewhere:
+        return run_at(device_of(cotangents), _gradients_there, node, cotangents, create_graph)
+    return _gradients_there(node, cotangents, create_graph)
+
+
+def _gradients_there(node: Node, cotangents: Sequence[Tensor | None], create_graph: bool) -> Sequence[Tensor | None]:
     if isinstance(node, CustomNode):
         if node.backward is None:
             raise runtime_error(FREED)
@@ -126,11 +132,43 @@ def _gradients_of(node: Node, cotangents: Sequence[Tensor | None], create_graph:
     return rule(builder, call(operands, results, cotangents, node.attributes, needs))
 
 
+def _is_freed(node: Node) -> bool:
+    if isinstance(node, OpNode):
+        return node.operands is None and node.op not in tape.VALUE_FREE
+    return isinstance(node, CustomNode) and node.backward is None
+
+
+def _keeps_values(node: Node) -> bool:
+    if isinstance(node, OpNode):
+        return node.operands is not None
+    return isinstance(node, CustomNode) and node.keeps_values and node.spend is None
+
+
+def check_not_freed(passes: Sequence[tuple[Sequence[Tensor], bool, str]]) -> None:
+    """Raises where one of several passes would meet what another has used up: tensors, `retain_graph`, the user's line.
+
+    What lies behind a backward of somebody's own may get no gradient, and is not looked at.
+    """
+    used: set[Node] = set()
+    for tensors, retain_graph, line in passes:
+        pending = [made[0] for made in map(made_by, map(tape.edge_of, tensors)) if made]
+        reached: set[Node] = set()
+        while pending:
+            node = pending.pop()
+            if node not in reached:
+                if _is_freed(node) or node in used:
+                    raise located(RuntimeError, FREED, line)
+                reached.add(node)
+                pending += node.makers() if isinstance(node, OpNode) else ()
+        if not retain_graph:
+            used |= {node for node in reached if _keeps_values(node)}
+
+
 def _release(node: Node) -> None:
     if isinstance(node, OpNode):
         node.operands = node.results = None
     elif isinstance(node, CustomNode) and node.spend is not None:
-        node.spend()
+        node.spend(node)
     elif isinstance(node, CustomNode) and node.keeps_values:
         node.backward = None
 
@@ -172,7 +210,7 @@ class Walk:
             node = pending.pop()
             if node not in reached:
                 reached.add(node)
-                pending.extend(edge[0] for edge in node.edges if isinstance(edge, tuple))
+                pending.extend(node.makers())
         for node in sorted(reached, key=lambda node: node.sequence):
             if any(edge is not None and self._leads(edge) for edge in node.edges):
                 self._on_the_way.add(node)
@@ -210,15 +248,12 @@ class Walk:
                     self._own.add(target)
                 return builder.add(before, more)
         elif before is None:
-            array = np.zeros(spec.shape, spec.dtype.numpy)
-            array[at] = array_of(more)
             self._own.add(target)
-            return wrap(Storage(array, spec), spec)
+            return wrap(eager.placed(spec, at, more), spec)
         elif target not in self._own:
             self._own.add(target)
             before = copied(before)
-        part = array_of(before) if at is None else array_of(before)[at]
-        quietly(np.add, part, array_of(more), out=part)
+        eager.add(before, more, at)
         return before
 
     def run(self) -> None:
@@ -260,7 +295,7 @@ class Walk:
 
     def _observe(self, node: Node, arrived: list[Tensor | None]) -> None:
         if node.hooks:
-            for index, hook in node.hooks:
+            for index, hook in tuple(node.hooks.values()):
                 gradient = arrived[index]
                 if gradient is not None:
                     arrived[index] = hooked(hook, gradient)
@@ -308,20 +343,18 @@ def accumulate(t: Tensor, gradient: Tensor, create_graph: bool) -> None:
     elif create_graph:
         t._grad = builder.add(before, gradient)
     else:
-        target = array_of(before)
-        quietly(np.add, target, array_of(gradient), out=target)
+        eager.add(before, gradient)
         before._storage.version += 1
 
 
 def handed_out(gradient: Tensor) -> Tensor:
     """A gradient for users, who may write to it: not the number 1 that everybody shares."""
-    array = gradient._storage.array
-    return gradient if array is None or array.flags.writeable or gradient._requires_grad else copied(gradient)
+    return copied(gradient) if gradient._storage.is_constant() and not gradient._requires_grad else gradient
 
 
 def copied(x: Tensor) -> Tensor:
     """The values in bytes of their own, without history."""
-    return wrap(Storage(np.array(array_of(x), order="C"), x._spec), x._spec)
+    return wrap(eager.copied(x), x._spec)
 
 
-__all__ = ["FREED", "Walk", "accumulate", "copied", "handed_out", "hooked"]
+__all__ = ["FREED", "Walk", "accumulate", "check_not_freed", "copied", "handed_out", "hooked"]

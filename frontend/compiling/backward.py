@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ...dialects.types import TensorSpec, spec_of
-from ...runtime.storage import Storage, aligned_empty
-from .. import dispatch, tape
+from ...runtime.backend import Call, Program
+from ...runtime.storage import Storage, layout_of
+from .. import eager, tape
 from ..autograd.walk import FREED
+from ..devices import CPU, device
 from ..errors import runtime_error
 from ..modes import modes
-from .launch import Bound, Launchable, address_of
+from ..node import carries_gradient
+from .memory import Memory, memory_of, readable
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ...passes.hl.partition import GradientFunction, Partition, Wrt
     from ..tensor import Tensor
 
-Make = Callable[["ModuleOp"], Launchable]
+Make = Callable[["ModuleOp"], Program]
 """Compiles a module."""
 
 
@@ -38,9 +39,10 @@ class Runner:
 
     def __init__(self, function: FuncOp, make: Make) -> None:
         self.function = function
-        self.program: Launchable | None = None
+        self.program: Program | None = None
         self._make = make
-        self._call: Bound | None = None
+        self._call: Call | None = None
+        self._memory: Memory | None = None
         self._lock = threading.Lock()
         types: Any = function.function_type
         self.arguments = [spec_of(t) for t in types.inputs]
@@ -59,10 +61,13 @@ class Runner:
             if self._call is None:
                 self.program = self._make(self.module)
                 self._call = self.program.bind()
-            outputs = [aligned_empty(spec) for spec in self.results]
-            addresses = [s.address for s in arguments] + [address_of(a) for a in outputs]
-            self._call.run(list(enumerate(addresses)))
-        return [Storage(array, spec) for array, spec in zip(outputs, self.results)]
+            memory = self._memory
+            if memory is None:
+                memory = self._memory = memory_of(arguments)
+            given = [readable(memory, s) for s in arguments]
+            outputs = [memory.empty(*layout_of(spec)) for spec in self.results]
+            self._call.run(list(enumerate(address for _, address in (*given, *outputs))))
+        return [memory.storage(buffer, spec) for (buffer, _), spec in zip(outputs, self.results)]
 
 
 class Differentiable:
@@ -76,6 +81,7 @@ class Differentiable:
         make: Make,
         reached: Sequence[Container[Wrt]] | None = None,
         together: Sequence[frozenset[int]] | None = None,
+        where: device = CPU,
     ) -> None:
         """`reached`: for each output what it depends on; otherwise each may depend on all. `together`: for each output
         whose graphs a backward pass from it uses up; otherwise it uses up all."""
@@ -85,6 +91,7 @@ class Differentiable:
         self._wrt = wrt
         self._outputs = outputs
         self._make = make
+        self._where = where
 
     @cached_property
     def parts(self) -> Partition:
@@ -109,7 +116,9 @@ class Differentiable:
         from ...passes.hl.partition import gradient_function
 
         found = gradient_function(self.function, self.parts.gradients, self.parts.cotangents)
-        return found, Differentiable(found.function, found.wrt, range(len(self.parts.gradients)), self._make)
+        return found, Differentiable(
+            found.function, found.wrt, range(len(self.parts.gradients)), self._make, where=self._where
+        )
 
     def call(self, arguments: Sequence[Storage], inputs: Sequence[Tensor]) -> list[Tensor]:
         """The results as tensors that depend on `inputs`, which are what the function is differentiated by."""
@@ -140,13 +149,14 @@ class Differentiable:
         versions = [s.seen for s in residuals]
         all_versions = [s.seen for s in arguments.values()]
 
-        together = self._together or [frozenset(range(len(made)))] * len(made)
+        count = len(made)  # what is kept for the node may not lead to it: not to the outputs either
+        together = self._together or [frozenset(range(count))] * count
         spent: set[int] = set()
         current: list[int] = []
 
-        def spend() -> None:
+        def spend(node: tape.CustomNode) -> None:
             spent.update(*(together[k] for k in current))
-            if len(spent) == len(made):
+            if len(spent) == count:
                 node.backward = None
 
         def backward(gradients: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
@@ -155,15 +165,16 @@ class Differentiable:
                 raise runtime_error(FREED)
             _check_versions(residuals, versions)
             cotangents = [
-                _given(g, spec) for g, spec in zip(gradients, self.backward.arguments[len(residuals) :], strict=True)
+                _given(g, spec, self._where)
+                for g, spec in zip(gradients, self.backward.arguments[len(residuals) :], strict=True)
             ]
             if not modes.grad:
                 from ..tensor import wrap
 
                 results = self.backward.run([*residuals, *(c._storage for c in cotangents)])
                 return [
-                    wrap(storage, storage.spec) if self._is_reached(w, gradients) else None
-                    for w, storage in zip(self.parts.gradients, results, strict=True)
+                    _at_home(wrap(storage, storage.spec), source) if self._is_reached(w, gradients) else None
+                    for w, storage, source in zip(self.parts.gradients, results, sources, strict=True)
                 ]
             _check_versions(arguments.values(), all_versions)
             found, gradient = self._gradient
@@ -188,10 +199,16 @@ class Differentiable:
 def spend(t: Tensor, message: str) -> None:
     """Makes a tensor one with a history that cannot be gone back."""
 
+    if carries_gradient(t._spec):
+        tape.SpentNode(t, _refusal(message))
+
+
+@cache
+def _refusal(message: str) -> Callable[[Sequence[Tensor | None]], Sequence[Tensor | None]]:
     def backward(gradients: Sequence[Tensor | None]) -> Sequence[Tensor | None]:
         raise runtime_error(message)
 
-    tape.CustomNode("CompiledBackward", (), (t,), backward)
+    return backward
 
 
 def _check_versions(storages: Iterable[Storage], versions: Sequence[int]) -> None:
@@ -204,13 +221,19 @@ def _check_versions(storages: Iterable[Storage], versions: Sequence[int]) -> Non
             )
 
 
-def _given(gradient: Tensor | None, spec: TensorSpec) -> Tensor:
+def _at_home(gradient: Tensor, source: Tensor) -> Tensor:
+    """A gradient where that is which it is of."""
+    from ..tensor import wrap
+
+    where = source._storage.device
+    return gradient if gradient._storage.device is where else wrap(eager.moved(gradient, where), gradient._spec)
+
+
+def _given(gradient: Tensor | None, spec: TensorSpec, where: device) -> Tensor:
     """A cotangent as the program reads it; zeros where there is none."""
     from ..tensor import wrap
 
-    seed = aligned_empty(spec)
-    np.copyto(seed, 0 if gradient is None else dispatch.array_of(gradient))
-    return wrap(Storage(seed, spec), spec)
+    return wrap(eager.filled(spec, 0, where) if gradient is None else eager.moved(gradient, where), spec)
 
 
 __all__ = ["Differentiable", "Runner", "spend"]

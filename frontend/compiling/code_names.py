@@ -5,16 +5,19 @@ from __future__ import annotations
 import dis
 import sys
 from functools import lru_cache
-from types import CodeType
-from typing import NamedTuple
+from types import CodeType, FunctionType
+from typing import NamedTuple, cast
 
 PACKAGE = __name__.partition(".")[0]
 
 LIBRARY = frozenset({PACKAGE, "numpy", "xdsl", *sys.stdlib_module_names} - {"__main__"})
 """Top-level packages whose code is taken as given."""
 
+ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "LOAD_SUPER_ATTR", "IMPORT_FROM", "DELETE_ATTR")
+"""Instructions with the name of an attribute."""
 
-class Names(NamedTuple):
+
+class CodeNames(NamedTuple):
     """What code refers to by name, that of nested functions included."""
 
     globals: frozenset[str]
@@ -23,6 +26,14 @@ class Names(NamedTuple):
     """Globals that code assigns."""
     assigned: frozenset[str]
     """Attributes and variables of enclosing functions that it assigns, and keys of dictionaries that it may assign."""
+    mutates: bool
+    """Whether it may change a list or a dictionary."""
+
+
+MUTATORS = frozenset(
+    ("append", "appendleft", "extend", "extendleft", "insert", "pop", "popleft", "popitem", "remove", "clear", "update")
+) | frozenset(("setdefault", "rotate", "reverse", "sort", "move_to_end", "__setitem__", "__delitem__", "setitem"))
+"""Names of what changes a list or a dictionary."""
 
 
 class Original:
@@ -39,25 +50,34 @@ def original(code: CodeType) -> CodeType:
 
 
 @lru_cache(maxsize=4096)
-def names_of(code: CodeType) -> Names:
+def names_of(code: CodeType) -> CodeNames:
     """The global names and the attribute names that code mentions."""
     code = original(code)
     globals_: set[str] = set()
     attributes: set[str] = set()
     stored: set[str] = set()
     assigned: set[str] = set()
+    mutates = False
     strings = {c for c in code.co_consts if isinstance(c, str)}
     for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL"):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"):
             globals_.add(instruction.argval)
-            if instruction.opname == "STORE_GLOBAL":
+            if instruction.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
                 stored.add(instruction.argval)
-        elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "LOAD_SUPER_ATTR", "IMPORT_FROM"):
+        elif instruction.opname in ATTRIBUTES:
             attributes.add(instruction.argval)
+        elif instruction.opname == "MATCH_CLASS":  # the names stand in a constant
+            tuples = [cast("tuple[object, ...]", c) for c in code.co_consts if isinstance(c, tuple)]
+            attributes |= {name for names in tuples for name in names if isinstance(name, str)}
         if instruction.opname in ("STORE_ATTR", "STORE_DEREF", "STORE_GLOBAL"):
             assigned.add(instruction.argval)
         elif instruction.opname == "STORE_SUBSCR":
             assigned |= strings
+        mutates = mutates or (
+            instruction.opname in ("STORE_SUBSCR", "DELETE_SUBSCR")
+            or (instruction.opname == "BINARY_OP" and instruction.argrepr.endswith("="))
+            or (isinstance(instruction.argval, str) and instruction.argval in MUTATORS)
+        )
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             inner = names_of(constant)
@@ -65,11 +85,12 @@ def names_of(code: CodeType) -> Names:
             attributes |= inner.attributes
             stored |= inner.stored
             assigned |= inner.assigned
+            mutates = mutates or inner.mutates
         elif isinstance(constant, str) and constant.isidentifier():
             attributes.add(constant)  # getattr(self, "name")
             if "setattr" in globals_:
                 assigned.add(constant)
-    return Names(frozenset(globals_), frozenset(attributes), frozenset(stored), frozenset(assigned))
+    return CodeNames(frozenset(globals_), frozenset(attributes), frozenset(stored), frozenset(assigned), mutates)
 
 
 @lru_cache(maxsize=1024)
@@ -85,9 +106,14 @@ def used_by_library(cls: type) -> frozenset[str]:
     return frozenset(found)
 
 
+def is_of_user(function: FunctionType) -> bool:
+    """Whether a function is written by the user, or says that it is."""
+    return is_user(function.__module__) or is_user(function.__globals__.get("__name__"))
+
+
 def is_user(module_name: object) -> bool:
     """Whether code of a module is the user's."""
     return not isinstance(module_name, str) or module_name.partition(".")[0] not in LIBRARY
 
 
-__all__ = ["PACKAGE", "Names", "Original", "is_user", "names_of", "original", "used_by_library"]
+__all__ = ["PACKAGE", "CodeNames", "Original", "is_of_user", "is_user", "names_of", "original", "used_by_library"]

@@ -14,29 +14,36 @@ import functools
 import gc
 import os
 import weakref
-from collections import ChainMap, UserDict, UserList
+from collections import ChainMap
 from collections.abc import Iterable
 from functools import partial
-from types import (
-    BuiltinMethodType,
-    FunctionType,
-    MappingProxyType,
-    MemberDescriptorType,
-    MethodType,
-    ModuleType,
-)
+from random import SystemRandom
+from threading import local
+from types import BuiltinMethodType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, cast
 
 import numpy as np
 
-from ...runtime.storage import Storage
 from ..autograd.hooks import hooks_of
 from ..nn.hooks import EVERYWHERE
 from ..tensor import Tensor
-from .code_names import PACKAGE, is_user, names_of
+from .buffers import Bytes
+from .code_names import PACKAGE, is_of_user, is_user, names_of
+from .definitions import Class, Defaults, defaults_of
 from .foreign_random import GENERATORS
-from .guards import Absent, Attribute, Bytes, Contents, Flag, Guard, Guards, Length, Property
+from .found import Found
+from .guard_set import Guards
+from .guards import (
+    Absent,
+    Attribute,
+    Contents,
+    Flag,
+    Property,
+    memory_of,
+)
+from .holders import is_kept
 from .kinds import BOOKKEEPING, MODULE_TABLES, has_attributes, is_module, is_optimizer, is_scheduler
+from .large import LARGEST, LONGEST, is_plain, is_too_large
 from .places import (
     MISSING,
     PLAIN,
@@ -50,62 +57,22 @@ from .places import (
     elements,
     entry_identity,
     is_a,
+    key_name,
     length,
     members,
     mro,
 )
-
-LONGEST = 4096
-"""Of longer containers only identity and length are watched."""
-
-LARGEST = 1 << 14
-"""Of arrays of more bytes only identity is watched."""
+from .purity import VIEWS, WRAPPERS
+from .thread_locals import namespace_of
 
 UNREACHED = frozenset(
     ("__init__", "__new__", "__repr__", "__str__", "__del__", "__getstate__", "__setstate__", "__reduce__")
 )
 """Special methods that do not run just because an object is used."""
 
-WRAPPERS = (UserDict, UserList, ChainMap)
-"""Containers that hold another one."""
 
-
-class Discovery:
+class Discovery(Found):
     """The values that a function can reach, as guards."""
-
-    def __init__(self) -> None:
-        self.guards = Guards()
-        self.names: set[str] = {"training"}
-        self.names_of_users: set[str] = set()
-        """Those that code of the user mentions."""
-        self.runtime: list[Entry] = []
-        """What a program asks for on each call, such as learning rates: it may change between calls, not within one."""
-        self.rates: list[Entry] = []
-        """Learning rates, which code of the user may read as well."""
-        self.learned: set[Storage] = set()
-        """What holds tensors that gradients are wanted for."""
-        self.names_of_storages: dict[Storage, str] = {}
-        """Short names: those of parameters and variables."""
-        self.generators: list[Any] = []
-        """Those of random numbers, of Python and numpy."""
-        self.tensors: set[int] = set()
-        """The ids of all tensors found."""
-        self.tables: set[int] = set()
-        """The ids of the dictionaries in which modules keep parameters and buffers."""
-        self.owners: dict[int, Any] = {}
-        """The objects whose attributes are in a dictionary, by its id."""
-        self.hyperparameters: set[tuple[int, Any]] = set()
-        """Entries of groups of parameters that optimizers read whose code is not all the user's."""
-        self.functions: list[FunctionType] = []
-        """Those of the user's code."""
-        self.assigned: set[Any] = set()
-        """Names and keys that code assigns."""
-        self._seen: dict[int, Any] = {}
-        self._objects: list[tuple[Any, str]] = []
-        self._places: set[tuple[int, Any]] = set()
-        self._classes: dict[type, int] = {}
-        self._missing: dict[int, set[str]] = {}
-        """Attributes that classes do not have, by the ids of these, and that are watched all the same."""
 
     # Roots
 
@@ -115,17 +82,7 @@ class Discovery:
 
     def finish(self) -> Guards:
         """Takes the attributes of all objects that reached code names, until nothing new is found."""
-        done = -1
-        while done != (done := len(self.names) + len(self._objects) + len(self._seen)):
-            for value, name in tuple(self._objects):
-                self._attributes(value, name)
-        for value, name in self._objects:
-            attributes = attributes_of(value)
-            if is_a(value, type):
-                self._add_absent_members(value, self.names)
-            elif attributes is not None and not is_a(value, ModuleType):
-                missing = frozenset(self.names.difference(attributes))
-                self._add(Absent(name, attributes, missing), slow=is_module(value))
+        self._walk()
         whole = "param_groups" in self.names_of_users and self.names_of_users & {"items", "values", "copy"}
         for entry in self.runtime:
             if entry.key != "lr" and (whole or entry.key in self.names_of_users):
@@ -137,14 +94,48 @@ class Discovery:
         self.guards.seal()
         return self.guards
 
+    def _walk(self) -> None:
+        done = (-1, -1)
+        while done != (done := (len(self.names), len(self._objects))):
+            for value, name in self._objects:  # and those that this finds
+                self._attributes(value, name)
+            for tensor, name in self._annotated:
+                attributes = attributes_of(tensor) or {}
+                for key in self.names & attributes.keys():
+                    self._entry(attributes, key, f"{name}.{key}")
+        missing: dict[tuple[Any, ...], frozenset[str]] = {}  # one set for all objects with the same attributes
+        for value, name in self._objects:
+            attributes = attributes_of(value)
+            if is_a(value, type):
+                self._add_absent_members(value, self.names)
+            elif attributes is not None and not is_a(value, ModuleType):
+                there = tuple(attributes)
+                if there not in missing:
+                    missing[there] = frozenset(self.names).difference(there)
+                self._add_absent(name, attributes, missing[there], slow=is_module(value))
+
+    def add_late(self, functions: Iterable[FunctionType]) -> bool:
+        """Goes on with functions that turn out to run while the trace goes on. False where they reach what a trace has
+        to know from its start."""
+        before = len(self.tensors), len(self.generators), len(self.runtime)
+        self._is_late = True
+        for function in functions:
+            self.add_root(function, function.__name__)
+        self._walk()
+        return before == (len(self.tensors), len(self.generators), len(self.runtime))
+
+    def _add_absent(self, name: str, owner: Any, names: frozenset[Any], slow: bool = False) -> None:
+        known = self._missing.get(id(owner))
+        missing = names - known if known else names
+        if missing:
+            self._missing[id(owner)] = known | missing if known else missing
+            self._add(Absent(name, owner, missing), slow)
+
     def _add_absent_members(self, cls: type, names: set[str]) -> None:
         """Attributes that a class of the user may get."""
         for base in mro(cls):
-            place = (id(base), None)
-            if has_attributes(base) and place not in self._places:
-                self._places.add(place)
-                missing = self._missing[id(base)] = names.difference(members(base))
-                self._add(Absent(base.__name__, base, frozenset(missing)))
+            if has_attributes(base):
+                self._add_absent(base.__name__, base, frozenset(names).difference(members(base)))
 
     def add_prepared(self, mapping: dict[Any, Any], key: Any, name: str) -> None:
         """An entry that was made before the program runs, although the function asked for it while it was traced."""
@@ -155,10 +146,7 @@ class Discovery:
         """An attribute that the function has asked for by a name that it has made up."""
         attributes = attributes_of(value)
         if attributes is not None and self.has_seen(value) and not is_module(value):
-            place = (id(attributes), key)
-            if place not in self._places:
-                self._places.add(place)
-                self._add(Entry(f"{type(value).__name__}.{key}", attributes, key, attributes.get(key, MISSING)))
+            self._entry(attributes, key, f"{type(value).__name__}.{key}")
 
     def add_all_read(self, value: Any) -> None:
         """All attributes that an object has."""
@@ -168,50 +156,30 @@ class Discovery:
             for key in attributes:
                 self.add_read(value, key)
 
-    def is_watched(self, owner: Any, name: str) -> bool:
-        """Whether an attribute is a place that guards watch."""
-        if is_a(owner, type):
-            return (id(owner), name) in self._places or name in self._missing.get(id(owner), ())
-        return (id(attributes_of(owner)), name) in self._places
-
-    def has_seen(self, value: Any) -> bool:
-        """Whether this very object was found."""
-        return self._seen.get(id(value)) is value
-
-    def let_go(self) -> None:
-        """Lets go of what was found at once, and not when garbage is collected."""
-        for table in (self._seen, self._objects, self.owners):
-            table.clear()
-
     # Places
 
-    def _entry(self, mapping: dict[Any, Any], key: Any, name: str, slow: bool = False) -> None:
+    def _entry(self, mapping: dict[Any, Any], key: Any, name: str, slow: bool = False, in_place: bool = True) -> None:
         place = entry_identity(mapping, key)
         if place not in self._places:
             self._places.add(place)
-            self._place(Entry(name, mapping, key, MISSING), slow)
+            self._place(Entry(name, mapping, key, MISSING), slow, in_place)
 
-    def _place(self, place: Entry | Member | Slot | Cell, slow: bool = False) -> None:
+    def _place(self, place: Entry | Member | Slot | Cell, slow: bool = False, in_place: bool = True) -> None:
+        if is_kept(place):
+            self.kept.add(place.identity)
         place.expected = place.now()
         self._add(place, slow)
-        self._visit(place.expected, place.name)
-
-    def _add(self, guard: Guard, slow: bool = False) -> None:
-        (self.guards.slow if slow else self.guards.always).append(guard)
+        self._visit(place.expected, place.name, in_place)
 
     # Values
 
-    def _visit(self, value: Any, name: str) -> None:
+    def _look_into(self, value: Any, name: str, in_place: bool) -> None:
         any_value = value
         kind = cast(Any, type(value))
-        if kind in PLAIN or value is MISSING or id(value) in self._seen:
-            return
-        self._seen[id(value)] = value
         if kind is FunctionType:
             self._function(value)
         elif kind is MethodType:
-            self._visit(any_value.__func__, name)
-            self._visit(any_value.__self__, name)
+            self._visit_all((any_value.__func__, any_value.__self__), name)
         elif issubclass(kind, functools.partial):
             self._visit_all((any_value.func, any_value.args, any_value.keywords), name)
         elif kind is BuiltinMethodType:
@@ -221,10 +189,10 @@ class Discovery:
             self._visit(any_value.__func__, name)
         elif issubclass(kind, property):
             self._visit_all((any_value.fget, any_value.fset, any_value.fdel), name)
-        elif kind is MappingProxyType:
+        elif kind in VIEWS:
             self._visit_all(gc.get_referents(value), name)
         elif base_of(value) is not None:
-            self._container(value, name)
+            self._container(value, name, in_place)
         elif is_module(value):
             self._module(value, name)
         elif is_optimizer(value):
@@ -236,48 +204,58 @@ class Discovery:
             self._array(any_value, name)
         elif issubclass(kind, Tensor):
             self._tensor(value, name)
-        elif issubclass(kind, GENERATORS):
+        elif issubclass(kind, GENERATORS) and not issubclass(kind, SystemRandom):
             self.generators.append(value)
+            if is_user(kind.__module__):
+                self._objects.append((value, name))
         elif is_scheduler(value):
             self._visit((attributes_of(value) or {}).get("optimizer"), f"{name}.optimizer")
         elif "__wrapped__" in (attributes := attributes_of(value) or {}):
             self._visit(attributes["__wrapped__"], name)
         elif issubclass(kind, weakref.ref):
             self._add(Attribute(f"referent of {name}", lambda: id(any_value()), id(any_value())))
-            self._visit(any_value(), name)
+            if has_attributes(any_value()):
+                self._visit(any_value(), name)
         elif kind.__module__.partition(".")[0] == PACKAGE:
             self._library_object(value, name)
         else:
             if issubclass(kind, WRAPPERS):
                 self._visit(attributes.get("maps" if issubclass(kind, ChainMap) else "data"), name)
+            if issubclass(kind, local):
+                self._add(namespace_of(any_value, name))
             if has_attributes(any_value):
                 self._objects.append((any_value, name))
+                if kind.__weakrefoffset__ and not issubclass(kind, type):
+                    self._add(Class(f"class of {name}", weakref.ref(any_value), cast(type, kind)))
 
     def _visit_all(self, values: Iterable[Any], name: str) -> None:
         for value in values:
             self._visit(value, name)
 
     def _function(self, function: FunctionType) -> None:
-        if not is_user(function.__module__) and not is_user(function.__globals__.get("__name__")):
+        if not is_of_user(function):
             self._visit(function.__dict__.get("__wrapped__"), function.__name__)
             return
         if any(key != "__wrapped__" for key in function.__dict__):
             self._objects.append((function, function.__name__))
-        code = function.__code__
-        names = names_of(code)
+        names = names_of(code := function.__code__)
         self.functions.append(function)
         self.names |= names.attributes
-        self.assigned |= names.assigned
         self.names_of_users |= names.attributes
+        self.assigned, self.mutates = self.assigned | names.assigned, self.mutates | names.mutates
+        self.namespaces.add(id(function.__globals__))
         for name in sorted(names.globals):
-            if name in function.__globals__ or name in names.stored:
-                self._entry(function.__globals__, name, name)
+            self._entry(function.__globals__, name, name)
+            if name not in function.__globals__ and name not in names.stored and name in function.__builtins__:
+                self._entry(function.__builtins__, name, name)
+        if function.__defaults__ or function.__kwdefaults__:
+            self._add(Defaults(f"defaults of {function.__name__}", function, defaults_of(function)))
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             if (id(cell), None) not in self._places:
                 self._places.add((id(cell), None))
                 self._place(Cell(name, cell, MISSING))
-        self._visit_all(function.__defaults__ or (), function.__name__)
-        self._visit_all((function.__kwdefaults__ or {}).values(), function.__name__)
+        defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+        self._visit_all(defaults, function.__name__)
 
     def _environment(self) -> None:
         """The environment's variables that code names, where it reads any."""
@@ -285,40 +263,53 @@ class Discovery:
             if name.isupper() or name in os.environ:
                 self._add(Attribute(f"os.environ[{name!r}]", partial(os.environ.get, name), os.environ.get(name)))
 
-    def _container(self, values: Any, name: str) -> None:
+    def _container(self, values: Any, name: str, in_place: bool) -> None:
         base = base_of(values)
+        if is_too_large(values):
+            self.too_large.append(values)
+            self._set_aside(values, name)
+            return
         if issubclass(base, dict):
-            self._dict(values, name)
-        elif base not in (tuple, frozenset) and length(values) > LONGEST:
-            self._add(Length(name, values, length(values)))
+            self._dict(values, name, in_place)
         else:
-            if base not in (tuple, frozenset):
+            if base is tuple:
+                self.uncopied.update(id(part) for part in elements(values) if base_of(part) is not None)
+            elif base is not frozenset:
                 self._add(Contents(name, values, tuple(elements(values))))
-            for index, value in zip(range(LONGEST), elements(values)):
-                self._visit(value, f"{name}[{index}]")
+            if length(values) <= LONGEST or not is_plain(values):
+                for index, value in enumerate(elements(values)):
+                    self._visit(value, f"{name}[{index}]")
         if has_attributes(values):
             self._objects.append((values, name))
 
-    def _dict(self, values: dict[Any, Any], name: str) -> None:
-        if length(values) > LONGEST:
-            self._add(Length(name, values, length(values)))
-            return
+    def _dict(self, values: dict[Any, Any], name: str, in_place: bool) -> None:
         keys = tuple(elements(values))
         self._add(Contents(f"keys of {name}", values, keys))
         for key in keys:
-            self._entry(values, key, f"{name}[{key_name(key)}]")
+            self._entry(values, key, f"{name}[{key_name(key)}]", in_place=in_place)
+        if self.unread and any(id(part) in self.unread or id(part) in self.holders for part in VALUES(values)):
+            self.holders[id(values)] = values
 
     def _array(self, array: np.ndarray[Any, Any], name: str) -> None:
-        """A numpy array is a constant of the trace: small ones are compared."""
-        if array.nbytes <= LARGEST:
-            self._add(Bytes(f"contents of {name}", array, array.copy()))
+        """A numpy array is a constant of the trace, and compared."""
+        self.arrays.append(array)
+        if is_too_large(array):
+            self.too_large.append(array)
+        elif array.nbytes <= LARGEST or array.dtype == object:
+            self._add(Bytes(f"contents of {name}", array, array.copy(order="C")))
+            if array.dtype == object:
+                self._visit_all(array.ravel().tolist(), name)
 
     def _tensor(self, tensor: Any, name: str) -> None:
+        if tensor._storage.symbolic:
+            return  # of the trace
         self.tensors.add(id(tensor))
         self.names_of_storages.setdefault(tensor._storage, name.rpartition(".")[2])
         reference = weakref.ref(tensor)
         self._add(Property(f"memory of {name}", reference, memory_of, memory_of(tensor)), slow=True)
         self._add(Flag(f"{name}.requires_grad", reference, tensor.requires_grad), slow=True)
+        if attributes_of(tensor):
+            self._annotated.append((tensor, name))
         if tensor.requires_grad:
             self.learned.add(tensor._storage)
             hooks = hooks_of(tensor)
@@ -331,6 +322,7 @@ class Discovery:
             entries: Any = attributes.get(table)
             if entries is not None:
                 self.tables.add(id(entries))
+                self.uncopied.add(id(entries))
                 self._table(entries, f"{name}.{table}", name)
         for table, hooks in EVERYWHERE.items() if id(EVERYWHERE) not in self._seen else ():
             self._table(hooks, f"{table} of every module", "hooks of every module")
@@ -359,8 +351,6 @@ class Discovery:
         for index, group in enumerate(groups):
             path = f"{name}.param_groups[{index}]"
             self._seen[id(group)] = group
-            if not all(is_user(c.__module__) or c.__name__ in ("Optimizer", "object") for c in type(optimizer).__mro__):
-                self.hyperparameters.update((id(group), key) for key in attributes.get("defaults", ()))
             self._add(Contents(f"keys of {path}", group, tuple(group)))
             for position, parameter in enumerate(group.get("params", ())):
                 self._visit(parameter, f"parameter{position}")
@@ -372,18 +362,26 @@ class Discovery:
                     if key == "lr" and type(value) is float:
                         self.rates.append(entry)
                 else:
-                    self._entry(group, key, f"{path}[{key!r}]")
+                    self._entry(group, key, f"{path}[{key!r}]", in_place=False)
+        self._leave((groups, attributes["state"]))
         self._name_state(attributes["state"])
         for key in ("param_groups", "state", "_pre_hooks", "_post_hooks"):
             if key in attributes:
-                self._entry(attributes, key, f"{name}.{key}")
+                self._entry(attributes, key, f"{name}.{key}", in_place=False)
         self._objects.append((optimizer, name))
+
+    def _leave(self, value: Any) -> None:
+        """Containers that are not copied for traced code."""
+        if base_of(value) is not None and id(value) not in self.uncopied:
+            self.uncopied.add(id(value))
+            for part in VALUES(value) if is_a(value, dict) else elements(value):
+                self._leave(part)
 
     def _name_state(self, state: dict[Any, Any]) -> None:
         """Calls the state of a tensor `weight_exp_avg` where that is called `weight`."""
         names = self.names_of_storages
         for parameter, values in zip(elements(state), VALUES(state)):
-            if issubclass(type(parameter), Tensor) and type(values) is dict and parameter._storage in names:
+            if issubclass(type(parameter), Tensor) and issubclass(type(values), dict) and parameter._storage in names:
                 for key, value in cast("dict[Any, Any]", values).items():
                     if issubclass(type(value), Tensor):
                         names.setdefault(value._storage, f"{names[parameter._storage]}_{key}")
@@ -398,7 +396,8 @@ class Discovery:
         slow = is_module(value)
         if attributes is not None:
             self.owners[id(attributes)] = value
-            for key in self.names & attributes.keys():
+            self.namespaces.add(id(attributes))
+            for key in (self.names & attributes.keys()) - self._missing.get(id(attributes), frozenset()):
                 if not (slow and key in BOOKKEEPING):
                     self._entry(attributes, key, f"{name}.{key}", slow)
         if not is_a(value, ModuleType):
@@ -430,17 +429,16 @@ class Discovery:
                     if type(member) is FunctionType:
                         self.names |= names_of(member.__code__).attributes
                 elif issubclass(type(member), (FunctionType, staticmethod, classmethod, property)):
-                    self._visit(member, f"{base.__name__}.{key}")
-                elif not special and type(member) is not MemberDescriptorType and (id(base), key) not in self._places:
+                    self._method(base, key, f"{base.__name__}.{key}")
+                elif not special and type(member) is not MemberDescriptorType and not self._is_class_place(base, key):
                     self._places.add((id(base), key))
                     self._place(Member(f"{base.__name__}.{key}", base, key, MISSING))
 
+    def _method(self, cls: type, key: str, name: str) -> None:
+        """A method that may be replaced: what the class's own dictionary has."""
+        (mapping,) = gc.get_referents(members(cls))
+        if entry_identity(mapping, key) not in self._places:
+            self._entry(mapping, key, name)
 
-def memory_of(tensor: Tensor) -> tuple[Any, ...]:
-    """Where the numbers of a tensor are."""
-    return tensor._storage, tensor._view
-
-
-def key_name(key: Any) -> str:
-    """A key of a dictionary in the name of its entry."""
-    return repr(key) if type(key) in PLAIN else "..."
+    def _is_class_place(self, base: type, key: str) -> bool:
+        return (id(base), key) in self._places or key in self._missing.get(id(base), ())

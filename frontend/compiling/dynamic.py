@@ -11,52 +11,20 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections import OrderedDict, defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from ..errors import runtime_error
 from ..mutations import bump
+from .changed_numbers import items, number_places
+from .copies import COPIED, Change, item_identity, items_of
 from .effects import Assign, Effect
-from .guards import Attribute, Contents, Guard, Guards, Length
-from .places import MISSING, Entry, Item, Place, entry_identity
+from .guard_set import Guards
+from .guards import Contents, Guard, Length
+from .observing import Observing
+from .places import Entry, Item, Place
 from .symbolic import Symbolic, Symbols, is_number, read
-
-if TYPE_CHECKING:
-    from .observer import Observer
-
-REMEMBERED = 256
-"""How many places are known for each function; the oldest go first."""
-
-COPIED = (list, dict, deque, OrderedDict, defaultdict)
-"""Containers that may hold symbolic numbers: their copies are what they are."""
-
-
-class DynamicNumbers:
-    """What the calls of one function have found out about numbers that change."""
-
-    def __init__(self) -> None:
-        self._changed: dict[Any, Place] = {}
-        self.constant = False
-        """Whether none is symbolic: the function has failed with symbolic numbers, and not with plain ones."""
-
-    def change(self, place: Place) -> None:
-        """There is another number in this place now."""
-        self._changed[place.identity] = place  # which keeps what it is a place of, so that no other has its id
-        if len(self._changed) > REMEMBERED:
-            del self._changed[next(iter(self._changed))]
-
-    def is_dynamic(self, place: Place) -> bool:
-        """Whether the number in a place has been seen to change."""
-        return place.identity in self._changed
-
-    def compare(self, guards: Guards) -> None:
-        """Numbers that are others than when a program was traced are no constants from here on."""
-        for guard in guards.broken():
-            for place in number_places(guard):
-                if is_number(place.now()) and not place.holds():
-                    self.change(place)
 
 
 @dataclass
@@ -81,7 +49,7 @@ class DynamicPlaces:
         rates: Sequence[Entry],
         exchanged: Sequence[tuple[Place, Any]],
         guards: Guards,
-        observer: Observer,
+        observer: Observing,
     ) -> None:
         """`exchanged`: places whose tensors are arguments of each call, and what stands for these."""
         self._observer = observer
@@ -99,7 +67,7 @@ class DynamicPlaces:
             source = _source(symbols, place)
             self._sources[place.identity] = place, source
             if container is None:
-                observer.hold(place, source)
+                observer.overlay.hold(place, source)
             else:
                 observer.sources[place.identity] = source
                 wanted.add(id(container))
@@ -117,13 +85,13 @@ class DynamicPlaces:
         while count != len(wanted):
             count = len(wanted)
             for key, container in containers.items() if wanted else ():
-                if type(container) in COPIED and any(id(v) in wanted for _, v in _items(container)):
+                if type(container) in COPIED and any(id(v) in wanted for _, v in items_of(container)):
                     wanted.add(key)
         for key in wanted:
             self._copies[key] = containers[key], copy.copy(containers[key])
         for key, (original, new) in self._copies.items():
-            for name, value in _items(original):
-                inner, known = self._copies.get(id(value)), self._sources.get(_identity(original, name))
+            for name, value in items_of(original):
+                inner, known = self._copies.get(id(value)), self._sources.get(item_identity(original, name))
                 if known is not None:
                     new[name] = known[1]
                 elif inner is not None:
@@ -133,35 +101,31 @@ class DynamicPlaces:
     def take_out(self) -> list[Effect]:
         """What each call does to the numbers; other changes of copies go where they belong."""
         effects: list[Effect] = []
-        for held in self._observer.held.values():
-            if held.now is not held.source:
+        for held in self._observer.overlay.held.values():
+            if held.is_number and held.now is not held.source:
                 effects.append(_effect(held.place, held.source, held.now))
         originals = {id(new): original for original, new in self._copies.values()}
         for key, (original, new) in self._copies.items():
-            before, now = dict(_items(original)), dict(_items(new))
-            changed = list(before) != list(now)
-            if changed and not isinstance(original, dict):
-                contents = [originals.get(id(v), read(v)) for v in now.values()]
-                original.clear()
-                original.extend(contents)
-                continue
-            for name in [name for name in before if name not in now]:
-                del original[name]
+            before, now, others = dict(items_of(original)), dict(items_of(new)), dict[Any, Any]()
+            same = isinstance(original, dict) or [*before] == [*now]
             for name, value in now.items():
-                place, source = self._sources.get(_identity(original, name), (None, None))
-                if value is source or (place is None and (value is before.get(name) or id(value) in originals)):
-                    continue
-                if place is not None and (isinstance(value, Symbolic) or is_number(value)):
-                    effects.append(_effect(place, source, value))
+                place, source = self._sources.get(item_identity(original, name), (None, None))
+                if place is not None and same and (isinstance(value, Symbolic) or is_number(value)):
+                    if value is not source:
+                        effects.append(_effect(place, source, value))
+                    others[name] = before[name]
+                elif place is not None and value is source and not isinstance(value, Symbolic):
+                    others[name] = before[name]
                 else:
-                    changed = True
-                    original[name] = read(value)
-            if changed and key in self._groups:
-                raise changes_rates(self._groups[key].name)
+                    others[name] = originals.get(id(value), read(value))
+            if [*before] != [*others] or any(others[name] is not value for name, value in before.items()):
+                if key in self._groups:
+                    raise changes_rates(self._groups[key].name)
+                self._observer.copies.changes.append(Change(original, before, others))
         return effects
 
     def relax(self, guards: Guards) -> None:
-        """Lets go of the values of the numbers, which the program's evaluation of them looks after."""
+        """Lets go of the numbers: the evaluation of each call looks whether they are there and of their types."""
         held = self._numbers
         if held:
             guards.always[:] = [new for guard in guards.always for new in _relaxed(guard, held)]
@@ -209,38 +173,13 @@ def _container_of(place: Place, containers: dict[int, Any]) -> Any:
     return containers.get(id(place.mapping)) if isinstance(place, Entry) else None
 
 
-def _identity(container: Any, key: Any) -> tuple[int, Any]:
-    if isinstance(container, dict):
-        return entry_identity(cast("dict[Any, Any]", container), key)
-    return id(container), key
-
-
-def _items(container: Any) -> Iterable[tuple[Any, Any]]:
-    if isinstance(container, dict):
-        return list(cast("dict[Any, Any]", container).items())
-    return list(enumerate(cast("Iterable[Any]", container)))
-
-
-def number_places(guard: Guard) -> Iterable[Place]:
-    """The places of numbers that a guard watches."""
-    if isinstance(guard, Contents) and isinstance(guard.container, (list, deque)):
-        return [place for place in items(guard) if is_number(place.expected)]
-    return (guard,) if isinstance(guard, Place) and is_number(guard.expected) else ()
-
-
-def items(guard: Contents) -> Iterator[Item]:
-    """The places of the elements of a list."""
-    container: Any = guard.container
-    return (Item(f"{guard.name}[{k}]", container, k, before) for k, before in enumerate(guard.expected))
-
-
 def _relaxed(guard: Guard, held: set[Any]) -> list[Guard]:
     if isinstance(guard, Place) and guard.identity in held:
-        return [Attribute(f"whether {guard.name} is there", lambda: guard.now() is MISSING, False)]
+        return []
     if isinstance(guard, Contents) and any(place.identity in held for place in number_places(guard)):
         elements = [new for place in items(guard) for new in _relaxed(place, held)]
         return [Length(f"len({guard.name})", guard.container, len(guard.expected)), *elements]
     return [guard]
 
 
-__all__ = ["Count", "DynamicNumbers", "DynamicPlaces", "items", "number_places"]
+__all__ = ["Count", "DynamicPlaces"]

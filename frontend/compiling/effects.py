@@ -16,16 +16,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
+from ...runtime.storage import Storage
 from .. import tree
-from ..mutations import bump
+from ..mutations import COUNTED, CountedDefaultDict, bump
 from ..tensor import alias
 from ..writes import adopt, check_in_place
-from .guards import Flag
-from .places import PLAIN, Place
+from .changed_numbers import DynamicNumbers
+from .places import PLAIN, VALUES, Place, base_of, class_attribute, elements, is_a
+from .weak import referent
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
-    from .dynamic import DynamicNumbers
 
 
 class Effect(Protocol):
@@ -40,9 +41,9 @@ class Effect(Protocol):
 
 @dataclass
 class Assign:
-    """An attribute, a global, an entry, a variable of an enclosing function or a tensor's `requires_grad` is set."""
+    """An attribute, a global, an entry or a variable of an enclosing function is set."""
 
-    place: Place | Flag
+    place: Place
     value: Any
 
     def apply(self, value: Any, arguments: Any) -> None:
@@ -52,13 +53,29 @@ class Assign:
 
 @dataclass
 class Data:
-    """`.data` of a tensor is set."""
+    """`.data` of a tensor is set, or of an argument by its number."""
 
-    tensor: Tensor
+    target: Any
     value: Any
 
     def apply(self, value: Any, arguments: Any) -> None:
-        self.tensor.data = value
+        _tensor(self.target, arguments).data = value
+
+
+@dataclass
+class AskAgain:
+    """A function with a cache is called, which counts that, and may have forgotten the result."""
+
+    cached: Any
+    args: list[Any]
+    options: dict[str, Any]
+    value: Any = None
+    _is_first: bool = True
+
+    def apply(self, value: Any, arguments: Any) -> None:
+        if not self._is_first:  # the trace has asked
+            self.cached(*self.args, **self.options)
+        self._is_first = False
 
 
 @dataclass
@@ -69,8 +86,7 @@ class Extend:
     value: Any
 
     def apply(self, value: Any, arguments: Any) -> None:
-        put: Callable[[Any], object] = getattr(self.container, "update" if isinstance(value, dict) else "extend")
-        put(value)
+        extend(self.container, value)
 
 
 @dataclass
@@ -85,17 +101,48 @@ class Refill:
 
 
 @dataclass
+class Splice:
+    """A part of a list or deque is replaced; what other threads have put in stays there."""
+
+    container: Any
+    start: int
+    removed: int
+    value: Any
+    at_end: bool
+
+    def apply(self, value: Any, arguments: Any) -> None:
+        if self.at_end and not self.removed:
+            self.container.extend(value)
+        elif is_a(self.container, list):
+            self.container[self.start : self.start + self.removed] = value
+        else:
+            elements = list(self.container)
+            elements[self.start : self.start + self.removed] = value
+            refill(self.container, elements)
+
+
+@dataclass
 class Argument:
-    """A list, dictionary or dataclass among the arguments gets other contents."""
+    """A list or dictionary among the arguments gets other contents, or a dataclass other attributes."""
 
     path: tuple[Any, ...]
     value: Any
+    of_attributes: bool
 
     def apply(self, value: Any, arguments: Any) -> None:
-        container = arguments
+        found = arguments
         for step in self.path:
-            container = getattr(container, step.name) if isinstance(step, Field) else container[step]
-        refill(container, value)
+            if isinstance(step, Field):
+                found = object.__getattribute__(found, step.name)
+            else:
+                found = base_of(found).__getitem__(found, step)
+        if not self.of_attributes:
+            refill(found, value)
+            return
+        for name in tree.attributes_of(found).keys() - value.keys():
+            object.__delattr__(found, name)
+        for name, part in value.items():
+            object.__setattr__(found, name, part)
 
 
 @dataclass(frozen=True)
@@ -115,63 +162,82 @@ class History:
     target: Any
     value: Any
 
-    def _tensor(self, leaves: Sequence[Any]) -> Tensor:
-        return leaves[self.target] if isinstance(self.target, int) else self.target
-
     def check(self, leaves: Sequence[Any]) -> None:
         """Raises where the tensor of this call may not be written to."""
-        check_in_place(self._tensor(leaves))
+        check_in_place(leaves[self.target] if isinstance(self.target, int) else referent(self.target))
 
     def apply(self, value: Any, arguments: Any) -> None:
-        leaves: list[Any] = []
-        tree.flatten(arguments, leaves)
-        tensor = self._tensor(leaves)
+        tensor = _tensor(self.target, arguments)
         if value is not None or tensor.requires_grad:
             adopt(tensor, alias(tensor) if value is None else value)
 
 
-def refill(container: Any, value: Any) -> None:
-    """Gives a list, dictionary or dataclass new contents."""
-    if isinstance(container, (list, deque, dict)):
-        cast("list[Any]", container).clear()
-        Extend(container, None).apply(value, None)
+def _tensor(target: Any, arguments: Any) -> Tensor:
+    """The tensor that a reference means, or the argument with a number."""
+    if not isinstance(target, int):
+        return referent(target)
+    leaves: list[Any] = []
+    tree.flatten(arguments, leaves)
+    return leaves[target]
+
+
+def extend(container: Any, value: Any) -> None:
+    """Adds to a list or dictionary, by the methods of Python's own: those of a subclass have run in the trace."""
+    base = base_of(container)
+    if is_a(value, dict):
+        for key, part in value.items():
+            base.__setitem__(container, key, part)
     else:
-        for name, part in value.items():
-            object.__setattr__(container, name, part)
+        base.extend(container, value)
+
+
+def refill(container: Any, value: Any) -> None:
+    """Gives a list or dictionary new contents."""
+    base_of(container).clear(container)
+    extend(container, value)
 
 
 def changed_arguments(before: Any, after: Any, path: tuple[Any, ...] = ()) -> list[Argument]:
-    """The containers of a tree of arguments that have other contents than before."""
-    old, new = _children(before), _children(after)
+    """What of a tree of arguments has other contents than before."""
     found: list[Argument] = []
-    same = type(before) is type(after) and [step for step, _ in old] == [step for step, _ in new]
-    if same:
-        for (step, a), (_, b) in zip(old, new, strict=True):
-            if type(a) is type(b) and (_children(a) or isinstance(a, (list, dict))):
-                found += changed_arguments(a, b, (*path, step))
-            elif a is not b:
-                same = False
-    if same or isinstance(before, tuple):
-        return found
-    contents = list(cast("list[Any]", after)) if isinstance(after, list) else {_name(step): v for step, v in new}
-    return [Argument(path, contents)]
+    elements_differ = _changed(_elements(before), _elements(after), path, found)
+    if elements_differ and not is_a(before, tuple):
+        found = [Argument(path, list(elements(after)) if is_a(after, list) else dict(_elements(after)), False)]
+    if tree.is_dataclass(cast(Any, type(before))) and tree.holds_tensors(before):
+        old, new = tree.attributes_of(before), tree.attributes_of(after)
+        inside: list[Argument] = []
+        if _changed([*map(_field, old.items())], [*map(_field, new.items())], path, inside):
+            inside = [Argument(path, dict(new), True)]
+        found += inside
+    return found
 
 
-def _children(value: Any) -> list[tuple[Any, Any]]:
-    if isinstance(value, (tuple, list)):
-        return list(enumerate(cast("list[Any]", value)))
-    if isinstance(value, dict):
-        return list(cast("dict[Any, Any]", value).items())
-    if hasattr(value, "__dataclass_fields__") and tree.holds_tensors(value):
-        return [(Field(name), part) for name, part in tree.attributes_of(value).items()]
-    return []
+def _changed(
+    old: list[tuple[Any, Any]], new: list[tuple[Any, Any]], path: tuple[Any, ...], found: list[Argument]
+) -> bool:
+    """Whether there are other parts than before; what has changed inside of them is added to what was found."""
+    if [step for step, _ in old] != [step for step, _ in new]:
+        return True
+    different = False
+    for (step, a), (_, b) in zip(old, new, strict=True):
+        if type(a) is type(b) and (is_a(a, list, tuple, dict) or tree.is_dataclass(cast(Any, type(a)))):
+            found += changed_arguments(a, b, (*path, step))
+        else:
+            different |= a is not b
+    return different
 
 
-def _name(step: Any) -> Any:
-    return step.name if isinstance(step, Field) else step
+def _elements(value: Any) -> list[tuple[Any, Any]]:
+    if is_a(value, tuple, list):
+        return list(enumerate(elements(value)))
+    return list(zip(elements(value), VALUES(value), strict=True)) if is_a(value, dict) else []
 
 
-STRUCTURES: tuple[Any, ...] = (dict, OrderedDict, defaultdict, list, tuple, deque)
+def _field(item: tuple[str, Any]) -> tuple[Field, Any]:
+    return Field(item[0]), item[1]
+
+
+STRUCTURES: tuple[Any, ...] = (dict, OrderedDict, defaultdict, *COUNTED, list, tuple, deque)
 """Classes whose objects are what they contain."""
 
 
@@ -182,7 +248,7 @@ class _Exchanged:
         return False
 
     def template(self, value: Any) -> tree.Template | None:
-        return tree.Template(value) if type(value) in (defaultdict, deque) else None
+        return tree.Template(value) if type(value) in (defaultdict, CountedDefaultDict, deque) else None
 
 
 EXCHANGED = _Exchanged()
@@ -191,18 +257,18 @@ EXCHANGED = _Exchanged()
 def likeness(value: Any) -> Any:
     """What a program relies on where it replaces a value without reading its numbers."""
     kind = cast(Any, type(value))
-    if tree.is_tensor(value):
+    if tree.is_plain_tensor(value):
         return f"{kind.__name__} {value._spec}" + (", requires_grad" if value.requires_grad else "")
     if kind in PLAIN:
         return value
-    if kind not in STRUCTURES and not (hasattr(kind, "_fields") and isinstance(value, tuple)):
+    if kind not in STRUCTURES and not (class_attribute(kind, "_fields") is not None and issubclass(kind, tuple)):
         try:
             return weakref.ref(value)
         except TypeError:
             return value
     if issubclass(kind, dict):
         return kind.__name__, *[(key, likeness(v)) for key, v in cast("dict[Any, Any]", value).items()]
-    limit = getattr(cast(Any, value), "maxlen", None)
+    limit = getattr(value, "maxlen", None)
     return kind.__name__, limit, *map(likeness, cast("Sequence[Any]", value))
 
 
@@ -296,14 +362,6 @@ def stand_in(container: Any) -> Written:
     return kind(cast(Any, container))
 
 
-class Again(BaseException):
-    """The function is to be traced once more, knowing more about what it writes to."""
-
-    def __init__(self, learn: Callable[[Hints], None]) -> None:
-        super().__init__()
-        self.learn = learn
-
-
 class Hints:
     """What earlier traces of the same call have found out."""
 
@@ -312,10 +370,20 @@ class Hints:
         """What other calls have found out too."""
         self.constant = numbers.constant
         """Whether all numbers are constants, since the function has failed with symbolic ones."""
+        self.plain = False
+        """Whether numbers are constants in this call alone, whose program is for no other."""
+        self.kept: frozenset[tuple[int, Any]] = frozenset()
+        """Places with a tensor that somebody else has as well, by their identity."""
+        self.apart: list[Storage] = []
+        """Memory of which others have tensors or arrays, so that what replaces a tensor must not be written there."""
         self.written: list[Any] = []
         """Lists and dictionaries that the function writes tensors to."""
         self.read: list[Any] = []
         """Those of them that it reads as well."""
+        self.whole: list[Any] = []
+        """Large containers that it reads."""
+        self.is_first = True
+        """Whether nothing has been traced yet."""
         self.places: list[Place] = []
         """What holds a tensor that the function reads and replaces: another argument of each call."""
         self.captured: list[Place] = []
@@ -334,6 +402,14 @@ class Hints:
     def keep_constant(self) -> None:
         """Symbolic numbers get to where they cannot be."""
         self.constant = True
+
+    def keep_plain(self) -> None:
+        """The function asks which objects numbers are."""
+        self.constant = self.plain = True
+
+    def keep_apart(self, storages: Iterable[Storage]) -> None:
+        """Others have this memory."""
+        self.apart += storages
 
     def look_into(self, container: Any) -> None:
         """It is read too. After several of them the others are taken to be: each costs a trace."""

@@ -3,36 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from .guards import same
-
-if TYPE_CHECKING:
-    from .symbolic import Symbols
 
 LIMIT = 1 << 63
 """Integers from here on do not fit the program's arguments."""
 
 
-class Stale(Exception):
-    """Another thread has changed a number that a program is for, after the program was chosen and before it ran."""
+class NumberNode(NamedTuple):
+    """One operation. `operands` are numbers of nodes where `is_node` says so, and constants otherwise."""
+
+    function: Callable[..., Any]
+    operands: tuple[Any, ...]
+    is_node: tuple[bool, ...]
+
+
+class NumberGraph(Protocol):
+    """What is evaluated of the symbolic numbers of a trace (`symbolic.Symbols`)."""
+
+    nodes: list[NumberNode]
+    values: list[Any]
+    names: list[str]
+    guarded: dict[int, Any]
+    wanted: list[int]
+    sources: dict[int, None]
+    passed: set[int]
 
 
 class Evaluation:
     """A graph of numbers, evaluated by each call."""
 
-    def __init__(self, symbols: Symbols) -> None:
-        self._steps: list[tuple[Callable[..., Any], Any, Any]] = []
-        """Function, operands (None for what comes with the call), and the value or the type that it must have. All are
-        evaluated, since any may raise."""
+    def __init__(self, symbols: NumberGraph) -> None:
+        self._steps: list[tuple[Callable[..., Any], Any, bool, Any]] = []
+        """Function, operands (None for what comes with the call), whether Python has read it, and the value that it
+        must have then, or else the type. All are evaluated, since any may raise."""
         self._names = list(symbols.names)
-        self._read = frozenset(symbols.guarded)
         for index, (node, value) in enumerate(zip(symbols.nodes, symbols.values)):
             operands: Any = None
             if index not in symbols.sources:
                 operands = tuple((x if n else -1, x) for x, n in zip(node.operands, node.is_node))
-            kind = cast(Any, type(value))
-            self._steps.append((node.function, operands, value if index in self._read else kind))
+            read = index in symbols.guarded
+            self._steps.append((node.function, operands, read, value if read else cast(Any, type(value))))
         self._passed = list(symbols.passed)
         self._wanted = list(symbols.wanted)
         self.traced = [symbols.values[index] for index in self._wanted]
@@ -45,29 +57,27 @@ class Evaluation:
     def __call__(self, leaves: Sequence[Any]) -> list[Any] | None:
         """The numbers that a call brings along, in their places among its leaves; None where it needs another program:
         Python gets another answer, or an exception."""
-        if not self._steps:
-            return []
         values: list[Any] = []
-        for k, (function, operands, expected) in enumerate(self._steps):
-            try:
+        try:
+            for function, operands, read, expected in self._steps:
                 if operands is None:
                     value = function(leaves)
                 else:
                     value = function(*[x if at < 0 else values[at] for at, x in operands])
-            except Exception:
-                return None
-            if not (same(value, expected) if k in self._read else type(value) is expected):
-                return None
-            values.append(value)
-        if not all(-LIMIT <= values[at] < LIMIT for at in self._passed):
+                if not (same(value, expected) if read else type(value) is expected):
+                    return None
+                values.append(value)
+        except Exception:
             return None
+        for at in self._passed:
+            if not -LIMIT <= values[at] < LIMIT:
+                return None
         return [values[at] for at in self._wanted]
 
     def differences(self, leaves: Sequence[Any]) -> list[str]:
         """Where a call goes another way, for people."""
         values: list[Any] = []
-        for k, (function, operands, expected) in enumerate(self._steps):
-            name = self._names[k]
+        for name, (function, operands, read, expected) in zip(self._names, self._steps):
             try:
                 value = (
                     function(leaves)
@@ -76,12 +86,12 @@ class Evaluation:
                 )
             except Exception as error:
                 return [f"{name} raises {type(error).__name__}"]
-            if k in self._read and not same(value, expected):
+            if read and not same(value, expected):
                 return [f"{name} was {expected!r}, is now {value!r}"]
-            if k not in self._read and type(value) is not expected:
+            if not read and type(value) is not expected:
                 return [f"{name} was of type {expected.__name__}, is now of type {type(value).__name__}"]
             values.append(value)
         return []
 
 
-__all__ = ["LIMIT", "Evaluation", "Stale"]
+__all__ = ["LIMIT", "Evaluation"]

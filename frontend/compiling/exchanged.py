@@ -8,8 +8,8 @@ self.best = self.current         one memory under two names: what is written to 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, cast
 
 from ...runtime.storage import Storage
 from .. import tree
@@ -17,6 +17,24 @@ from ..tensor import Tensor
 from .effects import EXCHANGED
 from .guards import Contents, Guard
 from .places import VALUES, Place, base_of, elements, is_a
+from .traced import Traced
+
+
+def expected_exchanges(guards: Sequence[Guard], is_assigned: Callable[[Place], bool]) -> list[Place]:
+    """Attributes and variables that code assigns and that have a tensor, or a tuple of them, without a history: they
+    are taken to be replaced, since to find that out costs a trace. What shares memory with others is left alone."""
+    found = [g for g in guards if isinstance(g, Place) and _is_plain(g.expected) and is_assigned(g)]
+    if not found:
+        return []
+    others = held_elsewhere(guards, found)
+    return [place for place in found if are_apart(found, ()) and are_apart((place,), others)]
+
+
+def _is_plain(value: Any) -> bool:
+    kind = cast(Any, type(value))
+    if kind is tuple and value:
+        return all(map(_is_plain, value))
+    return kind is Tensor and not value.requires_grad and not value._storage.symbolic
 
 
 def tensors_in(places: Iterable[Place]) -> list[Any]:
@@ -25,6 +43,16 @@ def tensors_in(places: Iterable[Place]) -> list[Any]:
     for place in places:
         tree.flatten(place.now(), found, EXCHANGED)
     return found
+
+
+def read_places(traced: Traced, places: Iterable[Place], count: int) -> Iterator[Place]:
+    """Those that a program reads; `count` arguments of each call come before what is in them."""
+    read = {source.leaf for source in traced.inputs if source.value.first_use is not None}
+    for place in places:
+        inside = len(tensors_in([place]))
+        if not read.isdisjoint(range(count, count + inside)):
+            yield place
+        count += inside
 
 
 def held_elsewhere(guards: Iterable[Guard], places: Sequence[Place]) -> set[Storage]:
@@ -58,4 +86,4 @@ def are_apart(places: Iterable[Place], others: Collection[Storage]) -> bool:
     return len(set(storages)) == len(storages) and not any(storage in others for storage in storages)
 
 
-__all__ = ["are_apart", "held_elsewhere", "tensors_in"]
+__all__ = ["are_apart", "expected_exchanges", "held_elsewhere", "read_places", "tensors_in"]

@@ -5,31 +5,48 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from itertools import takewhile
 from typing import Any, cast
 
 from .. import dispatch, tree
 from ..errors import runtime_error
 from ..tensor import Tensor
+from ..tracing.again import Again
 from ..tracing.trace import Trace
+from .changed_numbers import items
+from .copies import Change, Copies, item_identity
 from .discovery import Discovery
-from .dynamic import items
 from .effects import (
     EXCHANGED,
-    Again,
     Assign,
     Effect,
     Extend,
     Hints,
     Refill,
+    Splice,
     Written,
     contains,
     likeness,
     stand_in,
 )
-from .guards import Absent, Attribute, Contents, Flag, Guard, Guards, Length
+from .guard_set import Guards
+from .guards import Absent, Attribute, Contents, Flag, Guard, Length
 from .kinds import is_module
 from .observer import Observer
-from .places import PLAIN, VALUES, Entry, Place, attributes_of, base_of, elements, entry_identity, is_a
+from .overlay import Overlay
+from .places import (
+    MISSING,
+    PLAIN,
+    VALUES,
+    Entry,
+    Place,
+    attributes_of,
+    base_of,
+    elements,
+    entry_identity,
+    is_a,
+    same,
+)
 from .symbolic import Symbolic, is_number
 
 Containers = Contents | Length
@@ -72,6 +89,7 @@ class Substitutes:
         for place, before, new in self._replaced:
             if place.now() is new:
                 place.assign(before)
+            self._observer.overlay.take_back(place, new)
 
 
 class EffectFinder:
@@ -81,9 +99,15 @@ class EffectFinder:
         self, trace: Trace, discovery: Discovery, guards: Guards, hints: Hints, is_ours: Callable[[Tensor], bool]
     ) -> None:
         self._trace, self._discovery, self._guards, self._hints = trace, discovery, guards, hints
+        self._overlay: Overlay = trace.observer.overlay
+        self._copies: Copies = trace.observer.copies
         self._is_ours = is_ours
         """Whether a tensor is of the trace: computed in it, or standing for an argument."""
         self.effects: list[Effect] = []
+        self.flags: list[tuple[Flag, bool]] = []
+        """What `requires_grad` of leaves becomes: set around the making of outputs, whose histories depend on it."""
+        self.homes: list[Entry] = []
+        """Buffers that get other numbers where Python would replace them."""
         self.reusable = True
         """Whether later calls may use the program; not where tracing changed plain values that it depends on."""
         self._learn: list[Callable[[Hints], None]] = []
@@ -103,20 +127,31 @@ class EffectFinder:
             if written.added:
                 self.effects.append(Extend(written.original, written.added))
         self._take_prepared()
+        for change in self._copies.settle():
+            self._changed(change)
+        for place, now in self._overlay.changes():
+            if same(now, place.expected):
+                continue
+            if self._holds(now):
+                self._assigned(place, now)
+            else:
+                place.assign(self._copies.with_originals(now))
         for guard in list(self._guards.broken()):
             if isinstance(guard, Absent):
                 self._appeared(guard)
             elif isinstance(guard, (Contents, Length)):
                 self._container(guard)
             elif isinstance(guard, Flag):
-                self.effects.append(Assign(guard, guard.now()))
+                if guard.is_of_leaf():  # others have got a history, which is an effect of its own
+                    self.flags.append((guard, guard.now()))
             elif isinstance(guard, Place) and self._holds(guard.now()):
-                self._assigned(guard)
+                self._assigned(guard, guard.now())
+                guard.restore()
             elif self._holds(guard.now()):
                 raise kept(guard.name)
             else:
                 self._replaced(guard)
-        if self._numbers or self._learn:
+        if self._learn or self._numbers:
             raise Again(self._learned)
         self._relax(substitutes)
 
@@ -139,7 +174,7 @@ class EffectFinder:
             if all(entry_identity(container, key) in prepared and not self._holds(container.get(key)) for key in keys):
                 self._guards.let_go(guard)
                 if isinstance(guard, Contents):
-                    self._guards.always.append(Contents(guard.name, container, guard.now()))
+                    self._guards.add(Contents(guard.name, container, guard.now()))
                 for key in keys:
                     self._discovery.add_prepared(container, key, f"{guard.name.removeprefix('keys of ')}[...]")
         self._guards.seal()
@@ -154,7 +189,7 @@ class EffectFinder:
             if is_a(value, Tensor):
                 if self._is_ours(value):
                     return True
-            elif isinstance(value, Symbolic):
+            elif is_a(value, Symbolic):
                 return True
             elif type(value) not in PLAIN and id(value) not in seen:
                 seen.add(id(value))
@@ -172,7 +207,8 @@ class EffectFinder:
 
     def is_leaf(self, value: Any) -> bool:
         """Whether a list or dictionary in what the function returns or keeps is one that was there before."""
-        return is_a(value, list, dict, deque) and self._discovery.has_seen(value) and not self._holds(value)
+        known = is_a(value, list, dict, deque) and self._discovery.has_seen(self._copies.original(value))
+        return known and not self._holds(value)
 
     def template(self, value: Any) -> tree.Template | None:
         """How to copy an object that the function returns or keeps, where it holds tensors of the trace."""
@@ -204,8 +240,7 @@ class EffectFinder:
             for place in items(cast(Contents, other)) if inside else (other,):
                 if isinstance(place, Place) and place.expected is now:
                     known = self._is_place(place) or any(place.identity == c.identity for c in self._hints.captured)
-                    fixed = isinstance(place, Entry) and id(place.mapping) in self._discovery.tables
-                    return None if known or fixed else place
+                    return None if known or self._is_buffer(place) else place
         return None
 
     def _appeared(self, guard: Absent) -> None:
@@ -217,46 +252,100 @@ class EffectFinder:
             self.effects.append(Assign(place, place.now()))
             place.restore()
 
-    def _assigned(self, place: Place) -> None:
-        now, before = place.now(), place.expected
-        if isinstance(now, Tensor) and self._fits(place, now, before):
+    def _assigned(self, place: Place, now: Any) -> None:
+        """A tensor of the trace, or something that holds one."""
+        before = place.expected
+        if is_a(now, Tensor) and self._fits(place, now, before):
+            self.homes.append(cast(Entry, place))
             value = self._trace.detached(dispatch.value_of(self._trace, now))
             self._trace.write(before._storage, value)
-            place.restore()
             return
-        captured = any(place.identity == other.identity for other in self._hints.captured)
+        if before is MISSING:
+            self.effects.append(Assign(place, now))
+            return
+        captured = any(place.identity == other.identity for other in self._hints.captured) or self._is_buffer(place)
         if self._is_read(before) and not self._is_place(place) and not captured:
             self._learn.append(lambda hints: hints.exchange(place))
             return
         self.effects.append(Assign(place, now))
-        place.restore()
         if captured:
             self.reusable = False
             return
         self._settled.append(place)
         self._likenesses.append(Attribute(f"kind of {place.name}", lambda: likeness(place.now()), likeness(before)))
 
+    def _is_buffer(self, place: Place) -> bool:
+        return isinstance(place, Entry) and id(place.mapping) in self._discovery.tables
+
     def _fits(self, place: Place, now: Tensor, before: Any) -> bool:
         """Whether the tensor is the new value of a module's buffer, which goes where the old one is."""
         return (
             isinstance(place, Entry)
-            and id(place.mapping) in self._discovery.tables
-            and isinstance(before, Tensor)
+            and self._is_buffer(place)
+            and is_a(before, Tensor)
             and before._spec == now._spec
             and before._view is None
-            and before._storage.array is not None
+            and not before._storage.symbolic
+            and place.identity not in self._hints.kept
+            and not contains(self._hints.apart, before._storage)
         )
 
     def _is_read(self, value: Any) -> bool:
         """Whether the function has asked for numbers of what was in a place."""
         leaves: list[Any] = []
         tree.flatten(value, leaves, EXCHANGED)
-        return any(isinstance(x, Tensor) and x._storage in self._trace.lifted for x in leaves)
+        return any(is_a(x, Tensor) and x._storage in self._trace.lifted for x in leaves)
 
     def _is_place(self, place: Place) -> bool:
         return any(place.identity == other.identity for other in self._hints.places)
 
     # Lists and dictionaries
+
+    def _changed(self, change: Change) -> None:
+        """A list or dictionary of which traced code got a copy, and changed that."""
+        original, before, now = change.original, change.before, change.now
+        if isinstance(original, dict):
+            self._entries(cast("dict[Any, Any]", original), before, now)
+            return
+        old, new = [*before.values()], [*now.values()]
+        guards = (*self._guards.always, *self._guards.slow)
+        guard = next((g for g in guards if isinstance(g, Contents) and g.container is original), None)
+        if guard is not None and len(guard.expected) == len(old) == len(new):
+            self._elements(guard, new)
+            return
+        start = len([*takewhile(lambda pair: pair[0] is pair[1], zip(old, new))])
+        rest = len([*takewhile(lambda pair: pair[0] is pair[1], zip(old[start:][::-1], new[start:][::-1]))])
+        part = new[start : len(new) - rest]
+        self._put_in(original, Splice(original, start, len(old) - start - rest, part, not rest))
+
+    def _entries(self, original: dict[Any, Any], before: dict[Any, Any], now: dict[Any, Any]) -> None:
+        for key in [key for key in now if key in before and now[key] is not before[key]]:
+            place = self._overlay.place(item_identity(original, key))
+            if place is not None:
+                self._overlay.put(place, now[key])
+        if [*now] != [*before]:
+            added = dict([*now.items()][len(before) :])
+            kept = [*now][: len(before)] == [*before]
+            self._put_in(original, Extend(original, added) if kept else Refill(original, now))
+
+    def _put_in(self, container: Any, effect: Splice | Refill | Extend) -> None:
+        """A list or dictionary gets another length, by what traced code has done to its copy."""
+        if not self._holds(effect.value):
+            self._copies.changed.add(id(container))
+            effect.apply(effect.value, None)
+        elif not self._learns(container):
+            self.effects.append(effect)
+        self.reusable = False
+
+    def _learns(self, container: Any) -> bool:
+        """Whether it is new that a list or dictionary gets tensors, and that it is read as well."""
+        if not contains(self._hints.written, container):
+            self._learn.append(lambda hints: hints.write(container))
+        elif not contains(self._hints.read, container):  # changed under another name than the known ones
+            self._learn.append(lambda hints: hints.look_into(container))
+        else:
+            return False
+        return True
 
     def _container(self, guard: Containers) -> None:
         container = cast(Any, guard.container)
@@ -265,37 +354,38 @@ class EffectFinder:
             and base_of(container) in (list, deque)
             and len(guard.expected) == len(container)
         ):
-            self._elements(guard, container)
+            self._elements(guard, [*elements(container)])
             return
         if not self._holds(container):
             self.reusable = False
             return
-        if not isinstance(container, (list, dict, deque)):
+        if not is_a(container, list, dict, deque):
             raise kept(guard.name)
-        if not contains(self._hints.written, container):
-            self._learn.append(lambda hints: hints.write(container))
-            return
-        if not contains(self._hints.read, container):  # changed under another name than the known ones
-            self._learn.append(lambda hints: hints.look_into(container))
+        if self._learns(container):
             return
         new: Any = copy.copy(guard.container)
-        if not isinstance(container, dict):
+        if not is_a(container, dict):
             new = list(new)
         self.effects.append(Refill(container, new))
         self.reusable = False
         guard.restore()
 
-    def _elements(self, guard: Contents, container: list[Any] | deque[Any]) -> None:
-        """A list or deque of the same length, some elements of which are replaced."""
+    def _elements(self, guard: Contents, values: list[Any]) -> None:
+        """A list or deque of the same length, some elements of which are replaced: by what, the values say."""
+        container: Any = guard.container
         self._settled.append(guard)
-        self._likenesses.append(Length(f"len({guard.name})", container, len(container)))
-        for place in items(guard):
-            if place.holds():
+        self._likenesses.append(Length(f"len({guard.name})", container, len(values)))
+        for place, now in zip(items(guard), values):
+            if same(now, place.expected):
                 self._likenesses.append(place)
-            elif self._holds(place.now()):
-                self._assigned(place)
+            elif self._holds(now):
+                self._assigned(place, now)
+                if place.now() is now:
+                    place.restore()
             else:
                 self._likenesses.append(place)
+                self._copies.changed.add(id(container))
+                place.assign(now)
                 self._replaced(place)
 
     def _relax(self, substitutes: Substitutes) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 from ..modes import modes
@@ -45,6 +46,18 @@ class LoadAppend:
         return observer.load_attribute(observer.appended(owner), self.name, True)
 
 
+class Entered:
+    """The beginning of a function."""
+
+    def __init__(self, code: CodeType) -> None:
+        self._code = code
+
+    def __getitem__(self, nothing: int) -> None:
+        observer = observing()
+        if observer is not None and self._code in observer.late:
+            observer.enter_function(self._code)
+
+
 class StoreAttribute:
     """`x.name = value`"""
 
@@ -58,6 +71,17 @@ class StoreAttribute:
             setattr(owner, self.name, value)
         else:
             observer.store_attribute(owner, self.name, value)
+
+
+class DeleteAttribute:
+    """Before `del x.name`"""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getitem__(self, owner: Any) -> Any:
+        observer = observing()
+        return owner if observer is None else observer.delete_attribute(owner, self.name)
 
 
 class LoadGlobal:
@@ -86,6 +110,27 @@ class StoreGlobal:
             names[self.name] = value
         else:
             observer.store_global(names, self.name, value)
+
+
+class DeleteGlobal:
+    """Before `del name`"""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getitem__(self, operand: Any) -> None:
+        observer = observing()
+        if observer is not None:
+            observer.delete_variable((id(sys._getframe(1).f_globals), self.name))
+
+
+class _DeleteCell:
+    """Before a variable of an enclosing function is deleted."""
+
+    def __getitem__(self, cell: Any) -> None:
+        observer = observing()
+        if observer is not None:
+            observer.delete_variable((id(cell), None))
 
 
 class _Plain:
@@ -136,6 +181,7 @@ def _store_cell(operands: Any) -> None:
     cell.cell_contents = value
 
 
+DELETE_CELL = _DeleteCell()
 IS, IS_NOT = _Is(False), _Is(True)
 LOAD_CELL = _Plain(lambda operands: operands[0], "load_cell")
 STORE_CELL = _Plain(_store_cell, "store_cell")
@@ -143,7 +189,10 @@ LOAD_ITEM = _Plain(lambda operands: operands[0][operands[1]], "load_item")
 STORE_ITEM = _Plain(_store_item, "store_item")
 DELETE_ITEM = _Plain(lambda operands: operator.delitem(*operands), "delete_item")
 ITERATE = _Plain(lambda value: value, "iterate")
+CALLEE = _Plain(lambda value: None, "callee")
+ELEMENT = _Plain(lambda value: value, "element")
 ENTER = _Plain(lambda value: value, "enter")
+MATCH = _Plain(lambda value: value, "match")
 LOADED = _Plain(lambda value: value, "load")
 RESULT = _Plain(lambda value: value, "result")
 CALLED = _Plain(lambda value: value, "called")

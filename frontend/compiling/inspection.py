@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..modes import modes
-from ..tensor import Tensor
-from .call_trace import Call
-from .guards import show
-from .symbolic import is_number
+from .call_arguments import CallArguments, describe_call
 
 if TYPE_CHECKING:
-    from ...runtime.profiling import Profile
+    from ...runtime.backend import Translation
+    from ...runtime.profile import Profile
     from .specialize import Specialization
+
+Found: TypeAlias = "tuple[Specialization | None, Sequence[Any], bool]"
+"""A program for a call (None where it is to run uncompiled), what it is run with, and whether it was made of this very
+call."""
 
 TRACED = "traced"
 """The stage before the first: the ops as the trace left them."""
@@ -31,7 +32,7 @@ class Inspection:
     _compilations: int
     _target: str
 
-    def _program_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Specialization, list[Any], bool]:
+    def _program_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Found:
         raise NotImplementedError
 
     def programs(self) -> list[Specialization]:
@@ -43,54 +44,56 @@ class Inspection:
             raise RuntimeError(f"{GONE if self._compilations else 'nothing is compiled yet'}: call the function first")
         return self._recent[-1]
 
-    def ir(self, stage: str = TRACED, locations: bool = False) -> str:
-        """The IR at a stage: "traced", "hl", "kernels", "linalg", "memref" or "loops"; with two functions where the
-        outputs are differentiated outside: forward and backward."""
-        from ...dialects.text import print_op
-        from ...passes.pipeline import CPU
-        from ...runtime.compiler import lower
+    def _last_target(self) -> str:
+        """The target of the program in use, which is that of the device of its tensors; before, what was asked for."""
+        return self._recent[-1].target if self._recent else self._target
 
-        stages = [TRACED, *(later.name for later in CPU)]
+    def ir(self, stage: str = TRACED, locations: bool = False) -> str:
+        """The IR at a stage of the target's pipeline: "traced", "hl", "kernels", "linalg", "memref", "loops" on a CPU.
+        With two functions where the outputs are differentiated outside: forward and backward."""
+        from ...dialects.text import print_op
+        from ...runtime.backend import find_backend
+
+        # What is evaluated op by op can be looked at on its way to C all the same.
+        target = self._last_target()
+        backend = find_backend("cpu" if target == "reference" else target)
+        stages = [TRACED, *(later.name for later in backend.pipeline)]
         if stage not in stages:
             raise ValueError(f"unknown stage {stage!r}: expected one of {', '.join(stages)}")
         texts: list[str] = []
         for module in self._last().modules():
             module = module.clone()
             if stage != TRACED:
-                lower(module, until=stage)
+                backend.lower(module, stage)
             texts.append(print_op(module, locations))
         return "\n".join(texts)
 
     def source(self) -> str:
         """The generated C: the kernels, then the step that calls them."""
         files: list[str] = []
-        for _, sources in self._translated():
-            units = sorted(sources.items(), key=lambda pair: (pair[0] == "step.c", pair[0]))
+        for made in self._translated():
+            units = sorted(made.sources.items(), key=lambda pair: (pair[0] == "step.c", pair[0]))
             files += [f"// {name}\n{text}" for name, text in units]
-        if not files:
-            raise RuntimeError(f"programs for the target {self._target!r} have no C source")
         return "\n".join(files)
 
-    def _translated(self) -> list[tuple[dict[str, Any], dict[str, str]]]:
-        """The plan and the C of each program in use, made anew: those that run may be those of an equal program, which
-        stands at other lines."""
-        from ...runtime.compiler import translate
+    def _translated(self) -> list[Translation]:
+        """The plan and the text of each program in use, made anew: those that run may be those of an equal program,
+        which stands at other lines. Raises UnsupportedTarget where the target has no text."""
+        from ...runtime.backend import find_backend
 
-        last = self._last()
-        return [translate(module, self._target) for module, _ in zip(last.modules(), last.loaded())]
+        last, backend = self._last(), find_backend(self._last_target())
+        return [backend.translate(module) for module, _ in zip(last.modules(), last.loaded())]
 
     def memory(self) -> dict[str, Any]:
         """Planned memory in bytes: `arena` (the peak of intermediates), `workspace`, `state`, and `buffers`, the
         intermediates from the largest down, each with the Python line that it comes from."""
         last = self._last()
-        plans = [plan for plan, _ in self._translated()]
+        plans = [made.plan for made in self._translated()]
         buffers = [buffer for plan in plans for buffer in plan.get("memory", ())]
         return {
             "arena": sum(int(plan.get("arena", 0)) for plan in plans),
             "workspace": sum(int(plan.get("workspace", 0)) for plan in plans),
-            "state": sum(
-                i.storage.array.nbytes for i in last.traced.updated if i.storage and i.storage.array is not None
-            ),
+            "state": sum(i.storage.array.nbytes for i in last.traced.updated if i.storage and not i.storage.symbolic),
             "buffers": sorted(buffers, key=lambda buffer: -buffer["bytes"]),
         }
 
@@ -98,6 +101,8 @@ class Inspection:
         """The time of each kernel, with its Python lines, as the mean of several runs with these arguments. Prints as a
         table; `.by_line()` sums up by Python line. Afterwards, state is what it was before."""
         program, leaves, _ = self._program_for(args, kwargs)
+        if program is None:
+            raise RuntimeError("this call runs uncompiled: there is nothing to measure")
         return program.profile(leaves, steps)
 
     def explain(self) -> str:
@@ -108,28 +113,15 @@ class Inspection:
             return "compiled because the function was called for the first time"
         return "compiled anew because\n" + "\n".join(f"  {reason}" for reason in self._reasons)
 
-    def _why(self, call: Call) -> list[str]:
+    def _why(self, call: CallArguments) -> list[str]:
         """How a call differs from the most similar program."""
         signature = describe_call(call)
         best: list[str] | None = None
         for program in self._recent:
-            found = _differences(program.signature, signature) or program.changes(call.leaves)
+            found = _differences(program.signature, signature) or program.matching.differences(call.leaves)
             if best is None or len(found) <= len(best):
                 best = found
         return [GONE] if best is None and self._compilations else best or []
-
-
-def describe_call(call: Call) -> list[tuple[str, Any]]:
-    """What a program is chosen by, argument by argument, in words."""
-    found: list[tuple[str, Any]] = [("grad mode", modes.grad)]
-    for name, value in zip(call.names, call.leaves, strict=True):
-        if isinstance(value, Tensor):
-            gradient = ", requires_grad" if value.requires_grad else ""
-            kind = "" if type(value) is Tensor else f"{type(value).__name__} "
-            found.append((name, f"{kind}{value._spec}{gradient}"))
-        else:
-            found.append((name, f"a number of type {type(value).__name__}" if is_number(value) else show(value)))
-    return found
 
 
 def _differences(before: Sequence[tuple[str, Any]], now: Sequence[tuple[str, Any]]) -> list[str]:

@@ -69,6 +69,12 @@ def _rewritten(name: str, arg: Any) -> Emitted | None:
             return _called(hook) if called else hook
         case "STORE_ATTR":
             return [*_apply(hooks.StoreAttribute(arg), 2), ("POP_TOP", None)]
+        case "DELETE_ATTR":
+            return [*_apply(hooks.DeleteAttribute(arg)), (name, arg)]
+        case "DELETE_GLOBAL":
+            return [("LOAD_CONST", 0), *_apply(hooks.DeleteGlobal(arg)), ("POP_TOP", None), (name, arg)]
+        case "DELETE_DEREF" if isinstance(arg, FreeVar):
+            return [(CLOSURE, arg), *_apply(hooks.DELETE_CELL), ("POP_TOP", None), (name, arg)]
         case "BINARY_SUBSCR":
             return _apply(hooks.LOAD_ITEM, 2)
         case "STORE_SUBSCR":
@@ -77,10 +83,14 @@ def _rewritten(name: str, arg: Any) -> Emitted | None:
             return [*_apply(hooks.DELETE_ITEM, 2), ("POP_TOP", None)]
         case "BINARY_OP":
             return _apply(hooks.BINARY[int(arg)], 2)
+        case "MATCH_CLASS":
+            return [("COPY", 3), *_apply(hooks.MATCH), ("POP_TOP", None), (name, arg)]
         case "IS_OP":
             return _apply(hooks.IS_NOT if arg else hooks.IS, 2)
         case "GET_ITER":
             return [*_apply(hooks.ITERATE), (name, None)]
+        case "FOR_ITER":
+            return [(name, arg), *_apply(hooks.ELEMENT)]
         case "BEFORE_WITH":
             return [*_apply(hooks.ENTER), (name, None)]
         case "IMPORT_FROM":
@@ -92,6 +102,10 @@ def _rewritten(name: str, arg: Any) -> Emitted | None:
 
 
 LOADS = ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_ATTR")
+CALLS = ("KW_NAMES", "PRECALL", "CALL", "CALL_KW", "CALL_FUNCTION_EX")
+"""How calls begin: with the first of these."""
+INLINE = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
+"""Code that runs as a part of a function."""
 APPENDING = ("append", "extend", "appendleft")
 
 
@@ -105,6 +119,16 @@ def _method(name: str, arg: Any) -> str:
         return arg
     called, text = cast("tuple[bool, str]", arg) if name == "LOAD_ATTR" and isinstance(arg, tuple) else (False, "")
     return text if called else ""
+
+
+def _callee(items: list[Any], k: int) -> Emitted:
+    """What shows a hook the callable of the call that begins here, without taking it from the stack."""
+    name = _name(items[k])
+    if name not in CALLS or (k and _name(items[k - 1]) in ("KW_NAMES", "PRECALL")):
+        return []
+    call = next(item for item in items[k:] if _name(item).startswith("CALL"))
+    above = (2 if call.arg & 1 else 1) if call.name == "CALL_FUNCTION_EX" else call.arg + (call.name == "CALL_KW")
+    return [("COPY", above + (2 if NULL_LAST else 1)), *_apply(hooks.CALLEE), ("POP_TOP", None)]
 
 
 def _is_called(items: list[Any], k: int) -> bool:
@@ -136,12 +160,18 @@ def _instrumented(code: CodeType) -> CodeType:
             arg = cast(Any, None if item.arg is UNSET else item.arg)
             if item.name == "LOAD_CONST" and isinstance(arg, CodeType):
                 emitted = [("LOAD_CONST", instrumented(arg))]
+            elif item.name == "RESUME" and arg == 0 and code.co_name not in INLINE:
+                hook = hooks.Entered(code)
+                emitted = [(item.name, arg), ("LOAD_CONST", hook), ("LOAD_CONST", 0), SUBSCRIPT, ("POP_TOP", None)]
             elif _method(item.name, arg) in APPENDING and k and _name(items[k - 1]) in LOADS:
                 emitted = _called(_apply(hooks.LoadAppend(_method(item.name, arg))))
             else:
                 emitted = _rewritten(item.name, arg)
                 if item.name in ("LOAD_FAST", "LOAD_DEREF") and _is_called(items, k):
                     emitted = [*(emitted or [(item.name, arg)]), *_apply(hooks.CALLED)]
+            before = _callee(items, k)
+            if before:
+                emitted = [*before, *(emitted or [(item.name, arg)])]
         if emitted is None:
             new.append(item)
         else:
@@ -158,12 +188,14 @@ class Instrumentation:
     def __init__(self) -> None:
         self._functions: dict[int, tuple[FunctionType, CodeType]] = {}
 
-    def add(self, function: FunctionType) -> None:
-        """Exchanges a function's code, until `take_out`."""
+    def add(self, function: FunctionType) -> CodeType | None:
+        """Exchanges a function's code, until `take_out`; gives that, unless it is exchanged already."""
         code = function.__code__
-        if id(function) not in self._functions and original(code) is code:
-            self._functions[id(function)] = function, code
-            function.__code__ = instrumented(code)
+        if id(function) in self._functions or original(code) is not code:
+            return None
+        self._functions[id(function)] = function, code
+        function.__code__ = instrumented(code)
+        return code
 
     def take_out(self) -> None:
         """Gives all functions their own code back."""

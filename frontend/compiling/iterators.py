@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import chain
+from operator import length_hint
 from typing import Any, cast
 
 from ..tracing.trace import paused
 from .code_names import PACKAGE
-from .guards import Guards
+from .guard_set import Guards
 from .places import Place
 
 MODULES = ("builtins", "itertools", "collections", "_collections", "_collections_abc")
@@ -49,6 +50,10 @@ class Watched:
                 self._taken.append(next(self._iterator))
         self._position += 1
         return self._taken[self._position - 1]
+
+    def __length_hint__(self) -> int:
+        self._touched = True
+        return length_hint(self._iterator) + len(self._taken) - self._position
 
     def __getattr__(self, name: str) -> Any:
         self._touched = True

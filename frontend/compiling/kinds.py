@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from threading import local
 from typing import Any, cast
 
 from .code_names import is_user
 from .places import attributes_of, is_a, mro
 
-NAMESPACES = frozenset(("types.SimpleNamespace", "argparse.Namespace", "_thread._local"))
+NAMESPACES = frozenset(("types.SimpleNamespace", "argparse.Namespace"))
 """Classes of Python's own whose objects are there for their attributes."""
 
 
@@ -29,9 +30,10 @@ BOOKKEEPING = {
 
 
 def has_attributes(value: Any) -> bool:
-    """Whether a value is an object or a class of the user, or a namespace."""
+    """Whether a value is an object or a class of the user, or a namespace, be it one of each thread."""
     kind = value if issubclass(type(value), type) else cast(Any, type(value))
-    return is_user(kind.__module__) or f"{kind.__module__}.{kind.__qualname__}" in NAMESPACES
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    return is_user(kind.__module__) or name in NAMESPACES or issubclass(kind, local)
 
 
 def is_module(value: object) -> bool:

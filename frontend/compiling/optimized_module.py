@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from ..nn.module import Module
-from .compile import Compiled
+from .compiled import Compiled
 
 
 class OptimizedModule(Module):

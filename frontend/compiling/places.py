@@ -6,15 +6,19 @@ classes, whatever a subclass overrides.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import local
 from types import CellType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, cast
 
 import numpy as np
 
 from ...dialects.types import DType
+from ..tree import kind_of
+from ..untouched import class_attribute, is_a, members, mro
 from .weak import is_weak, referent
 
 PLAIN: frozenset[type] = frozenset({int, float, str, bool, type(None), bytes, complex, DType, slice, type(...)})
@@ -34,20 +38,26 @@ def same(now: Any, before: Any) -> bool:
     """Whether a program may take one value for the other."""
     if now is before:
         return True
-    kind = cast(Any, type(now))
+    kind = kind_of(now)
     if kind is not type(before):
         return is_weak(before) and now is not None and before() is now
-    if kind is float or issubclass(kind, (complex, np.generic)):
+    if kind is float:
+        return now == before and math.copysign(1, now) == math.copysign(1, before)  # NaN is itself alone, as a key is
+    if issubclass(kind, (complex, np.generic)):
         return repr(now) == repr(before)  # NaN is NaN, and 0.0 is not -0.0
     if kind in PLAIN:
         return bool(now == before)
+    if kind is tuple:
+        return len(now) == len(before) and all(map(same, now, before))
     if issubclass(kind, (tuple, frozenset)):
         return length(now) == length(before) and all(map(same, elements(now), elements(before)))
     return False
 
 
 def attributes_of(value: object) -> dict[str, Any] | None:
-    """The `__dict__` of an object, if it has one of the usual kind."""
+    """The `__dict__` of an object, if it has one of the usual kind; of a `threading.local()` the calling thread's."""
+    if issubclass(type(value), local):  # a subclass has a further one, which nothing uses
+        return local.__getattribute__(cast(Any, value), "__dict__")
     for cls in mro(type(value)):
         found = members(cls).get("__dict__")
         if found is not None:
@@ -57,24 +67,6 @@ def attributes_of(value: object) -> dict[str, Any] | None:
     return None
 
 
-def is_a(value: object, *kinds: type) -> bool:
-    """What isinstance() says, without asking the object."""
-    return issubclass(type(value), kinds)
-
-
-def mro(cls: type) -> tuple[type, ...]:
-    """The base classes of a class, itself first, whatever its metaclass says."""
-    return _MRO.__get__(cls)
-
-
-def members(cls: type) -> Any:
-    """What is in the `__dict__` of a class, whatever its metaclass says."""
-    return _MEMBERS.__get__(cls)
-
-
-_MRO: Any = type.__dict__["__mro__"]
-_MEMBERS: Any = type.__dict__["__dict__"]
-
 CONTAINERS: tuple[Any, ...] = (OrderedDict, dict, list, tuple, deque, set, frozenset)
 """Classes whose objects hold others, the most special one first."""
 
@@ -82,7 +74,7 @@ CONTAINERS: tuple[Any, ...] = (OrderedDict, dict, list, tuple, deque, set, froze
 def base_of(container: object) -> Any:
     """The class of Python's own that a container is of, by whose methods it is read."""
     kind = type(container)
-    return next((base for base in CONTAINERS if issubclass(kind, base)), None)
+    return kind if kind in CONTAINERS else next((base for base in CONTAINERS if issubclass(kind, base)), None)
 
 
 def elements(container: Any) -> Iterator[Any]:
@@ -108,6 +100,11 @@ def entry_identity(mapping: dict[Any, Any], key: Any) -> tuple[int, Any]:
 
 def _is_plain(key: Any) -> bool:
     return type(key) in PLAIN or (type(key) is tuple and all(map(_is_plain, elements(key))))
+
+
+def key_name(key: Any) -> str:
+    """A key of a dictionary in the name of its entry."""
+    return repr(key) if type(key) in PLAIN else "..."
 
 
 class _Place:
@@ -276,9 +273,11 @@ __all__ = [
     "Slot",
     "attributes_of",
     "base_of",
+    "class_attribute",
     "elements",
     "entry_identity",
     "is_a",
+    "key_name",
     "length",
     "members",
     "mro",

@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import threading
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from operator import call as called
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ...dialects.types import TensorSpec
+from ...runtime.compiler import compile_module
 from ...runtime.storage import Storage
-from .. import mutations, tree
+from .. import eager, mutations, tree
 from ..autograd.gradients import backward
-from ..autograd.hooks import retain_grad
-from ..dispatch import array_of
-from ..tensor import Tensor, alias, wrap
-from ..views import replay
-from ..writes import adopt
-from .backward import Differentiable, spend
-from .call_trace import Call, CallTrace, no_collection, share, sharing
-from .effects import EXCHANGED, History
-from .evaluation import Stale
-from .guards import PLAIN, is_by_value, same, show
-from .inspection import describe_call
-from .launch import Failures, Launch
-from .let_go import let_go_of_tensors, let_go_of_what_was_there
-from .reference import REFERENCE, ReferenceProgram
-from .traced import Alias, Fresh, Given, Held, Output, Owner, Part
-from .weak import Identities, Weak, referent, weakened
+from ..autograd.walk import check_not_freed
+from ..devices import CPU, device
+from ..tensor import Tensor, wrap
+from ..tracing.trace import Input
+from .around import no_collection
+from .backward import Differentiable
+from .call_arguments import CallArguments, describe_call
+from .call_trace import CallTrace
+from .effects import History
+from .guards import PLAIN, is_by_value
+from .hidden import hidden_memory
+from .launch import Failures, Gone, Launch
+from .let_go import let_go_of_tensors, let_go_of_what_was_there, memory_tokens, tokens
+from .matching import Matching
+from .memory import MEMORIES, copied, memory_of
+from .outputs import Outputs
+from .places import is_a
+from .plans import Output
+from .rebind import Captured, Exchange, captured, has_moved, may_replace, stand_for
+from .weak import is_weak, referent
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
-    from ...runtime.profiling import Profile, ProfiledProgram
+    from ...runtime.backend import TimedProgram
+    from ...runtime.profile import Profile
+    from ..used_up import UsedUp
 
 
 SMALL = 1 << 20
@@ -45,66 +53,128 @@ def nbytes(spec: TensorSpec) -> int:
     return math.prod(spec.shape) * spec.dtype.itemsize
 
 
-def make_program(module: ModuleOp, target: str) -> Any:
-    """The program of a traced module."""
-    if target == REFERENCE:
-        return ReferenceProgram(module)
-    from ...runtime.compiler import compile_module
-
-    return compile_module(module, target)
-
-
 def late_checks(program: Any) -> Collection[int]:
     """The checks of a program that come after some state was updated; none where nothing is written before the end."""
-    plan = getattr(program, "plan", None)
-    return frozenset(plan["errors"]["late"]) if plan else ()
+    return frozenset(program.plan["errors"]["late"])
 
 
-class Specialization:
+def _read(inputs: Sequence[Input], leaves: Sequence[Any]) -> list[Storage]:
+    """What a program reads of a call's arguments, and state of its own."""
+    tensors = [source for source in inputs if not source.is_number]
+    given = [leaves[s.leaf]._storage for s in tensors if s.leaf is not None and s.leaf < len(leaves)]
+    return [*given, *(s.storage for s in tensors if s.leaf is None and s.storage is not None)]
+
+
+class Specialization(Outputs):
     """A traced and compiled function for one shape of call."""
 
-    def __init__(self, function: Callable[..., Any], call: Call, keep_gradients: bool, target: str) -> None:
+    def __init__(self, function: Callable[..., Any], call: CallArguments, keep_gradients: bool, target: str) -> None:
         self.target = target
         leaves = call.leaves
         self.signature = describe_call(call)
         """What the program is chosen by, in words."""
-        self._profiled: tuple[ProfiledProgram, Launch] | None = None
-        self._undone = False
-        """Whether what tracing changed in Python was taken back, so that it has to be traced anew."""
+        self._profiled: tuple[TimedProgram, Launch] | None = None
+        self._captured: list[Captured] = []
+        self._stands_for = {}
+        self._run_lock = threading.Lock()
         with no_collection():
             self._call_trace: CallTrace | None = CallTrace(function, call, keep_gradients)
             """What can take back the trace; None once a call has run to its end, or has changed state."""
             trace = self._call_trace
             self.traced, self.guards, self.reusable = trace.traced, trace.guards, trace.reusable
             self.lifetime = self.guards.lifetime
-            objects = [v for v in leaves if not isinstance(v, Tensor) and type(v) not in PLAIN]
+            objects = [v for v in leaves if not is_a(v, Tensor) and type(v) not in PLAIN]
             self._objects = [v if is_by_value(v) else self.lifetime.watch(v) for v in objects]
             """Objects that keys know by their id: the program goes with the first of them."""
-            let_go_of_tensors(self.traced, trace.discovery.has_seen, self.lifetime)
+            let_go_of_tensors(trace)
+            self.matching = Matching(self.traced, trace, call)
+            """Which calls the program is for."""
+            self._place(leaves, trace.where)
             self._compile()
-        self._fixed, self.numbers = trace.fixed, trace.numbers
-        self._names = call.names
-        self.impure = bool(trace.impure)
-        """Whether the trace has done something that the program does not: other calls like it run uncompiled."""
-        self._outside = Identities(trace.outside)
-        self._effects, self._places = trace.effects, trace.places
+        self._effects = trace.effects
+        _, self._returned, self._assigned = self.traced.structure
+        """Structures of what the function returns, and of what its effects assign."""
         self._histories = [effect for effect in trace.effects if isinstance(effect, History)]
-        self._themselves = {i: weakened(tensor) for i, tensor in trace.themselves.items()}
-        self._written, self._pattern, self._requires_grad = trace.written, trace.pattern, trace.requires_grad
-        self._values = trace.argument_values
-        self._aliases = {
-            i: (v._storage, v._view)
-            for i, v in enumerate(leaves)
-            if isinstance(v, Tensor) and v._storage in trace.outside
-        }
-        self._tensor_leaves = [i for i, v in enumerate(leaves) if isinstance(v, Tensor)]
-        self._cleared = [(t, mark) for t, mark in self.traced.cleared if not isinstance(t, int)]
+        self._requires_grad = trace.requires_grad
         self._cleared_leaves = [(t, mark) for t, mark in self.traced.cleared if isinstance(t, int)]
+        self._set_owners()
+
+    def _set_owners(self) -> None:
+        """What each call holds while it goes on, since other threads may replace it; first, whose `.grad` it clears."""
+        by_mark: dict[int, tuple[UsedUp | None, list[Any]]] = {}
+        for t, mark in self.traced.cleared:
+            if not isinstance(t, int):
+                by_mark.setdefault(id(mark), (mark, []))[1].append(t)
+        cleared: list[Any] = []
+        self._marks: list[tuple[UsedUp | None, slice]] = []
+        """What becomes of gradients, and of which owners."""
+        for mark, some in by_mark.values():
+            self._marks.append((mark, slice(len(cleared), len(cleared) + len(some))))
+            cleared += some
+        others = {id(token): token for token in tokens(self.traced, self._effects)}
+        for token in cleared:
+            others.pop(id(token), None)
+        self._owners = [_finder(self._meant(token)) for token in (*cleared, *others.values())]
+        self._shared = [_finder(self._meant(token)) for token in memory_tokens(self.traced)]
+
+    # Other tensors
+
+    def rebound(self, leaves: Sequence[Any]) -> Specialization | None:
+        """This program for the tensors that have taken the place of those that it is for; None where that needs another
+        trace. The guards of the copy are still to be asked."""
+        if not self._captured or self.matching.over or self._call_trace is not None:
+            return None
+        exchange = Exchange(self.guards, self._captured, self.matching.outside, leaves)
+        if not exchange.is_possible:
+            return None
+        new = copy.copy(self)
+        new.guards, new.lifetime = exchange.guards(self.guards), exchange.lifetime
+        new._captured = exchange.captured()
+        new._stands_for = stand_for(new._captured)
+        new._objects = [*map(exchange.reference, self._objects)]
+        new.matching = self.matching.rebound(new.guards, exchange.reference, exchange.outside(self.matching.outside))
+        new.traced, new._profiled = exchange.traced(self.traced), None
+        new._set_owners()
+        if not new.matching.watch_memory(new.traced) or exchange.lifetime.over:
+            return None
+        new.launch = new._launch_of(new.program)
+        return new
+
+    def keeps_for_nothing(self) -> bool:
+        """Whether a tensor has come to other memory than this copy is for."""
+        return has_moved(self._captured)
+
+    def lose(self, reference: Any) -> bool:
+        """One of the objects that this copy depends on has died. Whether others of its kind may take its place: then
+        nothing else is kept of it."""
+        lost = [known for known in self._captured if known.tensor is reference]
+        self.launch = None
+        for known in lost:
+            for place in known.inputs:
+                self.traced.inputs[place].storage = None
+        if not lost:
+            self._captured = []
+        return bool(lost)
+
+    def _place(self, leaves: Sequence[Any], where: device) -> None:
+        """The program runs where the trace has found tensors besides the CPU's, which are sent there with each call."""
+        read = [s for s in _read(self.traced.inputs, leaves) if s.device is not CPU]
+        self._where = read[0].device if read else where
+        self._memory = memory_of(read) if where is CPU else MEMORIES[where.type]
+        if self.target == CPU.type:
+            self.target = self._memory.target or self.target
+        checks = self.traced.checks
+        if self._memory.target is not None and checks.made:
+            record, _ = copied(self._memory, self._memory.buffer(checks.record), checks.record.spec)
+            for source in self.traced.inputs:
+                if source.storage is checks.record:
+                    source.storage = record
+            checks.record = record
 
     def undo(self) -> None:
         """Takes back what tracing changed in Python."""
         if self._call_trace is not None:
-            self._undone = True
+            self.matching.over = True
             self._call_trace.undo()
             self._call_trace = None
 
@@ -119,14 +189,16 @@ class Specialization:
                 function: Any = next(iter(module.ops))
                 self._differentiable = Differentiable(
                     *(function, [place for place, _ in traced.wrt], [k for k, _ in traced.differentiable]),
-                    partial(make_program, target=self.target),
+                    partial(compile_module, target=self.target),
                     traced.reached,
                     traced.together,
+                    self._where,
                 )
                 module = self._differentiable.forward.module
-            self.program = make_program(module, self.target)
+            self.program = compile_module(module, self.target)
             self._plan_gradients()
-            self.launch = self._launch_of(self.program)
+            self.launch: Launch | None = self._launch_of(self.program)
+            """None where the memory that it is for is gone."""
         except BaseException:
             self.undo()
             raise
@@ -171,7 +243,9 @@ class Specialization:
             [*traced.results, *saved],
             own,
             traced.copies,
+            self._memory,
             self._failures(program),
+            lock=self._run_lock,
         )
         for index in self._kept:
             launch.keep(traced.inputs[index])
@@ -179,7 +253,7 @@ class Specialization:
 
     def _failures(self, program: Any) -> Failures | None:
         checks = self.traced.checks
-        return Failures(checks, late_checks(program)) if checks.made else None
+        return Failures(checks, late_checks(program), self._memory) if checks.made else None
 
     def modules(self) -> list[ModuleOp]:
         """The traced function, or its two halves where its outputs are differentiated outside."""
@@ -190,185 +264,110 @@ class Specialization:
     def loaded(self) -> list[Any]:
         """The compiled programs so far: backward follows when it is first needed."""
         found = [self.program, None if self._differentiable is None else self._differentiable.backward.program]
-        return [program for program in found if hasattr(program, "plan")]
+        return [program for program in found if program is not None]
 
     # Calls
 
-    def mismatch(self, leaves: Sequence[Any]) -> bool:
-        """Whether this call's tensors share memory otherwise than those traced, or what was read has changed."""
-        if self.impure and not self.reusable:
-            return False  # whatever has changed: these calls run uncompiled
-        for i, value in self._fixed:
-            if leaves[i] is not value and not same(leaves[i], value):
-                return True
-        outside, aliases = self._outside.ids, self._aliases
-        if self._undone:
-            return True
-        for i in self._tensor_leaves:
-            tensor = leaves[i]
-            if id(tensor._storage) in outside:
-                if aliases.get(i) != (tensor._storage, tensor._view):
-                    return True
-            elif i in aliases:
-                return True
-        if any(leaves[i] is not tensor() for i, tensor in self._themselves.items()):
-            return True
-        if not self._has_values(leaves):
-            return True
-        written, pattern = self._written, self._pattern
-        if written and (share(leaves, written) if pattern is None else sharing(leaves) != pattern):
-            return True
-        if not self.guards.hold():
-            return True
-        found = self._all(leaves)
-        if found is None:
-            return True
-        for owner, spec in self.traced.grads_found:
-            grad = (found[owner] if isinstance(owner, int) else referent(owner))._grad
-            if (grad is None) is not (spec is None) or (grad is not None and grad._spec != spec):
-                return True
-        return False
-
-    def _has_values(self, leaves: Sequence[Any]) -> bool:
-        """Whether arguments hold the numbers that Python has asked for."""
-        return all(np.array_equal(array_of(leaves[i]), array) for i, array in self._values.items())
-
-    def _all(self, leaves: Sequence[Any]) -> Sequence[Any] | None:
-        """The arguments of a call, with what the function finds in places of its own, and numbers computed of them;
-        None where these need another program."""
-        if not self._places and not self.numbers:
-            return leaves
-        found = self._with_places(leaves)
-        numbers = self.numbers(found)
-        return None if numbers is None else found + numbers
-
-    def _with_places(self, leaves: Sequence[Any]) -> list[Any]:
-        found = list(leaves)
-        for place in self._places:
-            tree.flatten(place.now(), found, EXCHANGED)
-        return found
-
-    def _leaves(self, leaves: Sequence[Any]) -> Sequence[Any]:
-        found = self._all(leaves)
-        if found is None:
-            raise Stale
-        return found
-
-    def changes(self, leaves: Sequence[Any]) -> list[str]:
-        """Why a call with the same arguments needs another program, in words."""
-        found = [
-            f"argument {self._names[i]} was {show(value)}, is now {show(leaves[i])}"
-            for i, value in self._fixed
-            if not same(leaves[i], value)
-        ]
-        found += self.guards.differences() or self.numbers.differences(self._with_places(leaves))
-        for owner, spec in self.traced.grads_found if not found else ():
-            tensor = self._leaves(leaves)[owner] if isinstance(owner, int) else referent(owner)
-            if (tensor._grad is None) is not (spec is None):
-                found.append(f".grad of a {tensor._spec} was {'None' if spec is None else 'there'} and is no longer")
-        if not found and not self._has_values(leaves):
-            found.append("Python needs the numbers of an argument, such as lengths of sequences, and they are others")
-        if not found and self.mismatch(leaves):
-            found.append("arguments share memory with each other or with state in another way")
-        if not self.reusable:
-            found.append(
-                "tracing changed Python values that the function depends on, or drew from an iterator or from random "
-                "numbers of Python or numpy, so that each call traces anew"
-            )
-        return found
-
-    def run(self, leaves: Sequence[Any], arguments: Any, is_new: bool = False) -> Any:
-        """One call. `arguments`: what was flattened to the leaves. `is_new`: the call that was traced, which goes on
-        with the numbers of the trace."""
-        leaves = [*self._with_places(leaves), *self.numbers.traced] if is_new else self._leaves(leaves)
+    def run(self, leaves: Sequence[Any], arguments: Any) -> Any:
+        """One call. `leaves`: what `matching` gives; `arguments`: what the call was given."""
+        launch = self.launch
+        owners = [*map(called, self._owners)] if self._owners else ()
+        memory = self._shared and [find() for find in self._shared]
+        if launch is None or (self.lifetime.over and self._call_trace is None) or (memory and None in memory):
+            self.lifetime.over = True
+            raise Gone
         for history in self._histories:
             history.check(leaves)
-        results, kept = self._launched(leaves)
-        self._set_requires_grad(leaves, True)
         traced = self.traced
+        passes = [each.mapped(lambda t: self._given(t, leaves), lambda plan: plan) for each in traced.passed_on]
+        if passes:
+            check_not_freed([([t for t, _ in each.gradients], each.retain_graph, each.line) for each in passes])
+        results, kept = self._launched(launch, leaves)
+        if self._requires_grad:
+            self._set_requires_grad(leaves, True)
         made: dict[Output, Tensor] = {}
         if self._differentiable is not None:  # before what is a view of its results
             self._record(leaves, results, kept, made)
-        self._set_requires_grad(leaves, False)
+        if self._requires_grad:
+            self._set_requires_grad(leaves, False)
         outputs = [self._output(plan, leaves, results, made) for plan in traced.outputs]
-        for tensor, mark in self._cleared:
-            referent(tensor)._grad = mark
+        for mark, some in self._marks:
+            for tensor in owners[some]:
+                tensor._grad = mark
         for leaf, mark in self._cleared_leaves:
             leaves[leaf]._grad = mark
         for owner, plan in traced.grads:
             self._owned(owner, leaves, results, made)._grad = self._output(plan, leaves, results, made)
-        self._retain(traced.retained_before, leaves, results, made)
-        for owner, plan, retain_graph in traced.passed_on:
-            tensor = self._owned(owner, leaves, results, made)
-            backward([tensor], [self._output(plan, leaves, results, made)], retain_graph=retain_graph)
+        if traced.retained_before:
+            self._retain(traced.retained_before, leaves, results, made)
+        for each in passes:
+            seeds = [self._output(plan, leaves, results, made) for _, plan in each.gradients]
+            backward([t for t, _ in each.gradients], seeds, retain_graph=each.retain_graph)
         for callback in traced.after_call:
             callback()
-        output, values = tree.rebuild(traced.structure, iter(outputs))
+        rest = iter(outputs)
+        output = tree.rebuild(self._returned, rest)
         if self._effects:
-            sealed = self.guards.checked_at == mutations.count
-            for effect, value in zip(self._effects, values, strict=True):
-                effect.apply(value, arguments)
-            if sealed:  # what the program itself replaces, it does not depend on
-                self.guards.checked_at = mutations.count
-        self._retain(traced.retained, leaves, results, made)
+            self._apply_effects(tree.rebuild(self._assigned, rest), arguments)
+        if traced.retained:
+            self._retain(traced.retained, leaves, results, made)
         return output
 
-    def _retain(
-        self,
-        owners: Sequence[Owner],
-        leaves: Sequence[Any],
-        results: Sequence[Storage],
-        made: dict[Output, Tensor],
-    ) -> None:
-        for owner in owners:
-            tensor = self._owned(owner, leaves, results, made)
-            if tensor.requires_grad:
-                retain_grad(tensor)
+    def _apply_effects(self, values: Sequence[Any], arguments: Any) -> None:
+        sealed = self.guards.checked_at == mutations.count
+        for effect, value in zip(self._effects, values, strict=True):
+            effect.apply(value, arguments)
+        if sealed:  # what the program itself replaces, it does not depend on
+            self.guards.checked_at = mutations.count
 
     def _set_requires_grad(self, leaves: Sequence[Any], which: bool) -> None:
-        for leaf, requires_grad in self._requires_grad:
-            if requires_grad is which:
-                leaves[leaf].requires_grad = requires_grad
+        for owner in [owner for owner, requires_grad in self._requires_grad if requires_grad is which]:
+            if isinstance(owner, int):
+                leaves[owner].requires_grad = which
+            else:
+                owner.assign(which)
 
-    def _launched(self, leaves: Sequence[Any]) -> tuple[list[Storage], list[Storage]]:
+    def _launched(self, launch: Launch, leaves: Sequence[Any]) -> tuple[list[Storage], list[Storage]]:
         """Runs the program. A first call that fails leaves nothing behind, such as the state that an optimizer made."""
         try:
-            results = self.launch.run(leaves)
+            results = launch.run(leaves)
         except Exception as error:
             if not getattr(error, "changed_state", False):
                 self.undo()
             raise
         finally:
             if self._call_trace is not None:
-                let_go_of_what_was_there(self._call_trace)
-                self._call_trace = None
+                self._let_go(self._call_trace)
         return results
 
-    def profile(self, leaves: Sequence[Any], steps: int) -> Profile:
-        """The time of each kernel, as the mean of several runs; state is left as it is."""
-        from ...runtime.profiling import ProfiledProgram
+    def _let_go(self, trace: CallTrace) -> None:
+        hidden = hidden_memory(trace.discovery) if may_replace(trace) else None
+        let_go_of_what_was_there(trace)
+        self._captured = captured(trace, self.traced, self._effects, self.matching.aliased, hidden)
+        self._call_trace = None
 
-        if not self.loaded():
-            raise RuntimeError(f"programs for the target {self.target!r} have no kernels to measure")
+    def profile(self, leaves: Sequence[Any], steps: int) -> Profile:
+        """The time of each kernel, as the mean of several runs with what `matching` gives; state is left as it is."""
+        from ...runtime.backend import find_backend
+
         if self._profiled is None:
-            program = ProfiledProgram(self.modules()[0], self.target)
+            program = find_backend(self.target).profiled(self.modules()[0])
             self._profiled = program, self._launch_of(program)
         program, launch = self._profiled
-        leaves = self._leaves(leaves)
-        copies = self._snapshot(leaves)
+        saved = self._snapshot(leaves)
         try:
             launch.run(leaves)
             program.reset()
             for _ in range(max(steps, 1)):
                 launch.run(leaves)
         finally:
-            for array, copy in copies:
-                np.copyto(array, copy)
+            for state, before in saved:
+                eager.assign(state, before)
         return program.report(max(steps, 1))
 
-    def _snapshot(self, leaves: Sequence[Any]) -> list[tuple[Any, Any]]:
+    def _snapshot(self, leaves: Sequence[Any]) -> list[tuple[Tensor, Tensor]]:
         """The memory that a run would change, and copies of it."""
-        found: list[tuple[Any, Any]] = []
+        found: list[tuple[Tensor, Tensor]] = []
         for source in self.traced.updated:
             tensor: Any = leaves[source.leaf] if source.leaf is not None else None
             if isinstance(source.gradient_of, int):
@@ -376,63 +375,9 @@ class Specialization:
             elif source.gradient_of is not None:
                 tensor = referent(source.gradient_of)._grad
             storage: Any = source.storage if tensor is None else tensor._storage
-            found.append((storage.array, storage.array.copy()))
+            state: Tensor = wrap(storage, storage.spec)
+            found.append((state, wrap(eager.copied(state), state._spec)))
         return found
-
-    def _output(
-        self, plan: Output, leaves: Sequence[Any], results: Sequence[Storage], made: dict[Output, Tensor]
-    ) -> Any:
-        match plan:
-            case Given():
-                return leaves[plan.leaf]
-            case Held():
-                return plan.value
-            case _:
-                found = made.get(plan)
-                if found is None:
-                    found = made[plan] = self._make(plan, leaves, results, made)
-                return found
-
-    def _make(
-        self,
-        plan: Fresh | Alias | Part,
-        leaves: Sequence[Any],
-        results: Sequence[Storage],
-        made: dict[Output, Tensor],
-    ) -> Tensor:
-        match plan:
-            case Part():
-                return replay(self._output(plan.base, leaves, results, made), plan.origin, plan.view)
-            case Fresh():
-                new = wrap(results[plan.result], plan.spec, plan.view)
-                if plan.spent is not None:
-                    spend(new, plan.spent)
-            case Alias():
-                new = self._share(plan, leaves)
-        if plan.leaf_of_graph:
-            new._requires_grad = True
-        if isinstance(plan, Alias) and plan.history is not None:
-            adopt(new, self._output(plan.history, leaves, results, made))
-        return new
-
-    @staticmethod
-    def _share(plan: Alias, leaves: Sequence[Any]) -> Tensor:
-        """A tensor over memory from outside."""
-        if plan.leaf is None:
-            assert plan.storage is not None
-            return wrap(plan.storage, plan.spec, plan.view)
-        tensor = leaves[plan.leaf]
-        return wrap(tensor._storage, plan.spec, plan.view) if plan.whole else replay(alias(tensor), None, plan.view)
-
-    def _owned(
-        self, owner: Owner, leaves: Sequence[Any], results: Sequence[Storage], made: dict[Output, Tensor]
-    ) -> Tensor:
-        """The tensor of this call that an owner stands for."""
-        if isinstance(owner, int):
-            return leaves[owner]
-        if isinstance(owner, (Tensor, Weak)):
-            return referent(owner)
-        return self._output(owner, leaves, results, made)
 
     def _record(
         self,
@@ -447,3 +392,8 @@ class Specialization:
         arguments = dict(zip(self._kept, kept))
         residuals = [arguments[i] if of == "argument" else results[i] for of, i in self._residuals]
         self._differentiable.attach(outputs, inputs, residuals, arguments)
+
+
+def _finder(tensor: Any) -> Callable[[], Any]:
+    """What gives a tensor that may be referred to weakly."""
+    return tensor if is_weak(tensor) else lambda: tensor

@@ -1,8 +1,9 @@
 """Functions of Python's own that traced code gets in another form (`observer.py` hands them out).
 
-print("loss", loss)           is put off: each call prints, with the values of its tensors; so are records of loggers,
+print("loss", loss)           is deferred: each call prints, with the values of its tensors; so are records of loggers,
                               warnings, and writes to the console
 math.sqrt(1 - beta ** step)   takes symbolic numbers; so do `float`, `round` and others where they are called
+super().__setattr__(name, x)  is `self.name = x` that runs no code of the user
 getattr(x, f"w{i}")           what is read by a name that no code mentions is found while it is read
 """
 
@@ -13,19 +14,20 @@ import math
 import sys
 import warnings
 from collections.abc import Callable
-from types import BuiltinMethodType, MethodType
+from types import BuiltinMethodType, MethodType, MethodWrapperType
 from typing import TYPE_CHECKING, Any, cast
 
 from .. import tree
 from ..modes import modes
 from ..tensor import Tensor
-from ..tracing.later import put_off, put_off_so_far
+from ..tracing.deferred import defer
 from ..tracing.trace import Trace
+from .observing import Observing
+from .purity import SLOTS
 from .symbolic import Symbolic, lifted, plain_type
 
 if TYPE_CHECKING:
     from .discovery import Discovery
-    from .observer import Observer
 
 LEVELS = ("debug", "info", "warning", "error", "critical", "log", "exception")
 """Functions and methods of `logging` that make a record."""
@@ -45,7 +47,7 @@ PURE = _pure_functions()
 CONSTRUCTORS = {id(kind): (kind, lifted(kind, kind.__name__)) for kind in CLASSES}
 
 
-def stand_in_of(observer: Observer, value: Any, called: bool) -> Any:
+def stand_in_of(observer: Observing, value: Any, called: bool) -> Any:
     """What traced code gets instead of a function of Python's own; None where that is the function."""
     found = PURE.get(id(value)) or (CONSTRUCTORS.get(id(value)) if called else None)
     if found is not None:
@@ -53,6 +55,8 @@ def stand_in_of(observer: Observer, value: Any, called: bool) -> Any:
     made = REFLECTION.get(id(value))
     if made is not None:
         return made[1](observer)
+    if type(value) in SLOTS and value.__name__ in OWN:
+        return OWN[value.__name__](observer, value)
     if value is print:
         return _print
     if value is warnings.warn:
@@ -69,16 +73,16 @@ def stand_in_of(observer: Observer, value: Any, called: bool) -> Any:
     return None
 
 
-# Put off
+# Deferred
 
 
 def _print(*values: Any, **options: Any) -> None:
     if modes.trace is None:
         print(*values, **options)
     elif options.get("file") in (None, sys.stdout):
-        put_off(modes.trace, print, values, {key: x for key, x in options.items() if key != "file"})
+        defer(modes.trace, print, values, {key: x for key, x in options.items() if key != "file"})
     elif options["file"] is sys.stderr:
-        put_off(modes.trace, _print_error, values, {key: x for key, x in options.items() if key != "file"})
+        defer(modes.trace, _print_error, values, {key: x for key, x in options.items() if key != "file"})
     else:
         modes.trace.observer.see_effect("print")
         print(*values, **options)
@@ -98,7 +102,7 @@ def _warn(message: Any, category: Any = None, stacklevel: int = 1, source: Any =
     if modes.trace is None:
         warnings.warn_explicit(message, kind, *place)
     else:
-        put_off(modes.trace, _warn_at(place), (message, kind), {})
+        defer(modes.trace, _warn_at(place), (message, kind), {})
 
 
 def _warn_at(place: tuple[Any, ...]) -> Callable[..., None]:
@@ -113,7 +117,7 @@ def _logged(function: Any) -> Any:
         if modes.trace is None:
             function(*args, **options)
         else:
-            put_off(modes.trace, function, args, options)
+            defer(modes.trace, function, args, options)
 
     return logged
 
@@ -125,7 +129,7 @@ def _written(stream: str, name: str) -> Any:
     def written(*args: Any) -> Any:
         if modes.trace is None:
             return now(*args)
-        put_off(modes.trace, now, args, {})
+        defer(modes.trace, now, args, {})
         return len(args[0]) if args else None
 
     return written
@@ -133,14 +137,14 @@ def _written(stream: str, name: str) -> Any:
 
 def show_prints(trace: Trace) -> None:
     """Prints and logs what a trace that has failed was to, so far as it has values."""
-    for later in put_off_so_far(trace):
+    for later in trace.deferred:
         leaves: list[Any] = []
         tree.flatten(later.value, leaves)
         if later.function is print or not (later.about or any(isinstance(x, Tensor) for x in leaves)):
             later.apply(later.value, None)
 
 
-def _in_frame(observer: Observer, function: Any) -> Any:
+def _in_frame(observer: Observing, function: Any) -> Any:
     """A function that looks at the frame that calls it."""
 
     def called(*args: Any) -> Any:
@@ -157,11 +161,11 @@ def _in_frame(observer: Observer, function: Any) -> Any:
 # Attributes by names that code makes up
 
 
-def _asked(observer: Observer, *what: Any) -> None:
-    observer.symbols.trace.__dict__.setdefault("asked", []).append(what)
+def _asked(observer: Observing, *what: Any) -> None:
+    observer.symbols.trace.reads_by_name.append(what)
 
 
-def _getattr(observer: Observer) -> Callable[..., Any]:
+def _getattr(observer: Observing) -> Callable[..., Any]:
     def found(value: Any, name: str, *default: Any) -> Any:
         _asked(observer, value, name)
         try:
@@ -174,30 +178,32 @@ def _getattr(observer: Observer) -> Callable[..., Any]:
     return found
 
 
-def _hasattr(observer: Observer) -> Callable[..., Any]:
+def _hasattr(observer: Observing) -> Callable[..., Any]:
     def found(value: Any, name: str) -> bool:
         _asked(observer, value, name)
+        if name in observer.overlay.names and observer.overlay.attribute(value, name) is not None:
+            return True
         return hasattr(value._value if isinstance(value, Symbolic) else value, name)
 
     return found
 
 
-def _setattr(observer: Observer) -> Callable[..., Any]:
+def _setattr(observer: Observing) -> Callable[..., Any]:
     return observer.store_attribute
 
 
-def _vars(observer: Observer) -> Callable[..., Any]:
+def _vars(observer: Observing) -> Callable[..., Any]:
     def found(*values: Any) -> Any:
         if not values:
             return sys._getframe(1).f_locals  # pyright: ignore[reportPrivateUsage]
         _asked(observer, *values)
-        observer.expose(values[0])
+        observer.overlay.expose(values[0])
         return cast("dict[str, Any]", vars(*values))
 
     return found
 
 
-def _next(observer: Observer) -> Callable[..., Any]:
+def _next(observer: Observing) -> Callable[..., Any]:
     def found(*args: Any) -> Any:
         observer.iterate(args[0] if args else None)
         return next(*args)
@@ -205,14 +211,51 @@ def _next(observer: Observer) -> Callable[..., Any]:
     return found
 
 
-def _issubclass(observer: Observer) -> Callable[..., Any]:
+def _issubclass(observer: Observing) -> Callable[..., Any]:
     def found(kind: Any, kinds: Any) -> bool:
         return issubclass(plain_type(kind), kinds)
 
     return found
 
 
-_REFLECTING: dict[str, Callable[[Observer], Callable[..., Any]]] = {
+def _get_own(observer: Observing, slot: Any) -> Callable[..., Any]:
+    """`object.__getattribute__` and the like, mostly of an object whose class overrides that."""
+
+    def found(*args: Any) -> Any:
+        operands = _operands(slot, args)
+        if len(operands) != 2 or not isinstance(operands[1], str):
+            return slot(*args)
+        _asked(observer, *operands)
+        return observer.load_attribute(*operands, get=lambda owner, name: slot(*_given(slot, owner), name))
+
+    return found
+
+
+def _set_own(observer: Observing, slot: Any) -> Callable[..., None]:
+    def found(*args: Any) -> None:
+        operands = _operands(slot, args)
+        if len(operands) != 3 or not isinstance(operands[1], str):
+            slot(*args)
+            return
+        observer.store_attribute(*operands, put=lambda owner, name, value: slot(*_given(slot, owner), name, value))
+
+    return found
+
+
+def _operands(slot: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (slot.__self__, *args) if type(slot) is MethodWrapperType else args
+
+
+def _given(slot: Any, owner: Any) -> tuple[Any, ...]:
+    return () if type(slot) is MethodWrapperType else (owner,)
+
+
+OWN: dict[str, Callable[[Observing, Any], Callable[..., Any]]] = {
+    "__getattribute__": _get_own,
+    "__setattr__": _set_own,
+}
+
+_REFLECTING: dict[str, Callable[[Observing], Callable[..., Any]]] = {
     "getattr": _getattr,
     "hasattr": _hasattr,
     "setattr": _setattr,
@@ -226,7 +269,7 @@ REFLECTION = {id(getattr(builtins, name)): (name, make) for name, make in _REFLE
 
 def add_reads(trace: Trace, discovery: Discovery) -> None:
     """Lets a program depend on the attributes that a trace has read by names that no code mentions."""
-    for value, *name in trace.__dict__.get("asked", ()):
+    for value, *name in trace.reads_by_name:
         if name:
             discovery.add_read(value, name[0])
         else:

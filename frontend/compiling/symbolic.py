@@ -21,33 +21,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import FunctionType, ModuleType
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 
 from ...dialects.hl import elementwise as e
 from ...dialects.types import DType, TensorSpec, f64, i64
-from ...runtime.storage import Storage
+from ...runtime.storage import Storage, SymbolicStorage
 from .. import dispatch
 from ..modes import modes
 from ..ops.operands import expand_to
 from ..tensor import Tensor, wrap
-from .evaluation import LIMIT, Evaluation
+from ..tracing.again import Again
+from ..tree import kind_of
+from .evaluation import LIMIT, Evaluation, NumberNode
 from .guards import PLAIN
+from .places import is_a
 
 
 def is_number(value: Any) -> bool:
     """Whether a value may be made symbolic."""
-    kind = cast(Any, type(value))
+    kind = kind_of(value)
     return kind is float or kind is int or issubclass(kind, (np.floating, np.integer))
-
-
-class Node(NamedTuple):
-    """One operation. `operands` are numbers of nodes where `is_node` says so, and constants otherwise."""
-
-    function: Callable[..., Any]
-    operands: tuple[Any, ...]
-    is_node: tuple[bool, ...]
 
 
 @dataclass
@@ -57,7 +52,7 @@ class Symbols:
     trace: Any
     first_leaf: int
     """The position that the first of the program's numbers has among the leaves of a call."""
-    nodes: list[Node] = field(default_factory=list[Node])
+    nodes: list[NumberNode] = field(default_factory=list[NumberNode])
     values: list[Any] = field(default_factory=list[Any])
     """This call's."""
     names: list[str] = field(default_factory=list[str])
@@ -75,7 +70,7 @@ class Symbols:
 
     def source(self, name: str, value: Any, find: Callable[[Sequence[Any]], Any]) -> Any:
         """A number that `find` gets from each call's leaves."""
-        made = self._add(Node(find, (), ()), value, name)
+        made = self._add(NumberNode(find, (), ()), value, name)
         self.sources[made._index] = None
         return made
 
@@ -92,24 +87,28 @@ class Symbols:
         places = tuple(x._index if n else x for x, n in zip(operands, is_node))
         weak = text in COMPARED.values()
         names = [self._text(x._index, weak) if n else repr(x) for x, n in zip(operands, is_node)]
-        node = Node(function, places, is_node)
+        node = NumberNode(function, places, is_node)
         if is_number(value):
             return self._add(node, value, text.format(*names))
         index = self._number_of(node, value, text.format(*names))
         self.guard(index)
         return value
 
+    def result(self, function: Callable[..., Any], text: str, *operands: Any) -> Any:
+        """As `apply`; a plain number where none of the operands is symbolic."""
+        return apply(function, text, *operands)
+
     def _text(self, index: int, weak: bool) -> str:
         text = self.names[index]
         return text if weak or " " not in text else f"({text})"
 
-    def _number_of(self, node: Node, value: Any, name: str) -> int:
+    def _number_of(self, node: NumberNode, value: Any, name: str) -> int:
         self.nodes.append(node)
         self.values.append(value)
         self.names.append(name)
         return len(self.nodes) - 1
 
-    def _add(self, node: Node, value: Any, name: str) -> Any:
+    def _add(self, node: NumberNode, value: Any, name: str) -> Any:
         return _maker(cast(Any, type(value)))(self, self._number_of(node, value, name), value)
 
     # Uses
@@ -135,7 +134,7 @@ class Symbols:
             return dispatch.scalar(read(number), shape, dtype)  # which may be too large for a float
         storage = self._storages.get((number._index, own))
         if storage is None:
-            storage = self._storages[number._index, own] = Storage(None, TensorSpec((), own))
+            storage = self._storages[number._index, own] = SymbolicStorage(TensorSpec((), own))
             name = self.names[number._index].rpartition(".")[2]
             self.trace.declare_number(storage, self.leaf(number), name)
         made: Tensor = wrap(storage, storage.spec)
@@ -190,7 +189,7 @@ class Symbolic:
 
 def read(value: Any) -> Any:
     """The number itself, on which the program depends from here on; any other value as it is."""
-    if not isinstance(value, Symbolic):
+    if not issubclass(type(value), Symbolic):
         return value
     if value._is_live():
         value._symbols.guard(value._index)
@@ -204,13 +203,13 @@ def plain_type(kind: Any) -> Any:
 
 def holds_symbolic(value: Any, depth: int = 4) -> bool:
     """Whether a symbolic number is in an object, of whatever kind."""
-    if isinstance(value, Symbolic):
-        return True
     kind = cast(Any, type(value))
+    if issubclass(kind, Symbolic):
+        return True
     if (
         depth == 0
         or (kind in PLAIN and kind is not slice)
-        or isinstance(value, (type, FunctionType, ModuleType, Tensor))
+        or issubclass(kind, (type, FunctionType, ModuleType, Tensor))
     ):
         return False
     return any(holds_symbolic(part, depth - 1) for part in gc.get_referents(value))
@@ -222,10 +221,10 @@ def read_all(value: Any, depth: int = 4) -> Any:
         return plain_type(value)
     if type(value) is tuple:
         return tuple(read_all(x, depth - 1) for x in cast("tuple[Any, ...]", value))
-    if isinstance(value, (list, deque)):  # of the trace alone: its elements are read where they are
+    if is_a(value, list, deque):  # of the trace alone: its elements are read where they are
         for k, x in enumerate(cast("list[Any]", value)):
             value[k] = read_all(x, depth - 1)
-    elif isinstance(value, dict):
+    elif is_a(value, dict):
         for key, x in cast("dict[Any, Any]", value).items():
             value[key] = read_all(x, depth - 1)
     return plain_type(read(value))
@@ -234,7 +233,7 @@ def read_all(value: Any, depth: int = 4) -> Any:
 def apply(function: Callable[..., Any], text: str, *operands: Any) -> Any:
     """A pure function of numbers, of which some may be symbolic: the result is symbolic too."""
     for x in operands:
-        if isinstance(x, Symbolic) and x._is_live():
+        if issubclass(type(x), Symbolic) and x._is_live():
             return x._symbols.apply(function, text, *operands)
     return function(*map(read, operands))
 
@@ -243,9 +242,9 @@ def lifted(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """A pure function of Python's that takes symbolic numbers: `math.sqrt(n)` is symbolic where n is."""
 
     def call(*operands: Any, **options: Any) -> Any:
-        if not any(isinstance(x, Symbolic) for x in operands):
+        if not any(issubclass(type(x), Symbolic) for x in operands):
             return function(*operands, **options)
-        if options or not all(isinstance(x, Symbolic) or type(x) in (int, float, bool) for x in operands):
+        if options or not all(issubclass(type(x), Symbolic) or type(x) in (int, float, bool) for x in operands):
             return function(*[read(x) for x in operands], **options)
         return apply(function, f"{name}({', '.join(['{}'] * len(operands))})", *operands)
 
@@ -323,6 +322,12 @@ def _rounded(self: Any, *digits: Any) -> Any:
     return apply(round, "round({}" + ", {}" * len(digits) + ")", self, *digits)
 
 
+def _hash(self: Any) -> int:
+    if self._value != self._value and self._is_live():  # NaN, whose hash says which object it is
+        raise Again(lambda hints: hints.keep_plain())
+    return hash(read(self))
+
+
 def _array(self: Any, *args: Any, **options: Any) -> Any:
     return np.asarray(read(self), *args[:1])
 
@@ -372,6 +377,7 @@ def _maker(kind: type) -> Callable[[Symbols, int, Any], Any]:
     members.update({name: _unary(*rule) for name, rule in UNARY.items() if hasattr(kind, name)})
     members["__format__"], members["__round__"], members["__array__"] = _formatted, _rounded, _array
     members["__getattr__"], members["__setattr__"] = _attribute, _assign
+    members["__hash__"] = _hash
     members["__copy__"] = members["__deepcopy__"] = _itself
     members["__array_ufunc__"] = None  # numpy's numbers let these decide
     members["__doc__"] = kind.__doc__

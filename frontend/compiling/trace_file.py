@@ -14,15 +14,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from xdsl.dialects.builtin import UNKNOWN_LOC, LocationAttr
 
 from ...dialects.locations import at_line
 from ...dialects.types import DTYPES, TensorSpec
-from ...runtime.storage import Storage, aligned_empty
+from .. import eager
 from ..tensor import Tensor, wrap
-from .compile import Compiled
-from .reference import REFERENCE
+from .compiled import Compiled
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -90,7 +88,7 @@ def _trace(path: str, name: str, arguments: Sequence[str]) -> ModuleOp:
     values = _arguments(function, arguments)
     if values is not None:
         plain = function._function if isinstance(function, Compiled) else function
-        compiled = Compiled(plain, REFERENCE)
+        compiled = Compiled(plain, "reference")
         return compiled.trace(*values)
     return _run_until_called(path, name)
 
@@ -124,9 +122,7 @@ def _arguments(function: Callable[..., Any], given: Sequence[str]) -> list[Any] 
 
 def example(spec: TensorSpec) -> Tensor:
     """A tensor of zeros."""
-    array = aligned_empty(spec)
-    np.copyto(array, 0)
-    found: Tensor = wrap(Storage(array, spec), spec)
+    found: Tensor = wrap(eager.filled(spec, 0), spec)
     return found
 
 

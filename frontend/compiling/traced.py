@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp, UnitAttr, i64
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Attribute, BlockArgument, Region, SSAValue
+from xdsl.ir import BlockArgument, Region, SSAValue
 
 from ...dialects.hl.autodiff import VariableOp
 from ...dialects.types import TensorSpec, spec_of
@@ -18,98 +18,22 @@ from .. import dispatch, tape, tree
 from ..autograd.walk import FREED
 from ..errors import runtime_error
 from ..modes import modes
+from ..node import TRACED
 from ..ops.selection import Selection
+from ..tracing.again import Again
 from ..tracing.checks import Checks
+from ..tracing.outside import BackwardOutside
 from ..tracing.trace import Input, Trace
 from ..used_up import UsedUp
-from .effects import Again, Hints
+from .argument_marks import marks_of
+from .effects import Hints
+from .plans import Alias, Copy, DerivedView, Fresh, Given, GradFound, Gradient, Held, Output, Owner
 from .prune import prune
 from .symbolic import Symbolic, Symbols, holds_symbolic, plain_type
 from .weak import Weak
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
-    from ..views import View
-
-RESULT = "irtool.result"
-"""The attribute of a state argument: the result that updates it."""
-ERRORS = "irtool.errors"
-"""The attribute of the argument that holds the record of errors."""
-
-
-@dataclass(eq=False)
-class Given:
-    """An output that is one of the call's arguments, or a number that each call computes."""
-
-    leaf: int
-
-
-@dataclass(eq=False)
-class Held:
-    """An output that is an object from outside, or a plain value."""
-
-    value: Any
-
-
-@dataclass(eq=False)
-class Alias:
-    """An output that shares memory with an argument of the call or with state."""
-
-    storage: Storage | None
-    leaf: int | None
-    whole: bool
-    """Whether the argument is itself a view, and `view` is of what it is a view of."""
-    spec: TensorSpec
-    view: View | None
-    leaf_of_graph: bool = False
-    """Whether it is a leaf that gradients are taken of."""
-    history: Output | None = None
-    """What was written to it, where gradients flow back from that."""
-
-
-@dataclass(eq=False)
-class Part:
-    """An output that is a differentiable view of another tensor."""
-
-    base: Output
-    origin: View | None
-    """The view that `base` itself was in the trace; the steps of `view` beyond it lead to the output."""
-    view: View | None
-
-
-@dataclass(eq=False)
-class Fresh:
-    """An output in memory of its own: a result of the program, or a part of one that other outputs share."""
-
-    result: int
-    spec: TensorSpec
-    view: View | None
-    differentiable: bool = False
-    leaf_of_graph: bool = False
-    """Whether it is a leaf that gradients are taken of."""
-    spent: str | None = None
-    """What is raised where gradients are asked for that a backward pass inside has used up."""
-
-
-Output: TypeAlias = "Given | Held | Alias | Part | Fresh"
-"""Where an output is found. Plans are known by their identity, as the tensors are that they are plans for."""
-Owner: TypeAlias = "Tensor | Weak | int | Output"
-"""A tensor: itself, the number of an argument, or one that each call makes."""
-
-
-@dataclass(frozen=True)
-class Copy:
-    """Bytes to copy around a run, for a value that the function returns as it came, or more than once.
-
-    So the IR function returns each value once and no argument as it is, which keeps every lower level simple.
-    """
-
-    source: Input | int
-    """An argument, or one of the results."""
-    target: Input | int
-    """A state argument, or a result that the program itself does not make."""
-    before: bool
-    """Whether the source is meant as it was before the run."""
 
 
 @dataclass
@@ -135,9 +59,11 @@ class Traced:
     """Tensors whose gradient is to be kept, although they are no leaves, and that are what they were before."""
     retained: list[Owner]
     """The same of those that are made or written to."""
-    passed_on: list[tuple[Owner, Output, bool]]
-    """Where a backward pass inside goes on outside, with which gradient, and whether that graph is used again."""
-    grads_found: list[tuple[Tensor | Weak | int, TensorSpec | str | None]]
+    passed_on: list[BackwardOutside[Tensor | Weak | int, Output]]
+    """Backward passes inside that go on outside."""
+    kept_apart: list[tuple[list[Owner], ...]]
+    """Tensors from outside, and others from which they must not have been computed."""
+    grads_found: list[tuple[Tensor | Weak | int, GradFound]]
     """What `.grad` was where the trace has read it."""
     after_call: list[Callable[[], None]]
     wrt: list[tuple[int | VariableOp, Owner]]
@@ -187,8 +113,8 @@ class Finisher:
         structure = tree.flatten(output, leaves, guide)
         leaves = [leaf.result() if type(leaf) is Selection else leaf for leaf in leaves]
         grads, cleared = self._grads()
-        uses = Counter(t._storage for t in (*leaves, *(g for _, g in grads)) if tree.is_tensor(t))
-        self.shared = {s: -1 for s, count in uses.items() if count > 1 and s.array is None}
+        uses = Counter(t._storage for t in (*leaves, *(g for _, g in grads)) if tree.is_plain_tensor(t))
+        self.shared = {s: -1 for s, count in uses.items() if count > 1 and s.symbolic}
         outputs = [self._output(leaf) for leaf in leaves]
         grad_outputs = [(self._owner_now(t), self._output(g)) for t, g in [*grads, *self._inner_grads()]]
         passed_on = self._passed_on()
@@ -212,7 +138,8 @@ class Finisher:
             retained_before=[self._owner(t) for t in trace.retained_outside if t not in trace.rewritten],
             retained=self._retained(),
             passed_on=passed_on,
-            grads_found=[(self._owner(t), None if g is None else g._spec) for t, g in trace.grads_found.items()],
+            grads_found=[(self._owner(t), self._grad_found(t, g)) for t, g in trace.grads_found.items()],
+            kept_apart=[tuple([*map(self._owner, tensors)] for tensors in pair) for pair in trace.kept_apart],
             after_call=trace.after_call,
             wrt=wrt,
             together=self._together([self.differentiable[k] for k in own if k in self.differentiable]),
@@ -234,12 +161,12 @@ class Finisher:
         return self._output(tensor) if made else self._owner(tensor)
 
     def _output(self, value: Any) -> Output:
-        if isinstance(value, Symbolic):
+        if issubclass(type(value), Symbolic):
             return Given(self.symbols.leaf(value))
-        if not tree.is_tensor(value):
+        if not tree.is_plain_tensor(value):
             if holds_symbolic(value):
                 raise Again(Hints.keep_constant)  # inside an object that no call could make anew
-            return Held(plain_type(value))
+            return Held(self.trace.observer.copies.original(plain_type(value)))
         found = self._plans.get(value)
         if found is None:
             found = self._plans[value] = self._plan(value)
@@ -251,54 +178,70 @@ class Finisher:
             return Given(leaf)
         storage: Storage = value._storage
         if storage in self.trace.assignments.left and not self.known(value):
-            left = dispatch.replay(self.trace, self.trace.assignments.left[storage], None, value._view)
-            return Fresh(self._result(left), value._spec, None)
+            left = dispatch.replay_value(self.trace, self.trace.assignments.left[storage], None, value._view)
+            return Fresh(self._result(left), value._spec, None, where=value.device)
         if storage in self.trace.assignments.homes and not self._is_differentiable(value):
             storage = self.trace.assignments.homes[storage]
         base, is_leaf = value._base, value._requires_grad and value._node is None
-        if storage.array is not None:
+        if not storage.symbolic:
             if self.known(value):
                 return Held(value)
+            owner = next((t for t, found in self.trace.grads_found.items() if found is value), None)
+            if owner is not None:
+                return Gradient(self._owner(owner))
             if base is not None and value.requires_grad and modes.grad and self._is_outside(base):
-                return Part(self._output(base), base._view, value._view)
+                return DerivedView(self._output(base), base._view, value._view)
             leaf, whole = self.trace.argument_of(storage)
             history = self._history(value) if base is None else None
-            return Alias(storage if leaf is None else None, leaf, whole, value._spec, value._view, is_leaf, history)
+            owner = self.trace.gradient_owner(storage) if leaf is None else None
+            return Alias(
+                *(storage if leaf is None and owner is None else None, leaf, whole, value._spec, value._view),
+                *(is_leaf, history, None if owner is None else self._owner(owner)),
+            )
         if self._is_differentiable(value) and not is_leaf:
             if base is not None and storage in self.shared and (self._is_differentiable(base) or base._node is None):
-                return Part(self._output(base), base._view, value._view)
+                return DerivedView(self._output(base), base._view, value._view)
             return self._differentiable_result(value)
-        if storage in self.shared:
-            if self.shared[storage] < 0:
-                self.shared[storage] = self._result(self.trace.read(storage))
-            spent = None if is_leaf else self._spent(value, dispatch.value_of(self.trace, value))
-            return Fresh(self.shared[storage], value._spec, value._view, leaf_of_graph=is_leaf, spent=spent)
-        result = dispatch.value_of(self.trace, value)
-        number, spent = self._result(result), None if is_leaf else self._spent(value, result)
-        return Fresh(number, value._spec, None, leaf_of_graph=is_leaf, spent=spent)
+        shared, result = storage in self.shared, dispatch.value_of(self.trace, value)
+        spent = None if is_leaf else self._spent(value, result)
+        number, view = (self._shared_result(storage), value._view) if shared else (self._result(result), None)
+        return Fresh(number, value._spec, view, leaf_of_graph=is_leaf, spent=spent, where=value.device)
 
     def _history(self, value: Tensor) -> Output | None:
         """What a tensor over memory from outside holds, if it was written to it with a history."""
         if value not in self.trace.rewritten or not value.requires_grad or not modes.grad:
             return None
         held = self.trace.wrap(dispatch.value_of(self.trace, value))
-        tape.attach(tape.TRACED, (held,))
+        tape.attach(TRACED, (held,))
         return self._output(held)
 
     def _is_outside(self, base: Tensor) -> bool:
         """Whether the history of a tensor over memory from outside is not that of what the trace has computed."""
-        return base._node is not tape.TRACED or base in self.trace.rewritten
+        return base._node is not TRACED or base in self.trace.rewritten
 
     def _differentiable_result(self, value: Tensor) -> Fresh:
         storage, whole = value._storage, value._view is None
         ir_value = dispatch.value_of(self.trace, value)
+        if storage in self.shared and value in self.trace.histories:
+            number, memory = self._result(ir_value), self._shared_result(storage)
+            self.differentiable[number] = ir_value
+            plan = self._fresh[number] = Fresh(
+                number, value._spec, value._view, True, memory=memory, where=value.device
+            )
+            return plan
         number = self.shared.get(storage, -1) if whole else -1
         if number < 0:
             number = self._result(ir_value)
         if whole and storage in self.shared:
             self.shared[storage] = number
         self.differentiable[number] = ir_value
-        return self._fresh.setdefault(number, Fresh(number, value._spec, None, differentiable=True))
+        return self._fresh.setdefault(number, Fresh(number, value._spec, None, differentiable=True, where=value.device))
+
+    def _shared_result(self, storage: Storage) -> int:
+        """The result that holds memory which several outputs share."""
+        if self.shared[storage] < 0:
+            self.shared[storage] = self._result(self.trace.read(storage))
+        return self.shared[storage]
 
     def _result(self, value: SSAValue) -> int:
         self.fresh.append(value)
@@ -317,7 +260,8 @@ class Finisher:
             return None
         if trace.is_freed(ir_value):
             return FREED
-        return trace.modified(trace.between(ir_value, trace.leaves_of(ir_value)))
+        modified = trace.modified(trace.between(ir_value, trace.leaves_of(ir_value)))
+        return None if modified is None else modified.message
 
     def _grads(self) -> tuple[list[tuple[Tensor, Tensor]], list[tuple[Tensor, UsedUp | None]]]:
         """`.grad` to set afterwards, and to clear: also that of tensors whose gradient was made and used up inside."""
@@ -332,12 +276,17 @@ class Finisher:
             used_up = tensor in trace.grads_used and tensor not in trace.grads_found
             if grad is None or isinstance(grad, UsedUp):
                 cleared.append((tensor, grad))
-            elif used_up and not self.keep_gradients and grad._storage.array is None:
+            elif used_up and not self.keep_gradients and grad._storage.symbolic:
                 line = trace.grads_used[tensor]
                 cleared.append((tensor, marks.setdefault(line, UsedUp(line))))
             elif grad is not found:
                 sets.append((tensor, grad))
         return sets, cleared
+
+    def _grad_found(self, tensor: Tensor, grad: Tensor | UsedUp | None) -> GradFound:
+        if grad is None or isinstance(grad, UsedUp) or tensor not in self.trace.pinned:
+            return GradFound(None if grad is None else grad._spec)
+        return GradFound(grad._spec, grad, (grad._storage, grad._view))
 
     def _inner_grads(self) -> list[tuple[Tensor, Tensor]]:
         """`.grad` of tensors that were made in here and live on."""
@@ -362,7 +311,7 @@ class Finisher:
                 )
         return [self._owner_now(t) for t in kept if t in self._plans or t in self.stand_ins]
 
-    def _passed_on(self) -> list[tuple[Owner, Output, bool]]:
+    def _passed_on(self) -> list[BackwardOutside[Tensor | Weak | int, Output]]:
         """Backward passes that go on outside, which is after the call: optimizers inside would miss their gradients."""
         trace = self.trace
         if trace.passed_on and trace.grads_used:
@@ -370,7 +319,7 @@ class Finisher:
                 "inside a compiled function, backward() goes on through a tensor that was computed outside, and an "
                 "optimizer steps before that: detach() the tensor, compute it inside, or take the step outside"
             )
-        return [(self._owner(t), self._output(g), retain) for t, (g, retain) in trace.passed_on.items()]
+        return [each.mapped(self._owner, self._output) for each in trace.passed_on]
 
     # The function
 
@@ -421,6 +370,7 @@ class Finisher:
         trace.name_last()
         block = trace.block
         block.add_op(ReturnOp(*returned))
+        trace.views.merge(block, set(self.differentiable.values()))
         prune(block, self.differentiable.values())
         function = FuncOp("step", (block.arg_types, [v.type for v in returned]), Region(block))
         function.arg_attrs = ArrayAttr(DictionaryAttr(marks_of(i, trace.checks.record)) for i in trace.inputs)
@@ -430,11 +380,3 @@ class Finisher:
 def _place(leaf: SSAValue) -> Any:
     """How a function names what it is differentiated by."""
     return leaf.index if isinstance(leaf, BlockArgument) else leaf.owner
-
-
-def marks_of(source: Input, record: Storage) -> dict[str, Attribute]:
-    """The attributes of an argument."""
-    marks: dict[str, Attribute] = {} if source.result is None else {RESULT: IntegerAttr(source.result, i64)}
-    if source.storage is record:
-        marks[ERRORS] = UnitAttr()
-    return marks

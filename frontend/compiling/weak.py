@@ -7,8 +7,9 @@ compares ids asks in the end whether the lifetime is over: objects tell that the
 
 from __future__ import annotations
 
+import sys
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -39,9 +40,10 @@ class Lifetime:
 
     def __init__(self) -> None:
         self.over = False
-        self.end: Callable[[], object] | None = None
-        """What happens when the first of them dies."""
+        self.end: Callable[[Any], object] | None = None
+        """What happens when one of them dies; it is given the reference."""
         self._watched: dict[int, Any] = {}
+        self._referred: dict[int, Weak] = {}
         self._stop = partial(_stop, weakref.ref(self))
 
     def watch(self, value: Any) -> Any:
@@ -49,16 +51,35 @@ class Lifetime:
         none to its type."""
         known = self._watched.get(id(value))
         if known is None:
-            known = self._watched[id(value)] = weakened(value, self._stop)
+            known = weakened(value, self._stop)
+            if is_weak(known):
+                self._watched[id(value)] = known
+        return known
+
+    def watched(self, value: Any) -> Any:
+        """The reference to an object that is watched; None where it is not."""
+        return self._watched.get(id(value))
+
+    def references(self) -> list[Any]:
+        """All that are watched."""
+        return [*self._watched.values()]
+
+    def refer(self, value: Any) -> Any:
+        """A reference to an object, always the same one, whose death means nothing by itself."""
+        known = self._referred.get(id(value))
+        if known is None or known() is not value:
+            known = weakened(value)
+            if is_weak(known):
+                self._referred[id(value)] = known
         return known
 
 
-def _stop(lifetime: weakref.ref[Lifetime], _: Any) -> None:
+def _stop(lifetime: weakref.ref[Lifetime], reference: Any, at_exit: Callable[[], bool] = sys.is_finalizing) -> None:
     stopped = lifetime()
-    if stopped is not None and not stopped.over:
+    if stopped is not None and not at_exit():  # where modules have lost their names already
         stopped.over = True
         if stopped.end is not None:
-            stopped.end()
+            stopped.end(reference)
 
 
 class Identities:
@@ -67,6 +88,9 @@ class Identities:
     def __init__(self, values: Iterable[Any]) -> None:
         self.ids: set[int] = set()
         self._references = [self._known(value) for value in values]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (value for value in map(referent, self._references) if value is not None)
 
     def _known(self, value: Any) -> Any:
         number = id(value)

@@ -1,56 +1,35 @@
-"""Activation layers: one function each, with its arguments kept for the printed form."""
+"""Activation layers: the functions of their names."""
 
 from __future__ import annotations
 
 from ..tensor import Tensor
 from . import functional as F
 from . import init as nn_init
+from .layer import layer
 from .module import Module
 from .parameter import empty_parameter
 
 
-class Activation(Module):
-    """Keeps the arguments of an activation function under their names, and prints them."""
-
-    def __init__(self, **arguments: object) -> None:
-        super().__init__()
-        self._arguments = tuple(arguments)
-        for name, value in arguments.items():
-            setattr(self, name, value)
-
-    def extra_repr(self) -> str:
-        values = {name: getattr(self, name) for name in self._arguments}
-        return ", ".join(f"{name}={value!r}" for name, value in values.items() if name != "inplace" or value)
-
-
-class ReLU(Activation):
+@layer(F.relu)
+class ReLU(Module):
     """max(x, 0)."""
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.relu(input, self.inplace)
+    inplace: bool = False
 
 
-class ReLU6(Activation):
+@layer(F.relu6)
+class ReLU6(Module):
     """min(max(x, 0), 6)."""
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.relu6(input, self.inplace)
+    inplace: bool = False
 
 
-class LeakyReLU(Activation):
+@layer(F.leaky_relu)
+class LeakyReLU(Module):
     """x where positive, negative_slope * x elsewhere."""
 
-    def __init__(self, negative_slope: float = 1e-2, inplace: bool = False) -> None:
-        super().__init__(negative_slope=negative_slope, inplace=inplace)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.leaky_relu(input, self.negative_slope, self.inplace)
+    negative_slope: float = 1e-2
+    inplace: bool = False
 
 
 class PReLU(Module):
@@ -72,157 +51,116 @@ class PReLU(Module):
         return f"num_parameters={self.num_parameters}"
 
 
-class ELU(Activation):
+@layer(F.elu)
+class ELU(Module):
     """x where positive, alpha * (exp(x) - 1) elsewhere."""
 
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__(alpha=alpha, inplace=inplace)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.elu(input, self.alpha, self.inplace)
+    alpha: float = 1.0
+    inplace: bool = False
 
 
-class CELU(Activation):
+@layer(F.celu)
+class CELU(Module):
     """x where positive, alpha * (exp(x / alpha) - 1) elsewhere."""
 
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__(alpha=alpha, inplace=inplace)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.celu(input, self.alpha, self.inplace)
+    alpha: float = 1.0
+    inplace: bool = False
 
 
-class SELU(Activation):
+@layer(F.selu)
+class SELU(Module):
     """ELU with the constants that keep mean 0 and variance 1."""
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.selu(input, self.inplace)
+    inplace: bool = False
 
 
-class GELU(Activation):
+@layer(F.gelu)
+class GELU(Module):
     """x times the normal distribution function of x."""
 
-    def __init__(self, approximate: str = "none") -> None:
-        super().__init__(approximate=approximate)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.gelu(input, self.approximate)
+    approximate: str = "none"
 
 
-class SiLU(Activation):
+@layer(F.silu)
+class SiLU(Module):
     """x * sigmoid(x)."""
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.silu(input, self.inplace)
+    inplace: bool = False
 
 
-class Mish(Activation):
+@layer(F.mish)
+class Mish(Module):
     """x * tanh(softplus(x))."""
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.mish(input, self.inplace)
+    inplace: bool = False
 
 
-class Softplus(Activation):
+@layer(F.softplus)
+class Softplus(Module):
     """log(1 + exp(beta * x)) / beta."""
 
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        super().__init__(beta=beta, threshold=threshold)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softplus(input, self.beta, self.threshold)
+    beta: float = 1.0
+    threshold: float = 20.0
 
 
-class Hardtanh(Activation):
+@layer(F.hardtanh)
+class Hardtanh(Module):
     """x kept between min_val and max_val."""
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
-        if max_val <= min_val:
-            raise AssertionError(f"max_val ({max_val}) must be greater than min_val ({min_val})")
-        super().__init__(min_val=min_val, max_val=max_val, inplace=inplace)
+    min_val: float = -1.0
+    max_val: float = 1.0
+    inplace: bool = False
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
+    def __post_init__(self) -> None:
+        if self.max_val <= self.min_val:
+            raise AssertionError(f"max_val ({self.max_val}) must be greater than min_val ({self.min_val})")
 
 
+@layer(F.hardsigmoid, prints="")
 class Hardsigmoid(Module):
     """relu6(x + 3) / 6."""
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.hardsigmoid(input, self.inplace)
+    inplace: bool = False
 
 
+@layer(F.hardswish, prints="")
 class Hardswish(Module):
     """x * relu6(x + 3) / 6."""
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.hardswish(input, self.inplace)
+    inplace: bool = False
 
 
-class Threshold(Activation):
+@layer(F.threshold)
+class Threshold(Module):
     """x where above the threshold, `value` elsewhere."""
 
-    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
-        super().__init__(threshold=threshold, value=value, inplace=inplace)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.threshold(input, self.threshold, self.value, self.inplace)
+    threshold: float
+    value: float
+    inplace: bool = False
 
 
-class Shrink(Module):
-    """Base of the two that print their one argument without its name."""
-
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__()
-        self.lambd = lambd
-
-    def extra_repr(self) -> str:
-        return str(self.lambd)
-
-
-class Hardshrink(Shrink):
+@layer(F.hardshrink, prints="{lambd}")
+class Hardshrink(Module):
     """x where |x| > lambd, 0 elsewhere."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.hardshrink(input, self.lambd)
+    lambd: float = 0.5
 
 
-class Softshrink(Shrink):
+@layer(F.softshrink, prints="{lambd}")
+class Softshrink(Module):
     """x moved towards 0 by lambd."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softshrink(input, self.lambd)
+    lambd: float = 0.5
 
 
+@layer(F.tanhshrink)
 class Tanhshrink(Module):
     """x - tanh(x)."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.tanhshrink(input)
 
-
+@layer(F.softsign)
 class Softsign(Module):
     """x / (1 + |x|)."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softsign(input)
 
 
 class Tanh(Module):
@@ -239,51 +177,37 @@ class Sigmoid(Module):
         return input.sigmoid()
 
 
+@layer(F.logsigmoid)
 class LogSigmoid(Module):
     """log(sigmoid(x))."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.logsigmoid(input)
 
-
-class GLU(Activation):
+@layer(F.glu)
+class GLU(Module):
     """a * sigmoid(b), where a and b are the halves along `dim`."""
 
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__(dim=dim)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.glu(input, self.dim)
+    dim: int = -1
 
 
-class Softmax(Activation):
+@layer(F.softmax)
+class Softmax(Module):
     """exp(x) normalized to sum 1 along `dim`."""
 
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__(dim=dim)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softmax(input, self.dim)
+    dim: int | None = None
 
 
-class LogSoftmax(Activation):
+@layer(F.log_softmax)
+class LogSoftmax(Module):
     """log(softmax(x))."""
 
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__(dim=dim)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.log_softmax(input, self.dim)
+    dim: int | None = None
 
 
-class Softmin(Activation):
+@layer(F.softmin)
+class Softmin(Module):
     """softmax(-x)."""
 
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__(dim=dim)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softmin(input, self.dim)
+    dim: int | None = None
 
 
 class Softmax2d(Module):
@@ -295,11 +219,42 @@ class Softmax2d(Module):
         return F.softmax(input, -3)
 
 
-class RReLU(Activation):
+@layer(F.rrelu)
+class RReLU(Module):
     """leaky_relu with random slopes while training."""
 
-    def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False) -> None:
-        super().__init__(lower=lower, upper=upper, inplace=inplace)
+    lower: float = 1.0 / 8
+    upper: float = 1.0 / 3
+    inplace: bool = False
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
+
+__all__ = [
+    "CELU",
+    "ELU",
+    "GELU",
+    "GLU",
+    "SELU",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "LeakyReLU",
+    "LogSigmoid",
+    "LogSoftmax",
+    "Mish",
+    "PReLU",
+    "RReLU",
+    "ReLU",
+    "ReLU6",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softmax2d",
+    "Softmin",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
+    "Tanh",
+    "Tanhshrink",
+    "Threshold",
+]

@@ -82,3 +82,6 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def predict(self, input: Tensor) -> Tensor:
         """The most probable class."""
         return self.log_prob(input).argmax(-1)
+
+
+__all__ = ["AdaptiveLogSoftmaxWithLoss"]

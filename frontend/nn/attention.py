@@ -102,3 +102,6 @@ class MultiheadAttention(Module):
             is_causal=is_causal,
         )
         return (output.transpose(0, 1) if turned else output), weights
+
+
+__all__ = ["MultiheadAttention"]

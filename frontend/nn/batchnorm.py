@@ -1,4 +1,4 @@
-"""Batch and instance normalization: layers with running statistics."""
+"""Batch and instance normalization, layers with running statistics: what those of all ranks share (`by_rank.py`)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ class _NormBase(Affine):
     """Scale, shift and running statistics of `num_features` channels."""
 
     _version = 2
-    RANKS: ClassVar[tuple[int, ...]]
-    """How many dimensions the input may have."""
+    RANK: ClassVar[int]
 
     def __init__(
         self,
@@ -51,9 +50,13 @@ class _NormBase(Affine):
         self.reset_running_stats()
         super().reset_parameters()
 
+    def _input_ranks(self) -> tuple[int, ...]:
+        """How many dimensions the input may have."""
+        raise NotImplementedError
+
     def _check_input_dim(self, input: Tensor) -> None:
-        if input.ndim not in self.RANKS:
-            expected = " or ".join(f"{n}D" for n in self.RANKS)
+        if input.ndim not in self._input_ranks():
+            expected = " or ".join(f"{n}D" for n in self._input_ranks())
             raise ValueError(f"expected {expected} input (got {input.ndim}D input)")
 
     def _load_from_state_dict(
@@ -96,6 +99,9 @@ class _BatchNorm(_NormBase):
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
+    def _input_ranks(self) -> tuple[int, ...]:
+        return (2, 3) if self.RANK == 1 else (self.RANK + 2,)
+
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
         momentum: Any = self.momentum
@@ -117,24 +123,6 @@ class _BatchNorm(_NormBase):
         )
 
 
-class BatchNorm1d(_BatchNorm):
-    """Normalizes channels of (N, C) or (N, C, L) over the batch."""
-
-    RANKS = (2, 3)
-
-
-class BatchNorm2d(_BatchNorm):
-    """Normalizes channels of (N, C, H, W) over the batch."""
-
-    RANKS = (4,)
-
-
-class BatchNorm3d(_BatchNorm):
-    """Normalizes channels of (N, C, D, H, W) over the batch."""
-
-    RANKS = (5,)
-
-
 class _InstanceNorm(_NormBase):
     def __init__(
         self,
@@ -150,9 +138,12 @@ class _InstanceNorm(_NormBase):
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
+    def _input_ranks(self) -> tuple[int, ...]:
+        return self.RANK + 1, self.RANK + 2
+
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
-        single = input.ndim == self.RANKS[0]
+        single = input.ndim == self.RANK + 1
         channel = 0 if single else 1
         if input.shape[channel] != self.num_features and self.affine:
             raise ValueError(f"expected input's size at dim={channel} to match num_features ({self.num_features}), "
@@ -168,21 +159,3 @@ class _InstanceNorm(_NormBase):
             self.eps,
         )
         return output.squeeze(0) if single else output
-
-
-class InstanceNorm1d(_InstanceNorm):
-    """Normalizes each channel of each sample of (N, C, L)."""
-
-    RANKS = (2, 3)
-
-
-class InstanceNorm2d(_InstanceNorm):
-    """Normalizes each channel of each sample of (N, C, H, W)."""
-
-    RANKS = (3, 4)
-
-
-class InstanceNorm3d(_InstanceNorm):
-    """Normalizes each channel of each sample of (N, C, D, H, W)."""
-
-    RANKS = (4, 5)

@@ -389,3 +389,6 @@ def _describe(values: Iterable[tuple[object, Any]]) -> str:
         else:
             lines.append(f"  ({key}): Object of type: {type(value).__name__}")
     return "\n".join(lines)
+
+
+__all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]

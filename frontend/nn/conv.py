@@ -1,4 +1,4 @@
-"""Convolution layers."""
+"""Convolution layers; those over one to three dimensions are rows of `by_rank.py`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from . import functional as F
 from . import init
 from .functional.convolution import CONVOLUTIONS, TRANSPOSED, same_padding
 from .functional.extents import Extents, spread
+from .layer import layer
 from .module import Module
 from .parameter import empty_parameter
 
@@ -113,7 +114,7 @@ class _Conv(_ConvNd):
         )
 
     def forward(self, input: Tensor) -> Tensor:
-        function = CONVOLUTIONS[self.RANK]
+        function = CONVOLUTIONS[self.RANK - 1]
         if self.padding_mode == "zeros":
             return function(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
         if isinstance(self.padding, str):
@@ -124,24 +125,6 @@ class _Conv(_ConvNd):
         around = tuple(n for pair in zip(reversed(low), reversed(high)) for n in pair)
         padded = F.pad(input, around, self.padding_mode)
         return function(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
-
-
-class Conv1d(_Conv):
-    """Convolution of (N, C, L)."""
-
-    RANK = 1
-
-
-class Conv2d(_Conv):
-    """Convolution of (N, C, H, W)."""
-
-    RANK = 2
-
-
-class Conv3d(_Conv):
-    """Convolution of (N, C, D, H, W)."""
-
-    RANK = 3
 
 
 class _ConvTranspose(_ConvNd):
@@ -170,9 +153,10 @@ class _ConvTranspose(_ConvNd):
         )
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        padding: Any = self.padding
         extra = self.output_padding if output_size is None else self._extra(input, output_size)
-        return TRANSPOSED[self.RANK](
-            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
+        return TRANSPOSED[self.RANK - 1](
+            input, self.weight, self.bias, self.stride, padding, extra, self.groups, self.dilation
         )
 
     def _extra(self, input: Tensor, output_size: Sequence[Any]) -> tuple[int, ...]:
@@ -198,58 +182,25 @@ class _ConvTranspose(_ConvNd):
         return tuple(n - a for n, a in zip(wanted, least))
 
 
-class ConvTranspose1d(_ConvTranspose):
-    """Transposed convolution of (N, C, L)."""
-
-    RANK = 1
-
-
-class ConvTranspose2d(_ConvTranspose):
-    """Transposed convolution of (N, C, H, W)."""
-
-    RANK = 2
-
-
-class ConvTranspose3d(_ConvTranspose):
-    """Transposed convolution of (N, C, D, H, W)."""
-
-    RANK = 3
-
-
+@layer(F.unfold)
 class Unfold(Module):
     """The windows of (N, C, H, W) as columns."""
 
-    def __init__(self, kernel_size: Extents, dilation: Extents = 1, padding: Extents = 0, stride: Extents = 1) -> None:
-        super().__init__()
-        self.kernel_size, self.dilation, self.padding, self.stride = kernel_size, dilation, padding, stride
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)
-
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, dilation={self.dilation}, padding={self.padding}, stride={self.stride}"
+    kernel_size: Extents
+    dilation: Extents = 1
+    padding: Extents = 0
+    stride: Extents = 1
 
 
+@layer(F.fold)
 class Fold(Module):
     """Columns of windows added up to (N, C, H, W)."""
 
-    def __init__(
-        self,
-        output_size: Extents,
-        kernel_size: Extents,
-        dilation: Extents = 1,
-        padding: Extents = 0,
-        stride: Extents = 1,
-    ) -> None:
-        super().__init__()
-        self.output_size, self.kernel_size = output_size, kernel_size
-        self.dilation, self.padding, self.stride = dilation, padding, stride
+    output_size: Extents
+    kernel_size: Extents
+    dilation: Extents = 1
+    padding: Extents = 0
+    stride: Extents = 1
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.fold(input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride)
 
-    def extra_repr(self) -> str:
-        return (
-            f"output_size={self.output_size}, kernel_size={self.kernel_size}, dilation={self.dilation}, "
-            f"padding={self.padding}, stride={self.stride}"
-        )
+__all__ = ["Fold", "Unfold"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .hooks import EVERYWHERE, ForwardHook, RemovableHandle
+from ..handles import RemovableHandle
+from .hooks import EVERYWHERE
+from .registry import ForwardHook
 
 
 def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:

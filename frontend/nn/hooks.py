@@ -1,33 +1,18 @@
-"""Hooks around a module's forward and backward, and the handle that removes one."""
+"""Hooks around a module's forward and backward."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, cast
 
-from .. import mutations, tree
+from .. import tree
 from ..autograd.function import Function
 from ..autograd.function_traced import variable
 from ..autograd.hooks import register_hook
-from ..errors import runtime_error
+from ..errors import refused, runtime_error
 from ..modes import modes
 from ..tensor import Tensor
-
-if TYPE_CHECKING:
-    from .module import Module
-
-_ids = count()
-
-
-class ForwardHook(NamedTuple):
-    """A hook, whether it is given the keyword arguments too, and whether it runs when the forward raised."""
-
-    run: Callable[..., Any]
-    with_kwargs: bool
-    always_call: bool = False
-
+from .registry import ForwardHook, Registry
 
 EVERYWHERE: dict[str, dict[int, Any]] = {
     name: {} for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -37,44 +22,17 @@ EVERYWHERE: dict[str, dict[int, Any]] = {
 _everywhere = tuple(EVERYWHERE.values())
 
 
-def has_hooks(module: Module) -> bool:
+def has_hooks(module: Registry) -> bool:
     """Whether anything runs around a module's forward."""
     own = module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
     return bool(own) or any(_everywhere)
 
 
-def _hooks(module: Module, name: str) -> tuple[Any, ...]:
+def _hooks(module: Registry, name: str) -> tuple[Any, ...]:
     return (*EVERYWHERE[name].values(), *module.__dict__[name].values())
 
 
-class RemovableHandle:
-    """What registering a hook returns; `remove()` takes the hook out again. Also a context manager."""
-
-    def __init__(self, hooks: dict[int, Any], hook: Any, *, prepend: bool = False) -> None:
-        self.id = next(_ids)
-        self._hooks = hooks
-        others = dict(hooks) if prepend else {}
-        if prepend:
-            hooks.clear()
-        hooks[self.id] = hook
-        hooks.update(others)
-        mutations.bump()
-
-    def remove(self) -> None:
-        """Takes the hook out; a second time does nothing."""
-        self._hooks.pop(self.id, None)
-        mutations.bump()
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.remove()
-
-
-def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def call_with_hooks(module: Registry, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`module.forward(*args, **kwargs)` between the module's pre- and post-hooks."""
     args, kwargs = _before(module, args, kwargs)
     watched = _hooks(module, "_backward_hooks") or _hooks(module, "_backward_pre_hooks")
@@ -95,7 +53,7 @@ def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any
     return result if watch is None else watch.outputs(result)
 
 
-def _before(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _before(module: Registry, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     for hook in _hooks(module, "_forward_pre_hooks"):
         if not hook.with_kwargs:
             changed = hook.run(module, args)
@@ -112,7 +70,7 @@ def _before(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tu
     return args, kwargs
 
 
-def _after(module: Module, hook: ForwardHook, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> Any:
+def _after(module: Registry, hook: ForwardHook, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> Any:
     return hook.run(module, args, kwargs, result) if hook.with_kwargs else hook.run(module, args, result)
 
 
@@ -140,7 +98,7 @@ class Watch:
     y = module(x)        x' = pass(x); y = pass(module(x'))
     """
 
-    def __init__(self, module: Module) -> None:
+    def __init__(self, module: Registry) -> None:
         self._module = module
         self._grad_output: tuple[Any, ...] = ()
         self._inputs: list[bool] = []
@@ -196,7 +154,7 @@ def _passed_traced(change: Callable[[tuple[Any, ...]], Any], tensors: list[Any])
     """In a trace the hooks of tensors see gradients when backward() takes them; a Function's backward would be traced
     for the inputs before it is for the outputs."""
     if len(tensors) > 1:
-        raise runtime_error(
+        raise refused(
             "backward hooks of a module with several inputs or outputs that require grad are not supported inside a "
             "compiled function; call register_hook() of the tensors instead"
         )

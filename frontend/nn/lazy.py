@@ -1,16 +1,15 @@
-"""Layers that learn from their first input how many features it has, and then are ordinary ones."""
+"""Layers that learn from their first input how many features it has, and then are ordinary ones: LazyLinear, and what
+the lazy rows of `by_rank.py` share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from .. import mutations
 from ..errors import runtime_error
 from ..tensor import Tensor
 from ..tracing.trace import paused
-from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
-from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .linear import Linear
 from .module import Module
 from .parameter import Parameter
@@ -24,9 +23,6 @@ class UninitializedParameter(Parameter):
 
 
 class _Lazy(Module):
-    BECOMES: ClassVar[Callable[..., Module]]
-    """The class of the layer that this one becomes."""
-
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(0, *args, **options)  # pyright: ignore[reportCallIssue]
         self._made_with = (args, options)
@@ -45,10 +41,15 @@ class _Lazy(Module):
         """How many features the inputs of a weight have."""
         return int(weight.shape[0])
 
+    def _becomes(self) -> Callable[..., Module]:
+        """The class of the layer that this one becomes."""
+        kind: Any = type(self)
+        return next(base for base in kind.__mro__ if not issubclass(base, _Lazy))
+
     def _become(self, features: int) -> None:
         args, options = self._made_with
         with paused():
-            made = self.BECOMES(features, *args, **options).train(self.training)
+            made = self._becomes()(features, *args, **options).train(self.training)
             for name, parameter in self._parameters.items():
                 if parameter is not None:
                     parameter.data = made._parameters[name].data  # pyright: ignore[reportOptionalMemberAccess]
@@ -99,8 +100,6 @@ class _LazyConv(_Lazy):
 class LazyLinear(_Lazy, Linear):
     """Linear(in_features, ...) of as many features as the first input has."""
 
-    BECOMES = Linear
-
     def _features(self, input: Tensor) -> int:
         return int(input.shape[-1])
 
@@ -108,73 +107,4 @@ class LazyLinear(_Lazy, Linear):
         return int(weight.shape[1])
 
 
-class LazyConv1d(_LazyConv, Conv1d):
-    """Conv1d of as many channels as the first input has."""
-
-    BECOMES = Conv1d
-
-
-class LazyConv2d(_LazyConv, Conv2d):
-    """Conv2d of as many channels as the first input has."""
-
-    BECOMES = Conv2d
-
-
-class LazyConv3d(_LazyConv, Conv3d):
-    """Conv3d of as many channels as the first input has."""
-
-    BECOMES = Conv3d
-
-
-class LazyConvTranspose1d(_LazyConv, ConvTranspose1d):
-    """ConvTranspose1d of as many channels as the first input has."""
-
-    BECOMES = ConvTranspose1d
-
-
-class LazyConvTranspose2d(_LazyConv, ConvTranspose2d):
-    """ConvTranspose2d of as many channels as the first input has."""
-
-    BECOMES = ConvTranspose2d
-
-
-class LazyConvTranspose3d(_LazyConv, ConvTranspose3d):
-    """ConvTranspose3d of as many channels as the first input has."""
-
-    BECOMES = ConvTranspose3d
-
-
-class LazyBatchNorm1d(_Lazy, BatchNorm1d):
-    """BatchNorm1d of as many channels as the first input has."""
-
-    BECOMES = BatchNorm1d
-
-
-class LazyBatchNorm2d(_Lazy, BatchNorm2d):
-    """BatchNorm2d of as many channels as the first input has."""
-
-    BECOMES = BatchNorm2d
-
-
-class LazyBatchNorm3d(_Lazy, BatchNorm3d):
-    """BatchNorm3d of as many channels as the first input has."""
-
-    BECOMES = BatchNorm3d
-
-
-class LazyInstanceNorm1d(_Lazy, InstanceNorm1d):
-    """InstanceNorm1d of as many channels as the first input has."""
-
-    BECOMES = InstanceNorm1d
-
-
-class LazyInstanceNorm2d(_Lazy, InstanceNorm2d):
-    """InstanceNorm2d of as many channels as the first input has."""
-
-    BECOMES = InstanceNorm2d
-
-
-class LazyInstanceNorm3d(_Lazy, InstanceNorm3d):
-    """InstanceNorm3d of as many channels as the first input has."""
-
-    BECOMES = InstanceNorm3d
+__all__ = ["LazyLinear", "UninitializedParameter"]

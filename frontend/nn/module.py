@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from ...dialects.types import DType
 from .. import mutations
 from ..grad_mode import no_grad
+from ..handles import RemovableHandle
 from ..modes import modes
 from ..tensor import Tensor
 from ..used_up import zero_grad
@@ -19,9 +20,9 @@ from .global_hooks import (
     register_module_full_backward_hook,
     register_module_full_backward_pre_hook,
 )
-from .hooks import ForwardHook, RemovableHandle, call_with_hooks, has_hooks
+from .hooks import call_with_hooks, has_hooks
 from .parameter import Parameter
-from .registry import Registry
+from .registry import ForwardHook, Registry
 
 M = TypeVar("M")
 
@@ -33,6 +34,8 @@ class Module(Registry):
     """Base of all layers and models: assign parameters and modules as attributes, and write `forward`."""
 
     _version: int = 1
+    _compile_call: ClassVar[Callable[..., Any]]
+    """`irtool.compile`, which `compiler` installs."""
 
     # Running
 
@@ -53,9 +56,7 @@ class Module(Registry):
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Makes calls of this module run compiled; the arguments are those of `irtool.compile`."""
-        from ..compiling.compile import compile
-
-        self.__dict__[COMPILED] = compile(self._call_impl, *args, **kwargs)
+        self.__dict__[COMPILED] = self._compile_call(self._call_impl, *args, **kwargs)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != COMPILED}
@@ -240,7 +241,7 @@ class Module(Registry):
             )
         kwargs.pop("memory_format", None)
         keep = {k: v for k, v in kwargs.items() if k != "dtype"}
-        moves = [a for a in args if not isinstance(a, (DType, Tensor))]
+        moves = [a.device if isinstance(a, Tensor) else a for a in args if not isinstance(a, DType)]
 
         def convert(tensor: Tensor) -> Tensor:
             if tensor.is_floating_point():
@@ -269,9 +270,9 @@ class Module(Registry):
         """Moves parameters and buffers to the CPU."""
         return self.to("cpu")
 
-    def cuda(self, device: int | None = None) -> Self:
+    def cuda(self, device: Any = None) -> Self:
         """Moves parameters and buffers to a GPU."""
-        return self.to("cuda" if device is None else f"cuda:{device}")
+        return self._apply(lambda t: t.cuda(device))
 
     # State
 

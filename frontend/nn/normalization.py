@@ -8,6 +8,7 @@ from ..tensor import Tensor
 from . import functional as F
 from . import init
 from .affine import Affine
+from .layer import layer
 from .module import Module
 from .parameter import empty_parameter
 
@@ -103,19 +104,18 @@ class GroupNorm(Affine):
         )
 
 
+@layer(F.local_response_norm, prints="{size}, alpha={alpha}, beta={beta}, k={k}")
 class LocalResponseNorm(Module):
     """Divides by a power of the mean square over neighbouring channels."""
 
-    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
-        super().__init__()
-        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
-
-    def extra_repr(self) -> str:
-        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+    size: int
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
 
 
 def _shape(shape: int | Sequence[int]) -> tuple[int, ...]:
     return (shape,) if isinstance(shape, int) else tuple(shape)
+
+
+__all__ = ["GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]

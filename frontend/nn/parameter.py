@@ -41,3 +41,6 @@ class Buffer(Tensor):
 def empty_parameter(shape: Sequence[int], device: Any = None, dtype: Any = None) -> Parameter:
     """A parameter still to be filled."""
     return Parameter(empty(*shape, device=device, dtype=dtype))
+
+
+__all__ = ["Buffer", "Parameter"]

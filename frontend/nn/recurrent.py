@@ -67,7 +67,7 @@ STEPS: dict[str, tuple[int, Step]] = {
 def projected(mode: str, x: Tensor, weights: Weights) -> Tensor:
     """The inputs' share of the gates, with all biases that do not depend on the state."""
     y = x.matmul(weights.ih.t())
-    if weights.bias_ih is None:
+    if weights.bias_ih is None or weights.bias_hh is None:
         return y
     # The new gate of a GRU scales its hidden bias, which therefore stays with the state.
     return y + (weights.bias_ih if mode == "GRU" else weights.bias_ih + weights.bias_hh)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import mutations
 from ..surface.unsupported import INSTEAD
 from ..tensor import Tensor
-from .hooks import ForwardHook
 from .parameter import Buffer, Parameter
 
 _MISSING = object()
+
+
+class ForwardHook(NamedTuple):
+    """A hook, whether it is given the keyword arguments too, and whether it runs when the forward raised."""
+
+    run: Callable[..., Any]
+    with_kwargs: bool
+    always_call: bool = False
 
 
 def typename(value: object) -> str:

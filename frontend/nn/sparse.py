@@ -153,3 +153,6 @@ class EmbeddingBag(_Table):
         bag = cls(rows, width, _weight=embeddings, **options)
         bag.weight.requires_grad = not freeze
         return bag
+
+
+__all__ = ["Embedding", "EmbeddingBag"]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..grad_mode import no_grad
 from ..tensor import Tensor
 from .parameter import Parameter
-
-if TYPE_CHECKING:
-    from .module import Module
+from .registry import Registry
 
 EXTRA_STATE = "_extra_state"
 
@@ -38,7 +36,7 @@ class IncompatibleKeys(NamedTuple):
     __str__ = __repr__
 
 
-def persistent_tensors(module: Module) -> dict[str, Tensor]:
+def persistent_tensors(module: Registry) -> dict[str, Tensor]:
     """The parameters and buffers of this module alone that its state consists of."""
     found: dict[str, Tensor] = {k: v for k, v in module._parameters.items() if v is not None}
     for name, buffer in module._buffers.items():
@@ -47,7 +45,7 @@ def persistent_tensors(module: Module) -> dict[str, Tensor]:
     return found
 
 
-def save(module: Module, destination: StateDict, prefix: str, keep_vars: bool) -> None:
+def save(module: Registry, destination: StateDict, prefix: str, keep_vars: bool) -> None:
     """Writes the state of `module` and of what it contains into `destination`."""
     destination._metadata[prefix[:-1]] = {"version": module._version}
     for hook in tuple(module._state_dict_pre_hooks.values()):
@@ -60,7 +58,7 @@ def save(module: Module, destination: StateDict, prefix: str, keep_vars: bool) -
         hook(module, destination, prefix, destination._metadata[prefix[:-1]])
 
 
-def load(module: Module, state_dict: Mapping[str, Any], strict: bool, assign: bool) -> IncompatibleKeys:
+def load(module: Registry, state_dict: Mapping[str, Any], strict: bool, assign: bool) -> IncompatibleKeys:
     """Copies `state_dict` into `module`. Raises RuntimeError that lists everything that does not fit."""
     if not isinstance(state_dict, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
@@ -85,7 +83,7 @@ def load(module: Module, state_dict: Mapping[str, Any], strict: bool, assign: bo
 
 
 def load_own(
-    module: Module,
+    module: Registry,
     state: Mapping[str, Any],
     prefix: str,
     local_metadata: Mapping[str, Any],
@@ -114,7 +112,7 @@ def load_own(
                 unexpected.append(key)
 
 
-def _parts(module: Module, prefix: str) -> list[tuple[str, Module]]:
+def _parts(module: Registry, prefix: str) -> list[tuple[str, Registry]]:
     """Every module with its prefix, shared ones once for each name they have."""
     found = [(prefix, module)]
     for name, child in module._modules.items():
@@ -123,7 +121,7 @@ def _parts(module: Module, prefix: str) -> list[tuple[str, Module]]:
     return found
 
 
-def _load_tensor(module: Module, name: str, key: str, value: Any, assign: bool, errors: list[str]) -> None:
+def _load_tensor(module: Registry, name: str, key: str, value: Any, assign: bool, errors: list[str]) -> None:
     tensor = getattr(module, name)
     if not isinstance(value, Tensor):
         errors.append(

@@ -177,10 +177,11 @@ def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     input, other = operands_of("logaddexp", input, other)
     if input._spec.dtype.kind != "float":
         raise located(NotImplementedError, f"\"logaddexp_cpu\" not implemented for '{TYPE_NAMES[input._spec.dtype]}'")
-    largest = GENERATED["maximum"](input, other).detach()
-    exp = GENERATED["exp"]
-    safe = where(isfinite(largest), largest, 0.0)
-    return add(GENERATED["log"](add(exp(sub(input, safe)), exp(sub(other, safe)))), safe)
+    largest = GENERATED["maximum"](input, other)
+    # Of two equal infinities the difference would be NaN.
+    same = GENERATED["eq"](input, other)
+    apart = GENERATED["abs"](sub(where(same, 0.0, input), where(same, 0.0, other)))
+    return add(largest, GENERATED["log1p"](GENERATED["exp"](GENERATED["neg"](apart))))
 
 
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
@@ -202,9 +203,14 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
 def _bounded(
     within: Literal["ge", "le"], extreme: Callable[[Tensor, Tensor], Tensor], x: Tensor, bound: Tensor
 ) -> Tensor:
-    """x where it is within the bound; elsewhere the bound, or NaN where one of the two is, without gradient to x."""
+    """x where it is within the bound; elsewhere the bound, or NaN where one of the two is, without gradient."""
     inside = builder.compare(within, x, bound)
-    return builder.select(inside, x, extreme(x.detach(), bound) if x._spec.dtype.kind == "float" else bound)
+    if x._spec.dtype.kind != "float":
+        return builder.select(inside, x, bound)
+    if not bound.requires_grad:
+        return builder.select(inside, x, extreme(x.detach(), bound))
+    beyond = builder.compare("lt" if within == "ge" else "gt", x, bound)
+    return builder.select(inside, x, builder.select(beyond, bound, extreme(x.detach(), bound.detach())))
 
 
 def clamp_min(input: Tensor, min: Any) -> Tensor:
@@ -261,9 +267,9 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
         raise runtime_error(f"expected dtype {names[0]} for `end` but got dtype {names[1]}")
     distance = sub(end, input)
     if isinstance(weight, Tensor):
-        near = add(input, mul(distance, weight))
-        return where(GENERATED["lt"](weight.detach(), 0.5), near, sub(end, mul(distance, sub(1, weight))))
-    return add(input, mul(distance, weight)) if weight < 0.5 else sub(end, mul(distance, 1 - weight))
+        near = GENERATED["lt"](GENERATED["abs"](weight.detach()), 0.5)
+        return add(where(near, input, end), mul(distance, where(near, weight, sub(weight, 1))))
+    return add(input, mul(distance, weight)) if abs(weight) < 0.5 else sub(end, mul(distance, 1 - weight))
 
 
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ...dialects.hl.check import CheckNonzeroOp, CheckRangeOp
+from ...dialects.types import i64
 from ..dispatch import check, known_array, needed_array
 from ..errors import located
 from ..tensor import Tensor
+from .operands import cast
 
 
 def check_range(
@@ -42,6 +44,21 @@ def check_nonzero(x: Tensor, error: type[Exception], message: str) -> None:
         check(CheckNonzeroOp, x, {}, error, message)
     elif not np.all(array):
         raise located(error, message)
+
+
+def check_holds(condition: Tensor, error: type[Exception], message: str) -> None:
+    """Raises where a condition does not hold for all elements."""
+    array = known_array(condition)
+    if array is None:
+        check(CheckNonzeroOp, cast(condition, i64), {}, error, message, condition=True)
+    elif not np.all(array):
+        raise located(error, message)
+
+
+def within_one(x: Tensor) -> Tensor:
+    """Where 0 <= x <= 1; not where it is NaN."""
+    x = x.detach()
+    return x.ge(0).logical_and(x.le(1))
 
 
 def check_index(x: Tensor, n: int, d: int, error: type[Exception] = IndexError, low: int = 0) -> None:

@@ -10,13 +10,15 @@ import numpy as np
 
 from ...dialects.types import DType, i1, i64
 from ..creation import from_array, ones, sizes
-from ..devices import check_device
+from ..devices import device as Device
+from ..devices import place
 from ..errors import TYPE_NAMES, index_error, runtime_error
 from ..promotion import get_default_dtype
 from ..ranges import arange
 from ..tensor import Tensor
 from .arithmetic import where
 from .joining import cat, pad_constant
+from .operands import flat, operands_of
 from .shape import axis
 
 
@@ -33,7 +35,7 @@ def diff(
     for _ in range(min(n, x.shape[dim])):
         after, before = x.narrow(dim, 1, x.shape[dim] - 1), x.narrow(dim, 0, x.shape[dim] - 1)
         x = after.ne(before) if x.dtype.kind == "bool" else after - before
-    return x
+    return x if x is not input else input.clone()
 
 
 def trace(input: Tensor) -> Tensor:
@@ -63,7 +65,20 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "") -> Ten
         raise runtime_error("cdist only supports non-negative p values")
     if not x1.shape[-1]:
         return (x1 @ x2.mT).abs()
-    return (x1.unsqueeze(-2) - x2.unsqueeze(-3)).norm(p, -1)
+    return norm_of_differences(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
+
+
+def norm_of_differences(x: Tensor, p: float) -> Tensor:
+    """The p-norms of the last dimension, with the conventions of cdist and pdist where norm() has others."""
+    if p == 0:  # a NaN is counted as NaN, and there are gradients, which are zeros
+        return flat(where(x.isnan(), math.nan, x.ne(0).to(x.dtype)), x).sum(-1)
+    if p != math.inf or not x.shape[-1]:
+        return x.norm(p, -1)
+    size = x.abs()
+    largest = size.detach().amax(-1, True)
+    # Each of equally large ones has the whole gradient.
+    slope = where(size.eq(largest).logical_and(size.isfinite()), size - size.detach(), 0.0)
+    return largest.squeeze(-1) + slope.sum(-1)
 
 
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
@@ -82,40 +97,42 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     return x if not k else x.flip((first,)) if k == 1 else x.flip((second,))
 
 
-def _triangle(keep: Callable[..., Any], row: int, col: int, offset: int, dtype: DType) -> Tensor:
+def _triangle(keep: Callable[..., Any], row: int, col: int, offset: int, dtype: DType, where: Device) -> Tensor:
     for name, n in (("row", row), ("col", col)):
         if n < 0:
             raise runtime_error(f"{name} must be non-negative, got {n}")
-    return from_array(np.stack(np.nonzero(keep(np.ones((row, col)), offset))).astype(dtype.numpy))
+    return from_array(np.stack(np.nonzero(keep(np.ones((row, col)), offset))).astype(dtype.numpy), where)
 
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DType = i64, device: Any = None) -> Tensor:
     """Rows and columns of the elements on and below a diagonal."""
-    return _triangle(np.tril, row, col, offset, dtype)
+    return _triangle(np.tril, row, col, offset, dtype, place(device))
 
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DType = i64, device: Any = None) -> Tensor:
     """Rows and columns of the elements on and above a diagonal."""
-    return _triangle(np.triu, row, col, offset, dtype)
+    return _triangle(np.triu, row, col, offset, dtype, place(device))
 
 
 def hann_window(window_length: int, periodic: bool = True, *, dtype: DType | None = None, device: Any = None) -> Tensor:
     """0.5 - 0.5 cos(2πn / N)"""
-    check_device(device)
+    where = place(device)
     if window_length < 0:
         raise runtime_error(f"hann_window requires non-negative window_length, got window_length={window_length}")
     steps = max(window_length if periodic else window_length - 1, 1)
     values = 0.5 - 0.5 * np.cos(2 * math.pi * np.arange(window_length) / steps)
     return from_array(
-        (values if window_length > 1 else np.ones(window_length)).astype((dtype or get_default_dtype()).numpy)
+        (values if window_length > 1 else np.ones(window_length)).astype((dtype or get_default_dtype()).numpy), where
     )
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between x1 and x2 along `dim`."""
-    from ..nn.functional import cosine_similarity
-
-    return cosine_similarity(x1, x2, dim, eps)
+    x1, x2 = operands_of("cosine_similarity", x1, x2)
+    if x1.dtype.kind != "float":
+        raise runtime_error(f"expected common dtype to be floating point, yet common dtype is {x1.dtype}")
+    first, second = (x / x.norm(2, dim, True).clamp(min=eps) for x in (x1, x2))
+    return (first * second).sum(dim)
 
 
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:

@@ -14,6 +14,7 @@ from ..creation import zeros_like
 from ..errors import runtime_error
 from ..grad_mode import no_grad
 from ..modes import modes
+from ..node import TRACED
 from ..tensor import Tensor
 from .joining import stack
 from .splitting import unbind
@@ -81,9 +82,9 @@ def _traced(
         for tensor, argument, outer, value in zip(inner, given_to_body, operands, values):
             argument.name_hint = value.name_hint
             if modes.grad and outer.requires_grad:
-                tape.attach(tape.TRACED, (tensor,))
+                tape.attach(TRACED, (tensor,))
         if flows:  # what is carried depends on what gradients are taken by, from the second round on
-            tape.attach(tape.TRACED, inner[:count])
+            tape.attach(TRACED, inner[:count])
         trace.track(block.args)
         after, given = body(inner[:count], inner[count : count + scanned], inner[count + scanned :])
         yielded = [dispatch.value_of(trace, t) for t in (*after, *given)]
@@ -119,7 +120,7 @@ def _traced(
     results = [dispatch.traced(result, spec_of(result.type)) for result in outputs]
     if flows:
         trace.track(op.outputs)
-        tape.attach(tape.TRACED, results)
+        tape.attach(TRACED, results)
     return results[:count], results[count:]
 
 

@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 
 from ...dialects.types import DType, f32, f64, i1, i32, i64, u8
+from .. import eager
 from ..autograd.gradients import backward
 from ..autograd.hooks import register_hook, register_post_accumulate_grad_hook, retain_grad
 from ..creation import TensorType
-from ..devices import CPU, check_device
-from ..devices import device as device_type
-from ..dispatch import array_of, needed_array
+from ..devices import CPU
+from ..dispatch import needed_array
+from ..eager import on_host
 from ..errors import TYPE_NAMES, located, runtime_error, type_error, untraceable
+from ..layout import row_major
 from ..modes import modes
 from ..size import Size
 from ..surface.argument_names import PYTHON_TYPES
 from ..tensor import Tensor, alias
-from ..views import row_major
+from . import movement
 from .copies import clone, deep_copy, reduce, shallow_copy
 from .operands import cast
 from .shape import axis
@@ -56,12 +58,18 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
     """The values as an array over the same memory; in a trace, a copy of those that are known."""
     if self.requires_grad and not force:
         raise runtime_error("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-    array = _values(self, ".numpy()", "return the tensor from the compiled function and call .numpy() outside")
-    if modes.trace is not None:
-        return array.copy()
+    where = self.device
+    if where is not CPU and not force:
+        raise type_error(
+            f"can't convert {where} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory "
+            "first."
+        )
+    if modes.trace is not None or where is not CPU:
+        fix = "return the tensor from the compiled function and call .numpy() outside"
+        return _values(self, ".numpy()", fix).copy()
     self._storage.align()
     self._storage.shared = True
-    return array_of(self)
+    return on_host(self)
 
 
 def array_protocol(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -125,32 +133,6 @@ def format_(self: Tensor, specification: str) -> str:
     return format(number.item(), specification)
 
 
-# Types and devices
-TO = ("dtype", "device", "other", "copy", "non_blocking", "memory_format")
-"""The names of what `to` takes."""
-
-
-def to(self: Tensor, *args: Any, **options: Any) -> Tensor:
-    """The tensor with another dtype or on another device; itself where nothing changes."""
-    for name in options:
-        if name not in TO:
-            raise type_error(f"to() got an unexpected keyword argument '{name}'")
-    dtype: Any = options.get("dtype")
-    where: Any = options.get("device")
-    for value in (*args, options.get("other")):
-        if isinstance(value, DType | type):
-            dtype = value
-        elif isinstance(value, Tensor):
-            dtype = value._spec.dtype
-        elif isinstance(value, str | device_type | int) and not isinstance(value, bool):
-            where = value
-    check_device(where)
-    if dtype in PYTHON_TYPES:
-        dtype = PYTHON_TYPES[dtype]
-    result = self if dtype is None else cast(self, dtype)
-    return clone(self) if options.get("copy") and result is self else result
-
-
 def _caster(dtype: DType) -> Callable[..., Tensor]:
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
         return cast(self, dtype)
@@ -158,15 +140,11 @@ def _caster(dtype: DType) -> Callable[..., Tensor]:
     return convert
 
 
-def cuda(self: Tensor, device: Any = "cuda", non_blocking: bool = False) -> Tensor:
-    """The tensor on a GPU."""
-    return to(self, device)
-
-
 def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """The tensor with another dtype; without one, the name of its type."""
     if dtype is None:
-        return f"irtool.{TYPE_NAMES[self._spec.dtype]}Tensor"
+        place = "irtool.cuda" if self.device is not CPU else "irtool"
+        return f"{place}.{TYPE_NAMES[self._spec.dtype]}Tensor"
     if isinstance(dtype, str):
         found = next((d for d, name in TYPE_NAMES.items() if f"{name}Tensor" == dtype.rpartition(".")[2]), None)
         if found is None:
@@ -217,9 +195,9 @@ def stride(self: Tensor, dim: int | None = None) -> Any:
 
 def data_ptr(self: Tensor) -> int:
     """The address of the first element."""
-    if modes.trace is not None and self._storage.array is None:
+    if modes.trace is not None and self._storage.symbolic:
         raise untraceable("data_ptr()", "each call has memory of its own; ask outside")
-    return int(array_of(self).__array_interface__["data"][0])
+    return eager.address(self)
 
 
 def storage_offset(self: Tensor) -> int:
@@ -276,8 +254,6 @@ def size(self: Tensor, dim: int | None = None) -> Any:
     """The shape, or one extent."""
     if dim is None:
         return Size(self._spec.shape)
-    from .shape import axis
-
     return self._spec.shape[axis(dim, len(self._spec.shape))]
 
 
@@ -293,12 +269,9 @@ _QUESTIONS: dict[str, Callable[[Tensor], Any]] = {
     "is_signed": lambda input: input._spec.dtype.signed,
     "is_nonzero": lambda input: bool(item(input)),
     "is_inference": lambda input: False,
-    "is_pinned": lambda input: False,
     "is_shared": lambda input: False,
     "dense_dim": lambda input: len(input._spec.shape),
     "sparse_dim": lambda input: 0,
-    "get_device": lambda self: -1,
-    "cpu": lambda self: self,
 }
 METHODS: dict[str, Callable[..., Any]] = {
     **_QUESTIONS,
@@ -319,7 +292,6 @@ METHODS: dict[str, Callable[..., Any]] = {
             retain_grad,
             size,
             stride,
-            to,
             tolist,
             type_as,
         )
@@ -327,7 +299,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "type": type_,
     "backward": backward_,
     "nelement": numel,
-    "cuda": cuda,
+    **movement.METHODS,
     "float": _caster(f32),
     "double": _caster(f64),
     "long": _caster(i64),
@@ -350,7 +322,7 @@ METHODS: dict[str, Callable[..., Any]] = {
 
 
 PROPERTIES: dict[str, Callable[[Tensor], Any]] = {
-    "is_cuda": lambda self: False,
+    "is_cuda": lambda self: self.device.type == "cuda",
     "is_sparse": lambda self: False,
     "is_quantized": lambda self: False,
     "is_mkldnn": lambda self: False,

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import dispatch, tape
-from ..dispatch import array_of, needed_array
+from .. import dispatch, eager, tape
+from ..devices import CPU, place
+from ..dispatch import needed_array
 from ..errors import runtime_error, untraceable
 from ..modes import modes
+from ..node import TRACED
 from ..tensor import Tensor, wrap
 
 
@@ -20,9 +22,9 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     if trace is not None:
         value = dispatch.value_of(trace, self)
         if not (modes.grad and self.requires_grad):
-            return dispatch.traced(value, self._spec)
-        copy = dispatch.traced(trace.copied(value), self._spec)
-        tape.attach(tape.TRACED, (copy,))
+            return dispatch.traced(value, self._spec, self.device)
+        copy = dispatch.traced(trace.copied(value), self._spec, self.device)
+        tape.attach(TRACED, (copy,))
         return copy
     copy = copied(self)
     if modes.grad and self.requires_grad:
@@ -34,10 +36,8 @@ def copied(x: Tensor) -> Tensor:
     """The same values in new memory, without history."""
     spec = x._spec
     if modes.trace is not None:
-        return dispatch.traced(modes.trace.detached(dispatch.value_of(modes.trace, x)), spec)
-    storage = dispatch.Storage(dispatch.aligned_empty(spec), spec)
-    np.copyto(storage.array, array_of(x))  # pyright: ignore[reportArgumentType]
-    return wrap(storage, spec)
+        return dispatch.traced(modes.trace.detached(dispatch.value_of(modes.trace, x)), spec, x.device)
+    return wrap(eager.copied(x), spec)
 
 
 def deep_copy(self: Tensor, memo: dict[int, Any]) -> Tensor:
@@ -70,13 +70,16 @@ def reduce(self: Tensor, protocol: Any) -> Any:
     array = needed_array(self)
     if array is None:
         raise untraceable("pickling a tensor", "return it from the compiled function and pickle it outside")
-    return (_rebuild, (type(self), np.array(array), self.requires_grad, dict(self.__dict__)))
+    where = None if self.device is CPU else str(self.device)
+    return (_rebuild, (type(self), np.array(array), self.requires_grad, dict(self.__dict__), where))
 
 
-def _rebuild(cls: type[Any], array: np.ndarray[Any, Any], requires_grad: bool, extra: dict[str, Any]) -> Any:
+def _rebuild(
+    cls: type[Any], array: np.ndarray[Any, Any], requires_grad: bool, extra: dict[str, Any], where: str | None = None
+) -> Any:
     from ..creation import from_array
 
-    plain = from_array(array)
+    plain = from_array(array, CPU if where is None else place(where))
     new = wrap(plain._storage, plain._spec, cls=cls)
     new._requires_grad = requires_grad
     new.__dict__.update(extra)

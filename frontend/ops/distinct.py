@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 
 from ...dialects.types import i1, i32, i64, u8
+from .. import eager
 from ..creation import from_array
 from ..dispatch import needed_array
 from ..errors import TYPE_NAMES, located, runtime_error, untraceable
+from ..modes import modes
 from ..tensor import Tensor
+from .operands import refusing_derivative
 from .shape import axis
 
 
 def _eager(name: str, x: Tensor) -> np.ndarray[Any, Any]:
-    array = needed_array(x)
+    array = eager.mirrored(name, x)[0] if modes.trace is None else needed_array(x)
     if array is None:
         raise untraceable(
             f"{name}()", "its result has a shape that depends on values; call it outside the compiled function"
@@ -24,8 +27,11 @@ def _eager(name: str, x: Tensor) -> np.ndarray[Any, Any]:
     return array
 
 
-def _results(values: Any, inverse: Any, counts: Any, return_inverse: bool, return_counts: bool) -> Any:
-    results = [from_array(np.asarray(values))]
+def _results(
+    input: Tensor, name: str, values: Any, inverse: Any, counts: Any, return_inverse: bool, return_counts: bool
+) -> Any:
+    message = f"the derivative for '{name}' is not implemented."
+    results = [refusing_derivative(from_array(np.asarray(values)), NotImplementedError, message, input)]
     if return_inverse:
         results.append(from_array(np.asarray(inverse, np.int64)))
     if return_counts:
@@ -47,7 +53,8 @@ def unique(
         array = array.reshape(1)
     values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=d, equal_nan=False)
     inverse = inverse.reshape(input.shape if d is None else (-1,))
-    return _results(values, inverse, counts, return_inverse, return_counts)
+    name = "_unique2" if dim is None else "unique_dim"
+    return _results(input, name, values, inverse, counts, return_inverse, return_counts)
 
 
 def unique_consecutive(
@@ -67,7 +74,8 @@ def unique_consecutive(
     counts = np.diff(np.append(starts, len(rows)))
     values = np.moveaxis(rows[starts], 0, d)
     place = np.cumsum(inverse).reshape(array.shape if dim is None else (-1,))
-    return _results(values, place, counts, return_inverse, return_counts)
+    name = "unique_consecutive" if dim is None else "unique_dim_consecutive"
+    return _results(input, name, values, place, counts, return_inverse, return_counts)
 
 
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
@@ -84,7 +92,8 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     if weights.shape != input.shape:
         raise runtime_error("weights should be 1-d and have the same length as input")
     kind = np.float32 if weights.dtype.torch_name == "float32" else np.float64
-    return from_array(np.bincount(array, _eager("bincount", weights), minlength).astype(kind))
+    found = from_array(np.bincount(array, _eager("bincount", weights), minlength).astype(kind))
+    return refusing_derivative(found, RuntimeError, "derivative for aten::bincount is not implemented", weights)
 
 
 _ALL = (bincount, unique, unique_consecutive)

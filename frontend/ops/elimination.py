@@ -7,9 +7,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..creation import tensor
-from ..errors import untraceable
+from ..errors import LinAlgError, untraceable
 from ..tensor import Tensor
 from .arithmetic import where
+from .checks import check_holds
 from .joining import cat, stack
 from .operands import expand_to, flat
 from .shape import reshaped
@@ -31,12 +32,18 @@ def _check(name: str, A: Tensor) -> int:
 def cholesky(A: Tensor) -> Tensor:
     """Lower triangular factors."""
     columns: list[Tensor] = []
+    pivots: list[Tensor] = []
     rest = _lower_twice(A)
     for j in range(_check("cholesky", A)):
-        column = _padded(rest[..., j:, j] / rest[..., j, j].sqrt().unsqueeze(-1), j)
+        pivots.append(rest[..., j, j])
+        column = _padded(rest[..., j:, j] / pivots[j].sqrt().unsqueeze(-1), j)
         rest = rest - column.unsqueeze(-1) * column.unsqueeze(-2)
         columns.append(column)
-    return stack(columns, -1) if columns else A.clone()
+    if not columns:
+        return A.clone()
+    message = "linalg.cholesky: Matrix is not positive definite"
+    check_holds(stack(pivots, -1).detach().gt(0), LinAlgError, message)
+    return stack(columns, -1)
 
 
 def _lower_twice(A: Tensor) -> Tensor:
@@ -82,7 +89,10 @@ def eliminate(name: str, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
         divisor = pivot if B._spec.shape[-1] else pivot.masked_fill(pivot.eq(0), 1)
         row = whole[..., j : j + 1, :] / divisor
         whole = where(reshaped(rows.eq(j), (n, 1)), row, whole - whole[..., j : j + 1] * row)
-    return whole[..., n:], stack(pivots, -1)
+    factors = stack(pivots, -1)
+    if B._spec.shape[-1]:
+        check_holds(factors.detach().ne(0), LinAlgError, f"linalg.{name}: Singular matrix")
+    return whole[..., n:], factors
 
 
 __all__ = ["cholesky", "eliminate", "substitute"]

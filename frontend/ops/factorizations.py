@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from ...dialects.types import i64
+from .. import eager
 from ..creation import from_array
-from ..dispatch import array_of
 from ..errors import TYPE_NAMES, LinAlgError, located, runtime_error, untraceable
 from ..modes import modes
 from ..promotion import finfo
@@ -21,7 +21,7 @@ from ..ranges import eye
 from ..tape import CustomNode
 from ..tensor import Tensor
 from . import elimination
-from .operands import broadcast_shape, flat
+from .operands import broadcast_shape, without_derivative
 
 _numpy: Any = np.linalg
 
@@ -32,7 +32,7 @@ def _computed(name: str, function: Callable[..., Any], *tensors: Tensor, square:
         raise untraceable(f"linalg.{name}()", "there is no such operation in compiled code; call it outside")
     _check(name, *tensors, square=square)
     try:
-        found = function(*[array_of(x) for x in tensors])
+        found = function(*eager.mirrored(f"linalg.{name}", *tensors))
     except np.linalg.LinAlgError as error:
         raise located(LinAlgError, f"linalg.{name}: {error}") from None
     results: list[Any] = list(cast(Any, found)) if isinstance(found, tuple) else [found]
@@ -108,7 +108,29 @@ def det(A: Tensor) -> Tensor:
     if modes.trace is not None:
         return _pivots("det", A).prod(-1)
     (found,) = _computed("det", _numpy.det, A)
-    return _differentiable("LinalgDetBackward0", (A,), found, lambda g: ((g * found)[..., None, None] * inv(A).mT,))
+    return _differentiable("LinalgDetBackward0", (A,), found, lambda g: (g[..., None, None] * _cofactors(A, found),))
+
+
+def _cofactors(A: Tensor, determinant: Tensor) -> Tensor:
+    """The derivative of determinants, of singular matrices too, for which it is computed without a history."""
+    try:
+        return determinant[..., None, None] * inv(A).mT
+    except LinAlgError:
+        return _computed("det", _cofactors_of_singular, A)[0]
+
+
+def _cofactors_of_singular(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    u, s, vh = _numpy.svd(array)
+    others = np.stack([np.delete(s, k, -1).prod(-1) for k in range(s.shape[-1])], -1)
+    return (_numpy.det(u) * _numpy.det(vh))[..., None, None] * ((u * others[..., None, :]) @ vh)
+
+
+def _inverse_or_nan(A: Tensor) -> Tensor:
+    """Inverses; NaN for all, without a history, where one of the matrices has none."""
+    try:
+        return inv(A)
+    except LinAlgError:
+        return A.new_full(A.shape, float("nan"))
 
 
 def _pivots(name: str, A: Tensor) -> Tensor:
@@ -128,11 +150,10 @@ def slogdet(A: Tensor) -> SignAndLogarithm:
     """Signs of determinants and logarithms of their absolute values."""
     if modes.trace is not None:
         pivots = _pivots("slogdet", A)
-        return _SLOGDET(pivots.sign().prod(-1), pivots.abs().log().sum(-1))
+        return _SLOGDET(without_derivative(pivots.detach().sign().prod(-1), A), pivots.abs().log().sum(-1))
     sign, logarithm = _computed("slogdet", _numpy.slogdet, A)
-    sign = flat(sign, *((A[..., 0, 0],) if A.shape[-1] else ()))
-    _differentiable("LinalgSlogdetBackward0", (A,), logarithm, lambda g: (g[..., None, None] * inv(A).mT,))
-    return _SLOGDET(sign, logarithm)
+    _differentiable("LinalgSlogdetBackward0", (A,), logarithm, lambda g: (g[..., None, None] * _inverse_or_nan(A).mT,))
+    return _SLOGDET(without_derivative(sign, A), logarithm)
 
 
 _SLOGDET = type("slogdet", (SignAndLogarithm,), {"__slots__": ()})

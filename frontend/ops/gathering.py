@@ -9,10 +9,10 @@ from typing import Any
 from ...dialects.hl import indexing as i
 from ...dialects.hl import shape as s
 from ...dialects.types import TensorSpec, i1, i32, i64
-from .. import dispatch
+from ...runtime.storage import SymbolicStorage
 from ..dispatch import apply, builder
 from ..errors import TYPE_NAMES, index_error, runtime_error
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .checks import check_index, check_range
 from .families import GENERATED
 from .indexing import getitem, wrapped
@@ -40,6 +40,9 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if index._spec.dtype not in (i64, i32):
         raise runtime_error("index_select(): Expected dtype int32 or int64 for index")
     if not input._spec.shape:
+        axis(dim, 0)
+        if index.numel() != 1:
+            raise runtime_error(f"index_select(): Index to scalar can have only 1 value, got {index.numel()} value(s)")
         return reshaped(index_select(reshaped(input, (1,)), 0, index), ())
     d = axis(dim, len(input._spec.shape))
     check_rows(index, input._spec.shape[d])
@@ -119,13 +122,16 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """gather, other dimensions broadcast"""
     if dim is None:
-        return take(input, reshaped(indices, (-1,)))
+        return gather(reshaped(input, (-1,)), 0, reshaped(indices, (-1,)))
     d = axis(dim, len(input._spec.shape))
     if len(input._spec.shape) != len(indices._spec.shape):
         raise runtime_error(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
             f"{len(input._spec.shape)} dimensions for input, and {len(indices._spec.shape)} dimensions for indices"
         )
+    if indices._spec.dtype is not i64:
+        kind = TYPE_NAMES[indices._spec.dtype]
+        raise runtime_error(f"torch.take_along_dim(): dtype of indices should be Long but got {kind}")
     a, b = list(input._spec.shape), list(indices._spec.shape)
     a[d] = b[d] = 1
     shape = list(common_shape(_like(tuple(a)), _like(tuple(b))))
@@ -136,10 +142,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
 
 
 def _like(shape: tuple[int, ...]) -> Tensor:
-    from ..tensor import wrap
-
     spec = TensorSpec(shape, i1)
-    return wrap(dispatch.Storage(None, spec), spec)
+    return wrap(SymbolicStorage(spec), spec)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
@@ -147,23 +151,31 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if tensor._spec.dtype is not i64:
         raise runtime_error("one_hot is only applicable to index tensor of type LongTensor.")
     check_range(tensor, 0, 1 << 62, RuntimeError, "Class values must be non-negative.")
-    if num_classes < 0:
-        if not tensor.numel():
-            raise runtime_error("Can not infer total number of classes from empty tensor.")
+    if not tensor.numel() and num_classes <= 0:
+        raise runtime_error("Can not infer total number of classes from empty tensor.")
+    if num_classes == -1:
         num_classes = int(tensor.max().item()) + 1
-    check_range(tensor, 0, num_classes, RuntimeError, "Class values must be smaller than num_classes.")
+    message = "Class values must be smaller than num_classes."
+    if num_classes < 0:
+        raise runtime_error(message)
+    check_range(tensor, 0, num_classes, RuntimeError, message)
     shape = (*tensor._spec.shape, num_classes)
     x = builder.broadcast(cast(tensor, i64), shape, tuple(range(len(shape) - 1)))
     return cast(builder.compare("eq", x, builder.iota(shape, i64, len(shape) - 1)), i64)
 
 
-def embedding_rows(weight: Tensor, index: Tensor) -> Tensor:
-    """weight[index], for indices that are not negative"""
+def check_table_index(index: Tensor) -> None:
+    """Raises unless an index is of whole numbers."""
     if index._spec.dtype not in (i64, i32):
         raise runtime_error(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
             f"torch.{TYPE_NAMES[index._spec.dtype]}Tensor instead (while checking arguments for embedding)"
         )
+
+
+def embedding_rows(weight: Tensor, index: Tensor) -> Tensor:
+    """weight[index], for indices that are not negative"""
+    check_table_index(index)
     check_rows(index, weight._spec.shape[0])
     return apply(i.GatherOp, (weight, index), {"axis": 0, "batch_dims": 0})[0]
 
@@ -173,4 +185,4 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 METHODS = FUNCTIONS
 
-__all__ = ["FUNCTIONS", "METHODS", "embedding_rows", "one_hot"]
+__all__ = ["FUNCTIONS", "METHODS", "check_rows", "check_table_index", "embedding_rows", "one_hot"]

@@ -8,6 +8,7 @@ from typing import Any
 from .. import tape
 from ..errors import TYPE_NAMES, runtime_error, type_error
 from ..modes import modes
+from ..node import now
 from ..promotion import can_cast, check_fits, python_dtype
 from ..tensor import Tensor
 from ..writes import check_in_place, write
@@ -22,7 +23,7 @@ def in_place(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor
         if not modes.grad:
             return store(self, function(self, *args, **options))
         versions = None if modes.trace is None else modes.trace.versions
-        since = tape.now() if versions is None else versions.now()
+        since = now() if versions is None else versions.now()
         result = function(self, *args, **options)
         if versions is None:
             tape.keep_overwritten(result, self._storage, since)

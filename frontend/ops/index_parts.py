@@ -11,9 +11,11 @@ import numpy as np
 from ...dialects.hl import shape as s
 from ...dialects.types import i1, i64, u8
 from ..creation import as_tensor
+from ..devices import CPU
 from ..dispatch import apply, known_array
-from ..errors import index_error, located, type_error
+from ..errors import index_error, located, runtime_error, type_error
 from ..tensor import Tensor
+from .movement import moved
 from .operands import cast
 from .shape import reshaped
 
@@ -77,6 +79,16 @@ def consumed(part: Any) -> int:
     return 1
 
 
+def _beside(x: Tensor, part: Tensor) -> Tensor:
+    """An index where the tensor is: those on the CPU go along with tensors of any device."""
+    where = x.device
+    if part.device is where:
+        return part
+    if part.device is not CPU:
+        raise runtime_error(f"indices should be either on cpu or on the same device as the indexed tensor ({where})")
+    return moved(part, where)
+
+
 def basic(x: Tensor, parts: list[Any]) -> tuple[Tensor, list[Any]]:
     """Applies the numbers, slices and Nones: one slice and one reshape. What is left, by dimension: tensors or None."""
     shape = x._spec.shape
@@ -103,7 +115,7 @@ def basic(x: Tensor, parts: list[Any]) -> tuple[Tensor, list[Any]]:
         elif isinstance(part, Tensor):
             count = consumed(part)
             new.extend([None] * count)
-            left.append(part)
+            left.append(_beside(x, part))
             d += count
         else:
             at = part + n if part < 0 else part

@@ -18,12 +18,14 @@ import numpy as np
 from ...dialects.hl import elementwise as e
 from ...dialects.hl import indexing as i
 from ...dialects.types import i1, i32, i64
+from .. import eager
 from ..creation import as_tensor
-from ..dispatch import apply, array_of, builder, known_array, needed_array, scalar
+from ..dispatch import apply, builder, known_array, needed_array, scalar
+from ..eager import on_host
 from ..errors import TYPE_NAMES, index_error, runtime_error, type_error, untraceable
 from ..modes import modes
 from ..tensor import Tensor
-from .checks import check_index
+from .checks import check_index, check_range
 from .in_place import copy_, expanded
 from .index_parts import basic, consumed, parts_of
 from .operands import cast, common_shape, expand_to
@@ -185,7 +187,7 @@ def wrapped(index: Tensor, n: int) -> Tensor:
     """Negative indices counted from the end."""
     index = index if index._spec.dtype in (i64, i32) else cast(index, i64)
     spec = index._spec
-    if modes.trace is None and not (array_of(index) < 0).any():
+    if modes.trace is None and not (on_host(index) < 0).any():
         return index
     return builder.select(
         builder.compare("lt", index, scalar(0, spec.shape, spec.dtype)),
@@ -212,7 +214,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     if all(part is None for part in left):
         copy_(x, expand(_trimmed(value, x._spec.shape), x._spec.shape))
         return
-    written = _masked(x, left, value)
+    written = _masked(x, left, value, given is value)
     if written is not None:
         copy_(x, written)
         return
@@ -244,7 +246,7 @@ def _value(self: Tensor, value: Any) -> Tensor:
     return as_tensor(value)
 
 
-def _masked(x: Tensor, left: list[Any], value: Tensor) -> Tensor | None:
+def _masked(x: Tensor, left: list[Any], value: Tensor, is_tensor: bool) -> Tensor | None:
     """x with `value` where the one mask in its index holds: a select, whose shapes do not depend on values.
 
     Where `value` has a row for every place, its rows are counted along the mask. None where another way is needed.
@@ -255,7 +257,7 @@ def _masked(x: Tensor, left: list[Any], value: Tensor) -> Tensor | None:
     mask: Tensor = left[d]
     shape, count = x._spec.shape, len(mask._spec.shape)
     behind = shape[d + count :]
-    value = cast(_trimmed(value, (*shape[:d], 0, *behind)), x._spec.dtype)
+    whole, value = value, cast(_trimmed(value, (*shape[:d], 0, *behind)), x._spec.dtype)
     given = value._spec.shape
     at = len(given) - len(behind) - 1
     """Where value has the dimension of places that hold."""
@@ -263,6 +265,15 @@ def _masked(x: Tensor, left: list[Any], value: Tensor) -> Tensor | None:
         wide = reshaped(value, (*given[:at], *((1,) * count), *given[at + 1 :])) if at >= 0 else value
         new = expand_to(wide, expanded(wide, shape))
     elif modes.trace is not None and known_array(mask) is None:
+        if is_tensor:
+            check_put(x, whole)
+        at_start, at_end = (f"{list(part)}"[1:-1] for part in (shape[:d], behind))
+        counted = ", ".join(part for part in (at_start, "{value}", at_end) if part)
+        message = (
+            f"shape mismatch: value tensor of shape {list(given)} cannot be broadcast to indexing result of shape "
+            f"[{counted}]"
+        )
+        check_range(cast(mask, i64).sum(), given[at], given[at] + 1, RuntimeError, message)
         rows = expand_to(value, (*shape[:d], given[at], *behind))
         new = successive(rows, mask, d)
     else:
@@ -313,7 +324,8 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """The indices of elements that are not zero."""
     from ..creation import from_array
 
-    values = needed_array(input.reshape(1) if not input._spec.shape else input)
+    x = input.reshape(1) if not input._spec.shape else input
+    values = eager.mirrored("nonzero", x)[0] if modes.trace is None else needed_array(x)
     if values is None and input._spec.shape:
         mask = cast(input, i1)
         return positions(mask) if as_tuple else position_rows(mask)

@@ -11,10 +11,10 @@ import numpy as np
 
 from ...dialects.hl import shape as s
 from ...dialects.hl import window as w
-from ...dialects.types import i64
+from ...dialects.types import i32, i64
 from .. import dispatch
 from ..dispatch import apply, builder
-from ..errors import located, runtime_error, type_error
+from ..errors import TYPE_NAMES, located, runtime_error, type_error
 from ..promotion import PROMOTED
 from ..tensor import Tensor
 from .operands import cast, expand_to, fitted
@@ -110,6 +110,11 @@ def owned(x: Tensor) -> Tensor:
     return x if x._view is None else x.clone()
 
 
+def unshared(x: Tensor, source: Tensor) -> Tensor:
+    """The result of a function that is no view, copied where it shares memory with what it was computed from."""
+    return x.clone() if x._storage is source._storage else x
+
+
 def tile(input: Tensor, *reps: Any, **options: Any) -> Tensor:
     """repeat, with missing repetitions taken as 1"""
     times = numbers("tile", reps, "dims", options)
@@ -121,7 +126,10 @@ def repeat_interleave(
 ) -> Tensor:
     """Each element several times, next to each other; of numbers alone, each place as often as its number says."""
     if repeats is None:
-        input, repeats, dim = builder.iota(input._spec.shape, i64, 0), input, 0
+        if len(input._spec.shape) != 1:
+            raise runtime_error("repeat_interleave only accept 1D vector as repeat")
+        _check_repeats(input)
+        input, repeats, dim = builder.iota(input._spec.shape, input._spec.dtype, 0), input, 0
     x = reshaped(input, (-1,)) if dim is None else input
     d = axis(0 if dim is None else dim, len(x._spec.shape))
     shape = x._spec.shape
@@ -129,6 +137,9 @@ def repeat_interleave(
         from ..creation import from_array
         from .gathering import index_select
 
+        _check_repeats(repeats)
+        if len(repeats._spec.shape) > 1:
+            raise runtime_error("repeats must be 0-dim or 1-dim tensor")
         counts = known("repeat_interleave", repeats).reshape(-1)
         if counts.size not in (1, shape[d]):
             raise runtime_error(
@@ -143,6 +154,13 @@ def repeat_interleave(
     spread = (*shape[: d + 1], repeats, *shape[d + 1 :])
     dimensions = tuple(k for k in range(len(spread)) if k != d + 1)
     return owned(reshaped(builder.broadcast(x, spread, dimensions), (*shape[:d], shape[d] * repeats, *shape[d + 1 :])))
+
+
+def _check_repeats(repeats: Tensor) -> None:
+    if repeats._spec.dtype not in (i64, i32):
+        raise located(
+            NotImplementedError, f"\"repeat_interleave_cpu\" not implemented for '{TYPE_NAMES[repeats._spec.dtype]}'"
+        )
 
 
 def flip(input: Tensor, *axes: Any, dims: Any = ()) -> Tensor:

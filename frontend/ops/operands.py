@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from ...dialects.hl import elementwise as e
 from ...dialects.hl import shape as s
 from ...dialects.types import DType, i1
+from .. import tape
 from ..dispatch import apply, scalar
 from ..errors import runtime_error, type_error
+from ..modes import modes
+from ..node import TRACED
 from ..promotion import float_dtype, python_dtype, result_dtype
 from ..tensor import Tensor
 
@@ -61,6 +64,27 @@ def as_operand(value: Any) -> Any:
 
         return from_numpy(value)
     return value
+
+
+def without_derivative(result: Tensor, *inputs: Tensor) -> Tensor:
+    """The result, which requires a gradient that goes nowhere: the inputs get None, as from PyTorch."""
+    if modes.grad and any(x.requires_grad for x in inputs):
+        if modes.trace is not None:
+            tape.attach(TRACED, (result,))
+        else:
+            tape.CustomNode("WithoutDerivative", inputs, (result,), lambda _: [None] * len(inputs))
+    return result
+
+
+def refusing_derivative(result: Tensor, error: type[Exception], message: str, *inputs: Tensor) -> Tensor:
+    """An eager result whose gradient raises an error where it is asked for."""
+
+    def refuse(_: Any) -> NoReturn:
+        raise error(message)
+
+    if modes.grad and modes.trace is None and any(x.requires_grad for x in inputs):
+        tape.CustomNode("NotImplemented", inputs, (result,), refuse)
+    return result
 
 
 def common_dtype(*operands: Any) -> DType:

@@ -18,7 +18,7 @@ from ..tensor import Tensor
 from .arithmetic import masked_fill, mul, sub, where
 from .elementwise import FUNCTIONS as ELEMENTWISE
 from .logic import to_bool
-from .operands import cast, flat
+from .operands import cast, without_derivative
 from .shape import axis, reshaped
 
 
@@ -66,7 +66,7 @@ def reduce(op: type[HLOp], x: Tensor, dim: Any, keepdim: bool) -> Tensor:
     return kept(result, shape, over) if keepdim else result
 
 
-class Reduction(NamedTuple):
+class ReductionFunction(NamedTuple):
     """A reduction to one value."""
 
     op: type[HLOp]
@@ -76,15 +76,15 @@ class Reduction(NamedTuple):
     """Whether there is an argument `dtype`."""
 
 
-REDUCTIONS: dict[str, Reduction] = {
-    "sum": Reduction(r.ReduceSumOp, widen=True, dtype=True),
-    "prod": Reduction(r.ReduceProdOp, widen=True, dtype=True),
-    "amax": Reduction(r.ReduceMaxOp),
-    "amin": Reduction(r.ReduceMinOp),
+REDUCTIONS: dict[str, ReductionFunction] = {
+    "sum": ReductionFunction(r.ReduceSumOp, widen=True, dtype=True),
+    "prod": ReductionFunction(r.ReduceProdOp, widen=True, dtype=True),
+    "amax": ReductionFunction(r.ReduceMaxOp),
+    "amin": ReductionFunction(r.ReduceMinOp),
 }
 
 
-def _reduction(name: str, row: Reduction) -> Callable[..., Tensor]:
+def _reduction(name: str, row: ReductionFunction) -> Callable[..., Tensor]:
     def function(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
         if row.dtype and dtype is not None:
             input = cast(input, dtype)
@@ -272,7 +272,7 @@ def _extreme(name: str, reduction: type[HLOp], where_op: type[HLOp], elementwise
         shape = input._spec.shape
         if not shape:
             axes(dim, 0)
-            return result_type(input, cast(mul(input, 0), i64))
+            return result_type(input.clone(), cast(mul(input, 0), i64))
         d = axis(dim, len(shape))
         check_not_empty(name, shape, (d,))
         ordered = cast(input, i64) if input._spec.dtype is i1 else input
@@ -326,7 +326,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     if p == float("-inf"):
         return GENERATED["amin"](magnitude, dim, keepdim)
     if p == 0:
-        return _sum(flat(cast(ELEMENTWISE["ne"](x, 0), x._spec.dtype), x), dim, keepdim)
+        return without_derivative(_sum(cast(ELEMENTWISE["ne"](x, 0), x._spec.dtype), dim, keepdim), x)
     if p == 1:
         return _sum(magnitude, dim, keepdim)
     powers = _sum(_root(magnitude, p) if p < 1 else ELEMENTWISE["pow"](magnitude, p), dim, keepdim)

@@ -7,12 +7,13 @@ from functools import wraps
 from typing import Any
 
 from ...dialects.hl import shape as s
-from ..dispatch import apply, builder, known_array, scalar
-from ..errors import TYPE_NAMES, index_error, runtime_error
+from ...dialects.types import i1, i32, i64, u8
+from ..dispatch import apply, builder, scalar
+from ..errors import TYPE_NAMES, index_error, located, runtime_error
 from ..tensor import Tensor
 from .checks import check_index, check_range
-from .gathering import check_element_index, check_places, cropped, rows_along, unrows
-from .in_place import copy_
+from .gathering import check_element_index, check_places, check_rows, cropped, rows_along, unrows
+from .in_place import copy_, expanded
 from .index_parts import basic, parts_of
 from .indexing import check_put, scattered, setitem, successive, without_masks
 from .operands import cast, common_shape, expand_to
@@ -97,6 +98,8 @@ def scatter_reduce(
     """
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise runtime_error(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
+    if reduce == "mean" and input._spec.dtype is i1:
+        raise located(NotImplementedError, "\"div_floor_cpu\" not implemented for 'Bool'")
     return _written("scatter", input, dim, index, src, lambda x, at, y: reduced_at(x, at, y, reduce, include_self))
 
 
@@ -116,6 +119,18 @@ def _slices(name: str, input: Tensor, dim: int, index: Tensor, source: Tensor, w
             f"{name}(): Number of indices ({count}) should be equal to source.size(dim){colon} ({length}){tail}"
         )
     return d
+
+
+def _check_vector(name: str, index: Tensor) -> None:
+    """Raises unless an index of slices is a row of whole numbers."""
+    kind = TYPE_NAMES[index._spec.dtype]
+    if index._spec.dtype not in (i64, i32):
+        raise runtime_error(f"{name}(): Expected dtype int32/int64 for index but got: {kind}")
+    if len(index._spec.shape) > 1:
+        raise index_error(
+            f"{name}(): Index is supposed to be a vector, but got dim: {len(index._spec.shape)} with type: {kind} and "
+            f"size: {list(index._spec.shape)}"
+        )
 
 
 def _of_vectors(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -142,6 +157,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     if source._spec.dtype is not input._spec.dtype:
         names = TYPE_NAMES[input._spec.dtype], TYPE_NAMES[source._spec.dtype]
         raise runtime_error(f"index_add_(): self ({names[0]}) and source ({names[1]}) must have the same scalar type")
+    _check_vector("index_add_", index)
     d = _slices("index_add_", input, dim, index, source)
     others = input._spec.shape[:d] + input._spec.shape[d + 1 :]
     if source._spec.shape[:d] + source._spec.shape[d + 1 :] != others or not source._spec.shape:
@@ -150,6 +166,8 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
             f"{list(input._spec.shape)} source.shape = {list(source._spec.shape)}"
         )
     check_index(index, input._spec.shape[d], d, RuntimeError)
+    if input._spec.dtype.kind != "float":
+        alpha = bool(alpha) if input._spec.dtype is i1 else int(alpha)
     updates = source if alpha == 1 else source * alpha
     return added(input, reshaped(index, (-1,)), updates, d, 0)
 
@@ -159,7 +177,11 @@ def index_reduce(
     input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
 ) -> Tensor:
     """input with the slices of `source` reduced into the given positions along a dimension, as scatter_reduce does"""
+    if reduce not in ("prod", "mean", "amax", "amin"):
+        raise runtime_error(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+    _check_vector("index_reduce_", index)
     d = _slices("index_reduce_", input, dim, index, source)
+    check_rows(index, input._spec.shape[d])
     spread = [1] * len(source._spec.shape)
     spread[d] = index.numel()
     places = expand_to(reshaped(index, tuple(spread)), source._spec.shape)
@@ -179,6 +201,10 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
                 f"{len(value._spec.shape)} dimension(s)."
             )
         value = cast(value, input._spec.dtype)
+    if index._spec.dtype is not i64:
+        raise index_error("index_fill_(): Expected dtype int64 for index.")
+    if len(index._spec.shape) > 1:
+        raise runtime_error("Index has to be a vector/scalar")
     result = input.clone() if input._spec.shape else reshaped(input.clone(), (1,))
     setitem(result, _at(result, dim, index), value)
     return reshaped(result, input._spec.shape)
@@ -192,6 +218,11 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
             "index_copy_(): self and source expected to have the same dtype, but got (self) "
             f"{TYPE_NAMES[input._spec.dtype]} and (source) {TYPE_NAMES[source._spec.dtype]}"
         )
+    if index._spec.dtype is not i64:
+        kind = TYPE_NAMES[index._spec.dtype]
+        raise runtime_error(f"index_copy_(): Expected a long tensor for index, but got {kind}")
+    if len(index._spec.shape) > 1:
+        raise index_error(f"index_copy_(): Index should have dimension 1 or 0 (got {len(index._spec.shape)})")
     d = _slices("index_copy_", input, dim, index, source, index_error)
     n = input._spec.shape[d]
     message = f"index_copy_(): index {{value}} is out of bounds for dimension {d} with size {n}"
@@ -206,12 +237,19 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 
 def index_put(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumulate: bool = False) -> Tensor:
     """input[indices] = values, or += with `accumulate`"""
-    check_put(input, values)
+    masked = len(indices) == 1 and indices[0]._spec.dtype in (i1, u8)
+    if accumulate or not masked or values.numel() != 1:  # else it is a masked_fill
+        check_put(input, values)
     if not accumulate:
         result = input.clone()
         setitem(result, tuple(indices), values)
         return result
     x, left = basic(input, parts_of(input, tuple(indices)))
+    if all(part is None for part in left):  # known numbers
+        result = input.clone()
+        part = basic(result, parts_of(result, tuple(indices)))[0]
+        copy_(part, part + expand_to(values, expanded(values, part._spec.shape)))
+        return result
     x, left = without_masks(x, left)
     return scattered(x, left, values, accumulate)
 
@@ -219,6 +257,8 @@ def index_put(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumula
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """input with the elements of `source` at places of the flattened tensor"""
     check_put(input, source)
+    if index._spec.dtype is not i64:
+        raise runtime_error(f"put_(): Expected a long tensor for index, but got {TYPE_NAMES[index._spec.dtype]}")
     if index.numel() != source.numel():
         raise runtime_error(
             "put_(): Expected source and index to have the same number of elements, but got source.numel() = "
@@ -240,9 +280,8 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
         )
     shape = common_shape(input, mask)
     mask = expand_to(mask, shape)
-    held = known_array(mask)
-    if held is not None and int(held.sum()) > source.numel():
-        raise runtime_error("Number of elements of source < number of ones in mask")
+    message = "Number of elements of source < number of ones in mask"
+    check_range(mask.sum(), 0, source.numel() + 1, RuntimeError, message)
     rows = successive(reshaped(source, (-1,)), mask)
     return builder.select(mask, rows, expand_to(input, shape))
 

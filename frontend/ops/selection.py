@@ -26,6 +26,7 @@ from ..dispatch import apply, builder, needed_array, scalar, value_of
 from ..errors import here, untraceable
 from ..modes import modes
 from ..tensor import Tensor, wrap
+from .index_parts import parts_of
 from .operands import cast, expand_to
 from .shape import axis, reshaped
 
@@ -155,15 +156,13 @@ class Selection:
 
     def __getitem__(self, index: Any) -> Selection:
         """Numbers, slices and None for dimensions other than that of the rows."""
-        from .index_parts import parts_of
-        from .indexing import getitem
 
         parts = parts_of(self.wide, index)
         rows = [k for k, part in enumerate(parts) if part is not None][self.row]
         if parts[rows] != slice(None) or any(isinstance(part, Tensor | bool) for part in parts):
             raise untraceable("x[mask][...], along the rows that hold,", FIX)
         behind = sum(part is None or isinstance(part, slice) for part in parts[rows + 1 :])
-        return Selection(getitem(self.wide, tuple(parts)), self.mask, behind)
+        return Selection(self.wide[tuple(parts)], self.mask, behind)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise untraceable("x[mask][...] = v, which changes a copy,", FIX)

@@ -96,8 +96,6 @@ def position_rows(mask: Tensor) -> Selection:
 
 def gathered(x: Tensor, parts: list[Any]) -> Selection:
     """x at positions that are selections, all of the same rows, one behind the other in the index."""
-    from .indexing import getitem
-
     places = [k for k, part in enumerate(parts) if type(part) is Selection]
     first: Selection = parts[places[0]]
     others = [part for k, part in enumerate(parts) if k not in places]
@@ -108,7 +106,7 @@ def gathered(x: Tensor, parts: list[Any]) -> Selection:
     if not (follow and plain and integers) or any(part is Ellipsis for part in parts[: places[0]]):
         raise untraceable("an index of positions where several masks hold", FIX)
     index = tuple(part.filled() if type(part) is Selection else part for part in parts)
-    found = getitem(x, index)
+    found = x[index]
     before = sum(part is None or isinstance(part, slice) for part in parts[: places[0]])
     return Selection(found, first.mask, found.ndim - 1 - before)
 

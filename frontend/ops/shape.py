@@ -17,14 +17,22 @@ from .operands import expand_to
 def axis(dim: Any, rank: int) -> int:
     """A dimension as a non-negative number. Raises IndexError where there is none such."""
     bound = rank or 1
-    if not isinstance(dim, int):
-        try:
-            dim = dim.__index__()
-        except AttributeError:
-            raise type_error(f"argument 'dim' must be int, not {type(dim).__name__}") from None
+    if type(dim) is not int:
+        dim = _dimension(dim)
     if not -bound <= dim < bound:
         raise index_error(f"Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], but got {dim})")
     return dim + bound if dim < 0 else dim
+
+
+def _dimension(dim: Any) -> int:
+    if isinstance(dim, bool):  # a mistaken keepdim, or a comparison: never a number
+        raise type_error("argument 'dim' must be int, not bool")
+    if isinstance(dim, int):
+        return dim
+    try:
+        return dim.__index__()
+    except AttributeError:
+        raise type_error(f"argument 'dim' must be int, not {type(dim).__name__}") from None
 
 
 def ints(values: Sequence[Any]) -> tuple[int, ...]:
@@ -200,9 +208,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 def ravel(input: Tensor) -> Tensor:
     """All elements along one dimension: a view where they lie row by row in memory, otherwise a copy."""
-    from .conversion import contiguous
-
-    return reshaped(contiguous(input), (-1,))
+    return reshaped(input.contiguous(), (-1,))
 
 
 def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...dialects.types import f64
+from .. import eager
 from ..creation import from_array, full_of
-from ..dispatch import array_of
 from ..errors import TYPE_NAMES, located, runtime_error, untraceable
 from ..modes import modes
 from ..promotion import float_dtype
@@ -137,7 +137,7 @@ def _by_numpy(name: str, function: Callable[..., Any], kinds: tuple[str, ...]) -
         dtype, shape = common_dtype(input, other), common_shape(input, other)
         if dtype.kind not in kinds:
             raise located(NotImplementedError, f"\"{name}_cpu\" not implemented for '{TYPE_NAMES[dtype]}'")
-        arrays = [array_of(fitted(x, shape, dtype)) for x in (input, other)]
+        arrays = eager.mirrored(name, *(fitted(x, shape, dtype) for x in (input, other)))
         return from_array(np.asarray(function(*arrays)))
 
     method.__name__ = method.__qualname__ = name
@@ -146,7 +146,16 @@ def _by_numpy(name: str, function: Callable[..., Any], kinds: tuple[str, ...]) -
 
 
 gcd, lcm = _by_numpy("gcd", np.gcd, ("int",)), _by_numpy("lcm", np.lcm, ("int",))
-nextafter = _by_numpy("nextafter", np.nextafter, ("float",))
+_next_number = _by_numpy("nextafter", np.nextafter, ("float",))
+
+
+def nextafter(input: Tensor, other: Tensor) -> Tensor:
+    """The next number after input on the way to other; computed eagerly, with the derivative 1."""
+    found = _next_number(input, other)
+    if not modes.grad or not (input.requires_grad or other.requires_grad):
+        return found
+    x = fitted(input, found.shape, found.dtype)
+    return flat(where(x.isfinite(), found + (x - x.detach()), found), other)
 
 
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
@@ -179,14 +188,36 @@ def _x_times(name: str, input: Any, other: Any, function: str) -> Tensor:
     # Only where the logarithm is none or infinite: elsewhere it is the slope at x = 0 too.
     logarithm = getattr(y.detach(), function)()
     nothing = x.eq(0).logical_and(logarithm.isfinite().logical_not()).logical_and(y.isnan().logical_not())
-    return where(nothing, 0.0, x * getattr(where(nothing, 1.0, y), function)())
+    found = x * getattr(where(nothing, 1.0, y), function)()
+    zero: Any = 0.0
+    if x.requires_grad:  # The slope is log y, where y is inf.
+        endless = nothing.logical_and(y.eq(math.inf))
+        zero = where(endless, flat_but_steep(x, endless), zero)
+    if y.requires_grad:  # The slope is x / y: 0 / 0.
+        none = nothing.logical_and(logarithm.eq(-math.inf))
+        steep = flat_but_steep(y, none)
+        zero = where(none, steep * steep, zero)
+    return where(nothing, zero, found)
+
+
+def flat_but_steep(x: Tensor, at: Tensor) -> Tensor:
+    """Where `at` holds, 0 whose derivative is infinite, and that of its square is NaN; 1 elsewhere."""
+    return where(at, x - x.detach(), 1.0).sqrt()
+
+
+def without_value(x: Tensor, at: Tensor) -> Tensor:
+    """NaN, and its derivative is NaN where `at` holds."""
+    return where(at, x, 0.0) * math.nan
 
 
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(input / (1 - input)), input clamped to [eps, 1 - eps]"""
     x = as_float(input)
-    x = x if eps is None else clamp(x, eps, 1 - eps)
-    return x.log() - x.neg().log1p()
+    inside = x if eps is None else clamp(x, eps, 1 - eps)
+    outside = inside.ge(0).logical_and(inside.le(1)).logical_not()
+    inside = where(outside, 0.5, inside)
+    found = inside.log() - inside.neg().log1p()
+    return where(outside, without_value(x, outside), found)
 
 
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
@@ -212,4 +243,4 @@ IN_PLACE = (
     *("rad2deg", "sgn", "sinc", "xlogy"),
 )
 
-__all__ = ["FUNCTIONS", "IN_PLACE", "METHODS", "as_float", "xlog1py"]
+__all__ = ["FUNCTIONS", "IN_PLACE", "METHODS", "as_float", "flat_but_steep", "without_value", "xlog1py", "xlogy"]

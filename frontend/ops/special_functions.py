@@ -18,6 +18,7 @@ from ..promotion import float_dtype
 from ..tensor import Tensor
 from .arithmetic import where
 from .operands import cast
+from .signs import flat_but_steep, without_value
 
 _HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
@@ -148,7 +149,9 @@ def ndtri(input: Tensor) -> Tensor:
     inside = input.gt(0).logical_and(input.lt(1))
     rest = where(inside, 2 * where(upper, 1 - input, input), 1.0)
     found = _inverse_erf(1 - rest, rest) * math.sqrt(2)
-    edge = where(input.eq(0), -math.inf, where(input.eq(1), math.inf, math.nan))
+    at_end = input.eq(0).logical_or(input.eq(1))
+    outside = inside.logical_or(at_end).logical_not()
+    edge = where(at_end, (where(at_end, input, 1.0) - 0.5) * math.inf, without_value(input, outside))
     return where(inside, where(upper, found, -found), edge)
 
 
@@ -188,10 +191,12 @@ def lgamma(input: Tensor) -> Tensor:
     # Γ(x) Γ(1 - x) = π / sin(πx); the logarithm of x apart, since π times the smallest floats has few digits.
     distance = where(mirrored, _from_nearest(input), 0.5).abs()
     pole = distance.eq(0)
+    at_pole = where(pole, where(input.eq(0), input, distance * distance), 1.0).reciprocal().abs()
     distance = where(pole, 1.0, distance)
     ratio = (distance * math.pi).sin() / (distance * math.pi)
     found = where(mirrored, -distance.log() - ratio.log() - above, above)
-    return where(pole.logical_or(input.isinf()), math.inf, found)
+    endless = input.isinf()
+    return where(endless, where(endless, input, 1.0).abs() * math.inf, where(pole, at_pole, found))
 
 
 def _digamma_positive(x: Tensor) -> Tensor:
@@ -217,7 +222,7 @@ def digamma(input: Tensor) -> Tensor:
     pole = distance.eq(0)
     found = where(mirrored, above - math.pi / (where(pole, 0.25, distance) * math.pi).tan(), above)
     at_pole = where(input.eq(0), -input.reciprocal(), math.nan)
-    return where(input.eq(math.inf), input, where(pole, at_pole, found))
+    return where(input.eq(math.inf), input.detach(), where(pole, at_pole, found))
 
 
 def _zeta(s: int, x: Tensor) -> Tensor:
@@ -303,8 +308,11 @@ def entr(input: Tensor) -> Tensor:
     """-x log x: 0 at 0, -inf below"""
     x = cast(input, float_dtype(input.dtype))
     inside = x.gt(0)
-    found = where(inside, -x * where(inside, x, 1.0).log(), where(x.lt(0), -math.inf, 0.0))
-    return where(x.isnan(), x, found)
+    below, unknown = x.lt(0), x.isnan()
+    square = flat_but_steep(x, below.logical_and(x.isfinite()))
+    square = square * square
+    edge = where(below, -where(x.isfinite(), square, 0.0).reciprocal(), flat_but_steep(x, x.eq(0)))
+    return where(unknown, without_value(x, unknown), where(inside, -x * where(inside, x, 1.0).log(), edge))
 
 
 _UNARY = (digamma, erfc, erfinv, i0, lgamma)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ...dialects.types import i64
 from ..dispatch import needed_array
-from ..errors import index_error, runtime_error, type_error, untraceable
+from ..errors import TYPE_NAMES, index_error, runtime_error, type_error, untraceable
 from ..tensor import Tensor
 from .shape import axis, select, slice_along
 
@@ -66,6 +67,11 @@ def tensor_split(
     if not input._spec.shape:
         raise runtime_error("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
     if isinstance(given, Tensor):
+        if given._spec.dtype is not i64:
+            raise runtime_error(
+                "tensor_split expected tensor_indices_or_sections to have dtype of long, but got "
+                f"{TYPE_NAMES[given._spec.dtype]}"
+            )
         given = known("tensor_split", given).tolist()
     d = axis(dim, len(input._spec.shape))
     n = input._spec.shape[d]

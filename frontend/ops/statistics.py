@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from ...dialects.types import DType, i1, i64
 from ..creation import zeros
-from ..dispatch import array_of, builder, scalar
+from ..dispatch import builder, scalar
 from ..errors import TYPE_NAMES, index_error, located, runtime_error
-from ..modes import modes
 from ..promotion import float_dtype
 from ..ranges import arange
 from ..tensor import Tensor
 from .arithmetic import lerp, where
+from .checks import check_holds, within_one
 from .operands import cast
 from .ordering import kthvalue, of_equals
 from .reductions import RETURN_TYPES
@@ -77,8 +77,7 @@ def _quantile(
         raise runtime_error(f"{name}() q tensor must be same dtype as the input tensor")
     if part.ndim > 1:
         raise runtime_error(f"{name}() q must be a scalar or 1D tensor")
-    if modes.trace is None and not ((array_of(part) >= 0) & (array_of(part) <= 1)).all():
-        raise runtime_error(f"{name}() q values must be in the range [0, 1]")
+    check_holds(within_one(part), RuntimeError, f"{name}() q values must be in the range [0, 1]")
     x = input.reshape(-1) if dim is None or not input.ndim else input
     d = axis(-1 if dim is None else dim, x.ndim)
     x = x.movedim(d, -1).sort(-1)[0]
@@ -185,8 +184,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     low, high = (x.amin(), x.amax()) if min == max else (scalar(v, (), x.dtype) for v in (min, max))
     same = low.eq(high)
     low, high = where(same, low - 1, low), where(same, high + 1, high)
-    if modes.trace is None and not (array_of(low.isfinite()) and array_of(high.isfinite())):
-        raise runtime_error(f"range of [{low.item()}, {high.item()}] is not finite")
+    check_holds(low.isfinite().logical_and(high.isfinite()), RuntimeError, "the range of the elements is not finite")
     inside = x.ge(low).logical_and(x.le(high))
     place = where(inside, ((x - low) / (high - low) * bins).floor(), 0).to(i64).clamp(0, bins - 1)
     return zeros(bins, dtype=x.dtype).scatter_add(0, place, inside.to(x.dtype))

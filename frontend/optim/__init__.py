@@ -2,32 +2,23 @@
 
 from ..surface.unsupported import module_getattr
 from . import lr_scheduler, swa_utils
-from .adafactor import Adafactor
-from .adam import Adam, AdamW
-from .adaptive import Adadelta, Adagrad, Adamax, RMSprop
-from .averaging import ASGD, Rprop
-from .lbfgs import LBFGS
-from .nadam import NAdam, RAdam
-from .optimizer import Optimizer
-from .sgd import SGD
+from .adafactor import *
+from .adam import *
+from .adaptive import *
+from .averaging import *
+from .lbfgs import *
+from .nadam import *
+from .optimizer import *
+from .sgd import *
 
-__all__ = [
-    "ASGD",
-    "LBFGS",
-    "SGD",
-    "Adadelta",
-    "Adafactor",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "NAdam",
-    "Optimizer",
-    "RAdam",
-    "RMSprop",
-    "Rprop",
-    "lr_scheduler",
-    "swa_utils",
-]
+__all__ = ["lr_scheduler", "swa_utils"]
+__all__ += adafactor.__all__
+__all__ += adam.__all__
+__all__ += adaptive.__all__
+__all__ += averaging.__all__
+__all__ += lbfgs.__all__
+__all__ += nadam.__all__
+__all__ += optimizer.__all__
+__all__ += sgd.__all__
 
 __getattr__ = module_getattr("irtool.optim", lambda: __all__)

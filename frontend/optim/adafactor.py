@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 from ..promotion import finfo
 from ..tensor import Tensor
 from .numbers import Number, Numbers
-from .optimizer import Group, Optimizer, Params, State, check_range, complete
+from .optimizer import Group, Optimizer, Params, State
+from .options import check_range, options
 
 
 class Adafactor(Optimizer):
@@ -29,6 +30,7 @@ class Adafactor(Optimizer):
         "decay": lambda lr, weight_decay: 1.0 - lr * weight_decay,
     }
 
+    @options("", ignored="foreach")
     def __init__(
         self,
         params: Params,
@@ -51,8 +53,6 @@ class Adafactor(Optimizer):
         if not d >= 1.0:
             raise ValueError(f"Clipping threshold d should be >= 1 but is: {d}")
         check_range("weight_decay value", weight_decay, weight_decay >= 0.0)
-        options = {"lr": lr, "beta2_decay": beta2_decay, "eps": eps, "d": d, "weight_decay": weight_decay}
-        super().__init__(params, complete(options | {"maximize": maximize}, ignored, "foreach"))
 
     def init_state(self, p: Tensor, group: Group) -> State:
         shape = p.shape
@@ -86,3 +86,6 @@ def _rms(x: Tensor) -> Tensor:
 
 def _averaged(average: Tensor, new: Tensor, n: Numbers) -> Tensor:
     return average.copy_(average + (new - average) * n["new"])
+
+
+__all__ = ["Adafactor"]

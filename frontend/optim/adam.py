@@ -11,40 +11,22 @@ from typing import Any, ClassVar
 
 from ..tensor import Tensor
 from .numbers import Number, Numbers
-from .optimizer import Group, Optimizer, Params, State, check_range, complete, zero_state
+from .optimizer import Group, Optimizer, Params, State, zero_state
+from .options import options
 
 AVERAGES: Mapping[str, Number] = {
     "new_mean": lambda betas: 1.0 - betas[0],
     "keep_square": lambda betas: betas[1],
     "new_square": lambda betas: 1.0 - betas[1],
-    "weight_decay": lambda weight_decay: weight_decay,
     "shrink": lambda lr, weight_decay: 1.0 - lr * weight_decay,
 }
 
+CHECKED = "lr eps betas weight_decay"
+IGNORED = "foreach capturable differentiable"
+
 
 class Averages(Optimizer):
-    """What Adam and its variants share: hyperparameters, and running averages of grad and of grad²."""
-
-    UNUSED: ClassVar[tuple[str, ...]] = ("foreach", "capturable", "differentiable")
-    """Options that are taken, and that nothing is done with."""
-
-    def __init__(
-        self,
-        params: Params,
-        lr: float | Tensor,
-        betas: tuple[float, float],
-        eps: float,
-        weight_decay: float,
-        options: Mapping[str, Any],
-        ignored: Mapping[str, Any],
-    ) -> None:
-        check_range("learning rate", lr, bool(lr >= 0.0))
-        check_range("epsilon value", eps, eps >= 0.0)
-        check_range("beta parameter at index 0", betas[0], 0.0 <= betas[0] < 1.0)
-        check_range("beta parameter at index 1", betas[1], 0.0 <= betas[1] < 1.0)
-        check_range("weight_decay value", weight_decay, weight_decay >= 0.0)
-        common = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, complete({**common, **options}, ignored, *self.UNUSED))
+    """What Adam and its variants share: running averages of grad and of grad²."""
 
     def init_state(self, p: Tensor, group: Group) -> State:
         return zero_state(p, "exp_avg", "exp_avg_sq")
@@ -72,13 +54,13 @@ class Adam(Averages):
     with `decoupled_weight_decay` scales p by 1 - lr * weight_decay. `amsgrad` takes the largest square so far.
     """
 
-    UNUSED = (*Averages.UNUSED, "fused")
     NUMBERS: ClassVar[Mapping[str, Number]] = {
         **AVERAGES,
         "rate": lambda lr, betas, step: lr / (1.0 - betas[0] ** step),
         "unbias": lambda betas, step: 1.0 / math.sqrt(1.0 - betas[1] ** step),
     }
 
+    @options(CHECKED, ignored=f"{IGNORED} fused")
     def __init__(
         self,
         params: Params,
@@ -91,9 +73,7 @@ class Adam(Averages):
         maximize: bool = False,
         decoupled_weight_decay: bool = False,
         **ignored: Any,
-    ) -> None:
-        options = {"amsgrad": amsgrad, "maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay}
-        super().__init__(params, lr, betas, eps, weight_decay, options, ignored)
+    ) -> None: ...
 
     def init_state(self, p: Tensor, group: Group) -> State:
         names = ("exp_avg", "exp_avg_sq") + (("max_exp_avg_sq",) if group["amsgrad"] else ())
@@ -110,6 +90,7 @@ class Adam(Averages):
 class AdamW(Adam):
     """Adam whose weight decay scales the parameters, apart from the gradient."""
 
+    @options(CHECKED, ignored=f"{IGNORED} fused", decoupled_weight_decay=True)
     def __init__(
         self,
         params: Params,
@@ -121,7 +102,7 @@ class AdamW(Adam):
         *,
         maximize: bool = False,
         **ignored: Any,
-    ) -> None:
-        super().__init__(
-            params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True, **ignored
-        )
+    ) -> None: ...
+
+
+__all__ = ["Adam", "AdamW"]

@@ -9,22 +9,21 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..tensor import Tensor
-from .adam import Averages
+from .adam import CHECKED, IGNORED, Averages
 from .numbers import Number, Numbers
-from .optimizer import Group, Optimizer, Params, State, check_range, complete, zero_state
+from .optimizer import Group, Optimizer, Params, State, zero_state
+from .options import options
 
 
 class RMSprop(Optimizer):
     """p -= lr * grad / (sqrt(average of grad²) + eps), with momentum; `centered` takes the variance instead."""
 
     NUMBERS: ClassVar[Mapping[str, Number]] = {
-        "lr": lambda lr: lr,
         "keep": lambda alpha: alpha,
         "new": lambda alpha: 1.0 - alpha,
-        "momentum": lambda momentum: momentum,
-        "weight_decay": lambda weight_decay: weight_decay,
     }
 
+    @options("lr eps momentum weight_decay alpha", ignored="capturable foreach differentiable")
     def __init__(
         self,
         params: Params,
@@ -37,15 +36,7 @@ class RMSprop(Optimizer):
         *,
         maximize: bool = False,
         **ignored: Any,
-    ) -> None:
-        check_range("learning rate", lr, bool(lr >= 0.0))
-        check_range("epsilon value", eps, eps >= 0.0)
-        check_range("momentum value", momentum, momentum >= 0.0)
-        check_range("weight_decay value", weight_decay, weight_decay >= 0.0)
-        check_range("alpha value", alpha, alpha >= 0.0)
-        options = {"lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered}
-        options |= {"weight_decay": weight_decay, "maximize": maximize}
-        super().__init__(params, complete(options, ignored, "capturable", "foreach", "differentiable"))
+    ) -> None: ...
 
     def init_state(self, p: Tensor, group: Group) -> State:
         wanted = {"square_avg": True, "momentum_buffer": group["momentum"], "grad_avg": group["centered"]}
@@ -72,9 +63,9 @@ class Adagrad(Optimizer):
 
     NUMBERS: ClassVar[Mapping[str, Number]] = {
         "rate": lambda lr, lr_decay, step: lr / (1.0 + (step - 1) * lr_decay),
-        "weight_decay": lambda weight_decay: weight_decay,
     }
 
+    @options("lr lr_decay weight_decay initial_accumulator_value eps", ignored="foreach differentiable fused")
     def __init__(
         self,
         params: Params,
@@ -86,15 +77,9 @@ class Adagrad(Optimizer):
         *,
         maximize: bool = False,
         **ignored: Any,
-    ) -> None:
-        check_range("learning rate", lr, bool(lr >= 0.0))
-        check_range("lr_decay value", lr_decay, lr_decay >= 0.0)
-        check_range("weight_decay value", weight_decay, weight_decay >= 0.0)
-        check_range("initial_accumulator_value value", initial_accumulator_value, initial_accumulator_value >= 0.0)
-        check_range("epsilon value", eps, eps >= 0.0)
-        options = {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
-        options |= {"initial_accumulator_value": initial_accumulator_value}
-        super().__init__(params, complete(options, ignored, "foreach", "differentiable", "fused"))
+    ) -> None: ...
+
+    def __post_init__(self) -> None:
         for group in self.param_groups:
             for p in group["params"]:
                 self._state_of(p, group)
@@ -114,12 +99,11 @@ class Adadelta(Optimizer):
     """p -= lr * sqrt(average of delta² + eps) / sqrt(average of grad² + eps) * grad, delta being the steps before."""
 
     NUMBERS: ClassVar[Mapping[str, Number]] = {
-        "lr": lambda lr: lr,
         "keep": lambda rho: rho,
         "new": lambda rho: 1.0 - rho,
-        "weight_decay": lambda weight_decay: weight_decay,
     }
 
+    @options("lr rho eps weight_decay", ignored="capturable foreach differentiable")
     def __init__(
         self,
         params: Params,
@@ -130,13 +114,7 @@ class Adadelta(Optimizer):
         *,
         maximize: bool = False,
         **ignored: Any,
-    ) -> None:
-        check_range("learning rate", lr, bool(lr >= 0.0))
-        check_range("rho value", rho, 0.0 <= rho <= 1.0)
-        check_range("epsilon value", eps, eps >= 0.0)
-        check_range("weight_decay value", weight_decay, weight_decay >= 0.0)
-        options = {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
-        super().__init__(params, complete(options, ignored, "capturable", "foreach", "differentiable"))
+    ) -> None: ...
 
     def init_state(self, p: Tensor, group: Group) -> State:
         return zero_state(p, "square_avg", "acc_delta")
@@ -158,9 +136,9 @@ class Adamax(Averages):
         "rate": lambda lr, betas, step: lr / (1.0 - betas[0] ** step),
         "new_mean": lambda betas: 1.0 - betas[0],
         "keep_largest": lambda betas: betas[1],
-        "weight_decay": lambda weight_decay: weight_decay,
     }
 
+    @options(CHECKED, ignored=IGNORED)
     def __init__(
         self,
         params: Params,
@@ -171,8 +149,7 @@ class Adamax(Averages):
         *,
         maximize: bool = False,
         **ignored: Any,
-    ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, {"maximize": maximize}, ignored)
+    ) -> None: ...
 
     def init_state(self, p: Tensor, group: Group) -> State:
         return zero_state(p, "exp_avg", "exp_inf")
@@ -184,3 +161,6 @@ class Adamax(Averages):
         mean.copy_(mean + (grad - mean) * n["new_mean"])
         largest.copy_((largest * n["keep_largest"]).maximum(grad.abs() + group["eps"]))
         p.sub_(mean * n["rate"] / largest)
+
+
+__all__ = ["Adadelta", "Adagrad", "Adamax", "RMSprop"]

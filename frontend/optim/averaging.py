@@ -11,19 +11,19 @@ from typing import Any, ClassVar
 from ..creation import tensor
 from ..tensor import Tensor
 from .numbers import Number, Numbers, plain
-from .optimizer import Group, Optimizer, Params, State, check_range, complete, zero_state
+from .optimizer import Group, Optimizer, Params, State, zero_state
+from .options import check_range, options
 
 
 class ASGD(Optimizer):
     """p -= eta * grad after p shrinks by lambd * eta, where eta falls; `ax` in the state is the mean of p since t0."""
 
     NUMBERS: ClassVar[Mapping[str, Number]] = {
-        "lambd": lambda lambd: lambd,
-        "weight_decay": lambda weight_decay: weight_decay,
         "next_eta": lambda lr, lambd, alpha, step: lr / (1.0 + lambd * lr * step) ** alpha,
         "next_mu": lambda t0, step: 1.0 / max(1.0, step - t0),
     }
 
+    @options("lr weight_decay", ignored="foreach differentiable capturable")
     def __init__(
         self,
         params: Params,
@@ -35,12 +35,7 @@ class ASGD(Optimizer):
         *,
         maximize: bool = False,
         **ignored: Any,
-    ) -> None:
-        check_range("learning rate", lr, bool(lr >= 0.0))
-        check_range("weight_decay value", weight_decay, weight_decay >= 0.0)
-        options = {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay}
-        options |= {"maximize": maximize}
-        super().__init__(params, complete(options, ignored, "foreach", "differentiable", "capturable"))
+    ) -> None: ...
 
     def init_state(self, p: Tensor, group: Group) -> State:
         return {
@@ -69,6 +64,7 @@ class Rprop(Optimizer):
         "most": lambda step_sizes: step_sizes[1],
     }
 
+    @options("lr", ignored="foreach capturable differentiable")
     def __init__(
         self,
         params: Params,
@@ -79,10 +75,7 @@ class Rprop(Optimizer):
         maximize: bool = False,
         **ignored: Any,
     ) -> None:
-        check_range("learning rate", lr, bool(lr >= 0.0))
         check_range("eta values", f"{etas[0]}, {etas[1]}", 0.0 < etas[0] < 1.0 < etas[1])
-        options = {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize}
-        super().__init__(params, complete(options, ignored, "foreach", "capturable", "differentiable"))
 
     def init_state(self, p: Tensor, group: Group) -> State:
         return {**zero_state(p, "prev"), "step_size": p.detach().clone().fill_(plain(group["lr"]))}
@@ -95,3 +88,6 @@ class Rprop(Optimizer):
         grad = grad.masked_fill(agreement < 0, 0.0)
         p.sub_(grad.sign() * size)
         before.copy_(grad)
+
+
+__all__ = ["ASGD", "Rprop"]

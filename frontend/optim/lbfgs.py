@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import runtime_error
+from ..errors import refused
 from ..grad_mode import enable_grad, no_grad
 from ..modes import modes
 from ..ops.joining import cat
 from ..tensor import Tensor
 from .line_search import Point, strong_wolfe
 from .numbers import plain
-from .optimizer import Optimizer, Params, State, check_range
+from .optimizer import Optimizer, Params, State
+from .options import options
 
 
 class LBFGS(Optimizer):
@@ -22,6 +23,7 @@ class LBFGS(Optimizer):
     values: the closure may be compiled, the step may not.
     """
 
+    @options("lr")
     def __init__(
         self,
         params: Params,
@@ -33,23 +35,22 @@ class LBFGS(Optimizer):
         history_size: int = 100,
         line_search_fn: str | None = None,
     ) -> None:
-        check_range("learning rate", lr, bool(lr >= 0.0))
         if line_search_fn not in (None, "strong_wolfe"):
             raise RuntimeError("only 'strong_wolfe' is supported")
-        options: dict[str, Any] = {"lr": lr, "max_iter": max_iter}
-        options |= {"max_eval": max_iter * 5 // 4 if max_eval is None else max_eval}
-        options |= {"tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change}
-        options |= {"history_size": history_size, "line_search_fn": line_search_fn}
-        super().__init__(params, options)
+
+    def __post_init__(self) -> None:
         if len(self.param_groups) != 1:
             raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")
+        for given in (self.defaults, self.param_groups[0]):
+            if given["max_eval"] is None:
+                given["max_eval"] = self.defaults["max_iter"] * 5 // 4
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Returns the loss of before."""
         if closure is None:
             raise TypeError("LBFGS.step() missing 1 required positional argument: 'closure'")
         if modes.trace is not None:
-            raise runtime_error(
+            raise refused(
                 "LBFGS calls its closure as often as values ask for, which compiled code cannot: "
                 "call step outside of the compiled function, and compile the closure"
             )
@@ -156,3 +157,6 @@ def _largest(x: Tensor) -> float:
 
 def _count(state: State, name: str, more: int) -> None:
     state[name] = state.get(name, 0) + more
+
+
+__all__ = ["LBFGS"]

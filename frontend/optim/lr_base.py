@@ -23,9 +23,9 @@ def at_the_end(step: Callable[..., None]) -> Callable[..., None]:
         if modes.trace is None or not self._last_lr:
             step(self, *args, **options)
         else:
-            from ..tracing.later import put_off
+            from ..tracing.deferred import defer
 
-            put_off(modes.trace, stepped, (self, *args), options, about=self.optimizer)
+            defer(modes.trace, stepped, (self, *args), options, about=self.optimizer)
 
     return stepped
 
@@ -112,3 +112,6 @@ def set_rate(group: Group, rate: float) -> None:
         group["lr"].fill_(rate)
     else:
         group["lr"] = rate
+
+
+__all__ = ["LRScheduler"]

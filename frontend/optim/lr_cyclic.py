@@ -72,3 +72,6 @@ class CyclicLR(LRScheduler):
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer and `scale_fn`, which a new scheduler is given again."""
         return {key: value for key, value in super().state_dict().items() if key != "scale_fn"}
+
+
+__all__ = ["CyclicLR"]

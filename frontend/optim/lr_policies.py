@@ -302,3 +302,6 @@ def _load_nested(outer: Any, state: dict[str, Any]) -> None:
     outer.__dict__.update({key: value for key, value in state.items() if key != "_schedulers"})
     for scheduler, inner in zip(outer._schedulers, state["_schedulers"], strict=True):
         scheduler.load_state_dict(inner)
+
+
+__all__ = ["ChainedScheduler", "OneCycleLR", "ReduceLROnPlateau", "SequentialLR"]

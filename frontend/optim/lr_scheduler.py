@@ -1,41 +1,18 @@
 """Learning rates that change with time, by PyTorch's formulas: torch.optim.lr_scheduler."""
 
 from ..surface.unsupported import module_getattr
-from .lr_base import LRScheduler
-from .lr_cyclic import CyclicLR
-from .lr_factors import (
-    ConstantLR,
-    CosineAnnealingLR,
-    CosineAnnealingWarmRestarts,
-    ExponentialLR,
-    LambdaLR,
-    LinearLR,
-    MultiplicativeLR,
-    MultiStepLR,
-    PolynomialLR,
-    StepLR,
-)
-from .lr_policies import ChainedScheduler, OneCycleLR, ReduceLROnPlateau, SequentialLR
+from . import lr_base, lr_cyclic, lr_factors, lr_policies
+from .lr_base import *
+from .lr_cyclic import *
+from .lr_factors import *
+from .lr_policies import *
 
 _LRScheduler = LRScheduler
 
-__all__ = [
-    "ChainedScheduler",
-    "ConstantLR",
-    "CosineAnnealingLR",
-    "CosineAnnealingWarmRestarts",
-    "CyclicLR",
-    "ExponentialLR",
-    "LRScheduler",
-    "LambdaLR",
-    "LinearLR",
-    "MultiStepLR",
-    "MultiplicativeLR",
-    "OneCycleLR",
-    "PolynomialLR",
-    "ReduceLROnPlateau",
-    "SequentialLR",
-    "StepLR",
-]
+__all__: list[str] = []
+__all__ += lr_base.__all__
+__all__ += lr_cyclic.__all__
+__all__ += lr_factors.__all__
+__all__ += lr_policies.__all__
 
 __getattr__ = module_getattr("irtool.optim.lr_scheduler", lambda: __all__)

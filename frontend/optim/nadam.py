@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from ..tensor import Tensor
-from .adam import AVERAGES, Averages
+from .adam import AVERAGES, CHECKED, IGNORED, Averages
 from .numbers import Number, Numbers
-from .optimizer import Group, Params, State, check_range
+from .optimizer import Group, Params, State
+from .options import options
 
 
 def _momentum(beta: float, decay: float, step: int) -> float:
@@ -40,6 +41,7 @@ class NAdam(Averages):
         ),
     }
 
+    @options(f"momentum_decay {CHECKED}", ignored=IGNORED)
     def __init__(
         self,
         params: Params,
@@ -52,10 +54,7 @@ class NAdam(Averages):
         *,
         maximize: bool = False,
         **ignored: Any,
-    ) -> None:
-        check_range("momentum_decay value", momentum_decay, momentum_decay >= 0.0)
-        options = {"momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay}
-        super().__init__(params, lr, betas, eps, weight_decay, options | {"maximize": maximize}, ignored)
+    ) -> None: ...
 
     def update(self, p: Tensor, grad: Tensor, state: State, group: Group, n: Numbers) -> None:
         decayed, grad, mean, square = self.averaged(p, grad, state, group, n)
@@ -82,6 +81,7 @@ class RAdam(Averages):
         ),
     }
 
+    @options(CHECKED, ignored=IGNORED)
     def __init__(
         self,
         params: Params,
@@ -93,10 +93,11 @@ class RAdam(Averages):
         *,
         maximize: bool = False,
         **ignored: Any,
-    ) -> None:
-        options = {"decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize}
-        super().__init__(params, lr, betas, eps, weight_decay, options, ignored)
+    ) -> None: ...
 
     def update(self, p: Tensor, grad: Tensor, state: State, group: Group, n: Numbers) -> None:
         decayed, _, mean, square = self.averaged(p, grad, state, group, n)
         p.copy_(decayed - mean * (n["adaptive"] / (square.sqrt() + group["eps"]) + n["plain"]))
+
+
+__all__ = ["NAdam", "RAdam"]

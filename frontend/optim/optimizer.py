@@ -13,12 +13,13 @@ from typing import Any, ClassVar
 
 from ...dialects.types import DType
 from .. import mutations
-from ..errors import runtime_error
+from ..errors import refused
 from ..grad_mode import enable_grad, no_grad
+from ..handles import RemovableHandle
 from ..modes import modes
-from ..nn.hooks import RemovableHandle
 from ..tensor import Tensor
-from ..tracing.trace import paused
+from ..tracing.again import Again
+from ..tracing.trace import as_traced, paused
 from ..used_up import UsedUp, zero_grad
 from . import steps
 from .numbers import Number, Numbers
@@ -26,9 +27,6 @@ from .numbers import Number, Numbers
 Group = dict[str, Any]
 State = dict[str, Any]
 Params = Iterable[Tensor] | Iterable[Group] | Iterable[tuple[str, Tensor]]
-
-IGNORED: Mapping[str, Any] = {"foreach": None, "fused": None, "capturable": False, "differentiable": False}
-"""Options of PyTorch that say how to run, which is not for an optimizer to say here; kept in the groups."""
 
 
 class Required:
@@ -54,7 +52,7 @@ class Optimizer:
         self.defaults = defaults
         self.runtime_keys: frozenset[str] = frozenset({"lr"})
         """Hyperparameters that change from step to step: compiled programs take them anew on each call."""
-        self.state = defaultdict(dict)
+        self.state = mutations.CountedDefaultDict(dict)
         self.param_groups = []
         self._patch_step_function()
         if isinstance(params, Tensor):
@@ -152,16 +150,15 @@ class Optimizer:
         """Raises where a scheduler has stepped in the function being compiled, which takes effect when a call ends."""
         if modes.trace is None:
             return
-        from ..tracing.later import put_off_so_far
-
-        if any(later.about is self for later in put_off_so_far(modes.trace)):
-            raise runtime_error(
+        if any(call.about is self for call in modes.trace.deferred):
+            raise refused(
                 "a scheduler's step() in a compiled function takes effect when the call ends: call it after the "
                 "optimizer's step(), and ask for the learning rate before it or outside"
             )
 
     def _step_group(self, group: Group) -> None:
-        trace = modes.trace
+        trace, live = modes.trace, group
+        group = as_traced(group)  # whose numbers may change from call to call
         batch: list[tuple[Tensor, Tensor, State]] = []
         for p in group["params"]:
             grad = p._grad if trace is None else trace.use_grad(p)
@@ -180,7 +177,7 @@ class Optimizer:
             step = id(state.get(steps.KEY))
             n = numbers.get((p.dtype, step))
             if n is None:
-                n = Numbers(self.NUMBERS, group, self.runtime_keys, p.dtype, counts.get(step, _uncounted))
+                n = Numbers(self.NUMBERS, live, self.runtime_keys, p.dtype, counts.get(step, _uncounted))
                 numbers[p.dtype, step] = n
             self.update(p, grad, state, group, n)
 
@@ -194,7 +191,9 @@ class Optimizer:
         if self.counts(group):
             made[steps.KEY] = self._shared_step(group)
         trace = modes.trace
-        if made:
+        if made and state is None:
+            self.state[p] = mutations.CountedDict(made)
+        elif made:
             self.state[p].update(made)
         if made and trace is not None:
             trace.on_failure(lambda: self.state.pop(p, None))
@@ -222,7 +221,6 @@ class Optimizer:
 
     def _trace_again(self) -> None:
         """A compiled call steps several times, each with other parameters: each of them counts for itself."""
-        from ..compiling.effects import Again
 
         def learn(hints: Any) -> None:
             self._counts_apart = True
@@ -291,7 +289,7 @@ class Optimizer:
             p = by_number[number]
             loaded = {key: _loaded(key, value, p) for key, value in values.items() if value is not None}
             if loaded:
-                self.state[p] = loaded
+                self.state[p] = mutations.CountedDict(loaded)
         for group, options in zip(groups, saved, strict=True):
             group.update({k: v for k, v in options.items() if k != "params"})
             states = [self.state[p] for p in group["params"] if p in self.state]
@@ -326,26 +324,13 @@ def _check_params(params: list[Any]) -> None:
 
 
 def _loaded(key: str, value: Any, p: Tensor) -> Any:
-    """A copy of a state value; floating-point ones in the element type of their parameter, but for step counts."""
+    """A copy of a state value, on the device and in the element type of its parameter, but for step counts."""
     if not isinstance(value, Tensor):
         return deepcopy(value)
     copied = value.detach().clone()
-    return copied.to(p.dtype) if key != steps.KEY and p.is_floating_point() else copied
-
-
-def complete(options: dict[str, Any], ignored: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """The defaults of an optimizer: its options, and those that it takes but has no use for."""
-    for name in ignored:
-        if name not in names:
-            raise TypeError(f"unexpected keyword argument '{name}'")
-    if ignored.get("fused") and ignored.get("foreach"):
-        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-    if ignored.get("differentiable"):
-        raise runtime_error(
-            "differentiable=True is not supported: compute new weights with autograd.grad(..., create_graph=True), and "
-            "call the module with them by func.functional_call"
-        )
-    return {**options, **{name: ignored.get(name, IGNORED[name]) for name in names}}
+    if key == steps.KEY:
+        return copied
+    return copied.to(p.device, p.dtype) if p.is_floating_point() else copied.to(p.device)
 
 
 def zero_state(p: Tensor, *names: str) -> State:
@@ -353,7 +338,4 @@ def zero_state(p: Tensor, *names: str) -> State:
     return {name: p.new_zeros(p.shape) for name in names}
 
 
-def check_range(name: str, value: Any, valid: bool) -> None:
-    """Raises ValueError in PyTorch's words."""
-    if not valid:
-        raise ValueError(f"Invalid {name}: {value}")
+__all__ = ["Optimizer"]

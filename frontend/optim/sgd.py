@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 from ..tensor import Tensor
 from .numbers import Number, Numbers
-from .optimizer import Group, Optimizer, Params, State, check_range, complete, zero_state
+from .optimizer import Group, Optimizer, Params, State, zero_state
+from .options import options
 
 
 class SGD(Optimizer):
@@ -21,12 +22,10 @@ class SGD(Optimizer):
     """
 
     NUMBERS: ClassVar[Mapping[str, Number]] = {
-        "lr": lambda lr: lr,
-        "weight_decay": lambda weight_decay: weight_decay,
-        "momentum": lambda momentum: momentum,
         "new": lambda dampening, step: 1.0 if step == 1 else 1.0 - dampening,
     }
 
+    @options("lr momentum weight_decay", ignored="foreach differentiable fused")
     def __init__(
         self,
         params: Params,
@@ -39,14 +38,8 @@ class SGD(Optimizer):
         maximize: bool = False,
         **ignored: Any,
     ) -> None:
-        check_range("learning rate", lr, bool(lr >= 0.0))
-        check_range("momentum value", momentum, momentum >= 0.0)
-        check_range("weight_decay value", weight_decay, weight_decay >= 0.0)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
-        options |= {"nesterov": nesterov, "maximize": maximize}
-        super().__init__(params, complete(options, ignored, "foreach", "differentiable", "fused"))
 
     def init_state(self, p: Tensor, group: Group) -> State:
         return zero_state(p, "momentum_buffer") if group["momentum"] else {}
@@ -63,3 +56,6 @@ class SGD(Optimizer):
             buffer.copy_(buffer * n["momentum"] + new)
             grad = grad + buffer * n["momentum"] if group["nesterov"] else buffer
         p.sub_(grad * n["lr"])
+
+
+__all__ = ["SGD"]

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from .. import dispatch
+from .. import eager
 from ..creation import tensor
+from ..eager import on_host
 from ..modes import modes
 from ..tensor import Tensor
 from ..tracing.trace import paused
@@ -84,25 +85,24 @@ def advance(step: Tensor) -> Callable[[], int]:
 
 def _count_later(trace: Any, step: Tensor, by: int) -> None:
     later, storage = trace.counted_ahead, step._storage
-    if step not in trace.__dict__.setdefault("counted", {}):
-        trace.counted[step] = None
+    if step not in trace.counted:
+        trace.counted.add(step)
         trace.after_call.append(lambda: _increment(step, later.get(storage, 0)))
     trace.count(storage, by)
 
 
 def _ahead(trace: Any) -> dict[int, int]:
     """How many steps of each count the program being traced makes in a call."""
-    return {} if trace is None else trace.__dict__.setdefault("steps_ahead", {})
+    return {} if trace is None else trace.steps_ahead
 
 
 def _count(step: Tensor) -> int:
-    return int(dispatch.array_of(step))
+    return int(on_host(step))
 
 
 def _increment(step: Tensor, by: int = 1) -> None:
     if by:
-        array = dispatch.array_of(step)
-        array += by
+        eager.increment(step, by)
         step._storage.version += 1
 
 

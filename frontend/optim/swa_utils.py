@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from ..creation import tensor
 from ..grad_mode import no_grad
-from ..nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from ..nn.by_rank import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from ..nn.module import Module
 from ..tensor import Tensor
 from .lr_base import LRScheduler, number

@@ -1,1 +1,1 @@
-"""What users see: names of the package and of Tensor, spellings of arguments, imports, errors for what is missing."""
+"""What users see: names of the package and of Tensor, aliases of arguments, imports, errors for what is missing."""

@@ -7,45 +7,36 @@ F.linear([1.0], w)      AttributeError: 'list' object has no attribute 'matmul'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from ...dialects.types import DType
+from ..devices import placed, use
 from ..errors import type_error
-from ..tensor import Tensor
-from .argument_types import checked
+from .argument_types import checked, explain, mark_explained
 from .element_types import LAYERS
-
-
-def explain(
-    error: AttributeError, function: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]
-) -> None:
-    """Raises a TypeError where the object that lacks an attribute is one of the arguments."""
-    culprit = getattr(error, "obj", None)
-    if isinstance(culprit, Tensor):
-        return
-    names = function.__code__.co_varnames[: function.__code__.co_argcount]
-    for name, value in (*zip(names, args), *options.items()):
-        if value is culprit:
-            kind = "dtype" if name == "dtype" else "Tensor"
-            raise type_error(
-                f"{function.__name__}(): argument '{name}' must be {kind}, not {type(value).__name__}"
-            ) from None
 
 
 def explained(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function with this error."""
 
+    places = (
+        "device"
+        not in function.__code__.co_varnames[: function.__code__.co_argcount + function.__code__.co_kwonlyargcount]
+    )
+
     @wraps(function)
-    def checked(*args: Any, **options: Any) -> Any:
+    def explaining(*args: Any, **options: Any) -> Any:
         try:
+            if use.elsewhere and places:
+                return placed(function, args, options)
             return function(*args, **options)
         except AttributeError as error:
             explain(error, function, args, options)
             raise
 
-    return checked
+    return mark_explained(explaining, function)
 
 
 def install(namespace: dict[str, Any]) -> None:

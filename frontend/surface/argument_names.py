@@ -12,7 +12,9 @@ from functools import wraps
 from typing import Any
 
 from ...dialects.types import DType, f64, i1, i64
-from .argument_kinds import check_dtype, explain, explained
+from ..devices import placed, use
+from .argument_kinds import check_dtype, explained
+from .argument_types import explain, mark_explained
 from .out_argument import into
 
 PYTHON_TYPES: dict[Any, DType] = {float: f64, int: i64, bool: i1}
@@ -29,7 +31,7 @@ def adapted(function: Callable[..., Any], out: bool = False) -> Callable[..., An
         return function
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     dim = next((name for name in ("dim", "dims") if name in names), None)
-    has_dtype = "dtype" in names
+    has_dtype, places = "dtype" in names, "device" not in names
     ignored = [name for name in NO_DIFFERENCE if name not in names] if "device" in names else []
     if dim is None and not has_dtype and not out:
         return explained(function)
@@ -37,6 +39,8 @@ def adapted(function: Callable[..., Any], out: bool = False) -> Callable[..., An
     @wraps(function)
     def renamed(*args: Any, **options: Any) -> Any:
         try:
+            if use.elsewhere and places:
+                return placed(with_options, (args, options), {})
             return with_options(args, options) if options else function(*args)
         except AttributeError as error:
             explain(error, function, args, options)
@@ -60,7 +64,7 @@ def adapted(function: Callable[..., Any], out: bool = False) -> Callable[..., An
                 return into(target, function(*args, **options), function.__name__)
         return function(*args, **options)
 
-    return renamed
+    return mark_explained(renamed, function)
 
 
 __all__ = ["PYTHON_TYPES", "adapted"]

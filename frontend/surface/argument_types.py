@@ -10,10 +10,11 @@ annotated with `Any` since others call it with numbers too, TENSORS says which o
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, NamedTuple, cast
 
+from ..devices import use
 from ..errors import type_error
 from ..tensor import Tensor
 from .element_types import KINDS, no_kernel
@@ -40,6 +41,8 @@ class _Type(NamedTuple):
     exact: frozenset[type]
     """The usual types, which are looked at first."""
     accepts: Callable[[Any], bool]
+    passes: tuple[type, ...] = ()
+    """Classes whose objects, those of subclasses too, are looked at no further."""
 
 
 def _is_tensor(value: Any) -> bool:
@@ -65,7 +68,7 @@ def _is_number(value: Any) -> bool:
 
 
 _TYPES: dict[str, _Type] = {
-    "Tensor": _Type("Tensor", frozenset((Tensor,)), _is_tensor),
+    "Tensor": _Type("Tensor", frozenset((Tensor,)), _is_tensor, (Tensor,)),
     "bool": _Type("bool", frozenset((bool,)), _is_bool),
     "int": _Type("int", frozenset((int,)), _is_whole),
     "float": _Type("float", frozenset((float, int)), _is_number),
@@ -80,7 +83,7 @@ def _or_none(wanted: _Type) -> _Type:
     def accepts(value: Any) -> bool:
         return value is None or wanted.accepts(value)
 
-    return _Type(wanted.name, wanted.exact | {type(None)}, accepts)
+    return _Type(wanted.name, wanted.exact | {type(None)}, accepts, wanted.passes)
 
 
 _OPTIONAL = {key: _or_none(wanted) for key, wanted in _TYPES.items()}
@@ -89,6 +92,34 @@ _OPTIONAL = {key: _or_none(wanted) for key, wanted in _TYPES.items()}
 def _type_of(annotation: Any) -> _Type | None:
     text = str(annotation)
     return _OPTIONAL.get(text.removesuffix(" | None")) if text.endswith(" | None") else _TYPES.get(text)
+
+
+def explain(
+    error: AttributeError, function: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]
+) -> None:
+    """Raises a TypeError where the object that lacks an attribute is one of the arguments."""
+    culprit = getattr(error, "obj", None)
+    if isinstance(culprit, Tensor):
+        return
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    for name, value in (*zip(names, args), *options.items()):
+        if value is culprit:
+            kind = "dtype" if name == "dtype" else "Tensor"
+            raise type_error(
+                f"{function.__name__}(): argument '{name}' must be {kind}, not {type(value).__name__}"
+            ) from None
+
+
+def mark_explained(wrapper: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The wrapper. It says that all it adds to calls without options is `explain`, so that `checked` may do both,
+    unless tensors are on other devices."""
+    wrapper.explained = wrapper, function
+    return wrapper
+
+
+def _explained(wrapper: Any) -> Callable[..., Any] | None:
+    marked, function = getattr(wrapper, "explained", (None, None))
+    return function if marked is wrapper else None
 
 
 def checked(
@@ -121,25 +152,42 @@ def checked(
             raise type_error(f"{shown}(): argument '{argument}' must be {wanted.name}, not {given}")
         return value.__index__() if wanted.name == "int" and isinstance(value, Tensor) else value
 
-    @wraps(function)
-    def checking(*args: Any, **options: Any) -> Any:
+    direct = _explained(function)
+    exact = [(k, wanted.exact, wanted.passes) for k, _, wanted in places]
+
+    def check(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
         count = len(args)
         for k, argument, wanted in places:
-            if k >= count:
-                break
-            if type(args[k]) not in wanted.exact:
+            if k < count and type(args[k]) not in wanted.exact and not isinstance(args[k], wanted.passes):
                 args = (*args[:k], taken(argument, wanted, args[k]), *args[k + 1 :])
         for argument, value in options.items():
             found = types.get(argument)
-            if found is not None and type(value) not in found.exact:
+            if found is not None and type(value) not in found.exact and not isinstance(value, found.passes):
                 options[argument] = taken(argument, found, value)
         if allowed is not None:
             x = args[0] if args else options.get("input")
             if isinstance(x, Tensor) and x._spec.dtype.kind not in allowed:
                 raise no_kernel(name, x)
-        return function(*args, **options)
+        return args
+
+    @wraps(function)
+    def checking(*args: Any, **options: Any) -> Any:
+        if options or allowed is not None:
+            return function(*check(args, options), **options)
+        count = len(args)
+        for k, kinds, passes in exact:
+            if k < count and type(args[k]) not in kinds and not isinstance(args[k], passes):
+                args = check(args, options)
+                break
+        if direct is None or use.elsewhere:
+            return function(*args)
+        try:
+            return direct(*args)
+        except AttributeError as error:
+            explain(error, direct, args, options)
+            raise
 
     return checking
 
 
-__all__ = ["checked"]
+__all__ = ["checked", "explain", "mark_explained"]

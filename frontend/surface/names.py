@@ -109,7 +109,7 @@ _UNARY: dict[str, str] = {"neg": "neg", "abs": "abs", "invert": "bitwise_not"}
 def _operator(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     """As an operator, for what is neither a tensor, a number nor an array, Python may ask the other operand."""
 
-    def method(self: Any, other: Any) -> Any:
+    def method(self: Any, other: Any) -> Tensor:
         kind = cast(Any, type(other))
         if kind is Tensor or kind is float or kind is int:
             return function(self, other)
@@ -145,7 +145,7 @@ def _rebind(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     def method(self: Tensor, *args: Any, **options: Any) -> Tensor:
         check_in_place(self)
-        if modes.trace is not None and self._storage.array is not None:
+        if modes.trace is not None and not self._storage.symbolic:
             name = f"{function.__name__}_"
             raise untraceable(f"{name}() of a tensor from outside", f"use x = x.{name[:-1]}(...)")
         new = function(self, *args, **options)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from ...dialects.types import u8
 from .. import mutations
-from ..errors import TYPE_NAMES, runtime_error, type_error
+from ..errors import TYPE_NAMES, refused, runtime_error, type_error
 from ..modes import modes
 from ..promotion import can_cast
 from ..tensor import Tensor
@@ -73,8 +73,8 @@ def _resize(out: Tensor, shape: tuple[int, ...]) -> None:
     """New memory of another shape; views of the old memory stay with that."""
     from ..creation import empty
 
-    if modes.trace is not None and out._storage.array is not None:
-        raise runtime_error(
+    if modes.trace is not None and not out._storage.symbolic:
+        raise refused(
             f"out= would have to be resized from {list(out._spec.shape)} to {list(shape)}, which a compiled function "
             "cannot do to a tensor from outside: give it the shape of the result"
         )

@@ -43,7 +43,6 @@ INSTEAD: dict[str, str] = {
     "orthogonal": "use irtool.nn.init.orthogonal_, or parametrize.register_parametrization with a module of your own",
     "share_memory": "leave it out",
     "share_memory_": "leave it out",
-    "pin_memory": "leave it out: there is one memory",
     "SyncBatchNorm": "use BatchNorm1d or BatchNorm2d",
     "FractionalMaxPool2d": "use MaxPool2d or AdaptiveMaxPool2d",
     "as_strided": "use slices, reshape, transpose, expand, diagonal and unfold, which give views",
@@ -91,7 +90,7 @@ INSTEAD: dict[str, str] = {
 """The nearest supported way, for names that programs use."""
 
 BY_OWNER: dict[str, str] = {
-    "module 'irtool.cuda'": "ask cuda.is_available() first: it is False, since computation is on the CPU",
+    "module 'irtool.cuda'": "ask cuda.is_available() first: where it is False, computation is on the CPU",
     "module 'irtool.distributions'": "write its log_prob and samples with the operations there are",
 }
 """For whole modules."""
@@ -146,9 +145,9 @@ def _elsewhere(name: str) -> list[str]:
     package = sys.modules[PACKAGE]
     for space in NAMESPACES:
         holder = vars(attrgetter(space)(package) if space else package)
-        for spelling in (name, f"{name}_", name.removesuffix("_")):
-            if callable(holder.get(spelling)):
-                return [".".join(filter(None, (PACKAGE, space, spelling)))]
+        for alias in (name, f"{name}_", name.removesuffix("_")):
+            if callable(holder.get(alias)):
+                return [".".join(filter(None, (PACKAGE, space, alias)))]
     return []
 
 

@@ -13,18 +13,19 @@ import numpy as np
 
 from ...dialects.hl.base import HLOp
 from ...dialects.hl.check import RECORD, CheckRangeOp
-from ...runtime.storage import Storage, aligned_empty
+from .. import eager
+from ..devices import CPU
 
 
 @dataclass(frozen=True)
-class Check:
+class RecordedCheck:
     """One check: what it raises, and where in the user's code."""
 
     error: type[Exception]
     message: str
     where: str
-    expected: str
-    """What the element should have been, in words."""
+    expected: str | None
+    """What the element should have been, in words; None for a condition, which does not hold."""
     shape: tuple[int, ...]
     """The shape of what is checked."""
 
@@ -34,8 +35,9 @@ class Check:
         error = self.error(f"{message} (at {self.where})" if self.where else message)
         place = [int(k) for k in np.unravel_index(position, self.shape)] if self.shape else []
         state = "may have been updated" if changed else "are as before the call"
+        found = "refused" if self.expected is None else f"{value}, expected {self.expected}"
         error.add_note(
-            f"in compiled code: element {place} of a {list(self.shape)} tensor is {value}, expected {self.expected}; "
+            f"in compiled code: element {place} of a {list(self.shape)} tensor is {found}; "
             f"parameters and other state {state}"
         )
         return error
@@ -53,12 +55,10 @@ class Checks:
     """The checks of one trace, and the memory that a failure is recorded in."""
 
     def __init__(self) -> None:
-        array = aligned_empty(RECORD)
-        array[:] = 0
-        self.record = Storage(array, RECORD)
-        self.made: list[Check] = []
+        self.record = eager.filled(RECORD, 0, CPU)
+        self.made: list[RecordedCheck] = []
 
-    def new(self, check: Check) -> int:
+    def new(self, check: RecordedCheck) -> int:
         """The number of a further check."""
         self.made.append(check)
         return len(self.made)

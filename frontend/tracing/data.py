@@ -10,17 +10,27 @@ What else shares the memory of `value` shares that of `p` after a call; what sha
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from xdsl.ir import SSAValue
 
 from ...runtime.storage import Storage
-from .. import dispatch
+from ..dispatch import value_of
+from ..layout import View
+from ..tape import is_traced
+from ..tensor import Tensor, alias
 
-if TYPE_CHECKING:
-    from ..tensor import Tensor
-    from ..views import View
-    from .trace import Trace
+
+class AssigningTrace(Protocol):
+    """What assignments ask of the trace that they are made in."""
+
+    versions: Any
+    histories: Any
+
+    def is_argument(self, storage: Storage) -> bool: ...
+    def on_end(self, restore: Callable[[], None]) -> None: ...
+    def read(self, storage: Storage) -> SSAValue: ...
+    def write(self, storage: Storage, value: SSAValue) -> None: ...
 
 
 class _Memory(NamedTuple):
@@ -37,26 +47,30 @@ class Assignments:
         self._before: dict[Tensor, _Memory] = {}
         self.homes: dict[Storage, Storage] = {}
         """Memory made in the trace, and the tensor's own that it is written to in the end."""
+        self.owners: dict[Storage, Tensor] = {}
+        """The tensors that have these."""
         self.left: dict[Storage, SSAValue] = {}
         """Memory that a tensor has come back to, and what the others that share it see in it."""
 
-    def assign(self, trace: Trace, tensor: Tensor, value: Tensor) -> None:
+    def assign(self, trace: AssigningTrace, tensor: Tensor, value: Tensor) -> None:
         """Lets a tensor have the memory of another one."""
-        if tensor not in self._before and (tensor._storage.array is not None or trace.is_argument(tensor._storage)):
+        if tensor not in self._before and (not tensor._storage.symbolic or trace.is_argument(tensor._storage)):
             memory = _Memory(tensor._storage, tensor._view, tensor._base, tensor._detached)
             self._before[tensor] = memory
             trace.on_end(lambda: _give(tensor, memory))
         if tensor._storage is not value._storage:  # what was computed with the tensor has saved the tensor
             trace.versions.write(tensor._storage, hidden=True)
+        if is_traced(tensor):  # gradients go on to what it was computed from
+            trace.histories.keep(tensor, value_of(trace, tensor))
         _give(tensor, _Memory(value._storage, value._view, None, 1))
 
-    def settle(self, trace: Trace, is_shared: Callable[[Tensor, Storage], bool]) -> list[tuple[Tensor, Tensor]]:
+    def settle(
+        self, trace: AssigningTrace, is_shared: Callable[[Tensor, Storage], bool]
+    ) -> list[tuple[Tensor, Tensor]]:
         """Gives all tensors their own memory back. Returns those that each call has to give another one, and a tensor
-        that has it: where the memory is that of a third one, or is shared (`is_shared`: with what is not traced)."""
-        from ..tensor import alias
-
+        that has it: where the memory is that of a third one, or `is_shared` with what is not traced."""
         now = {tensor: alias(tensor) for tensor in self._before}
-        final = {tensor: dispatch.value_of(trace, found) for tensor, found in now.items()}
+        final = {tensor: value_of(trace, found) for tensor, found in now.items()}
         taken = [found._storage for found in now.values()]
         others: list[tuple[Tensor, Tensor]] = []
         for tensor, memory in self._before.items():
@@ -65,9 +79,11 @@ class Assignments:
             if found._storage is memory.storage and found._view == memory.view:
                 continue
             whole = found._view is None and memory.view is None and taken.count(found._storage) == 1
-            fresh = found._storage.array is None and not trace.is_argument(found._storage)
+            fresh = found._storage.symbolic and not trace.is_argument(found._storage)
             if whole and fresh and not is_shared(tensor, memory.storage):
                 self.homes[found._storage] = memory.storage
+                if not trace.is_argument(memory.storage):
+                    self.owners[memory.storage] = tensor
                 self.left[memory.storage] = trace.read(memory.storage)
             else:
                 others.append((tensor, found))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xdsl.dialects.builtin import LocationAttr
 from xdsl.ir import Block, BlockArgument, OpResult, SSAValue
@@ -17,9 +18,10 @@ from ...dialects.locations import at_line, describe
 from ...dialects.names import identifier
 from ...dialects.types import i1, spec_of
 from ...runtime.storage import Storage
-from ..errors import runtime_error
+from ..errors import refused
+from ..node import carries_gradient
 from ..source import is_ours
-from ..tape import VALUE_FREE, carries_gradient
+from ..tape import VALUE_FREE
 from .targets import target_at
 from .versions import Versions
 
@@ -38,6 +40,14 @@ def user_location() -> LocationAttr:
     return at_line("", 0)
 
 
+class Modified(NamedTuple):
+    """Why a gradient cannot be taken: something that it needs has been written over."""
+
+    message: str
+    only_here: bool
+    """Whether eager code goes on, or may."""
+
+
 class Flow:
     """The ops of a trace, and which of their values derivatives flow through: the tracked ones."""
 
@@ -46,6 +56,8 @@ class Flow:
         self.builder = IRBuilder(self.block)
         self.values: dict[Storage, SSAValue] = {}
         """The current value of every storage that the trace has met."""
+        self.derived: dict[Any, SSAValue] = {}
+        """Values of views, by what they are views of, the op and its attributes: each emitted once."""
         self.leaves: dict[SSAValue, Tensor] = {}
         """Tensors that derivatives are taken by, under the value they were read as."""
         self._leaf_values: dict[tuple[Tensor, SSAValue], SSAValue] = {}
@@ -134,11 +146,15 @@ class Flow:
         if old is None or old not in self._tracked or storage.spec.dtype.kind != "float":
             return value
         leaf = self.leaves.get(old)
-        if leaf is not None and leaf._storage is storage:
+        return value if leaf is not None and leaf._storage is storage else self.with_history(value, old)
+
+    def with_history(self, value: SSAValue, history: SSAValue) -> SSAValue:
+        """The numbers of one value, with the derivatives of another one."""
+        if history not in self._tracked:
             return value
-        constant = self.detached(old)
-        zeros = self.builder.constant(0.0, *storage.spec)
-        (difference,) = self._differentiable(lambda b: (b.sub(old, constant),))
+        constant = self.detached(history)
+        zeros = self.builder.constant(0.0, *spec_of(value.type))
+        (difference,) = self._differentiable(lambda b: (b.sub(history, constant),))
         number = self.builder.compare("eq", difference, difference)
         (difference,) = self._differentiable(lambda b: (b.select(number, difference, zeros),))
         (result,) = self._differentiable(lambda b: (b.add(value, difference),))
@@ -156,6 +172,23 @@ class Flow:
         never = self.builder.constant(False, spec_of(old.type).shape, i1)
         (result,) = self._differentiable(lambda b: (b.select(never, old, value),))
         return result
+
+    def joined(self, value: SSAValue, nothing: SSAValue) -> SSAValue:
+        """A value to which elements were written that it has none of: gradients flow to them all the same.
+
+        x[:0] = y       x' = reshape(concat(reshape(x), reshape(y)))
+        """
+        if value not in self._tracked and nothing not in self._tracked:
+            return value
+        spec = spec_of(value.type)
+        parts = [self._reshaped(value, (math.prod(spec.shape),)), self._reshaped(nothing, (0,))]
+        (flat,) = self._differentiable(lambda b: (b.concat(parts, 0),))
+        return self._reshaped(flat, spec.shape)
+
+    def _reshaped(self, value: SSAValue, shape: tuple[int, ...]) -> SSAValue:
+        if value in self._tracked:
+            return self._differentiable(lambda b: (b.reshape(value, shape),))[0]
+        return self.builder.reshape(value, shape)
 
     def _is_cut(self, old: SSAValue, value: SSAValue) -> bool:
         """Whether a part that `old` was joined of is no part of `value`."""
@@ -184,7 +217,7 @@ class Flow:
         if seed is not None and (not create_graph or seed not in self._tracked):
             seed = self.detached(seed)
         elif seed is not None and any(self.depends(seed, leaf) for leaf in leaves):
-            raise runtime_error(
+            raise refused(
                 "inside a compiled function, a grad_output that itself depends on what the gradient is taken by cannot "
                 "be differentiated: detach() it, or take this gradient outside"
             )
@@ -253,7 +286,7 @@ class Flow:
             return value in self.hooked
         return type(value.op) in VALUE_FREE or isinstance(value.op, VariableOp)
 
-    def modified(self, values: Iterable[SSAValue]) -> str | None:
+    def modified(self, values: Collection[SSAValue]) -> Modified | None:
         """What to say where a gradient through these values needs something that has been written over."""
         op = self.versions.modified(values, self.is_tracked)
         if op is None:
@@ -264,10 +297,16 @@ class Flow:
                 ". Through .data, eager code would go on with the new numbers; a compiled function cannot: write to it "
                 "after backward(), or to a clone"
             )
-        return (
+        elif any(isinstance(v.owner, GradientOp) for v in values):
+            hint = (
+                ". For gradients of gradients, a compiled function needs all that the first was computed from, eager "
+                "code perhaps not: write to a clone"
+            )
+        message = (
             "one of the variables needed for gradient computation has been modified by an inplace operation: it is "
             f"needed by the gradient of {op.name.removeprefix('hl.')}, at {describe(op.location)}{hint}"
         )
+        return Modified(message, bool(hint))
 
     def is_freed(self, value: SSAValue) -> bool:
         """Whether a backward pass has used up part of what `value` is computed by."""

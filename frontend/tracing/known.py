@@ -54,7 +54,7 @@ class Known:
         def accept(argument: BlockArgument) -> bool:
             storage = self._buffer(trace, argument)
             if storage is not None:
-                found[argument] = storages[storage] = cast(Array, storage.array).copy()
+                found[argument] = storages[storage] = storage.array.copy()
                 return True
             leaf, array = _leaf(trace, argument) if arguments else (None, None)
             if leaf is None or array is None:
@@ -74,14 +74,10 @@ class Known:
         numbers are others after each step."""
         for storage, source in trace.lifted.items():
             if source.value is argument:
-                array = storage.array
-                if (
-                    source.leaf is not None
-                    or source.gradient_of is not None
-                    or array is None
-                    or storage in self.learned
-                ):
+                brought = source.leaf is not None or source.gradient_of is not None
+                if brought or storage.symbolic or storage in self.learned:
                     return None
+                array = storage.array
                 return storage if array.size <= (1 if array.dtype.kind == "f" else LARGEST) else None
         return None
 
@@ -108,8 +104,9 @@ def _leaf(trace: Any, argument: BlockArgument) -> tuple[int | None, Array | None
     """The place of an argument that holds whole numbers, and these; None for a view, whose bytes are not at hand."""
     for storage, source in trace.lifted.items():
         if source.value is argument and source.leaf is not None and source.spec.dtype.kind == "int":
-            array = storage.array
-            return source.leaf, array if array is not None and array.shape == source.spec.shape else None
+            if storage.symbolic or storage.array.shape != source.spec.shape:
+                return source.leaf, None
+            return source.leaf, storage.array
     return None, None
 
 

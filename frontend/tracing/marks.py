@@ -36,8 +36,9 @@ def mark(trace: Flow, value: SSAValue) -> SSAValue:
 def rename(trace: Any, old: SSAValue, new: SSAValue) -> None:
     """Lets everything that a trace remembers speak of the new value."""
     tables: tuple[dict[Any, Any], ...] = (
-        *(trace.values, trace._stopped, trace._leaf_values),
-        trace.__dict__.get("derived_values", {}),
+        *(trace.values, trace._stopped, trace._leaf_values, trace.derived, trace.hook_values),
+        *(trace.histories.values, trace.histories.numbers),
+        *(trace.views.values, trace.views.bases, trace.views.taken),
     )
     for table in tables:
         for key, value in list(table.items()):

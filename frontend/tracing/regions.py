@@ -22,12 +22,12 @@ from ...dialects.hl.control import YieldOp
 from ...dialects.locations import describe
 from ...dialects.types import TensorSpec, tensor_type
 from ...runtime.storage import Storage
-from ..errors import located
+from ..errors import refused
 from ..modes import modes
 
 
 @dataclass
-class Body:
+class TracedBody:
     """A block that ends in hl.yield. Its arguments are those asked for, then one for each of `captured`."""
 
     block: Block
@@ -47,7 +47,7 @@ def trace_body(
     arguments: Sequence[TensorSpec],
     run: Callable[[Sequence[BlockArgument]], Sequence[SSAValue]],
     is_gradient: bool = False,
-) -> Body:
+) -> TracedBody:
     """Runs Python into a block: `run` gets the block's arguments and returns what is yielded first.
 
     Tensors that are made meanwhile cannot be used afterwards. `is_gradient`: the block is a rule for a gradient, from
@@ -56,7 +56,7 @@ def trace_body(
     trace = modes.trace
     outside: IRBuilder = trace.builder
     block = Block(arg_types=[tensor_type(spec) for spec in arguments])
-    before = dict(trace.values)
+    before, histories = dict(trace.values), trace.histories.snapshot()
     trace.builder = IRBuilder(block, location=outside.location)
     try:
         trace.name_last()
@@ -64,6 +64,12 @@ def trace_body(
         trace.name_last()
     finally:
         trace.builder = outside
+    apart = [t for t in trace.histories.restore(histories) if t._storage in before]
+    if apart:
+        raise refused(
+            "inside a compiled function, a checkpoint, a backward or a hook cannot give a history to a detached tensor "
+            "from outside of it: write to a clone"
+        )
     written: list[tuple[Storage, bool]] = []
     for storage, value in list(trace.values.items()):
         lifted = trace.lifted.get(storage)
@@ -80,7 +86,7 @@ def trace_body(
     block.add_op(end)
     _hoist(trace, block, outside)
     _bring_in(trace, block)
-    return Body(block, _capture(block), written)
+    return TracedBody(block, _capture(block), written)
 
 
 def _check_outside(
@@ -109,8 +115,7 @@ def _check_outside(
     def outer(value: SSAValue) -> SSAValue:
         if not isinstance(value, OpResult) or value.op.parent is not checks[0].parent:
             if value.owner is checks[0].parent:
-                raise located(
-                    RuntimeError,
+                raise refused(
                     "inside a compiled function, a backward or a hook cannot use indices that it computes from "
                     "gradients: what is out of bounds could not be raised",
                     describe(checks[0].location),
@@ -137,7 +142,7 @@ def _check_outside(
 def _hoist(trace: Any, block: Block, outside: IRBuilder) -> None:
     """Moves out what the trace remembers to use again: views, and what marks leaves and constants."""
     inside = _values(block)
-    views = set(trace.__dict__.get("derived_values", {}).values())
+    views = {*trace.derived.values(), *trace.views.values.values()}
     for op in list(block.ops):
         shared = isinstance(op, VariableOp | StopGradientOp) or any(r in views for r in op.results)
         if shared and inside.isdisjoint(op.operands):
@@ -209,4 +214,4 @@ def _values(block: Block) -> set[SSAValue]:
     return found
 
 
-__all__ = ["Body", "trace_body"]
+__all__ = ["TracedBody", "trace_body"]

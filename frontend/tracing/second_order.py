@@ -16,7 +16,7 @@ from ...dialects.hl.autodiff import GradientOp, StopGradientOp
 from ...dialects.hl.regions import CustomGradientOp
 from ...dialects.types import spec_of
 from ...passes.hl.differentiate import expand_gradients
-from ..tape import carries_gradient
+from ..node import carries_gradient
 
 
 def flows_on(op: GradientOp, is_tracked: Callable[[SSAValue], bool]) -> list[bool]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
@@ -19,19 +19,22 @@ from ...dialects.hl.base import Attributes, HLOp
 from ...dialects.locations import describe
 from ...dialects.names import identifier
 from ...dialects.types import DType, TensorSpec, spec_of, tensor_type
-from ...runtime.storage import Storage, origins
+from ...runtime.storage import Storage, SymbolicStorage, origins
 from .. import dispatch
+from ..devices import CPU
 from ..errors import here
 from ..modes import modes
+from ..node import Node
+from ..tensor import Tensor
 from ..used_up import UsedUp
-from .checks import Check, Checks, expected_by
+from .checks import Checks, RecordedCheck, expected_by
 from .data import Assignments
+from .deferred import DeferredCall
 from .flow import Flow
+from .histories import Histories
 from .known import Known
-
-if TYPE_CHECKING:
-    from ..tape import Node
-    from ..tensor import Tensor
+from .outside import BackwardOutside
+from .view_values import ViewValues
 
 
 @dataclass(eq=False)
@@ -67,11 +70,27 @@ class Trace(Flow):
         self.grads: dict[Tensor, Tensor | UsedUp | None] = {}
         """`.grad` of every tensor where the trace has set it."""
         self.grads_found: dict[Tensor, Tensor | UsedUp | None] = {}
+        self.pinned: set[Tensor] = set()
+        """Tensors whose `.grad` has no memory of its own, so that the program is for that very gradient."""
         """`.grad` as it was before, where the trace has asked for it."""
         self.grads_used: dict[Tensor, str] = {}
         """Tensors whose gradient an optimizer has applied, and at which line."""
         self.rewritten: dict[Tensor, Node | None] = {}
         """Tensors from outside that values with a history were written to, and what had made them."""
+        self.deferred: list[DeferredCall] = []
+        """What each call does after the program has run."""
+        self.hooks: dict[int, tuple[Tensor, Callable[..., Any]]] = {}
+        """By handle, hooks on gradients of tensors of the trace."""
+        self.reads_by_name: list[tuple[Any, ...]] = []
+        """Objects and the attributes that were read by names which no code mentions; without a name, all of them."""
+        self.counted: set[Tensor] = set()
+        """Step counts of optimizers that each call raises: see `optim/steps.py`."""
+        self.steps_ahead: dict[int, int] = {}
+        """By how much step counts, by identity, are ahead of what Python has counted."""
+        self.came_from: dict[Tensor, Tensor] = {}
+        """The argument that a tensor stands for in this call."""
+        self.histories = Histories()
+        self.views = ViewValues()
         self.after_call: list[Callable[[], None]] = []
         """Called after each run of the program, for counts that Python keeps."""
         self.prepared: list[tuple[dict[Any, Any], Any]] = []
@@ -83,6 +102,8 @@ class Trace(Flow):
         self.assignments = Assignments()
         """Those to `.data`."""
         self.known = Known()
+        self.hook_values: dict[int, SSAValue] = {}
+        """Hooks by identity: what their tensor was when they were registered."""
         self.hooks_placed: dict[int, list[SSAValue]] = {}
         """Hooks by identity that are part of gradients now, and what was computed from their tensor before that."""
         self.retained: list[Tensor] = []
@@ -93,9 +114,13 @@ class Trace(Flow):
         """What the function asked for that no trace can give, whether or not it has caught the error."""
         self.shared: set[Storage] = set()
         """Memory of arguments that other tensors from outside have too."""
-        self.passed_on: dict[Tensor, tuple[Tensor, bool]] = {}
-        """Gradients of tensors that were computed outside, which flow on there; whether that graph is used again."""
+        self.passed_on: list[BackwardOutside[Tensor, Tensor]] = []
+        """Backward passes that have come to tensors which were computed outside."""
+        self.kept_apart: list[tuple[list[Tensor], list[Tensor]]] = []
+        """Tensors that gradients come to, and others that gradients are asked by, to which none may flow on outside."""
         self.checks = Checks()
+        self.device = CPU
+        """Where the tensors of the trace are that are not on the CPU."""
         self.observer: Any = None
         """What sees the values that traced Python code loads and stores."""
         self._names = names or {}
@@ -138,7 +163,7 @@ class Trace(Flow):
         found = self.lifted.get(storage)
         if found is not None:
             return found
-        if storage.array is None and storage not in self._numbers:
+        if isinstance(storage, SymbolicStorage) and storage not in self._numbers:
             raise storage.missing()
         name = self._names.get(storage)
         owner = self._gradients.get(storage)
@@ -182,7 +207,7 @@ class Trace(Flow):
 
     def write(self, storage: Storage, value: SSAValue) -> None:
         """Makes `value` what the storage holds from here on, in this trace."""
-        if storage.array is not None:
+        if not storage.symbolic:
             self._lift(storage)
         self.values[storage] = value
 
@@ -215,11 +240,18 @@ class Trace(Flow):
         return results
 
     def check(
-        self, op: type[HLOp], value: SSAValue, attributes: Attributes, error: type[Exception], message: str
+        self,
+        op: type[HLOp],
+        value: SSAValue,
+        attributes: Attributes,
+        error: type[Exception],
+        message: str,
+        condition: bool,
     ) -> None:
         """One op that checks a value in each run of the program."""
         record = self.checks.record
-        check = Check(error, message, here(), expected_by(op, attributes), spec_of(value.type).shape)
+        expected = None if condition else expected_by(op, attributes)
+        check = RecordedCheck(error, message, here(), expected, spec_of(value.type).shape)
         words = {"number": self.checks.new(check), "error": error.__name__, "message": message}
         self._names.setdefault(record, "errors")
         (after,) = self.emit(op, (value, self.read(record)), {**attributes, **words})
@@ -240,11 +272,9 @@ class Trace(Flow):
     def computed(self, function: Callable[..., float], operands: Sequence[Any], dtype: DType) -> Any:
         """A Python function of numbers that change from call to call, as a float or a tensor without dimensions. An
         operand may be a function that gives the number of each call."""
-        from ..compiling.symbolic import apply
-
         symbols = self.observer.symbols
         found = [symbols.source(getattr(x, "__name__", "number"), x(), _ask(x)) if callable(x) else x for x in operands]
-        result = apply(function, f"computed({', '.join(['{}'] * len(found))})", *found)
+        result = symbols.result(function, f"computed({', '.join(['{}'] * len(found))})", *found)
         return dispatch.scalar(result, (), dtype) if dispatch.is_symbolic(result) else float(result)
 
     def has_assigned(self, group: dict[str, Any], key: str) -> bool:
@@ -269,18 +299,36 @@ class Trace(Flow):
             if isinstance(found, UsedUp):
                 return found
             if found is not None:
-                self._gradients.setdefault(found._storage, tensor)
+                self._found_grad(tensor, found)
         return self.grads_found[tensor]
+
+    def gradient_owner(self, storage: Storage) -> Tensor | None:
+        """The tensor whose gradient, another one in each call, has this memory."""
+        return self._gradients.get(storage)
+
+    def _found_grad(self, tensor: Tensor, grad: Tensor) -> None:
+        """Each call brings gradients along in memory of their own. A part of a flat buffer, or what shares its memory
+        with something else, is state that the program is for."""
+        storage = grad._storage
+        other = self._gradients.get(storage)
+        if grad._view is None and other is None and storage not in self.lifted and storage not in self._names:
+            self._gradients[storage] = tensor
+            return
+        self.pinned.add(tensor)
+        if other is not None:
+            self.pinned.add(other)
+            del self._gradients[storage]
+            if storage in self.lifted:
+                self.lifted[storage].gradient_of = None
 
     def set_grad(self, tensor: Tensor, grad: Tensor | UsedUp | None) -> None:
         """Sets `tensor.grad` from this point of the trace on."""
         self.grads[tensor] = grad
 
-    def pass_on(self, tensor: Tensor, gradient: Tensor, retain_graph: bool) -> None:
-        """A backward pass has come to a tensor that was computed outside, from where it goes on after the call."""
-        before = self.passed_on.get(tensor)
-        total = gradient if before is None else dispatch.builder.add(before[0], gradient)
-        self.passed_on[tensor] = total, retain_graph
+    def pass_on(self, gradients: Sequence[tuple[Tensor, Tensor]], retain_graph: bool) -> None:
+        """A backward pass has come to tensors that were computed outside, from where it goes on after the call."""
+        if gradients:
+            self.passed_on.append(BackwardOutside([*gradients], retain_graph, here()))
 
     def use_grad(self, tensor: Tensor) -> Tensor | None:
         """`tensor.grad` for an optimizer, which uses it up."""
@@ -290,6 +338,12 @@ class Trace(Flow):
         if isinstance(found, UsedUp):
             raise found.missing()
         return found
+
+    def keep_gradient(self, tensor: Tensor) -> None:
+        """A tensor from outside is written to: if its gradient is kept, then from here on that of its new value."""
+        if any(t is tensor for t in self.retained_outside):
+            self.retained_outside = [t for t in self.retained_outside if t is not tensor]
+            self.retained.append(tensor)
 
     # Python state
 
@@ -309,10 +363,14 @@ class Trace(Flow):
         self.grads_used.clear()
         for values in (self._numbers, self._whole):
             values.clear()
-        for tensors in (self.passed_on, self.retained, self.retained_outside):
+        for tensors in (self.passed_on, self.retained, self.retained_outside, self.pinned):
             tensors.clear()
         self.versions.clear()
         self.rewritten.clear()
+        self.came_from.clear()
+        self.kept_apart.clear()
+        self.histories.clear()
+        self.views.clear()
 
     def on_end(self, restore: Callable[[], None]) -> None:
         """Registers what to call when the trace ends, however it does."""
@@ -337,7 +395,7 @@ class Trace(Flow):
 
 def _remember(storage: Storage, value: SSAValue) -> None:
     """Lets whoever keeps a storage of a trace know where it was made."""
-    if storage.array is None and isinstance(value, OpResult):
+    if storage.symbolic and isinstance(value, OpResult):
         origins[storage] = value.op.location
 
 

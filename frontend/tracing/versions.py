@@ -79,7 +79,7 @@ class Versions:
 
 def _asks(op: Operation, stale: set[int], needs: Sequence[bool]) -> bool:
     """Whether the gradient rule of an op computes with some of its operands and results."""
-    from ...passes.hl.gradients import GRADIENTS, Call
+    from ...passes.hl.gradients import GRADIENTS, OpCall
 
     assert isinstance(op, HLOp)
     rule = GRADIENTS.get(type(op))
@@ -88,7 +88,7 @@ def _asks(op: Operation, stale: set[int], needs: Sequence[bool]) -> bool:
     block = Block(arg_types=[v.type for v in (*op.operands, *op.results, *op.results)])
     count, made = len(op.operands), len(op.results)
     operands, results = block.args[:count], block.args[count : count + made]
-    call = Call(operands, results, block.args[count + made :], attributes_of(op), needs)
+    call = OpCall(operands, results, block.args[count + made :], attributes_of(op), needs)
     given = rule(IRBuilder(block, location=op.location), call)
     pending = [v for v, need in zip(given, needs) if need and v is not None]
     asked: set[SSAValue] = set()

@@ -17,8 +17,9 @@ from .. import grad_mode, tape, tree
 from ..autograd.walk import Walk
 from ..dispatch import traced, value_of
 from ..errors import runtime_error
+from ..generator import set_states, states
 from ..modes import modes
-from ..random import default_generator
+from ..node import TRACED, Edge, Node
 from ..tensor import Tensor, alias
 
 
@@ -70,7 +71,7 @@ def checkpoint_sequential(
 
 
 def _eager(run: Callable[[], Any], arguments: Any, preserve_random: bool) -> Any:
-    state = default_generator.get_state()
+    state = states()
     first = _now()
     leaves: list[Any] = []
     structure = tree.flatten(run(), leaves)
@@ -112,17 +113,17 @@ def _eager(run: Callable[[], Any], arguments: Any, preserve_random: bool) -> Any
 
 def _now() -> int:
     """Nodes recorded from here on have a larger number than this."""
-    return tape.Node("", (), ()).sequence
+    return Node("", (), ()).sequence
 
 
 def _recorded(y: Any, first: int) -> bool:
     return isinstance(y, Tensor) and y.requires_grad and y.grad_fn is not None and y.grad_fn.sequence > first
 
 
-def _frontier(results: Sequence[Tensor], first: int) -> list[tape.Edge]:
+def _frontier(results: Sequence[Tensor], first: int) -> list[Edge]:
     """Where gradients leave what was recorded since: leaves, and outputs of older nodes."""
-    found: dict[Any, tape.Edge] = {}
-    seen: set[tape.Node] = set()
+    found: dict[Any, Edge] = {}
+    seen: set[Node] = set()
     pending = [y.grad_fn for y in results]
     while pending:
         node = pending.pop()
@@ -140,17 +141,17 @@ def _frontier(results: Sequence[Tensor], first: int) -> list[tape.Edge]:
 
 
 @contextlib.contextmanager
-def _random_from(state: Tensor | None) -> Generator[None]:
+def _random_from(state: Sequence[Tensor] | None) -> Generator[None]:
     """Draws random numbers from a state, and goes on from the present one afterwards."""
     if state is None:
         yield
         return
-    now = default_generator.get_state()
-    default_generator.set_state(state)
+    now = states()
+    set_states(state)
     try:
         yield
     finally:
-        default_generator.set_state(now)
+        set_states(now)
 
 
 # Traced
@@ -167,7 +168,7 @@ def _traced(run: Callable[[], Any]) -> Any:
     def body(_: Sequence[BlockArgument]) -> Sequence[SSAValue]:
         nonlocal structure
         structure = tree.flatten(run(), leaves)
-        places.extend(k for k, y in enumerate(leaves) if isinstance(y, Tensor) and y._storage.array is None)
+        places.extend(k for k, y in enumerate(leaves) if isinstance(y, Tensor) and y._storage.symbolic)
         return [value_of(trace, leaves[k]) for k in places]
 
     traced_body = trace_body((), body)
@@ -178,7 +179,7 @@ def _traced(run: Callable[[], Any]) -> Any:
         leaves[k] = traced(result, y._spec)
         if y.requires_grad:
             trace.track([result])
-            tape.attach(tape.TRACED, (leaves[k],))
+            tape.attach(TRACED, (leaves[k],))
     for (storage, flows), result in zip(traced_body.written, op.outputs[len(places) :]):
         trace.write(storage, result)
         if flows:

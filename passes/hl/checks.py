@@ -13,7 +13,8 @@ from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 from ...dialects.hl.check import CheckBase
 from ...dialects.hl.control import ScanOp
 from ...dialects.locations import describe
-from ..interface import CHECKS_ATTRIBUTE, ERRORS_ATTRIBUTE, RESULT_ATTRIBUTE, argument_marks
+from ...dialects.marks import CHECKS_ATTRIBUTE, ERRORS_ATTRIBUTE, RESULT_ATTRIBUTE
+from ..interface import argument_marks
 
 WORDS = ("number", "error", "message", "line")
 """What the attribute of a function says of each check."""

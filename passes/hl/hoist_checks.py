@@ -17,7 +17,8 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
 from ...dialects.hl.check import CheckBase
-from ..pass_base import KERNEL_ATTRIBUTE, FunctionPass
+from ...dialects.marks import KERNEL_ATTRIBUTE
+from ..pass_base import FunctionPass
 from .checks import errors_argument, record_before, records_of
 from .group.roles import Role, role_of
 

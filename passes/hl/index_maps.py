@@ -65,7 +65,7 @@ MAPS: dict[type[HLOp], Callable[..., AffineMap]] = {
 }
 
 
-def changes_only_units(op: Operation) -> bool:
+def only_squeezes(op: Operation) -> bool:
     """Whether a reshape only adds or drops extents of 1, so that it is a map of indices."""
     before, after = (spec_of(v.type).shape for v in (op.operands[0], op.results[0]))
     return [n for n in before if n != 1] == [n for n in after if n != 1]

@@ -18,7 +18,8 @@ from xdsl.ir import Attribute
 from xdsl.passes import ModulePass
 
 from ...dialects.locations import fuse
-from ..pass_base import KERNEL_ATTRIBUTE, functions, remove
+from ...dialects.marks import KERNEL_ATTRIBUTE
+from ..pass_base import functions, remove
 from ..structure import structure
 
 

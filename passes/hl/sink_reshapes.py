@@ -30,7 +30,7 @@ from ...dialects.hl.base import HLOp, attributes_of
 from ...dialects.hl.pointwise import BinaryOp, UnaryOp
 from ...dialects.types import DYNAMIC
 from ..pass_base import FunctionPass, RecordingBuilder, replace, walk
-from .index_maps import changes_only_units
+from .index_maps import only_squeezes
 from .patterns.match import made_by, number, spec
 
 
@@ -49,9 +49,9 @@ class Leading:
 
 
 def leading(op: s.ReshapeOp) -> Leading | None:
-    """How a reshape changes the leading dimensions; None where units are all that changes, or extents are unknown."""
+    """How a reshape changes the leading dimensions; None where only 1s come or go, or extents are unknown."""
     x, y = spec(op.x).shape, spec(op.result).shape
-    if DYNAMIC in x or DYNAMIC in y or 0 in x or changes_only_units(op):
+    if DYNAMIC in x or DYNAMIC in y or 0 in x or only_squeezes(op):
         return None
     same = 0
     while same < min(len(x), len(y)) and x[-1 - same] == y[-1 - same]:

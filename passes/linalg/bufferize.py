@@ -13,7 +13,6 @@ Destination-passing makes this a renaming: the buffer of a result is the buffer 
 argument was updated in place are saved first.
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -30,7 +29,6 @@ from xdsl.dialects.builtin import (
     MemRefType,
     ModuleOp,
     SymbolRefAttr,
-    TensorType,
     i32,
     i64,
 )
@@ -43,11 +41,13 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from ...dialects.linalgx import DestinationOp
+from ...dialects.marks import KERNEL_ATTRIBUTE, OUT_ATTRIBUTE
 from ...dialects.spmd import StopOnErrorOp
-from ..hl.group.schedule import state_arguments
-from ..interface import OUT_ATTRIBUTE, check_static
-from ..loops.build import Emitter, memref_type
-from ..pass_base import KERNEL_ATTRIBUTE, fail, functions, parent_block
+from ...dialects.types import is_tensor, tensor_of
+from ..interface import check_static, state_arguments
+from ..pass_base import fail, functions, parent_block
+from ..utils.constants import memref_type
+from ..utils.emitter import Emitter
 from .bufferize_loop import bufferize_loop
 from .convert_host import root
 
@@ -56,11 +56,11 @@ DESTINATION_STYLE = (linalg.GenericOp, linalg.FillOp, DestinationOp)
 
 def buffer_type(type_: Attribute) -> MemRefType:
     """The buffer that holds a tensor."""
-    assert isinstance(type_, TensorType)
+    assert is_tensor(type_)
     return memref_type(type_.element_type, tuple(type_.get_shape()))
 
 
-class Kernel:
+class KernelBufferization:
     """One kernel being rewritten in place."""
 
     def __init__(self, function: FuncOp) -> None:
@@ -99,7 +99,7 @@ class Kernel:
 
     def _copy(self, argument: SSAValue) -> SSAValue:
         """The contents of an argument on entry."""
-        assert isinstance(argument.type, TensorType)
+        assert is_tensor(argument.type)
         e = Emitter(None, self.block, self.block.first_op)  # pyright: ignore[reportArgumentType]
         empty = e.create(tensor.EmptyOp, [], [argument.type]).results[0]
         body = Block(arg_types=[argument.type.element_type] * 2)
@@ -138,7 +138,7 @@ class Kernel:
             fail(op, f"{op.name} has no form on buffers")
 
     def _destination_style(self, op: Operation) -> None:
-        operands = [self._buffer(v, op) if isinstance(v.type, TensorType) else v for v in op.operands]
+        operands = [self._buffer(v, op) if is_tensor(v.type) else v for v in op.operands]
         outputs = operands[len(operands) - len(op.results) :]
         for region in op.regions:
             for inner in list(region.block.ops):
@@ -168,11 +168,11 @@ class Kernel:
         Rewriter.replace_op(op, load)
 
     def _from_elements(self, op: tensor.FromElementsOp) -> None:
-        shape = op.results[0].type.get_shape()  # pyright: ignore[reportAttributeAccessIssue]
+        shape = tensor_of(op.results[0]).get_shape()
         alloc = _alloc(op.results[0], op)
         self.block.insert_op_before(alloc, op)
         e = Emitter(None, self.block, op, op.location)  # pyright: ignore[reportArgumentType]
-        from ..loops.build import INDEX
+        from ..utils.constants import INDEX
 
         constants: dict[int, SSAValue] = {}
 
@@ -229,7 +229,7 @@ def _alloc(value: SSAValue, user: Operation) -> memref.AllocOp:
     return alloc
 
 
-class Host:
+class HostBufferization:
     """The host function being rewritten: results move into arguments, destinations into buffers."""
 
     def __init__(self, function: FuncOp, kernels: dict[str, FuncOp]) -> None:
@@ -238,7 +238,8 @@ class Host:
         terminator = self.block.last_op
         assert isinstance(terminator, ReturnOp)
         targets = state_arguments(function)
-        arg_attrs = [dict(a.data) for a in function.arg_attrs] if function.arg_attrs else [{} for _ in self.block.args]
+        given = function.arg_attrs or [DictionaryAttr({}) for _ in self.block.args]
+        arg_attrs = [dict(entry.data) for entry in given]
         returned = [(index, value) for index, value in enumerate(terminator.operands) if index not in targets]
         for argument in list(self.block.args):
             Rewriter.replace_value_with_new_type(argument, buffer_type(argument.type))
@@ -307,7 +308,8 @@ class Host:
         for operand, attributes in zip(op.arguments, kernel.arg_attrs or ()):
             out = attributes.data.get(OUT_ATTRIBUTE)
             if out is not None:
-                result = op.results[out.value.data]  # pyright: ignore
+                assert isinstance(out, IntegerAttr)
+                result = op.results[out.value.data]
                 if operand.name_hint is None:
                     operand.name_hint = result.name_hint
                 result.replace_all_uses_with(operand)
@@ -356,6 +358,6 @@ class Bufferize(ModulePass):
         kernels = {f.sym_name.data: f for f in functions(op) if KERNEL_ATTRIBUTE in f.attributes}
         for function in functions(op):
             if function.sym_name.data not in kernels:
-                Host(function, kernels)
+                HostBufferization(function, kernels)
         for kernel in kernels.values():
-            Kernel(kernel)
+            KernelBufferization(kernel)

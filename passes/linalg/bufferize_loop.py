@@ -11,25 +11,40 @@ What a round leaves to the next lies in the two halves of one buffer in turn: a 
 other. A stack is one buffer of which each round writes a slice.
 """
 
-# pyright: basic
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from xdsl.dialects import arith, memref, scf, tensor
 from xdsl.dialects.builtin import DYNAMIC_INDEX, DenseArrayBase, IntegerAttr, MemRefType, i32, i64
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
-from ..loops.build import Constants, Emitter, memref_type, static_range
+from ...dialects.types import is_memref
 from ..pass_base import fail
+from ..utils.constants import Constants, memref_type
+from ..utils.emitter import Emitter
+from ..utils.loop_info import static_range
 
-if TYPE_CHECKING:
-    from .bufferize import Host
+
+class LoopHost(Protocol):
+    """What a loop needs of the host function that it stands in."""
+
+    function: FuncOp
+    homes: dict[SSAValue, SSAValue]
+
+    def destination(self, value: SSAValue, terminator: Operation) -> SSAValue:
+        """The tensor.empty that a call's result is written to."""
+        ...
+
+    def convert(self, op: Operation) -> None:
+        """Rewrites one op of the loop's body."""
+        ...
 
 
 def slice_of(e: Emitter, buffer: SSAValue, position: SSAValue | int) -> SSAValue:
     """The part of a buffer at one index of its first dimension, as a buffer of its own."""
-    assert isinstance(buffer.type, MemRefType)
+    assert is_memref(buffer.type)
     shape = buffer.type.get_shape()
     rank = len(shape)
     fixed = isinstance(position, int)
@@ -38,7 +53,7 @@ def slice_of(e: Emitter, buffer: SSAValue, position: SSAValue | int) -> SSAValue
     whole = memref.SubviewOp.infer_result_type(buffer.type, [position, *([0] * (rank - 1))], sizes, [1] * rank)
     view = e.create(
         memref.SubviewOp,
-        [buffer] if fixed else [buffer, position],  # pyright: ignore[reportArgumentType]
+        [buffer] if fixed else [buffer, position],
         [_without_first(whole)],
         {
             "static_offsets": DenseArrayBase.from_list(i64, [offset, *([0] * (rank - 1))]),
@@ -63,7 +78,7 @@ def _without_first(type_: MemRefType) -> MemRefType:
     return MemRefType(type_.element_type, shape, StridedLayoutAttr(strides, layout.offset))
 
 
-def bufferize_loop(host: Host, op: scf.ForOp) -> None:
+def bufferize_loop(host: LoopHost, op: scf.ForOp) -> None:
     """Replaces a loop over tensors by one over buffers."""
     steps = static_range(op)
     if steps is None or steps[0] != 0 or steps[2] != 1:
@@ -106,7 +121,7 @@ def bufferize_loop(host: Host, op: scf.ForOp) -> None:
     op.erase()
 
 
-def convert(host: Host, e: Emitter, op: Operation) -> None:
+def convert(host: LoopHost, e: Emitter, op: Operation) -> None:
     """Rewrites one op of a loop's body."""
     if isinstance(op, tensor.ExtractSliceOp):
         at = Emitter(e.constants, e.block, op, op.location)
@@ -127,12 +142,12 @@ def is_stack(argument: SSAValue, yielded: SSAValue) -> bool:
     return isinstance(yielded.owner, tensor.InsertSliceOp) and yielded.owner.dest is argument
 
 
-def two_of(host: Host, op: scf.ForOp, initial: SSAValue) -> SSAValue:
+def two_of(host: LoopHost, op: scf.ForOp, initial: SSAValue) -> SSAValue:
     """A buffer with two halves, the first of which takes the place of the buffer that a carried value starts in."""
     alloc = initial.owner
     if not isinstance(alloc, memref.AllocOp):
         fail(op, "what a loop carries starts in a buffer of its own: copy it first")
-    assert isinstance(initial.type, MemRefType) and alloc.parent is not None
+    assert is_memref(initial.type) and alloc.parent is not None
     pair = memref.AllocOp.create(
         result_types=[memref_type(initial.type.element_type, (2, *initial.type.get_shape()))],
         properties={"operandSegmentSizes": DenseArrayBase.from_list(i32, [0, 0]), "alignment": IntegerAttr(64, i64)},

@@ -18,10 +18,11 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
+from ...dialects.marks import KERNEL_ATTRIBUTE
 from ..interface import check_static
-from ..pass_base import KERNEL_ATTRIBUTE, functions
-from .convert_host import Host
-from .convert_kernel import Lowering
+from ..pass_base import functions
+from .convert_host import HostLowering
+from .convert_kernel import KernelLowering
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class ConvertHLToLinalg(ModulePass):
         check_static(op)
         kernels = {f.sym_name.data: f for f in functions(op) if KERNEL_ATTRIBUTE in f.attributes}
         for kernel in kernels.values():
-            Lowering(kernel)
+            KernelLowering(kernel)
         for function in functions(op):
             if function.sym_name.data not in kernels:
-                Host(function, kernels)
+                HostLowering(function, kernels)

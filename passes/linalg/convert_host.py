@@ -10,16 +10,17 @@ from xdsl.rewriter import Rewriter
 
 from ...dialects.hl.control import ScanOp
 from ...dialects.hl.shape import ReshapeOp
+from ...dialects.marks import OUT_ATTRIBUTE
 from ...dialects.spmd import StopOnErrorOp
-from ..hl.group.schedule import state_arguments
-from ..interface import OUT_ATTRIBUTE
-from ..loops.build import Constants, Emitter
+from ..interface import state_arguments
 from ..pass_base import fail, parent_block
+from ..utils.constants import Constants
+from ..utils.emitter import Emitter
 from .convert_kernel import lowered_type
 from .convert_scan import extract, lower_scan
 
 
-class Host:
+class HostLowering:
     """The host function being rewritten: each call gets the destinations of its results."""
 
     def __init__(self, function: FuncOp, kernels: dict[str, FuncOp]) -> None:

@@ -8,21 +8,31 @@
                                                              scf.yield %h2, %s2
 """
 
-# pyright: basic
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from xdsl.dialects import tensor
 from xdsl.dialects.builtin import DYNAMIC_INDEX, DenseArrayBase, TensorType, i32, i64
-from xdsl.ir import Attribute, SSAValue
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from ...dialects.hl.control import ScanOp
-from ..loops.build import Constants, Emitter
+from ...dialects.types import is_tensor
+from ..utils.constants import Constants
+from ..utils.emitter import Emitter
 from .convert_kernel import lowered_type
 
-if TYPE_CHECKING:
-    from .convert_host import Host
+
+class ScanHost(Protocol):
+    """What a scan needs of the host function that it stands in."""
+
+    function: FuncOp
+    slices: dict[SSAValue, tuple[SSAValue, SSAValue]]
+
+    def convert(self, op: Operation) -> None:
+        """Rewrites one op of the scan's body."""
+        ...
 
 
 def slice_properties(shape: tuple[int, ...], segments: list[int]) -> dict[str, Attribute]:
@@ -38,7 +48,7 @@ def slice_properties(shape: tuple[int, ...], segments: list[int]) -> dict[str, A
 
 def extract(e: Emitter, source: SSAValue, position: SSAValue) -> SSAValue:
     """One slice of a tensor along its first dimension."""
-    assert isinstance(source.type, TensorType)
+    assert is_tensor(source.type)
     shape = source.type.get_shape()
     result = TensorType(source.type.element_type, shape[1:])
     properties = slice_properties(shape, [1, 1, 0, 0])
@@ -47,12 +57,12 @@ def extract(e: Emitter, source: SSAValue, position: SSAValue) -> SSAValue:
 
 def insert(e: Emitter, source: SSAValue, destination: SSAValue, position: SSAValue) -> SSAValue:
     """The tensor with one slice replaced."""
-    assert isinstance(destination.type, TensorType)
+    assert is_tensor(destination.type)
     properties = slice_properties(destination.type.get_shape(), [1, 1, 1, 0, 0])
     return e.create(tensor.InsertSliceOp, [source, destination, position], [destination.type], properties).results[0]
 
 
-def lower_scan(host: Host, op: ScanOp) -> None:
+def lower_scan(host: ScanHost, op: ScanOp) -> None:
     """Replaces one scan; the calls in its body are converted as all others are."""
     block = op.parent
     assert block is not None

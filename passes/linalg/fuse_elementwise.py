@@ -12,7 +12,6 @@ Where a loop's extent was told by the operand that goes, an operand that is neve
 What accumulates (a matrix product) is never pulled into its consumer, nor anything into it.
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -28,12 +27,15 @@ from xdsl.ir import Block, OpResult, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 
-from ...dialects.linalg_rules import loop_extents
+from ...dialects.linalg_rules import loop_extents, told_extents
 from ...dialects.locations import fuse
+from ...dialects.marks import KERNEL_ATTRIBUTE
+from ...dialects.types import is_tensor
 from ..interface import check_static
-from ..loops.build import Constants, Emitter
-from ..pass_base import KERNEL_ATTRIBUTE, functions
-from .lowering.extents import extent_operand, told_extents
+from ..pass_base import functions
+from ..utils.constants import Constants
+from ..utils.emitter import Emitter
+from .lowering.extents import extent_operand
 from .lowering.views import emit_expression
 
 Generic = linalg.GenericOp
@@ -211,7 +213,7 @@ class Fuser:
 
 
 def _type(value: SSAValue) -> TensorType:
-    assert isinstance(value.type, TensorType)
+    assert is_tensor(value.type)
     return value.type
 
 

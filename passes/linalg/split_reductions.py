@@ -13,32 +13,31 @@ What is left over when the chunks do not divide the loop goes onto the result in
 read: it says how far `i` runs.
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
 
 from xdsl.context import Context
-from xdsl.dialects import arith, builtin, func, tensor
-from xdsl.dialects.builtin import AffineMapAttr, FloatAttr, IntegerAttr, TensorType
+from xdsl.dialects import arith, builtin, tensor
+from xdsl.dialects.builtin import AffineMapAttr, TensorType
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
-from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 from xdsl.passes import ModulePass
 
 from ...dialects.linalg_rules import loop_extents
-from ..loops.build import Constants, Emitter
-from ..loops.vector_plan import COMBINERS, neutral_element
+from ...dialects.types import is_tensor, tensor_of
 from ..options import option
+from ..pass_base import kernels
+from ..utils.combiners import COMBINERS, neutral_element
+from ..utils.constants import Constants, scalar_attribute
+from ..utils.emitter import Emitter
 from .lowering.views import emit_expression
 
 __all__ = ["SplitReductions"]
 
-_FEW_RESULTS = 1024
-"""With so many results, threads share those."""
-_CHUNK = 8192
 _PARALLEL = IteratorTypeAttr(IteratorType.PARALLEL)
 _REDUCTION = IteratorTypeAttr(IteratorType.REDUCTION)
 
@@ -50,16 +49,19 @@ class SplitReductions(ModulePass):
     name = "split-reductions"
     min_work: int = option(65536, 0)
     chunks: int = option(64, 2, 65536)
+    chunk: int = option(8192, 1)
+    """Elements that are worth a chunk of their own."""
+    many_results: int = option(1024, 1)
+    """With so many results, threads share those."""
 
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
-        for function in op.body.block.ops:
-            if isinstance(function, func.FuncOp) and "irtool.kernel" in function.attributes and function.body.blocks:
-                for inner in list(function.body.block.ops):
-                    if isinstance(inner, GenericOp):
-                        self._consider(inner)
+        for kernel in kernels(op):
+            for inner in list(kernel.body.block.ops):
+                if isinstance(inner, GenericOp):
+                    self._consider(inner)
 
     def _consider(self, op: GenericOp) -> None:
-        if not all(isinstance(value.type, TensorType) for value in op.outputs):
+        if not all(is_tensor(value.type) for value in op.outputs):
             return
         extents = _extents(op)
         reductions = [d for d, kind in enumerate(op.iterator_types.data) if kind.data == IteratorType.REDUCTION]
@@ -67,13 +69,13 @@ class SplitReductions(ModulePass):
             return
         total = prod(extents)
         results = prod(n for d, n in enumerate(extents) if d not in reductions)
-        if total < self.min_work or results >= _FEW_RESULTS or _is_contraction(op, reductions):
+        if total < self.min_work or results >= self.many_results or _is_contraction(op, reductions):
             return
         combiners = _combiners(op)
         dim = max(reductions, key=lambda d: extents[d])
-        chunks = _chunk_count(extents[dim], min(self.chunks, total // _CHUNK))
+        chunks = _chunk_count(extents[dim], min(self.chunks, total // self.chunk))
         if combiners is not None and chunks > 1:
-            _Split(op, dim, extents[dim], chunks, combiners).run()
+            _ReductionSplit(op, dim, extents[dim], chunks, combiners).run()
 
 
 def _extents(op: GenericOp) -> list[int] | None:
@@ -86,7 +88,7 @@ def _is_contraction(op: GenericOp, reductions: list[int]) -> bool:
     spans = [
         frozenset(map_.data.used_dims())
         for map_, value in zip(op.indexing_maps.data, op.inputs)
-        if isinstance(value.type, TensorType) and map_.data.used_dims() & set(reductions)
+        if is_tensor(value.type) and map_.data.used_dims() & set(reductions)
     ]
     return len(set(spans)) > 1
 
@@ -120,7 +122,7 @@ def _chunk_count(extent: int, wanted: int) -> int:
     return next((n for n in range(wanted, wanted * 3 // 2) if extent % n == 0), wanted)
 
 
-class _Split:
+class _ReductionSplit:
     def __init__(self, op: GenericOp, dim: int, extent: int, chunks: int, combiners: list[Operation]) -> None:
         self.op = op
         self.dim = dim
@@ -137,7 +139,7 @@ class _Split:
         self.op.parent.insert_op_before(op, self.op)
         return op
 
-    def empty(self, shape: list[int], element) -> SSAValue:
+    def empty(self, shape: list[int], element: Attribute) -> SSAValue:
         type_ = TensorType(element, shape)
         made = tensor.EmptyOp.create(result_types=[type_], properties={}, attributes={})
         return self.insert(made).results[0]
@@ -147,7 +149,7 @@ class _Split:
         results = self.combine(partial)
         if self.rest:
             start = self.size * self.chunks
-            results = self.part(results, self.rest, lambda d: d + start)
+            results = self.part(results, self.rest, start)
         for old, new in zip(self.op.results, results, strict=True):
             new.name_hint = old.name_hint
             old.replace_all_uses_with(new)
@@ -158,31 +160,29 @@ class _Split:
         """The generic with one more parallel loop, over chunks, into one more dimension."""
         outputs: list[SSAValue] = []
         for value, combiner in zip(self.op.outputs, self.combiners, strict=True):
-            assert isinstance(value.type, TensorType)
+            assert is_tensor(value.type)
             element = value.type.element_type
             neutral = neutral_element(type(combiner), element)
             assert neutral is not None
-            attribute = (
-                FloatAttr(neutral, element) if isinstance(neutral, float) else IntegerAttr(neutral, element)  # pyright: ignore[reportArgumentType]
-            )
+            attribute = scalar_attribute(element, neutral)
             constant = self.insert(arith.ConstantOp.create(properties={"value": attribute}, result_types=[element]))
             empty = self.empty([self.chunks, *value.type.get_shape()], element)
             outputs.append(self.insert(FillOp([constant.results[0]], [empty], [empty.type])).results[0])
         return self.part(outputs, self.size, None)
 
-    def part(self, outputs: list[SSAValue], size: int, shifted) -> list[SSAValue]:
-        """The generic over `size` rounds of the split loop: of each chunk, or of those that `shifted` leads to."""
+    def part(self, outputs: list[SSAValue], size: int, start: int | None) -> list[SSAValue]:
+        """The generic over `size` rounds of the split loop: of each chunk, or of those from `start` on."""
         op = self.op
         chunk = AffineExpr.dimension(self.dims)
         inner = AffineExpr.dimension(self.dim)
-        expression = chunk * self.size + inner if shifted is None else shifted(inner)
+        expression = chunk * self.size + inner if start is None else inner + start
         replaced = [expression if d == self.dim else AffineExpr.dimension(d) for d in range(self.dims)]
-        dims = self.dims + (shifted is None)
+        dims = self.dims + (start is None)
         maps = [
             AffineMap(dims, 0, tuple(e.replace_dims_and_symbols(replaced, []) for e in m.results)) for m in self.maps
         ]
         count = len(op.inputs)
-        if shifted is None:
+        if start is None:
             maps[count:] = [AffineMap(dims, 0, (chunk, *m.results)) for m in maps[count:]]
         extent = self.empty([size], builtin.f32)
         maps.insert(count, AffineMap(dims, 0, (inner,)))
@@ -190,7 +190,7 @@ class _Split:
         unused = body.block.insert_arg(builtin.f32, count)
         unused.name_hint = None
         self.renumber(body.block, expression)
-        kinds = [*op.iterator_types.data, *([_PARALLEL] if shifted is None else [])]
+        kinds = [*op.iterator_types.data, *([_PARALLEL] if start is None else [])]
         made = GenericOp(
             [*op.inputs, extent],
             outputs,
@@ -222,7 +222,7 @@ class _Split:
             for m in self.maps[count:]
         ]
         ins = [AffineMap(dims, 0, (AffineExpr.dimension(0), *m.results)) for m in outs]
-        elements = [value.type.element_type for value in self.op.outputs]  # pyright: ignore[reportAttributeAccessIssue]
+        elements = [tensor_of(value).element_type for value in self.op.outputs]
         block = Block(arg_types=[*elements, *elements])
         yielded: list[SSAValue] = []
         for k, combiner in enumerate(self.combiners):

@@ -19,20 +19,22 @@ A block has about as many terms as there are blocks, so that each of n terms goe
 a loop hands its sum to a loop inside, that one has a sum of its own. Other values that are carried are handed through.
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isqrt
 
 from xdsl.dialects import arith, math, scf
-from xdsl.dialects.builtin import Float32Type, FloatAttr, VectorType
+from xdsl.dialects.builtin import Float32Type
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
 
+from ...dialects.types import element_of, is_vector
 from ..options import option
 from ..pass_base import KernelPass
-from .build import Constants, Emitter, splat, static_range
+from ..utils.constants import Constants, scalar_attribute, splat
+from ..utils.emitter import Emitter
+from ..utils.loop_info import most_trips
 
 __all__ = ["ChainSums"]
 
@@ -66,22 +68,22 @@ class _Chains:
 
     def loop(self, loop: scf.ForOp) -> None:
         sums = [k for k, value in enumerate(loop.iter_args) if _is_single(value.type) and _total(loop, k) is not None]
-        trips = _trips(loop)
+        trips = most_trips(loop)
         inside = max([self.terms.get(inner, 1) for inner in _handed(loop, sums).values()], default=1)
         self.terms[loop] = trips * inside if trips is not None else self.longest + 1
         if not sums or self.terms[loop] <= self.longest:
             return
         for k, inner in _handed(loop, sums).items():
-            self.apart(loop, k, inner)
+            self.separate(loop, k, inner)
         if trips is None or trips > self.longest:
             self.cut(loop, sums, 1 << (isqrt(trips) - 1).bit_length() if trips is not None else self.longest)
 
     def zero(self, type_: Attribute) -> SSAValue:
-        if isinstance(type_, VectorType):
-            return self.constants.get(splat(type_, FloatAttr(0.0, type_.element_type)))
+        if is_vector(type_):
+            return self.constants.get(splat(type_, scalar_attribute(type_.element_type, 0.0)))
         return self.constants.scalar(type_, 0.0)
 
-    def apart(self, loop: scf.ForOp, k: int, inner: scf.ForOp) -> None:
+    def separate(self, loop: scf.ForOp, k: int, inner: scf.ForOp) -> None:
         """The sum of the loop inside starts at zero, and is added to the one outside."""
         total = loop.body.block.args[1 + k]
         j = list(inner.iter_args).index(total)
@@ -100,7 +102,7 @@ class _Chains:
         emitter = outside.inside(outer.body.block)
         start, *totals = outer.body.block.args
         end = emitter.add(start, stride)
-        trips = _trips(loop)
+        trips = most_trips(loop)
         if trips is None or trips % size:
             end = emitter.min(end, loop.ub)
         starts = [self.zero(value.type) if k in sums else value for k, value in enumerate(totals)]
@@ -121,13 +123,7 @@ class _Chains:
 
 
 def _is_single(type_: Attribute) -> bool:
-    element = type_.element_type if isinstance(type_, VectorType) else type_
-    return isinstance(element, Float32Type)
-
-
-def _trips(loop: scf.ForOp) -> int | None:
-    found = static_range(loop)
-    return None if found is None else max(-(-(found[1] - found[0]) // found[2]), 0)
+    return isinstance(element_of(type_), Float32Type)
 
 
 def _total(loop: scf.ForOp, k: int) -> Operation | None:

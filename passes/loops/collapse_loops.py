@@ -18,20 +18,21 @@ Both loops must be parallel (or one reduction), the outer one must contain nothi
 must use the two counters side by side, over the whole of the inner extent.
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
 
 from xdsl.dialects import memref, scf
-from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, MemRefType, NoneAttr, i64
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, NoneAttr, i64
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 
+from ...dialects.types import is_memref
 from ..pass_base import KernelPass
-from .build import Constants, is_parallel, memref_type, static_range
-from .memory import Access, access
+from ..utils.constants import Constants, memref_type
+from ..utils.loop_info import is_parallel, static_range
+from ..utils.memory import Access, access
 
 __all__ = ["CollapseLoops"]
 
@@ -48,8 +49,10 @@ class CollapseLoops(KernelPass):
         # Three loops become one by way of two: views of the step between are not used in the end.
         for view in reversed(collapser.views.values()):
             if view.first_use is None:
-                view.owner.detach()  # pyright: ignore[reportAttributeAccessIssue]
-                view.owner.erase()
+                made = view.owner
+                assert isinstance(made, memref.CollapseShapeOp)
+                made.detach()
+                made.erase()
 
 
 class _Collapser:
@@ -71,10 +74,10 @@ class _Collapser:
         inner = outer.body.block.first_op
         if inner is None or not is_parallel(inner) or not isinstance(inner, scf.ForOp):
             return
-        ranges = static_range(outer), static_range(inner)
-        if not _only_contains(outer, inner) or None in ranges:
+        around, within = static_range(outer), static_range(inner)
+        if not _only_contains(outer, inner) or around is None or within is None:
             return
-        (low0, high0, step0), (low1, high1, step1) = ranges  # pyright: ignore[reportGeneralTypeIssues]
+        (low0, high0, step0), (low1, high1, step1) = around, within
         if (low0, step0, low1, step1) != (0, 1, 0, 1):
             return
         places = _places(outer.body.block.args[0], inner.body.block.args[0], high1)
@@ -111,12 +114,12 @@ class _Collapser:
         source = buffer
         if isinstance(buffer.owner, memref.CollapseShapeOp):
             source = buffer.owner.src
-            groups = [[d.value.data for d in group.data] for group in buffer.owner.reassociation.data]  # pyright: ignore[reportAttributeAccessIssue]
+            groups = [[d.value.data for d in group.data] for group in buffer.owner.reassociation.data]
         else:
-            assert isinstance(buffer.type, MemRefType)
+            assert is_memref(buffer.type)
             groups = [[d] for d in range(buffer.type.get_num_dims())]
         groups[position : position + 2] = [groups[position] + groups[position + 1]]
-        assert isinstance(source.type, MemRefType)
+        assert is_memref(source.type)
         shape = source.type.get_shape()
         op = memref.CollapseShapeOp.create(
             operands=[source],
@@ -164,7 +167,7 @@ def _places(outer: SSAValue, inner: SSAValue, extent: int) -> list[tuple[Access,
                 not 0 <= position < len(item.indices) - 1
                 or item.indices[position] is not outer
                 or item.indices[position + 1] is not inner
-                or not isinstance(type_, MemRefType)
+                or not is_memref(type_)
                 or not isinstance(type_.layout, NoneAttr)
                 or type_.get_shape()[position + 1] != extent
             ):

@@ -22,26 +22,33 @@ and one range are run by the same threads, shares of them too: nobody else runs 
 afterwards lives within one iteration loses the dimensions of the loops around it; one that lost all is a value.
 """
 
-# pyright: basic
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xdsl.dialects import builtin, func, memref, scf
-from xdsl.dialects.builtin import FixedBitwidthType, MemRefType
+from xdsl.dialects.builtin import FixedBitwidthType
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.traits import is_side_effect_free
 
 from ...dialects.locations import fuse as fuse_locations
+from ...dialects.types import is_memref
 from ..pass_base import KernelPass
-from .build import is_parallel, memref_type
-from .memory import accesses, ancestor_in, by_root, conflicting_roots, element_count, root, same_iteration, uses_of
-from .vector_plan import plan_loop
+from ..target import Profitability, default_profitability
+from ..utils.constants import memref_type
+from ..utils.loop_info import is_parallel
+from ..utils.memory import (
+    accesses,
+    ancestor_in,
+    by_root,
+    conflicting_roots,
+    element_count,
+    root,
+    same_iteration,
+    uses_of,
+)
 
 __all__ = ["FuseLoops"]
-
-_ROW_BYTES = 65536
-"""Temporaries larger than this stay off the stack."""
 
 
 @dataclass(frozen=True)
@@ -49,29 +56,30 @@ class FuseLoops(KernelPass):
     """Fuses neighbouring loops of a kernel and shrinks the temporaries between them."""
 
     name = "fuse-loops"
+    profitability: Profitability = field(default_factory=default_profitability)
 
     def apply_to_function(self, function: func.FuncOp) -> None:
-        _fuse_block(function.body.block, top=True)
+        _fuse_block(function.body.block, self.profitability, top=True)
         for alloc in [inner for inner in function.body.block.ops if isinstance(inner, memref.AllocOp)]:
-            _shrink(alloc)
+            _shrink(alloc, self.profitability)
         forward_stores(function)
         remove_dead_buffers(function)
 
 
-def _fuse_block(block: Block, top: bool) -> None:
+def _fuse_block(block: Block, profitability: Profitability, top: bool) -> None:
     """Fuses the loops of a block, first to last, then those inside of each."""
     loop = _next_loop(block.first_op)
     while loop is not None:
         candidate = _next_loop(loop.next_op)
         while candidate is not None:
             following = _next_loop(candidate.next_op)
-            fused = _try_fuse(loop, candidate, top)
+            fused = _try_fuse(loop, candidate, profitability, top)
             if fused is not None:
                 loop = fused
                 # What stood in the way of an earlier candidate may have moved.
                 following = _next_loop(loop.next_op)
             candidate = following
-        _fuse_block(loop.body.block, top=False)
+        _fuse_block(loop.body.block, profitability, top=False)
         loop = _next_loop(loop.next_op)
 
 
@@ -87,14 +95,14 @@ def _same_range(a: scf.ForOp, b: scf.ForOp) -> bool:
     return a.lb is b.lb and a.ub is b.ub and a.step is b.step
 
 
-def _try_fuse(a: scf.ForOp, b: scf.ForOp, top: bool) -> scf.ForOp | None:
+def _try_fuse(a: scf.ForOp, b: scf.ForOp, profitability: Profitability, top: bool) -> scf.ForOp | None:
     """Fuses `b` into `a` where that is right and pays; returns the fused loop."""
     if not _same_range(a, b) or (top and bool(a.iter_args) != bool(b.iter_args)):
         return None
     in_a, in_b = accesses([a]), accesses([b])
     if not by_root(in_a).keys() & by_root(in_b).keys():
         return None
-    if _is_leaf(a) and _is_leaf(b) and (plan_loop(a) is None) != (plan_loop(b) is None):
+    if _is_leaf(a) and _is_leaf(b) and profitability.in_lanes(a) != profitability.in_lanes(b):
         return None
     iv_a, iv_b = a.body.block.args[0], b.body.block.args[0]
     if not all(same_iteration(x, iv_a, y, iv_b) for x, y in conflicting_roots(in_a, in_b)):
@@ -193,13 +201,14 @@ def _merge(a: scf.ForOp, b: scf.ForOp) -> scf.ForOp:
     return fused
 
 
-def _shrink(alloc: memref.AllocOp) -> None:
+def _shrink(alloc: memref.AllocOp, profitability: Profitability) -> None:
     """alloc of 64x10, used within one iteration of %i only, as [%i, ...] -> alloca of 10 inside of that loop."""
     buffer = alloc.results[0]
-    users = uses_of(buffer)
+    uses = uses_of(buffer)
+    users = [op for op in uses if isinstance(op, memref.LoadOp | memref.StoreOp)]
     block = alloc.parent
-    assert block is not None and isinstance(buffer.type, MemRefType)
-    if not users or not all(isinstance(op, memref.LoadOp | memref.StoreOp) for op in users):
+    assert block is not None and is_memref(buffer.type)
+    if not users or len(users) < len(uses):
         return
     dropped: set[int] = set()
     while True:
@@ -208,11 +217,7 @@ def _shrink(alloc: memref.AllocOp) -> None:
         if owners or not is_parallel(loop) or not isinstance(loop, scf.ForOp):  # pyright: ignore[reportArgumentType]
             break
         iv = loop.body.block.args[0]
-        positions = {
-            p
-            for p in range(buffer.type.get_num_dims())
-            if all(list(op.indices)[p] is iv for op in users)  # pyright: ignore[reportAttributeAccessIssue]
-        }
+        positions = {p for p in range(buffer.type.get_num_dims()) if all(list(op.indices)[p] is iv for op in users)}
         if not positions:
             break
         dropped |= positions
@@ -223,7 +228,7 @@ def _shrink(alloc: memref.AllocOp) -> None:
     type_ = memref_type(buffer.type.element_type, shape)
     element = type_.element_type
     size = element.size if isinstance(element, FixedBitwidthType) else 8
-    if element_count(type_) * size > _ROW_BYTES:
+    if not profitability.keeps_row(element_count(type_) * size):
         return
     local = memref.AllocaOp.create(
         result_types=[type_],

@@ -24,27 +24,36 @@
 - `parallel` marks loops with independent iterations; a reduction's is one whose carried values combine in any order.
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects import arith, builtin, memref
-from xdsl.dialects.builtin import MemRefType
 from xdsl.dialects.func import FuncOp
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Block, BlockArgument, Operation, SSAValue
-from xdsl.ir.affine import AffineBinaryOpExpr, AffineBinaryOpKind, AffineConstantExpr, AffineDimExpr, AffineExpr
+from xdsl.ir.affine import (
+    AffineBinaryOpExpr,
+    AffineBinaryOpKind,
+    AffineConstantExpr,
+    AffineDimExpr,
+    AffineExpr,
+    AffineMap,
+)
 from xdsl.traits import is_side_effect_free
 
 from ...dialects.linalg_rules import loop_extents
 from ...dialects.linalgx import CumulateOp, RecordOp, ScatterBase, SortOp
+from ...dialects.types import is_memref
 from ..interface import check_on_buffers
 from ..pass_base import KernelPass, fail
-from .build import PARALLEL, UNIT, Constants, Emitter
+from ..target import Profitability, default_profitability
+from ..utils.constants import Constants
+from ..utils.emitter import Emitter
+from ..utils.loop_info import parallel_attributes
 from .lower_record import lower_record
 from .lower_rows import lower_cumulate, lower_sort
 from .lower_scatter import lower_scatter
@@ -59,6 +68,7 @@ class LowerLinalg(KernelPass):
     """linalg and linalgx on buffers -> scf loops over scalars, in every kernel."""
 
     name = "lower-linalg"
+    profitability: Profitability = field(default_factory=default_profitability)
 
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
         check_on_buffers(op)
@@ -75,7 +85,7 @@ class LowerLinalg(KernelPass):
             elif isinstance(inner, FillOp):
                 _lower_fill(inner, emitter)
             elif isinstance(inner, ScatterBase):
-                lower_scatter(inner, emitter)
+                lower_scatter(inner, emitter, self.profitability)
             elif isinstance(inner, CumulateOp):
                 lower_cumulate(inner, emitter)
             elif isinstance(inner, SortOp):
@@ -115,7 +125,7 @@ def _accumulates_all(op: GenericOp, position: int) -> bool:
     """Whether output `position` is updated over reduction loops, every element of it."""
     map_ = op.indexing_maps.data[len(op.inputs) + position].data
     type_ = op.outputs[position].type
-    assert isinstance(type_, MemRefType)
+    assert is_memref(type_)
     if any(kind.data == IteratorType.PARALLEL and d not in map_.used_dims() for d, kind in _kinds(op)):
         return False
     extents = _extents(op)
@@ -163,7 +173,7 @@ def _strides(op: GenericOp) -> list[dict[int, int]]:
     found: list[dict[int, int]] = []
     for map_, operand in zip(op.indexing_maps.data, op.operands, strict=True):
         total: dict[int, int] = {}
-        if isinstance(operand.type, MemRefType):
+        if is_memref(operand.type):
             step = 1
             for expr, size in zip(reversed(map_.data.results), reversed(operand.type.get_shape()), strict=True):
                 for d, c in coefficients(expr).items():
@@ -182,16 +192,16 @@ def loop_order(op: GenericOp) -> tuple[list[int], list[int]]:
     strides = _strides(op)
     outputs = len(op.outputs)
     weights = [1] * (len(strides) - outputs) + [2] * outputs
-    unit = [sum(w for w, s in zip(weights, strides, strict=True) if s.get(d) == 1) for d, _ in _kinds(op)]
+    contiguous = [sum(w for w, s in zip(weights, strides, strict=True) if s.get(d) == 1) for d, _ in _kinds(op)]
     parallel = [d for d, kind in _kinds(op) if kind.data == IteratorType.PARALLEL]
     reduction = [d for d, kind in _kinds(op) if kind.data != IteratorType.PARALLEL]
     leading = strides[-outputs]
-    widest = max(strides, key=lambda s: sum(1 for d in reduction if s.get(d)), default={})
+    widest = max(strides, key=lambda s: sum(1 for d in reduction if s.get(d)), default=leading)
     for dims, by in ((parallel, leading), (reduction, widest)):
         dims.sort(key=lambda d: -abs(by.get(d, 0)))
         if dims:
-            best = max(dims, key=lambda d: (unit[d], d == dims[-1]))
-            if unit[best] > unit[dims[-1]]:
+            best = max(dims, key=lambda d: (contiguous[d], d == dims[-1]))
+            if contiguous[best] > contiguous[dims[-1]]:
                 dims.remove(best)
                 dims.append(best)
     return parallel, reduction
@@ -288,7 +298,7 @@ class _Nest:
         outside = self.emitters[depth]
         name = _LOOP_NAMES[dim] if dim < len(_LOOP_NAMES) else None
         loop = outside.loop(
-            outside.index(0), outside.index(self.extents[dim]), outside.index(1), carried, {PARALLEL: UNIT}, name
+            outside.index(0), outside.index(self.extents[dim]), outside.index(1), carried, parallel_attributes(), name
         )
         self.emitters[depth] = outside.inside(outside.block, loop)
         self.emitters.append(outside.inside(loop.body.block))
@@ -304,7 +314,7 @@ class _Nest:
             buffer = op.operands[k]
             if not argument.uses.get_length():
                 continue
-            if not isinstance(buffer.type, MemRefType):
+            if not is_memref(buffer.type):
                 argument.replace_all_uses_with(buffer)
                 continue
             depth = max((self.depth_of[d] for d in self.maps[k].used_dims()), default=0)
@@ -332,7 +342,7 @@ class _Nest:
                 self.depths[result] = depth
         fail(op, f"{op.name}: a body without linalg.yield")
 
-    def indices(self, map_) -> list[SSAValue]:
+    def indices(self, map_: AffineMap) -> list[SSAValue]:
         return [self.expression(expr) for expr in map_.results]
 
     def expression(self, expr: AffineExpr) -> SSAValue:
@@ -371,17 +381,18 @@ def _movable(op: Operation, written: set[SSAValue]) -> bool:
 def _lower_fill(op: FillOp, emitter: Emitter) -> None:
     """A loop nest that stores one value everywhere."""
     value, buffer = op.inputs[0], op.outputs[0]
-    assert isinstance(buffer.type, MemRefType)
+    assert is_memref(buffer.type)
     shape = buffer.type.get_shape()
     if 0 not in shape:
-        inside, indices = emitter, []
+        inside = emitter
+        indices: list[SSAValue] = []
         blocks: list[Emitter] = []
         for d, extent in enumerate(shape):
             if extent == 1:
                 indices.append(inside.index(0))
                 continue
             loop = inside.loop(
-                inside.index(0), inside.index(extent), inside.index(1), (), {PARALLEL: UNIT}, _LOOP_NAMES[d]
+                inside.index(0), inside.index(extent), inside.index(1), (), parallel_attributes(), _LOOP_NAMES[d]
             )
             inside = inside.inside(loop.body.block)
             indices.append(loop.body.block.args[0])

@@ -11,7 +11,6 @@
     }
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from math import prod
@@ -21,7 +20,8 @@ from xdsl.dialects.builtin import i64
 from xdsl.ir import SSAValue
 
 from ...dialects.linalgx import RecordOp
-from .build import Emitter
+from ...dialects.types import memref_of
+from ..utils.emitter import Emitter
 
 _EQ, _NE, _SLT, _SGE = 0, 1, 2, 5
 
@@ -29,7 +29,7 @@ _EQ, _NE, _SLT, _SGE = 0, 1, 2, 5
 def lower_record(op: RecordOp, emitter: Emitter) -> None:
     """Replaces the operation by loops in front of the emitter."""
     signs, x, record = op.operands
-    shape = x.type.get_shape()  # pyright: ignore[reportAttributeAccessIssue]
+    shape = memref_of(x).get_shape()
     count, zero = prod(shape), emitter.constants.scalar(i64, 0)
     found = emitter.compare(_SLT, emitter.load(signs, []), zero)
     is_first = emitter.compare(_EQ, emitter.load(record, [emitter.index(0)]), zero)

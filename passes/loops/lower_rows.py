@@ -15,7 +15,6 @@
 A sort is a merge sort from the bottom up: runs of 1, 2, 4 ... elements are merged from one buffer to another and back.
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -27,16 +26,18 @@ from xdsl.dialects.builtin import (
     Float64Type,
     IntegerAttr,
     IntegerType,
-    MemRefType,
     f64,
     i1,
     i32,
     i64,
 )
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 
 from ...dialects.linalgx import CumulateOp, DestinationOp, SortOp
-from .build import INDEX, PARALLEL, UNIT, Emitter
+from ...dialects.types import is_integer, is_memref, memref_of
+from ..utils.constants import INDEX
+from ..utils.emitter import Emitter
+from ..utils.loop_info import parallel_attributes
 
 _OEQ, _OGT, _OLT, _UNO = 1, 2, 4, 14
 _SLT, _SGT, _SGE, _ULT, _UGT = 2, 4, 5, 6, 8
@@ -47,14 +48,15 @@ At = Callable[[SSAValue], list[SSAValue]]
 def _rows(op: DestinationOp, emitter: Emitter, body: Callable[[Emitter, At, int], None]) -> None:
     """Loops over all other dimensions around what `body` makes for one row; the operation goes."""
     type_ = op.outputs[0].type
-    assert isinstance(type_, MemRefType)
+    assert is_memref(type_)
     shape, dimension = type_.get_shape(), op.integer("dimension")
     if 0 not in shape:
-        inside, opened = emitter, []
+        inside = emitter
+        opened: list[Emitter] = []
         indices: dict[int, SSAValue] = {}
         for d, extent in enumerate(shape):
             if d != dimension:
-                loop = inside.loop(inside.index(0), inside.index(extent), inside.index(1), (), {PARALLEL: UNIT})
+                loop = inside.loop(inside.index(0), inside.index(extent), inside.index(1), (), parallel_attributes())
                 inside = inside.inside(loop.body.block)
                 opened.append(inside)
                 indices[d] = loop.body.block.args[0]
@@ -69,8 +71,9 @@ def lower_cumulate(op: CumulateOp, emitter: Emitter) -> None:
     """Replaces the operation by loops in front of the emitter."""
     kind, reverse = op.kind.data, bool(op.integer("reverse"))
     *inputs, out = op.operands
-    narrow = isinstance(out.type.element_type, Float32Type)  # pyright: ignore[reportAttributeAccessIssue]
-    integer = isinstance(out.type.element_type, IntegerType)  # pyright: ignore[reportAttributeAccessIssue]
+    element = memref_of(out).element_type
+    narrow = isinstance(element, Float32Type)
+    integer = isinstance(element, IntegerType)
     plus, times = (arith.AddiOp, arith.MuliOp) if integer else (arith.AddfOp, arith.MulfOp)
 
     def row(e: Emitter, at: At, length: int) -> None:
@@ -79,7 +82,7 @@ def lower_cumulate(op: CumulateOp, emitter: Emitter) -> None:
             return inner.op(arith.ExtFOp, value, type=f64) if narrow else value
 
         def write(inner: Emitter, value: SSAValue, k: SSAValue) -> None:
-            stored = inner.op(arith.TruncFOp, value, type=out.type.element_type) if narrow else value  # pyright: ignore[reportAttributeAccessIssue]
+            stored = inner.op(arith.TruncFOp, value, type=element) if narrow else value
             inner.store(stored, out, at(k))
 
         start = e.index(length - 1 if reverse else 0)
@@ -102,7 +105,7 @@ def lower_sort(op: SortOp, emitter: Emitter) -> None:
     """Replaces the operation by loops in front of the emitter."""
     x, values, indices = op.operands
     descending = bool(op.integer("descending"))
-    length = values.type.get_shape()[op.integer("dimension")]  # pyright: ignore[reportAttributeAccessIssue]
+    length = memref_of(values).get_shape()[op.integer("dimension")]
     home = (values, indices)
     other = tuple(_buffer(emitter, v.type) for v in home) if length > 1 else home
     rounds = -(-(length - 1).bit_length() // 2)
@@ -125,8 +128,11 @@ def lower_sort(op: SortOp, emitter: Emitter) -> None:
     _rows(op, emitter, row)
 
 
-def _buffer(emitter: Emitter, type_) -> SSAValue:
-    properties = {"operandSegmentSizes": DenseArrayBase.from_list(i32, [0, 0]), "alignment": IntegerAttr(64, i64)}
+def _buffer(emitter: Emitter, type_: Attribute) -> SSAValue:
+    properties: dict[str, Attribute] = {
+        "operandSegmentSizes": DenseArrayBase.from_list(i32, [0, 0]),
+        "alignment": IntegerAttr(64, i64),
+    }
     return emitter.create(memref.AllocOp, [], [type_], properties).results[0]
 
 
@@ -166,7 +172,7 @@ def _merge_runs(
 def _precedes(e: Emitter, b: SSAValue, a: SSAValue, descending: bool) -> SSAValue:
     """Whether b must come before a."""
     if not isinstance(a.type, Float32Type | Float64Type):
-        unsigned = isinstance(a.type, IntegerType) and a.type.width.data <= 8
+        unsigned = is_integer(a.type) and a.type.bitwidth <= 8
         less, greater = (_ULT, _UGT) if unsigned else (_SLT, _SGT)
         return e.compare(greater if descending else less, b, a)
     before = _compare_floats(e, _OGT if descending else _OLT, b, a)

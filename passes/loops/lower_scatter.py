@@ -1,7 +1,8 @@
 """Lowers `linalgx.scatter_add` and `linalgx.scatter` to loops without races, in an order that no thread count changes.
 
-Duplicated indices make the loop over them sequential. Where the dimensions in front of the axis are many, they are the
-parallel loop; else every thread looks at all the indices and changes only the rows that it owns, in the indices' order:
+Duplicated indices make the loop over them sequential. Where the dimensions in front of the axis keep all workers busy,
+they are the parallel loop; else every worker looks at all the indices and changes only the rows that it owns, in the
+indices' order (`Profitability.divides_rows` decides):
 
     linalgx.scatter_add axis 0 batch_dims 0 ins(%indices, %updates : ...) outs(%base : memref<1000x8xf32>)
 ->
@@ -14,36 +15,35 @@ parallel loop; else every thread looks at all the indices and changes only the r
     }
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from math import prod
 
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import IntegerType, MemRefType
+from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import SSAValue
 
 from ...dialects.linalgx import ScatterAddOp, ScatterBase
-from .build import INDEX, PARALLEL, UNIT, Emitter
+from ...dialects.types import is_memref
+from ..target import Profitability
+from ..utils.constants import INDEX
+from ..utils.emitter import Emitter
+from ..utils.loop_info import parallel_attributes
 
-_MANY = 16
-"""So many independent slices keep all threads busy."""
-_SMALL = 16384
-"""So few updates are not worth sharing."""
 _SLT, _SGE = 2, 5
 
 
-def lower_scatter(op: ScatterBase, emitter: Emitter) -> None:
+def lower_scatter(op: ScatterBase, emitter: Emitter, profitability: Profitability) -> None:
     """Replaces the operation by loops in front of the emitter."""
     axis, batch = op.integer("axis"), op.integer("batch_dims")
-    shapes = [value.type.get_shape() for value in op.operands if isinstance(value.type, MemRefType)]
+    shapes = [value.type.get_shape() for value in op.operands if is_memref(value.type)]
     index_shape, _, base_shape = shapes
     front, rows, back = base_shape[:axis], base_shape[axis], base_shape[axis + 1 :]
     updates = prod(front) * prod(index_shape[batch:]) * prod(back)
     if updates and rows:
-        share = prod(front) < _MANY and updates >= _SMALL
-        low, high = emitter.share(rows) if share else (emitter.index(0), emitter.index(rows))
-        _emit(op, emitter, front, index_shape[batch:], back, low, high, front_is_parallel=not share)
+        divided = profitability.divides_rows(prod(front), updates)
+        low, high = emitter.share(rows) if divided else (emitter.index(0), emitter.index(rows))
+        _emit(op, emitter, front, index_shape[batch:], back, low, high, front_is_parallel=not divided)
     op.detach()
     op.erase()
 
@@ -65,7 +65,7 @@ def _emit(
         indices: list[SSAValue] = []
         for extent in extents:
             loop = inside.loop(
-                inside.index(0), inside.index(extent), inside.index(1), (), {PARALLEL: UNIT} if parallel else {}
+                inside.index(0), inside.index(extent), inside.index(1), (), parallel_attributes() if parallel else {}
             )
             inside = inside.inside(loop.body.block)
             opened.append(inside)

@@ -12,7 +12,6 @@
     %r = arith.addf %b0, %v1 : f32
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -23,7 +22,9 @@ from xdsl.ir import Block, SSAValue
 
 from ..options import option
 from ..pass_base import KernelPass
-from .build import Constants, Emitter, static_range, trip_count
+from ..utils.constants import Constants
+from ..utils.emitter import Emitter
+from ..utils.loop_info import static_range, trip_count
 
 __all__ = ["Unroll"]
 

@@ -11,7 +11,6 @@ such a sum are reached, unless an `scf.if` between a loop and the access says ot
 One walk; nothing is changed. Programs that come in by hand are put to it, those of the pipeline are in bounds.
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -21,18 +20,19 @@ from typing import Any, cast
 
 from xdsl.context import Context
 from xdsl.dialects import arith, builtin, memref, scf, vector
-from xdsl.dialects.builtin import DYNAMIC_INDEX, FixedBitwidthType, MemRefType, VectorType
+from xdsl.dialects.builtin import DYNAMIC_INDEX, FixedBitwidthType, MemRefType
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
+from ...dialects.marks import KERNEL_ATTRIBUTE
 from ...dialects.spmd import ShareOp
-from ...dialects.types import bytes_of
+from ...dialects.types import bytes_of, is_memref, is_vector
 from ...dialects.vectorx import TransposeOp
-from ..pass_base import KERNEL_ATTRIBUTE, HostPass, fail, functions, walk
-from .build import constant_value
-from .memory import access
+from ..pass_base import HostPass, fail, functions, walk
+from ..utils.constants import constant_value
+from ..utils.memory import access
 
-__all__ = ["VerifyBounds"]
+__all__ = ["VIEWS", "VerifyBounds", "elements_of"]
 
 _MASKED = (vector.MaskedLoadOp, vector.MaskedStoreOp)
 """How far these reach is in their mask."""
@@ -43,7 +43,7 @@ class Index:
     """`constant` and, for each loop, a multiple of a counter from 0 on, with the greatest value of the product."""
 
     constant: int = 0
-    terms: dict[Operation, tuple[int, int]] = field(default_factory=dict)
+    terms: dict[Operation, tuple[int, int]] = field(default_factory=dict[Operation, tuple[int, int]])
     """By loop: the factor of its counter, and the counter's greatest value."""
 
     @property
@@ -77,16 +77,16 @@ class VerifyBounds(HostPass):
             for inner in walk(function.body):
                 if isinstance(inner, TransposeOp):
                     _check_transpose(inner)
-                elif isinstance(inner, _VIEWS):
+                elif isinstance(inner, VIEWS):
                     _check_view(inner)
-                elif (found := access(inner)) is not None and isinstance(found.buffer.type, MemRefType):
+                elif (found := access(inner)) is not None and is_memref(found.buffer.type):
                     _check_access(inner, found.buffer.type, found.indices)
 
 
 def _check_size(function: FuncOp) -> None:
     """No machine has buffers that large, and passes that weigh their sizes would never end."""
     for position, type_ in enumerate(function.function_type.inputs):
-        if isinstance(type_, MemRefType) and DYNAMIC_INDEX not in type_.get_shape():
+        if is_memref(type_) and DYNAMIC_INDEX not in type_.get_shape():
             try:
                 bytes_of(type_)
             except ValueError as error:
@@ -162,15 +162,15 @@ def _check_access(op: Operation, type_: MemRefType, indices: Sequence[SSAValue])
         reached = _outside(op, index, extent)
         if reached is not None and not isinstance(op, _MASKED):
             fail(op, f"{op.name}: expected indices inside of {type_}, reaches {reached} in dimension {dimension}")
-    accessed = [t for t in (*op.result_types, *op.operand_types) if isinstance(t, VectorType)]
-    if accessed and not isinstance(op, _MASKED) and not isinstance(type_.element_type, VectorType):
+    accessed = [t for t in (*op.result_types, *op.operand_types) if is_vector(t)]
+    if accessed and not isinstance(op, _MASKED) and not is_vector(type_.element_type):
         lanes = prod(accessed[0].get_shape())
         _check_flat(op, type_, found, lanes)
 
 
 def _check_flat(op: Operation, type_: MemRefType, indices: Sequence[Index | None], count: int) -> None:
     """The same for `count` neighbouring elements in memory, which rows do not end."""
-    start, total = _flat(type_, indices), _elements(type_)
+    start, total = _flat(type_, indices), elements_of(type_)
     if start is not None and total is not None:
         reached = _outside(op, start, total, count)
         if reached is not None:
@@ -190,7 +190,7 @@ def _flat(type_: MemRefType, indices: Sequence[Index | None]) -> Index | None:
     return total
 
 
-def _elements(type_: MemRefType) -> int | None:
+def elements_of(type_: MemRefType) -> int | None:
     """From a buffer's first element to its last."""
     strides, shape = type_.get_strides(), type_.get_shape()
     if strides is None or None in strides or DYNAMIC_INDEX in shape:
@@ -207,7 +207,7 @@ def _check_transpose(op: TransposeOp) -> None:
         _check_flat(op, target, [_index(i) for i in op.target_indices], (columns - 1) * to_step + lanes)
 
 
-_VIEWS = (
+VIEWS = (
     memref.ViewOp, memref.SubviewOp, memref.ReinterpretCastOp, memref.CastOp, memref.CollapseShapeOp,
     memref.ExpandShapeOp,
 )  # fmt: skip
@@ -216,21 +216,21 @@ _VIEWS = (
 def _check_view(op: Operation) -> None:
     """What a view shows lies in what it is a view of."""
     source, result = op.operands[0].type, op.results[0].type
-    assert isinstance(source, MemRefType) and isinstance(result, MemRefType)
-    have, needed = _elements(source), _elements(result)
+    assert is_memref(source) and is_memref(result)
+    have, needed = elements_of(source), elements_of(result)
     if have is None or needed is None:
         return
-    unit, start = "element", Index()
+    counted, start = "element", Index()
     if isinstance(op, memref.ViewOp):
         width = result.element_type.bitwidth if isinstance(result.element_type, FixedBitwidthType) else 64
-        unit, start, needed = "byte", _index(op.byte_shift), needed * max(1, width // 8)
+        counted, start, needed = "byte", _index(op.byte_shift), needed * max(1, width // 8)
     elif isinstance(op, memref.SubviewOp):
         start = _flat(source, _mixed(op.static_offsets, op.offsets))
     elif isinstance(op, memref.ReinterpretCastOp):
         start = _mixed(op.static_offsets, op.offsets)[0]
     reached = _outside(op, start, have, needed) if needed else None
     if reached is not None:
-        fail(op, f"{op.name}: expected a part of {source}, {result} reaches {unit} {reached} of {have}")
+        fail(op, f"{op.name}: expected a part of {source}, {result} reaches {counted} {reached} of {have}")
 
 
 def _mixed(static: Any, dynamic: Sequence[SSAValue]) -> list[Index | None]:

@@ -12,7 +12,6 @@ size, by lifetime, by time), of which the best is kept: the first is TensorFlow 
 Lee, Efficient Memory Management for Deep Neural Net Inference, MLSys 2020).
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -35,18 +34,18 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from ...dialects.marks import ARENA_ATTRIBUTE, KERNEL_ATTRIBUTE
 from ...dialects.spmd import ParallelOp
 from ...dialects.types import bytes_of
 from ..interface import check_on_buffers
-from ..loops.build import constant_value
-from ..pass_base import KERNEL_ATTRIBUTE, fail, functions
+from ..pass_base import fail, functions
+from ..utils.constants import constant_value
 
 ALIGNMENT = 64
-ARENA_ATTRIBUTE = "irtool.arena"
 
 
 @dataclass(eq=False)
-class Buffer:
+class PlannedBuffer:
     """An intermediate: its bytes, and the first and last moment it is needed at."""
 
     alloc: memref.AllocOp | memref.ViewOp
@@ -56,7 +55,7 @@ class Buffer:
     last: int
     offset: int = field(default=0, init=False)
 
-    def meets(self, other: Buffer) -> bool:
+    def meets(self, other: PlannedBuffer) -> bool:
         """Whether both live at some moment."""
         return self.first <= other.last and other.first <= self.last
 
@@ -132,16 +131,16 @@ def aliases(value: SSAValue) -> list[SSAValue]:
     return list(found)
 
 
-def buffers_of(function: FuncOp) -> list[Buffer]:
+def buffers_of(function: FuncOp) -> list[PlannedBuffer]:
     """The intermediates of a host function, planned or not, with their lifetimes."""
     moments = Moments(function)
-    found: list[Buffer] = []
+    found: list[PlannedBuffer] = []
     for op in function.walk():
         if not isinstance(op, memref.AllocOp | memref.ViewOp):
             continue
         spans = [moments.needed(op, use.operation) for alias in aliases(op.results[0]) for use in alias.uses]
         first, last = (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (0, -1)
-        buffer = Buffer(op, bytes_of(op.results[0].type), first, last)
+        buffer = PlannedBuffer(op, bytes_of(op.results[0].type), first, last)
         if isinstance(op, memref.ViewOp):
             buffer.offset = constant_value(op.operands[1]) or 0
         found.append(buffer)
@@ -157,7 +156,7 @@ def _is_inside(op: Operation, block: Block | None) -> bool:
     return True
 
 
-def _check_rounds(buffer: Buffer) -> None:
+def _check_rounds(buffer: PlannedBuffer) -> None:
     """Fails on a buffer that a round of a loop makes and the next one reads: both rounds' would be the same bytes."""
     values = set(aliases(buffer.alloc.results[0]))
     op: Operation | None = buffer.alloc
@@ -168,7 +167,7 @@ def _check_rounds(buffer: Buffer) -> None:
         op = loop
 
 
-ORDERS: tuple[Callable[[Buffer], tuple[int, ...]], ...] = (
+ORDERS: tuple[Callable[[PlannedBuffer], tuple[int, ...]], ...] = (
     lambda b: (-b.size, b.first),
     lambda b: (b.first - b.last, -b.size),
     lambda b: (-b.size * (b.last - b.first + 1), b.first),
@@ -177,11 +176,11 @@ ORDERS: tuple[Callable[[Buffer], tuple[int, ...]], ...] = (
 )
 
 
-def place(buffers: Sequence[Buffer]) -> int:
+def place(buffers: Sequence[PlannedBuffer]) -> int:
     """Sets the offsets and returns the arena's size."""
     best: tuple[int, list[int]] | None = None
     for order in ORDERS:
-        placed: list[Buffer] = []
+        placed: list[PlannedBuffer] = []
         for buffer in sorted(buffers, key=order):
             buffer.offset = _first_fit(buffer, placed)
             placed.append(buffer)
@@ -194,7 +193,7 @@ def place(buffers: Sequence[Buffer]) -> int:
     return best[0]
 
 
-def _first_fit(buffer: Buffer, placed: Sequence[Buffer]) -> int:
+def _first_fit(buffer: PlannedBuffer, placed: Sequence[PlannedBuffer]) -> int:
     offset = 0
     for other in sorted((b for b in placed if b.meets(buffer)), key=lambda b: b.offset):
         if other.offset - offset >= buffer.size:
@@ -207,7 +206,7 @@ def _aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def peak(buffers: Sequence[Buffer]) -> int:
+def peak(buffers: Sequence[PlannedBuffer]) -> int:
     """The largest sum of sizes that live at one moment: no plan can do with less."""
     moments = sorted({b.first for b in buffers})
     return max((sum(b.size for b in buffers if b.first <= now <= b.last) for now in moments), default=0)

@@ -3,7 +3,8 @@
 Compared are, after every call: what it returned and what it did to arguments and state (values, types, shapes,
 `requires_grad`, gradients and whether there are any, Python values, the random numbers that come next); gradients that
 are taken from outside afterwards; who sees it when each tensor is written to; and the type of what was raised, after
-which a compiled call must have left everything as it was.
+which a compiled call must have left everything as it was. One that ran uncompiled, and has said so, leaves what the
+eager call leaves.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ TOLERANCE = {np.dtype(np.float32): 2e-4, np.dtype(np.float64): 1e-9}
 """Of the largest element of a tensor, since sums may be taken in another order."""
 REFUSALS = ("a function being compiled", "inside a compiled function", "compiled function", "being traced")
 """What errors say that refuse a program to be compiled, which is no difference."""
+UNCOMPILED = "run uncompiled"
+"""What the warning says of calls that run as they are."""
 
 Record = dict[str, Any]
 
@@ -49,8 +52,10 @@ class Outcome:
 
     records: list[Record] = field(default_factory=list)
     error: BaseException | None = None
-    left: list[str] = field(default_factory=list)
-    """What a call that raised has changed."""
+    before: Record = field(default_factory=dict)
+    """What the call that raised has found."""
+    left: Record = field(default_factory=dict)
+    """What it has left."""
 
 
 def flattened(value: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -107,20 +112,16 @@ def aliasing(things: dict[str, Any]) -> Record:
     """Who sees it when each tensor is written to."""
     # Step counts of optimizers are often one tensor, which is a matter of the optimizer's.
     found = {path: t for path, t in tensors(things).items() if not path.endswith("['step']")}
-    before = {path: t.detach().numpy().copy() for path, t in found.items()}
+    arrays = {path: t.detach().numpy() for path, t in found.items()}
+    before = {path: array.tobytes() for path, array in arrays.items()}
     record: Record = {}
-    for number, (path, t) in enumerate(found.items()):
-        array = t.detach().numpy()
+    for number, (path, array) in enumerate(arrays.items()):
         if not array.size:
             continue
         array[...] = ~array if array.dtype == bool else 100 + number
-        changed: list[str] = []
-        for other, u in found.items():
-            now = u.detach().numpy()
-            if not np.array_equal(now, before[other], equal_nan=now.dtype.kind == "f"):
-                changed.append(other)
-                before[other] = now.copy()
-        record[f"writing to {path}"] = changed
+        now = {other: seen.tobytes() for other, seen in arrays.items()}
+        record[f"writing to {path}"] = [other for other in now if now[other] != before[other]]
+        before = now
     return record
 
 
@@ -135,7 +136,7 @@ def outside_gradients(things: dict[str, Any], outputs: Any) -> Record:
     return {"backward outside": None, **{f"after backward, {key}": value for key, value in described(things).items()}}
 
 
-def observe(program: Program, wrap: Callable[[Any], Any], check_left: bool = False) -> Outcome:
+def observe(program: Program, wrap: Callable[[Any], Any]) -> Outcome:
     """Runs a program. `wrap` makes the function that is called."""
     env = namespace()
     name = f"<program {program.seed}>"
@@ -147,14 +148,12 @@ def observe(program: Program, wrap: Callable[[Any], Any], check_left: bool = Fal
         args = env["arguments"](k)
         torch.manual_seed(100 + k)
         things = {"m": m, "args": args}
-        before = described({**things, "random": torch.get_rng_state()}) if check_left else {}
+        before = described({**things, "random": torch.get_rng_state()})
         try:
             output = function(*args)
         except Exception as error:
-            outcome.error = error
-            if check_left:
-                after = described({**things, "random": torch.get_rng_state()})
-                outcome.left = differences(before, after)
+            outcome.error, outcome.before = error, before
+            outcome.left = described({**things, "random": torch.get_rng_state()})
             break
         things["out"] = output
         record = described({**things, "random": torch.rand(2)})
@@ -235,7 +234,9 @@ def compare(program: Program, target: str = "reference") -> Verdict:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         eager = observe(program, lambda f: f)
-        compiled = observe(program, lambda f: torch.compile(f, target=target, keep_gradients=True), check_left=True)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        compiled = observe(program, lambda f: torch.compile(f, target=target, keep_gradients=True))
     if isinstance(eager.error, NameError):  # a statement was left out
         return Verdict([])
     found: list[str] = []
@@ -243,7 +244,10 @@ def compare(program: Program, target: str = "reference") -> Verdict:
         found += differences(want, got)
         if is_refused(got):  # from here on there are gradients in eager code only
             return Verdict(found, refused=str(got["backward outside"].error))
-    found += [f"after what was raised: {change}" for change in compiled.left]
+    changed = differences(compiled.before, compiled.left)
+    if changed and any(UNCOMPILED in str(w.message) for w in warned):
+        changed = differences(eager.left, compiled.left)
+    found += [f"after what was raised: {change}" for change in changed]
     if compiled.error is not None and is_refusal(compiled.error) and not (eager.error and is_refusal(eager.error)):
         return Verdict(found, refused=str(compiled.error))
     if type(eager.error) is not type(compiled.error):

@@ -114,13 +114,13 @@ def random_graphs() -> list[Case]:
 def compiled(name: str) -> Iterator[ModuleOp]:
     """The modules that a training program compiles."""
     found: list[ModuleOp] = []
-    make = specialize.make_program
+    make = specialize.compile_module
 
     def record(module: ModuleOp, target: str) -> Any:
         found.append(module.clone())
         return make(module, target)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(specialize, "make_program", record)
+        patch.setattr(specialize, "compile_module", record)
         run_program(irtool, name, traced)
     yield from found

@@ -6,6 +6,7 @@ what they are padded to elsewhere is out of bounds here; so are the bytes betwee
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import shutil
@@ -23,9 +24,9 @@ from irtool.codegen import vector_primitives
 from irtool.dialects.types import dtype_by_name
 from irtool.passes.memref import plan_memory
 from irtool.passes.target import TARGETS
-from irtool.runtime import compiler as stages
 from irtool.runtime.c_compiler import FLAGS, Compiler, ToolchainError, probe
 from irtool.runtime.cache import get_cache
+from irtool.runtime.cpu import CPU
 from irtool.runtime.toolchain import compile_objects
 from xdsl.dialects.builtin import ModuleOp
 
@@ -52,7 +53,7 @@ class Sanitizer:
 def for_address(patch: pytest.MonkeyPatch) -> None:
     """No two intermediates share bytes, and there is room between them that none may touch."""
 
-    def apart(buffers: Sequence[plan_memory.Buffer]) -> int:
+    def apart(buffers: Sequence[plan_memory.PlannedBuffer]) -> int:
         end = 0
         for buffer in buffers:
             buffer.offset = end
@@ -66,7 +67,7 @@ def for_threads(patch: pytest.MonkeyPatch) -> None:
     """Small work is shared too; and as ThreadSanitizer looks at accesses of at most 16 bytes, vectors are moved lane by
     lane: no flag of the machine's, so masked moves are loops as well."""
     share_all(patch)
-    patch.setattr(stages, "_machine", lambda: TARGETS["generic"])
+    patch.setattr(CPU, "machine", lambda self: TARGETS["generic"])
 
     def load(v: vector_primitives.Vector) -> str:
         return v.lanewise(f"load_{v.name}", f"const {v.type} *p", "p[i]")
@@ -129,7 +130,9 @@ def sanitizing(sanitizer: Sanitizer) -> Compiler:
 def driver(sanitizer: Sanitizer) -> Path:
     """The program that runs all others."""
     compiler = sanitizing(sanitizer)
-    path = Path(tempfile.mkdtemp(prefix="irtool-sanitize-")) / "driver"
+    folder = tempfile.mkdtemp(prefix="irtool-sanitize-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = Path(folder, "driver")
     compiler.run([*compiler.flags, "-o", str(path), str(DRIVER), "-ldl", *compiler.link], output=path)
     return path
 
@@ -154,14 +157,14 @@ def check(
 ) -> None:
     """Compiles and runs a module; fails with the report if there is one. `edit(name, C)` changes files first."""
     with patched(sanitizer):
-        made, sources = stages.translate(module, "cpu")
-    sources = {name: edit(name, source) for name, source in sources.items()}
+        translation = CPU().translate(module)
+    sources = {name: edit(name, source) for name, source in translation.sources.items()}
     compiler = sanitizing(sanitizer)
     objects = compile_objects(sources, compiler, get_cache())
     with tempfile.TemporaryDirectory(prefix="irtool-sanitize-") as folder:
         program = Path(folder, "program.so")
         compiler.run([*sanitizer.flags, "-shared", "-o", str(program), *map(str, objects), *compiler.link, "-lm"])
-        report = run(sanitizer, program, made, arrays, threads, Path(folder, "case"))
+        report = run(sanitizer, program, translation.plan, arrays, threads, Path(folder, "case"))
     if report is not None:
         kept = "\n".join(f"  {path.with_suffix('.c')}" for path in objects)
         pytest.fail(f"{report}\n\nThe C is kept in\n{kept}", pytrace=False)

@@ -1,6 +1,6 @@
 """What functions do besides returning: each call of a compiled one does what a call of the eager one does.
 
-    statements.txt     a line is a row: what is there before :: what the function does :: what is looked at afterwards
+    statements.txt …   a line is a row: what is there before :: what the function does :: what is looked at afterwards
     foreign.py …       a function is a row: it is given `wrap`, and returns what to call and what looks at the effects
 
 The function of a line has an argument `x`, and gives back `y`, which is `x * 2` before its statements. What is there
@@ -24,10 +24,10 @@ import irtool
 
 from ..questions import names
 from ..questions.compare import describe
-from . import calls, foreign, lookups, objects, outside, reads, special_methods, steps, watched
+from . import aliases, calls, foreign, lookups, objects, outside, reads, special_methods, steps, watched
 
 HERE = Path(__file__).parent
-STATEMENTS = HERE / "statements.txt"
+STATEMENTS = (HERE / "statements.txt", HERE / "library.txt")
 
 SIZES = (3, 3, 3, 2, 3)
 """Of the arguments of the calls, one after the other."""
@@ -112,20 +112,22 @@ def compare(row: Row, target: str = "reference") -> list[str]:
 
 
 def _statements() -> Iterator[Row]:
-    for number, line in enumerate(STATEMENTS.read_text().splitlines(), 1):
-        if line.strip() and not line.startswith("#"):
-            before, does, after = re.split(r" ?:: ?", line)
-            for kind in ("global", "nonlocal"):
-                yield Row(f"{line} ({kind})", _maker(kind, before, does, after, number), f"{STATEMENTS.name}:{number}")
+    for file in STATEMENTS:
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            if line.strip() and not line.startswith("#"):
+                parts = re.split(r" ?:: ?", line)
+                for kind in ("global", "nonlocal"):
+                    yield Row(f"{line} ({kind})", _maker(kind, parts, file, number), f"{file.name}:{number}")
 
 
-def _maker(kind: str, before: str, does: str, after: str, number: int) -> Callable[[Callable[..., Any]], Made]:
+def _maker(kind: str, parts: list[str], file: Path, number: int) -> Callable[[Callable[..., Any]], Made]:
+    before, does, after = parts
     body = f"def f(x): y = x * 2; {does.replace('global ', kind + ' ')}; return y\nfound = wrap(f), lambda: ({after})"
     text = f"{before}\n{body}"
     if kind == "nonlocal":
         text = f"def make(wrap):\n{textwrap.indent(text, '    ')}\n    return found\nfound = make(wrap)"
     lines = text.count("\n", 0, text.index("def f(x)"))
-    code = compile("\n" * max(number - 1 - lines, 0) + text, str(STATEMENTS), "exec")
+    code = compile("\n" * max(number - 1 - lines, 0) + text, str(file), "exec")
 
     def make(wrap: Callable[..., Any]) -> Made:
         scope = {**vars(names), "wrap": wrap}
@@ -136,7 +138,7 @@ def _maker(kind: str, before: str, does: str, after: str, number: int) -> Callab
 
 
 def _functions() -> Iterator[Row]:
-    for part in (foreign, outside, special_methods, objects, calls, reads, lookups, watched, steps):
+    for part in (aliases, foreign, outside, special_methods, objects, calls, reads, lookups, watched, steps):
         for name, f in vars(part).items():
             if isinstance(f, types.FunctionType) and f.__module__ == part.__name__ and not name.startswith("_"):
                 yield Row(name, f, Path(f.__code__.co_filename).name)

@@ -408,3 +408,22 @@ def method_compiled_in_its_class(wrap):
 
     c = C()
     return lambda x: c.step(x), lambda: c.n
+
+
+def coroutines_in_a_list(wrap):
+    seen = []
+
+    async def note(k):
+        seen.append(k)
+        return k
+
+    def f(x):
+        total = 0
+        for c in [note(k) for k in range(3)]:
+            try:
+                c.send(None)
+            except StopIteration as e:
+                total += e.value
+        return x * total
+
+    return wrap(f), lambda: seen

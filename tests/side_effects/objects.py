@@ -21,6 +21,27 @@ def set_attribute(wrap):
     return wrap(f), lambda: seen
 
 
+def numbers_behind_code_for_attributes(wrap):
+    class C:
+        n = 0
+
+        def __getattribute__(self, name):
+            seen.append(name)
+            return object.__getattribute__(self, name)
+
+        def __setattr__(self, name, value):
+            seen.append(f"{name} =")
+            object.__setattr__(self, name, value)
+
+    seen, c = [], C()
+
+    def f(x):
+        c.n += 1
+        return x * c.n
+
+    return wrap(f), lambda: seen
+
+
 def delete_attribute(wrap):
     class C:
         def __delattr__(self, name):

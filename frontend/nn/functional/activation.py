@@ -113,7 +113,8 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards 0 by lambd, and 0 where it would cross."""
     if lambd < 0:
         raise located(RuntimeError, f"lambda must be at least 0, but found {lambd}")
-    return (input - lambd).where(input > lambd, (input + lambd).where(input < -lambd, input * 0.0))
+    within = input.masked_fill(input.abs() <= lambd, 0.0)  # NaN stays, and passes its gradient on
+    return (input - lambd).where(input > lambd, (input + lambd).where(input < -lambd, within))
 
 
 def tanhshrink(input: Tensor) -> Tensor:
@@ -213,3 +214,33 @@ def _negative_part(input: Tensor) -> Tensor:
 
 def _cast(input: Tensor, dtype: object) -> Tensor:
     return input if dtype is None else input.to(dtype)
+
+
+__all__ = [
+    "celu",
+    "elu",
+    "gelu",
+    "glu",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "leaky_relu",
+    "log_softmax",
+    "logsigmoid",
+    "mish",
+    "prelu",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softmin",
+    "softplus",
+    "softshrink",
+    "softsign",
+    "tanh",
+    "tanhshrink",
+    "threshold",
+]

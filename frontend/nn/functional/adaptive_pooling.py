@@ -12,40 +12,11 @@ from ...dispatch import builder
 from ...errors import runtime_error
 from ...ops.operands import flat
 from ...tensor import Tensor
+from .by_rank import by_rank
 from .extents import Ints, batched
 from .pooling import avg_pool, max_pool
 
 Sizes = int | None | Sequence[int | None]
-
-
-def adaptive_avg_pool1d(input: Tensor, output_size: Sizes) -> Tensor:
-    """The mean of windows that cut (N, C, L) into so many parts."""
-    return _adaptive_avg_pool(1, input, output_size)
-
-
-def adaptive_avg_pool2d(input: Tensor, output_size: Sizes) -> Tensor:
-    """The mean of windows that cut (N, C, H, W) into so many parts; None keeps an extent."""
-    return _adaptive_avg_pool(2, input, output_size)
-
-
-def adaptive_avg_pool3d(input: Tensor, output_size: Sizes) -> Tensor:
-    """The mean of windows that cut (N, C, D, H, W) into so many parts; None keeps an extent."""
-    return _adaptive_avg_pool(3, input, output_size)
-
-
-def adaptive_max_pool1d(input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
-    """The largest value of windows that cut (N, C, L) into so many parts."""
-    return _adaptive_max_pool(1, input, output_size, return_indices)
-
-
-def adaptive_max_pool2d(input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
-    """The largest value of windows that cut (N, C, H, W) into so many parts; None keeps an extent."""
-    return _adaptive_max_pool(2, input, output_size, return_indices)
-
-
-def adaptive_max_pool3d(input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
-    """The largest value of windows that cut (N, C, D, H, W) into so many parts; None keeps an extent."""
-    return _adaptive_max_pool(3, input, output_size, return_indices)
 
 
 def _output_sizes(input: Tensor, rank: int, output_size: Sizes) -> Ints:
@@ -95,7 +66,7 @@ def along(x: Tensor, dim: int, matrix: np.ndarray[Any, Any]) -> Tensor:
     return x.matmul(weights) if dim in (-1, x.ndim - 1) else x.movedim(dim, -1).matmul(weights).movedim(-1, dim)
 
 
-def _adaptive_max_pool(rank: int, input: Tensor, output_size: Sizes, return_indices: bool) -> Any:
+def _adaptive_max_pool(rank: int, input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
     batched(input, rank, f"adaptive_max_pool{rank}d")
     sizes = _output_sizes(input, rank, output_size)
     extents = tuple(input.shape[-rank:])
@@ -134,3 +105,24 @@ def _original(places: Any, tables: list[np.ndarray[Any, Any]], extents: Ints) ->
 
 def _constant(numbers: np.ndarray[Any, Any]) -> Tensor:
     return builder.constant(numbers, numbers.shape, i64)
+
+
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = by_rank(
+    _adaptive_avg_pool,
+    "adaptive_avg_pool{}d",
+    "The mean of windows that cut {input} into so many parts; None keeps an extent.",
+)
+adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = by_rank(
+    _adaptive_max_pool,
+    "adaptive_max_pool{}d",
+    "The largest value of windows that cut {input} into so many parts; None keeps an extent.",
+)
+
+__all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+]

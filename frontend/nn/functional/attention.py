@@ -204,3 +204,6 @@ def _merged(
         )
     padding = pad(padding.reshape(batch, 1, 1, source), (0, added))
     return padding if mask is None else mask + padding
+
+
+__all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]

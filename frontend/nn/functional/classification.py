@@ -153,3 +153,6 @@ def _check(input: Tensor, target: Tensor) -> None:
 
 def _check_bounds(labels: Tensor, classes: int, ignore_index: int) -> None:
     check_range(labels, 0, classes, IndexError, "Target {value} is out of bounds.", allowed=ignore_index)
+
+
+__all__ = ["cross_entropy", "nll_loss"]

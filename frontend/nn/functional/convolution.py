@@ -2,95 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ...dispatch import builder
 from ...errors import located, runtime_error
 from ...tensor import Tensor
+from .by_rank import by_rank
 from .extents import Extents, Ints, batched, spread
 
 Padding = Extents | str
-
-
-def conv1d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Extents = 1,
-    padding: Padding = 0,
-    dilation: Extents = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Cross-correlation of (N, C, L) by (O, C / groups, K)."""
-    return _conv(1, input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Extents = 1,
-    padding: Padding = 0,
-    dilation: Extents = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Cross-correlation of (N, C, H, W) by (O, C / groups, K, K)."""
-    return _conv(2, input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv3d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Extents = 1,
-    padding: Padding = 0,
-    dilation: Extents = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Cross-correlation of (N, C, D, H, W) by (O, C / groups, K, K, K)."""
-    return _conv(3, input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv_transpose1d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Extents = 1,
-    padding: Extents = 0,
-    output_padding: Extents = 0,
-    groups: int = 1,
-    dilation: Extents = 1,
-) -> Tensor:
-    """The transpose of conv1d, by weights (C, O / groups, K)."""
-    return _conv_transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
-
-
-def conv_transpose2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Extents = 1,
-    padding: Extents = 0,
-    output_padding: Extents = 0,
-    groups: int = 1,
-    dilation: Extents = 1,
-) -> Tensor:
-    """The transpose of conv2d, by weights (C, O / groups, K, K)."""
-    return _conv_transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
-
-
-def conv_transpose3d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Extents = 1,
-    padding: Extents = 0,
-    output_padding: Extents = 0,
-    groups: int = 1,
-    dilation: Extents = 1,
-) -> Tensor:
-    """The transpose of conv3d, by weights (C, O / groups, K, K, K)."""
-    return _conv_transpose(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def same_padding(kernel: Ints, dilation: Ints) -> tuple[Ints, Ints]:
@@ -104,11 +22,11 @@ def _conv(
     rank: int,
     input: Tensor,
     weight: Tensor,
-    bias: Tensor | None,
-    stride: Extents,
-    padding: Padding,
-    dilation: Extents,
-    groups: int,
+    bias: Tensor | None = None,
+    stride: Extents = 1,
+    padding: Padding = 0,
+    dilation: Extents = 1,
+    groups: int = 1,
 ) -> Tensor:
     x, has_batch = batched(input, rank, f"conv{rank}d")
     _check_weight(weight, rank)
@@ -148,12 +66,12 @@ def _conv_transpose(
     rank: int,
     input: Tensor,
     weight: Tensor,
-    bias: Tensor | None,
-    stride: Extents,
-    padding: Extents,
-    output_padding: Extents,
-    groups: int,
-    dilation: Extents,
+    bias: Tensor | None = None,
+    stride: Extents = 1,
+    padding: Extents = 0,
+    output_padding: Extents = 0,
+    groups: int = 1,
+    dilation: Extents = 1,
 ) -> Tensor:
     x, has_batch = batched(input, rank, f"conv_transpose{rank}d")
     _check_weight(weight, rank)
@@ -222,6 +140,13 @@ def _by(extents: Ints) -> str:
     return " x ".join(str(n) for n in extents)
 
 
-CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: conv1d, 2: conv2d, 3: conv3d}
-TRANSPOSED: dict[int, Callable[..., Tensor]] = {1: conv_transpose1d, 2: conv_transpose2d, 3: conv_transpose3d}
+conv1d, conv2d, conv3d = CONVOLUTIONS = by_rank(
+    _conv, "conv{}d", "Cross-correlation of {input} by (O, C / groups, {kernel})."
+)
+conv_transpose1d, conv_transpose2d, conv_transpose3d = TRANSPOSED = by_rank(
+    _conv_transpose, "conv_transpose{}d", "The transpose of conv{rank}d, by weights (C, O / groups, {kernel})."
+)
 """By the number of spatial dimensions."""
+
+
+__all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]

@@ -9,6 +9,7 @@ from ....dialects.types import i64
 from ...creation import tensor
 from ...errors import located, runtime_error
 from ...modes import modes
+from ...ops.checks import check_range
 from ...ops.control import scan
 from ...ops.joining import stack
 from ...ranges import arange
@@ -37,6 +38,10 @@ def ctc_loss(
     if reduction not in ("none", "mean", "sum"):
         raise located(ValueError, f"{reduction} is not a valid value for reduction")
     single = log_probs.ndim == 2
+    if not single and log_probs.ndim != 3:
+        raise runtime_error(f"Expected log_probs to have 2 or 3 dimensions, but got {log_probs.ndim}")
+    if not 1 <= targets.ndim <= 2:
+        raise runtime_error(f"Expected targets to have 1 or 2 dimensions, but got {targets.ndim}")
     x = log_probs.unsqueeze(1) if single else log_probs
     steps, batch, classes = x.shape
     if not 0 <= blank < classes:
@@ -45,7 +50,16 @@ def ctc_loss(
     padded = (
         targets.reshape(1, -1) if single else targets if targets.ndim == 2 else _split(targets, labels, target_lengths)
     )
-    loss = _losses(x, padded.to(i64), inputs, labels, blank, steps)
+    _check_lengths("input_lengths", inputs, steps)
+    if not single and targets.ndim == 1:
+        longest = f"Expected tensor to have size {{value}} at dimension 0, but got size {targets.shape[0]} for targets"
+        check_range(labels.sum(), targets.shape[0], targets.shape[0] + 1, RuntimeError, longest)
+    _check_lengths("target_lengths", labels, padded.shape[1])
+    padded = padded.to(i64)
+    # Labels that no length includes are not looked at.
+    used = arange(padded.shape[1]).lt(labels.unsqueeze(1))
+    check_range(padded.where(used, 0), 0, classes, RuntimeError, "label {value} is not in the range of the classes")
+    loss = _losses(x, padded, inputs, labels, blank, steps)
     impossible = loss > -IMPOSSIBLE / 2
     loss = loss.masked_fill(impossible, 0.0 if zero_infinity else float("inf"))
     if reduction == "mean":
@@ -60,7 +74,7 @@ def _losses(x: Tensor, targets: Tensor, inputs: Tensor, labels: Tensor, blank: i
     spaced = pad(spaced, (0, 1), value=blank)
     scores = x.gather(2, spaced.clamp(0, x.shape[2] - 1).unsqueeze(0).expand(steps, *spaced.shape))
     # A path may leave out the blank between two labels that differ.
-    skips = pad(spaced[:, 2:].ne(spaced[:, :-2]).logical_and(spaced[:, 2:].ne(blank)), (2, 0), value=False)
+    skips = pad(spaced[:, 2:].ne(spaced[:, :-2]), (2, 0), value=False)
     first = scores[0].masked_fill(arange(2 * longest + 1) > 1, IMPOSSIBLE)
 
     def body(
@@ -81,6 +95,11 @@ def _losses(x: Tensor, targets: Tensor, inputs: Tensor, labels: Tensor, blank: i
     return -(largest + ((whole - largest).exp() + (short - largest).exp()).log()).squeeze(1)
 
 
+def _check_lengths(name: str, lengths: Tensor, most: int) -> None:
+    message = f"Expected {name} to have value at least 0 and at most {most}, but got value {{value}}"
+    check_range(lengths, 0, most + 1, RuntimeError, message)
+
+
 def _lengths(given: Any, batch: int, name: str) -> Tensor:
     lengths = (given if isinstance(given, Tensor) else tensor(given)).reshape(-1).to(i64)
     if lengths.shape[0] != batch:
@@ -99,3 +118,6 @@ def _split(targets: Tensor, labels: Tensor, lengths: Lengths) -> Tensor:
 
 def _numbers(lengths: Any) -> list[int]:
     return lengths.reshape(-1).tolist() if isinstance(lengths, Tensor) else [int(n) for n in lengths]
+
+
+__all__ = ["ctc_loss"]

@@ -9,7 +9,7 @@ import numpy as np
 from ....dialects.types import i64
 from ...dispatch import builder
 from ...errors import runtime_error
-from ...ops.operands import operands_of
+from ...ops.combined import cosine_similarity, norm_of_differences
 from ...tensor import Tensor
 
 
@@ -26,18 +26,12 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         raise runtime_error(f"pdist only supports 2D tensors, got: {input.ndim}D")
     rows, columns = np.triu_indices(input.shape[0], 1)
     first, second = (builder.constant(k, k.shape, i64) for k in (rows, columns))
-    return (input.index_select(0, first) - input.index_select(0, second)).norm(p, 1)
-
-
-def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """The cosine of the angle between x1 and x2 along `dim`."""
-    x1, x2 = operands_of("cosine_similarity", x1, x2)
-    if x1.dtype.kind != "float":
-        raise runtime_error(f"expected common dtype to be floating point, yet common dtype is {x1.dtype}")
-    first, second = (x / x.norm(2, dim, True).clamp(min=eps) for x in (x1, x2))
-    return (first * second).sum(dim)
+    return norm_of_differences(input.index_select(0, first) - input.index_select(0, second), p)
 
 
 def normalize(input: Tensor, p: Any = 2.0, dim: Any = 1, eps: float = 1e-12) -> Tensor:
     """x divided by its p-norm along `dim`, which is kept above eps."""
     return input / input.norm(p, dim, True).clamp(min=eps)
+
+
+__all__ = ["cosine_similarity", "normalize", "pairwise_distance", "pdist"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from ... import random
 from ...errors import located
 from ...tensor import Tensor
 from .activation import SELU_ALPHA, SELU_SCALE, in_place
+from .by_rank import by_rank
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -18,21 +20,6 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     if not training or p == 0:
         return input
     return _drop(input, input.shape, p)
-
-
-def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """dropout of whole channels of (N, C, L) or (C, L)."""
-    return _drop_channels(input, p, training, inplace, 1)
-
-
-def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """dropout of whole channels of (N, C, H, W)."""
-    return _drop_channels(input, p, training, inplace, 2)
-
-
-def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """dropout of whole channels of (N, C, D, H, W) or (C, D, H, W)."""
-    return _drop_channels(input, p, training, inplace, 3)
 
 
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
@@ -73,12 +60,17 @@ def _drop(input: Tensor, mask_shape: tuple[int, ...], p: float) -> Tensor:
     return (input * (1.0 / (1.0 - p))).where(keep, 0.0)
 
 
-def _drop_channels(input: Tensor, p: float, training: bool, inplace: bool, spatial: int) -> Tensor:
+def _drop_channels(rank: int, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     if inplace:
-        return in_place(_drop_channels, input, p, training, False, spatial)
+        return in_place(partial(_drop_channels, rank), input, p, training)
     _check(p)
     if not training or p == 0:
         return input
-    batched = input.ndim == spatial + 2
-    kept = 2 if batched or spatial == 2 else 1
+    batched = input.ndim == rank + 2
+    kept = 2 if batched or rank == 2 else 1
     return _drop(input, (*input.shape[:kept], *(1,) * (input.ndim - kept)), p)
+
+
+dropout1d, dropout2d, dropout3d = by_rank(_drop_channels, "dropout{}d", "dropout of whole channels of {input}.")
+
+__all__ = ["alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"]

@@ -135,3 +135,6 @@ def _cubic(place: Tensor) -> Taps:
 
 
 TAPS: dict[str, Callable[[Tensor], Taps]] = {"bilinear": _linear, "nearest": _nearest, "bicubic": _cubic}
+
+
+__all__ = ["affine_grid", "grid_sample"]

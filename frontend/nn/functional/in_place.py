@@ -27,3 +27,6 @@ relu_ = _written(activation.relu)
 rrelu_ = _written(sampling.rrelu)
 selu_ = _written(activation.selu)
 threshold_ = _written(activation.threshold)
+
+
+__all__ = ["celu_", "elu_", "hardtanh_", "leaky_relu_", "relu_", "rrelu_", "selu_", "threshold_"]

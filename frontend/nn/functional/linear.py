@@ -22,3 +22,6 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     left = input1.unsqueeze(-2).unsqueeze(-2).matmul(weight).squeeze(-2)
     output = left.matmul(input2.unsqueeze(-1)).squeeze(-1)
     return output if bias is None else output + bias
+
+
+__all__ = ["bilinear", "linear"]

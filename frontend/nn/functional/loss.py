@@ -7,7 +7,9 @@ import warnings
 
 from ....dialects.types import i1
 from ...errors import located
-from ...modes import modes
+from ...ops.checks import check_holds, within_one
+from ...ops.operands import common_shape
+from ...ops.signs import flat_but_steep, xlogy
 from ...surface.element_types import no_kernel
 from ...tensor import Tensor
 from .activation import logsigmoid
@@ -57,7 +59,7 @@ def huber_loss(
     difference = _difference(input, target)
     _check_float("huber", difference)
     size = difference.abs()
-    near = size < delta
+    near = (size >= delta).logical_not()  # where it is NaN too, which is its gradient then
     inside = difference.where(near, 0.0)
     loss = (inside * inside * 0.5).where(near, (size - 0.5 * delta) * delta)
     return _weighted(loss, weight, reduction)
@@ -73,11 +75,8 @@ def binary_cross_entropy(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
             "Please ensure they have the same size.",
         )
-    if modes.trace is None:
-        for name, x in (("input", input), ("target", target)):
-            values = x.detach().numpy()
-            if not ((values >= 0.0) & (values <= 1.0)).all():
-                raise located(RuntimeError, f"all elements of {name} should be between 0 and 1")
+    for name, x in (("input", input), ("target", target)):
+        check_holds(within_one(x), RuntimeError, f"all elements of {name} should be between 0 and 1")
     loss = _cross_entropy(input, target)
     return reduce(loss if weight is None else loss * weight, reduction)
 
@@ -93,6 +92,10 @@ def _cross_entropy(x: Tensor, y: Tensor) -> Tensor:
     inside = x.masked_fill(steep, 0.5)
     loss = (y - 1.0) * inside.neg().log1p() - y * inside.log()
     edge = (y - 1.0) * at.neg().log1p().clamp(min=-100.0) - y * at.log().clamp(min=-100.0)
+    if y.requires_grad:  # The gradient to y is that of the logarithms themselves, infinite ones too.
+        at_0, at_1 = at.eq(0), at.eq(1)
+        steepest = flat_but_steep(y, at_0 | at_1)
+        edge = edge + steepest.where(at_0, steepest.neg().where(at_1, 0.0))
     return (edge + (x - at) * ((at - y.detach()) / STEEP)).where(steep, loss)
 
 
@@ -115,12 +118,12 @@ def binary_cross_entropy_with_logits(
 
 def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """y * (log y - x) for log-probabilities x; "batchmean" divides the sum by the batch size."""
+    if input.dtype.kind != "float" or target.dtype.kind != "float":
+        raise located(RuntimeError, "kl_div: Integral inputs not supported.")
     if log_target:
         loss = target.exp() * (target - input)
     else:
-        # x log x is 0 at 0; the logarithm sees 1 there, so that gradients stay finite.
-        zero = target.eq(0)
-        loss = target * (target.masked_fill(zero, 1.0).log() - input)
+        loss = xlogy(target, target) - target * input
     if reduction == "batchmean":
         return loss.sum() / (input.shape[0] if input.ndim else 1)
     if reduction == "mean":
@@ -144,10 +147,8 @@ def poisson_nll_loss(
     """Negative log-likelihood of counts; x is the log of the rate, or the rate."""
     loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
-        large = target > 1
-        safe = target.where(large, 1.0)
-        stirling = safe * safe.log() - safe + (safe * (2 * math.pi)).log() * 0.5
-        loss = loss + stirling.masked_fill(~large, 0.0)
+        stirling = target * target.log() - target + (target * (2 * math.pi)).log() * 0.5
+        loss = loss + stirling.masked_fill(target <= 1, 0.0)
     return reduce(loss, reduction)
 
 
@@ -161,10 +162,12 @@ def gaussian_nll_loss(
 ) -> Tensor:
     """Negative log-likelihood of a normal distribution with mean x and a given variance, kept above eps."""
     variance = var if isinstance(var, Tensor) else input.new_full((), var)
-    if modes.trace is None and (variance.detach().numpy() < 0).any():
-        raise located(ValueError, "var has negative entry/entries")
-    if variance.shape != input.shape and variance.ndim == input.ndim - 1:
-        variance = variance.unsqueeze(-1)
+    if isinstance(var, Tensor) and var.shape != input.shape:
+        if input.ndim and var.shape == input.shape[:-1]:
+            variance = var.unsqueeze(-1)
+        elif not var.ndim or var.shape[-1] != 1 or var.shape[:-1] != input.shape[:-1]:
+            raise located(ValueError, "var is of incorrect size")
+    check_holds(variance.detach().lt(0).logical_not(), ValueError, "var has negative entry/entries")
     # The gradient passes as if the variance had not been clamped, as in PyTorch.
     variance = variance + (variance.clamp(min=eps) - variance).detach()
     difference = input - target
@@ -202,6 +205,12 @@ def cosine_embedding_loss(
     """1 - cos(x1, x2) where y = 1, max(0, cos(x1, x2) - margin) where y = -1."""
     if target.ndim > 1:
         raise located(RuntimeError, "0D or 1D target tensor expected, multi-target not supported")
+    if input1.ndim != target.ndim + 1 or input2.ndim != target.ndim + 1:
+        raise located(
+            RuntimeError,
+            f"{target.ndim}D target tensor expects {target.ndim + 1}D input tensors, but found inputs with sizes "
+            f"{list(input1.shape)} and {list(input2.shape)}.",
+        )
     dot = (input1 * input2).sum(-1)
     squares = ((input1 * input1).sum(-1) + 1e-12) * ((input2 * input2).sum(-1) + 1e-12)
     cosine = dot / squares.sqrt()
@@ -247,6 +256,8 @@ def _difference(input: Tensor, target: Tensor) -> Tensor:
             "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
             stacklevel=3,
         )
+        shape = common_shape(input, target)  # before their element types are brought together, as in PyTorch
+        input, target = input.expand(shape), target.expand(shape)
     return input - (target.to(input.dtype) if target.dtype is i1 else target)
 
 
@@ -260,3 +271,21 @@ def _weighted(loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
         return reduce(loss, reduction)
     loss = loss * weight
     return loss.sum() / weight.sum() if reduction == "mean" else reduce(loss, reduction)
+
+
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cosine_embedding_loss",
+    "gaussian_nll_loss",
+    "hinge_embedding_loss",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
+    "margin_ranking_loss",
+    "mse_loss",
+    "poisson_nll_loss",
+    "smooth_l1_loss",
+    "soft_margin_loss",
+    "triplet_margin_loss",
+]

@@ -184,3 +184,6 @@ def _check_last(
             f"but got input of size{list(input.shape)}"
         )
     return shape
+
+
+__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]

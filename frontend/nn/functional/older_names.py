@@ -43,3 +43,15 @@ def upsample_bilinear(
 ) -> Tensor:
     """interpolate between four values, corners on corners."""
     return interpolate(input, size, scale_factor, "bilinear", align_corners=True)
+
+
+__all__ = [
+    "adaptive_max_pool1d_with_indices",
+    "adaptive_max_pool2d_with_indices",
+    "adaptive_max_pool3d_with_indices",
+    "max_pool1d_with_indices",
+    "max_pool2d_with_indices",
+    "max_pool3d_with_indices",
+    "upsample_bilinear",
+    "upsample_nearest",
+]

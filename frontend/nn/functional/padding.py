@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...errors import located, runtime_error
-from ...ops.joining import cat, pad_constant
+from ...ops.joining import cat, pad_constant, unshared
 from ...tensor import Tensor
 
 
@@ -30,9 +30,10 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             NotImplementedError,
             "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now",
         )
+    given = input
     for k in range(len(amounts) // 2):
         input = _padded(input, input.ndim - 1 - k, amounts[2 * k], amounts[2 * k + 1], mode)
-    return input
+    return unshared(input, given)
 
 
 def _padded(x: Tensor, dim: int, low: int, high: int, mode: str) -> Tensor:
@@ -77,3 +78,6 @@ SIDES: dict[str, tuple[Side, Side]] = {
     ),
 }
 """What stands before and after a dimension, by mode."""
+
+
+__all__ = ["pad"]

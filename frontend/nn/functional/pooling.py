@@ -12,48 +12,8 @@ from ...dispatch import builder
 from ...errors import runtime_error
 from ...surface.element_types import no_kernel
 from ...tensor import Tensor
+from .by_rank import by_rank
 from .extents import Extents, Ints, spread
-
-
-def max_pool1d(
-    input: Tensor,
-    kernel_size: Extents,
-    stride: Extents | None = None,
-    padding: Extents = 0,
-    dilation: Extents = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """The largest value of every window of (N, C, L), and on demand where it is."""
-    if input.dtype.kind != "float" and not return_indices:
-        raise no_kernel("max_pool1d", input)
-    return max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-
-
-def max_pool2d(
-    input: Tensor,
-    kernel_size: Extents,
-    stride: Extents | None = None,
-    padding: Extents = 0,
-    dilation: Extents = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """The largest value of every window of (N, C, H, W), and on demand where it is."""
-    return max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-
-
-def max_pool3d(
-    input: Tensor,
-    kernel_size: Extents,
-    stride: Extents | None = None,
-    padding: Extents = 0,
-    dilation: Extents = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """The largest value of every window of (N, C, D, H, W), and on demand where it is."""
-    return max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def avg_pool1d(
@@ -66,53 +26,6 @@ def avg_pool1d(
 ) -> Tensor:
     """The mean of every window of (N, C, L)."""
     return avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
-
-
-def avg_pool2d(
-    input: Tensor,
-    kernel_size: Extents,
-    stride: Extents | None = None,
-    padding: Extents = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Tensor:
-    """The mean of every window of (N, C, H, W)."""
-    return avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
-
-
-def avg_pool3d(
-    input: Tensor,
-    kernel_size: Extents,
-    stride: Extents | None = None,
-    padding: Extents = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Tensor:
-    """The mean of every window of (N, C, D, H, W)."""
-    return avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
-
-
-def lp_pool1d(
-    input: Tensor, norm_type: float, kernel_size: Extents, stride: Extents | None = None, ceil_mode: bool = False
-) -> Tensor:
-    """The p-norm of every window of (N, C, L)."""
-    return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
-
-
-def lp_pool2d(
-    input: Tensor, norm_type: float, kernel_size: Extents, stride: Extents | None = None, ceil_mode: bool = False
-) -> Tensor:
-    """The p-norm of every window of (N, C, H, W)."""
-    return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
-
-
-def lp_pool3d(
-    input: Tensor, norm_type: float, kernel_size: Extents, stride: Extents | None = None, ceil_mode: bool = False
-) -> Tensor:
-    """The p-norm of every window of (N, C, D, H, W)."""
-    return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def _windows(
@@ -180,15 +93,30 @@ def max_pool(
     return (values, builder.argmax_window(input, *arguments)) if return_indices else values
 
 
+def _max_pool(
+    rank: int,
+    input: Tensor,
+    kernel_size: Extents,
+    stride: Extents | None = None,
+    padding: Extents = 0,
+    dilation: Extents = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    if rank == 1 and input.dtype.kind != "float" and not return_indices:
+        raise no_kernel("max_pool1d", input)
+    return max_pool(rank, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
 def avg_pool(
     rank: int,
     input: Tensor,
     kernel_size: Extents,
-    stride: Extents | None,
-    padding: Extents,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor_override: int | None,
+    stride: Extents | None = None,
+    padding: Extents = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
 ) -> Tensor:
     window, strides, low, high, ones = _windows(
         input, rank, kernel_size, stride, padding, 1, ceil_mode, f"avg_pool{rank}d"
@@ -220,7 +148,12 @@ def _divided(sums: Tensor, count: Any) -> Tensor:
 
 
 def _lp_pool(
-    rank: int, input: Tensor, norm_type: float, kernel_size: Extents, stride: Extents | None, ceil_mode: bool
+    rank: int,
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Extents,
+    stride: Extents | None = None,
+    ceil_mode: bool = False,
 ) -> Tensor:
     """As in PyTorch, powers keep their signs: for odd norms, windows with a negative sum have no root."""
     area = math.prod(spread(kernel_size, rank))
@@ -233,3 +166,22 @@ def _counts(n: int, k: int, stride: int, padding: int, places: int, include_pad:
     starts = np.arange(places) * stride - padding
     ends = np.minimum(starts + k, n + padding)
     return ends - starts if include_pad else np.minimum(ends, n) - np.maximum(starts, 0)
+
+
+max_pool1d, max_pool2d, max_pool3d = by_rank(
+    _max_pool, "max_pool{}d", "The largest value of every window of {input}, and on demand where it is."
+)
+avg_pool2d, avg_pool3d = by_rank(avg_pool, "avg_pool{}d", "The mean of every window of {input}.", ranks=(2, 3))
+lp_pool1d, lp_pool2d, lp_pool3d = by_rank(_lp_pool, "lp_pool{}d", "The p-norm of every window of {input}.")
+
+__all__ = [
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
+]

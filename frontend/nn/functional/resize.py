@@ -11,6 +11,7 @@ import numpy as np
 from ....dialects.types import i64, u8
 from ...dispatch import builder
 from ...errors import located, runtime_error
+from ...ops.joining import unshared
 from ...surface.element_types import no_kernel
 from ...tensor import Tensor
 from .adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, along
@@ -60,6 +61,7 @@ def interpolate(
         raise runtime_error(f"Input and output sizes should be greater than 0, but got input {extents} output {sizes}")
     if mode == "area":
         return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[rank - 1](input, sizes)
+    given = input
     for d, (n, out, scale) in enumerate(zip(extents, sizes, scales), 2):
         if mode in ("nearest", "nearest-exact"):
             input = _nearest(input, d, out, scale, mode == "nearest-exact")
@@ -70,7 +72,7 @@ def interpolate(
                 continue  # as in PyTorch, whatever the factor was
             rule = _cubic if mode == "bicubic" else _linear
             input = along(input, d, rule(n, out, _sources(n, out, scale, bool(align_corners))))
-    return input
+    return unshared(input, given)
 
 
 def upsample(
@@ -95,7 +97,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
             f"but input.size(-3)={channels} is not divisible by {r * r}"
         )
     x = input.reshape(math.prod(lead), channels // (r * r), r, r, height, width).permute(0, 1, 4, 2, 5, 3)
-    return x.reshape(*lead, channels // (r * r), height * r, width * r)
+    return unshared(x.reshape(*lead, channels // (r * r), height * r, width * r), input)
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -109,7 +111,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
             f"but input.size(-2)={height} and input.size(-1)={width} are not by {r}"
         )
     x = input.reshape(math.prod(lead), channels, height // r, r, width // r, r).permute(0, 1, 3, 5, 2, 4)
-    return x.reshape(*lead, channels * r * r, height // r, width // r)
+    return unshared(x.reshape(*lead, channels * r * r, height // r, width // r), input)
 
 
 def _check_shuffle(name: str, argument: str, input: Tensor, r: int) -> None:
@@ -134,7 +136,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
             f"Number of channels must be divisible by groups. Got {input.shape[1]} channels and {groups} groups."
         )
     x = input.reshape(input.shape[0], groups, input.shape[1] // groups, *input.shape[2:])
-    return x.transpose(1, 2).reshape(input.shape)
+    return unshared(x.transpose(1, 2).reshape(input.shape), input)
 
 
 def _sizes(
@@ -222,3 +224,6 @@ def _antialiased(n: int, out: int, scale: float, align_corners: bool, cubic: boo
         share = _cubic_filter(x, -0.5) if cubic else np.maximum(1.0 - x, 0.0)
         weights[places, k] = share / share.sum()
     return weights
+
+
+__all__ = ["channel_shuffle", "interpolate", "pixel_shuffle", "pixel_unshuffle", "upsample"]

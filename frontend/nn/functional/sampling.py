@@ -30,4 +30,7 @@ def rrelu(
     if not training:
         return leaky_relu(input, (lower + upper) / 2)
     slope = input.detach().new_empty(input.shape).uniform_(lower, upper)
-    return input.where(input >= 0, input * slope)
+    return input.where(input > 0, input * slope)
+
+
+__all__ = ["gumbel_softmax", "rrelu"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ...errors import located, runtime_error
+from ....dialects.types import i32, i64
+from ...errors import TYPE_NAMES, located, runtime_error
 from ...grad_mode import no_grad
-from ...ops.gathering import embedding_rows
+from ...ops.checks import check_range
+from ...ops.gathering import check_rows, check_table_index, embedding_rows
 from ...ranges import arange
 from ...tensor import Tensor
 
@@ -30,6 +32,8 @@ def embedding(
             raise AssertionError("Padding_idx must be within num_embeddings")
         padding_idx %= rows
     if max_norm is not None:
+        check_table_index(input)
+        check_rows(input, rows)
         _renormalize(weight, input, max_norm, norm_type)
     result = embedding_rows(weight, input)
     if scale_grad_by_freq:
@@ -79,8 +83,18 @@ def embedding_bag(
         owner = arange(input.shape[0]).unsqueeze(1).ge(starts).sum(1) - 1
     else:
         raise located(ValueError, f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}")
+    if per_sample_weights is not None and per_sample_weights.shape != input.shape:
+        raise located(
+            ValueError,
+            f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the "
+            f"same shape as the input ({input.shape})",
+        )
+    _check_bags(input, weight, offsets)
     rows = embedding(numbers, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
     counted = None if padding_idx is None else numbers.ne(padding_idx % weight.shape[0])
+    if include_last_offset and offsets is not None and numbers.shape[0]:  # what is behind the last one is in no bag
+        inside = arange(numbers.shape[0]).lt(offsets[-1])
+        counted = inside if counted is None else inside.logical_and(counted)
     if mode == "max":
         return _largest(rows, owner, bags, counted)
     if per_sample_weights is not None:
@@ -92,6 +106,35 @@ def embedding_bag(
         return total
     ones = rows.new_ones(owner.shape) if counted is None else counted.to(rows.dtype)
     return total / rows.new_zeros(bags).index_add(0, owner, ones).clamp(min=1.0).unsqueeze(1)
+
+
+def _check_bags(input: Tensor, weight: Tensor, offsets: Tensor | None) -> None:
+    if weight.ndim != 2:
+        raise located(ValueError, f"weight has to be a 2D Tensor, but got Tensor of dimension {weight.ndim}")
+    if weight.dtype.kind != "float":
+        raise runtime_error(
+            "Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, BFloat16, "
+            f"Float, Double; but got torch.{TYPE_NAMES[weight.dtype]}Tensor instead (while checking arguments for "
+            "embedding_bag)"
+        )
+    if offsets is not None and offsets.dtype not in (i64, i32):
+        raise runtime_error(
+            "Expected tensor for argument #1 'offsets' to have one of the following scalar types: Long, Int; but got "
+            f"torch.{TYPE_NAMES[offsets.dtype]}Tensor instead (while checking arguments for embedding_bag)"
+        )
+    check_range(
+        input,
+        0,
+        weight.shape[0],
+        RuntimeError,
+        f"An index of input takes value {{value}} which is not in the valid range [0, {weight.shape[0]})",
+    )
+    if offsets is not None and offsets.numel():
+        start = "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. "
+        check_range(offsets[:1], 0, 1, RuntimeError, start + "However, got {value}")
+        n = input.numel()
+        end = f"offsets[-1] can not be greater than input's length {n} but got offsets[-1] of {{value}}"
+        check_range(offsets[-1:], -(1 << 62), n + 1, RuntimeError, end)
 
 
 def _largest(rows: Tensor, owner: Tensor, bags: int, counted: Tensor | None) -> Tensor:
@@ -108,7 +151,10 @@ def _largest(rows: Tensor, owner: Tensor, bags: int, counted: Tensor | None) -> 
 @no_grad()
 def _renormalize(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
     """Rows in use whose norm is above `max_norm` are scaled down to it, in place."""
-    used = weight.new_zeros(weight.shape[0]).index_fill(0, input.reshape(-1), 1.0) > 0
+    used = weight.new_zeros(weight.shape[0]).index_fill(0, input.reshape(-1).to(i64), 1.0) > 0
     norms = weight.norm(norm_type, 1)
     scale = (max_norm / (norms + 1e-7)).masked_fill(~(used & (norms > max_norm)), 1.0)
     weight.mul_(scale.unsqueeze(1))
+
+
+__all__ = ["embedding", "embedding_bag"]

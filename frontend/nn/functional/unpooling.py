@@ -7,43 +7,8 @@ from collections.abc import Sequence
 
 from ...errors import runtime_error
 from ...tensor import Tensor
+from .by_rank import by_rank
 from .extents import Extents, spread
-
-
-def max_unpool1d(
-    input: Tensor,
-    indices: Tensor,
-    kernel_size: Extents,
-    stride: Extents | None = None,
-    padding: Extents = 0,
-    output_size: Sequence[int] | None = None,
-) -> Tensor:
-    """Values back at the places that max_pool1d told, zeros elsewhere."""
-    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
-
-
-def max_unpool2d(
-    input: Tensor,
-    indices: Tensor,
-    kernel_size: Extents,
-    stride: Extents | None = None,
-    padding: Extents = 0,
-    output_size: Sequence[int] | None = None,
-) -> Tensor:
-    """Values back at the places that max_pool2d told, zeros elsewhere."""
-    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
-
-
-def max_unpool3d(
-    input: Tensor,
-    indices: Tensor,
-    kernel_size: Extents,
-    stride: Extents | None = None,
-    padding: Extents = 0,
-    output_size: Sequence[int] | None = None,
-) -> Tensor:
-    """Values back at the places that max_pool3d told, zeros elsewhere."""
-    return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
 
 
 def _max_unpool(
@@ -51,9 +16,9 @@ def _max_unpool(
     input: Tensor,
     indices: Tensor,
     kernel_size: Extents,
-    stride: Extents | None,
-    padding: Extents,
-    output_size: Sequence[int] | None,
+    stride: Extents | None = None,
+    padding: Extents = 0,
+    output_size: Sequence[int] | None = None,
 ) -> Tensor:
     if input.shape != indices.shape:
         raise runtime_error(
@@ -78,3 +43,10 @@ def _max_unpool(
     else:
         flat = zeros.scatter(1, places, values)
     return flat.reshape(*lead, *sizes)
+
+
+max_unpool1d, max_unpool2d, max_unpool3d = by_rank(
+    _max_unpool, "max_unpool{}d", "Values back at the places that max_pool{rank}d told, zeros elsewhere."
+)
+
+__all__ = ["max_unpool1d", "max_unpool2d", "max_unpool3d"]

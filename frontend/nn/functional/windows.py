@@ -79,3 +79,6 @@ def _places(extents: Ints, kernel: Ints, dilation: Ints, stride: Ints) -> Ints:
             f"array of sliding blocks as {places}, but its components must be at least one."
         )
     return places
+
+
+__all__ = ["fold", "unfold"]

@@ -1,29 +1,17 @@
 """Helpers on the parameters of a model: torch.nn.utils."""
 
 from ...surface.unsupported import module_getattr
-from . import parametrizations, parametrize, prune, rnn
-from .clip_grad import clip_grad_norm, clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
-from .older_norms import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
-from .skip_init import skip_init
-from .vector import parameters_to_vector, vector_to_parameters
+from . import clip_grad, older_norms, parametrizations, parametrize, prune, rnn, vector
+from . import skip_init as _skip_init
+from .clip_grad import *
+from .older_norms import *
+from .skip_init import *
+from .vector import *
 
-__all__ = [
-    "clip_grad_norm",
-    "clip_grad_norm_",
-    "clip_grad_value_",
-    "clip_grads_with_norm_",
-    "get_total_norm",
-    "parameters_to_vector",
-    "parametrizations",
-    "parametrize",
-    "prune",
-    "remove_spectral_norm",
-    "remove_weight_norm",
-    "rnn",
-    "skip_init",
-    "spectral_norm",
-    "vector_to_parameters",
-    "weight_norm",
-]
+__all__ = ["parametrizations", "parametrize", "prune", "rnn"]
+__all__ += clip_grad.__all__
+__all__ += older_norms.__all__
+__all__ += _skip_init.__all__
+__all__ += vector.__all__
 
 __getattr__ = module_getattr("irtool.nn.utils", lambda: __all__)

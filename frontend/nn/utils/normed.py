@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...grad_mode import no_grad
 from ...tensor import Tensor
 from .. import functional as F
-from ..conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from ..by_rank import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ..module import Module
 
 

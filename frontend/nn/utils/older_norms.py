@@ -80,3 +80,6 @@ def _restored(module: Module, name: str, marker: str, parts: tuple[str, ...]) ->
         delattr(module, part)
     module.register_parameter(name, Parameter(value))
     return module
+
+
+__all__ = ["remove_spectral_norm", "remove_weight_norm", "spectral_norm", "weight_norm"]

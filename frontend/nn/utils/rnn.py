@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...creation import from_numpy, tensor
-from ...dispatch import array_of, needed_array
+from ...dispatch import needed_array
+from ...eager import on_host
 from ...errors import located, runtime_error, untraceable
 from ...ops.joining import cat, stack
 from ...tensor import Tensor
@@ -28,7 +29,7 @@ class PackedSequence(NamedTuple):
 
     def mask(self) -> np.ndarray[Any, Any]:
         """[step, sequence]: whether the sequence is that long."""
-        sizes: Any = array_of(self.batch_sizes)
+        sizes: Any = on_host(self.batch_sizes)
         return np.less(np.arange(int(sizes[0]))[None, :], sizes[:, None])
 
 
@@ -80,7 +81,7 @@ def pad_packed_sequence(
         x = cat([x, more], 0) if more.shape[0] else x
     if sequence.unsorted_indices is not None:
         x = x.index_select(1, sequence.unsorted_indices)
-        lengths = lengths[array_of(sequence.unsorted_indices)]
+        lengths = lengths[on_host(sequence.unsorted_indices)]
     return (x.transpose(0, 1) if batch_first else x), tensor(lengths.astype(np.int64))
 
 

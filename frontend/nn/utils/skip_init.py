@@ -12,3 +12,6 @@ M = TypeVar("M", bound=Module)
 def skip_init(module_cls: type[M], *args: Any, **kwargs: Any) -> M:
     """`module_cls(*args, **kwargs)`, of whose parameters only shapes and types are promised."""
     return module_cls(*args, **kwargs)
+
+
+__all__ = ["skip_init"]

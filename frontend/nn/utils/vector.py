@@ -23,3 +23,6 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
             stop = start + parameter.numel()
             parameter.copy_(vec[start:stop].reshape(parameter.shape))
             start = stop
+
+
+__all__ = ["parameters_to_vector", "vector_to_parameters"]

@@ -1,52 +1,20 @@
 """Datasets, samplers and loaders: torch.utils.data."""
 
 from ...surface.unsupported import module_getattr
-from . import datasets, distributed
-from .collate import default_collate, default_convert
-from .dataloader import DataLoader
-from .dataset import (
-    ChainDataset,
-    ConcatDataset,
-    Dataset,
-    IterableDataset,
-    StackDataset,
-    Subset,
-    TensorDataset,
-    random_split,
-)
-from .distributed import DistributedSampler
-from .sampler import (
-    BatchSampler,
-    RandomSampler,
-    Sampler,
-    SequentialSampler,
-    SubsetRandomSampler,
-    WeightedRandomSampler,
-)
-from .worker import get_worker_info
+from . import collate, dataloader, dataset, datasets, distributed, sampler, worker
+from .collate import *
+from .dataloader import *
+from .dataset import *
+from .distributed import *
+from .sampler import *
+from .worker import *
 
-__all__ = [
-    "BatchSampler",
-    "ChainDataset",
-    "ConcatDataset",
-    "DataLoader",
-    "Dataset",
-    "DistributedSampler",
-    "IterableDataset",
-    "RandomSampler",
-    "Sampler",
-    "SequentialSampler",
-    "StackDataset",
-    "Subset",
-    "SubsetRandomSampler",
-    "TensorDataset",
-    "WeightedRandomSampler",
-    "datasets",
-    "default_collate",
-    "default_convert",
-    "distributed",
-    "get_worker_info",
-    "random_split",
-]
+__all__ = ["datasets", "distributed"]
+__all__ += collate.__all__
+__all__ += dataloader.__all__
+__all__ += dataset.__all__
+__all__ += distributed.__all__
+__all__ += sampler.__all__
+__all__ += worker.__all__
 
 __getattr__ = module_getattr("irtool.utils.data", lambda: __all__)

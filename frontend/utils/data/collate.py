@@ -81,3 +81,6 @@ def _rebuild(kind: Any, values: Any) -> Any:
 
 def _unknown(value: object) -> str:
     return f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {type(value)}"
+
+
+__all__ = ["default_collate", "default_convert"]

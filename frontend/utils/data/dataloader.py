@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
+from ... import tree
+from ...devices import is_available
 from ...errors import runtime_error
 from ...modes import modes
 from ...random import Generator, bits
+from ...tensor import Tensor
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, collated
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
@@ -24,8 +27,8 @@ FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "pers
 class DataLoader(Generic[T_co]):
     """Iterates over a dataset in batches.
 
-    With num_workers > 0, processes make batches ahead of time; they come in the same order. `pin_memory`,
-    `persistent_workers` and `in_order` are accepted and change nothing.
+    With num_workers > 0, processes make batches ahead of time; they come in the same order. With `pin_memory`
+    batches are pinned where there is a GPU. `persistent_workers` and `in_order` are accepted and change nothing.
     """
 
     def __init__(
@@ -117,6 +120,10 @@ class DataLoader(Generic[T_co]):
                 "a compiled function cannot loop over a DataLoader, whose batches are other ones in each call: compile "
                 "the function of one batch, and call it in a loop outside"
             )
+        batches = self._iterate()
+        return map(_pinned, batches) if self.pin_memory and is_available() else batches
+
+    def _iterate(self) -> Iterator[Any]:
         if self._iterable:
             return self._iterate_stream()
         tasks = iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
@@ -177,6 +184,13 @@ class DataLoader(Generic[T_co]):
                 yield self.collate_fn(batch)
 
 
+def _pinned(batch: Any) -> Any:
+    """A batch, its tensors ready to be sent to a GPU."""
+    leaves: list[Any] = []
+    structure = tree.flatten(batch, leaves)
+    return tree.rebuild(structure, iter([x.pin_memory() if isinstance(x, Tensor) else x for x in leaves]))
+
+
 class _Stream:
     """The fetch of a worker that reads an iterable dataset: every task is "the next batch"."""
 
@@ -188,3 +202,6 @@ class _Stream:
         if self._batches is None:
             self._batches = self._loader.batches_of_stream()
         return next(self._batches)
+
+
+__all__ = ["DataLoader"]

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from ....dialects.types import TensorSpec
-from ....runtime.storage import Storage, aligned_empty
+from ... import eager
 from ...random import Generator, randperm
 from ...tensor import Tensor, wrap
 
@@ -145,11 +145,8 @@ def collated(dataset: Any, indices: Sequence[int]) -> list[Tensor] | None:
 def _take(source: Tensor, indices: Sequence[int]) -> Tensor:
     """The rows of a tensor at the given indices, in a new tensor."""
     rows = np.asarray(indices, np.int64)
-    array = source.detach().numpy()
-    spec = TensorSpec((len(rows), *array.shape[1:]), source.dtype)
-    target = aligned_empty(spec)
-    np.take(array, rows, axis=0, out=target)
-    return wrap(Storage(target, spec), spec)
+    spec = TensorSpec((len(rows), *source.shape[1:]), source.dtype)
+    return wrap(eager.taken(source, rows, spec), spec)
 
 
 def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | None = None) -> list[Subset[Any]]:
@@ -168,3 +165,15 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | 
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
     order: list[int] = randperm(total, generator=generator).tolist()
     return [Subset(dataset, order[end - size : end]) for end, size in zip(accumulate(sizes), sizes, strict=True)]
+
+
+__all__ = [
+    "ChainDataset",
+    "ConcatDataset",
+    "Dataset",
+    "IterableDataset",
+    "StackDataset",
+    "Subset",
+    "TensorDataset",
+    "random_split",
+]

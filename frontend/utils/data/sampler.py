@@ -133,3 +133,13 @@ class BatchSampler(Sampler[list[int]]):
     def __len__(self) -> int:
         count = len(self.sampler)  # pyright: ignore[reportArgumentType]
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+
+
+__all__ = [
+    "BatchSampler",
+    "RandomSampler",
+    "Sampler",
+    "SequentialSampler",
+    "SubsetRandomSampler",
+    "WeightedRandomSampler",
+]

@@ -244,3 +244,6 @@ def _close(connections: Iterable[Connection], processes: Iterable[Any]) -> None:
             process.terminate()
             process.join()
         process.close()
+
+
+__all__ = ["get_worker_info"]

@@ -21,6 +21,7 @@ import numpy as np
 from ....dialects.hl import window as w
 from ....dialects.hl.builder import OpBuilder
 from ....dialects.types import DType, i32, i64
+from ...utils.combiners import highest, lowest
 from .rule import DecompositionTable
 
 B = OpBuilder[Any]
@@ -196,9 +197,9 @@ def _fold_one(b: B, state: State, combine: Combine, line: Line) -> State:
             runs.append(_shifted(b, state, line.axis, start, line.count, line.stride, line.factor))
             offset += length
         if line.window >> bit + 1:
-            apart = length * line.dilation
-            extent = b.shape(state[0])[line.axis] - apart
-            left, right = (_shifted(b, state, line.axis, n, extent, 1, line.factor) for n in (0, apart))
+            distance = length * line.dilation
+            extent = b.shape(state[0])[line.axis] - distance
+            left, right = (_shifted(b, state, line.axis, n, extent, 1, line.factor) for n in (0, distance))
             state = combine(left, right)
             length *= 2
     return _balanced(runs, combine)
@@ -218,15 +219,7 @@ def _tiles(b: B, x: Any, window: Ints) -> Any:
     return b.reshape(x, (*shape[:lead], *(n for pair in zip(counts, window, strict=True) for n in pair)))
 
 
-def _lowest(dtype: DType) -> float:
-    return -math.inf if dtype.kind == "float" else int(np.iinfo(dtype.numpy.name).min)
-
-
-def _highest(dtype: DType) -> float:
-    return math.inf if dtype.kind == "float" else int(np.iinfo(dtype.numpy.name).max)
-
-
-NEUTRAL: dict[str, Callable[[DType], float]] = {"sum": lambda dtype: 0, "max": _lowest, "min": _highest}
+NEUTRAL: dict[str, Callable[[DType], float]] = {"sum": lambda dtype: 0, "max": lowest, "min": highest}
 NAMES = {"sum": ("add", "reduce_sum"), "max": ("maximum", "reduce_max"), "min": ("minimum", "reduce_min")}
 """Kind of window -> the methods that combine two values, and the values of some dimensions."""
 
@@ -265,7 +258,7 @@ def _argmax_window(
 ) -> tuple[Any, ...]:
     rank, dtype = len(window), b.dtype(x)
     lead, extents = b.shape(x)[:-rank], b.shape(x)[-rank:]
-    worst = _lowest(dtype)
+    worst = lowest(dtype)
     is_padded = any(low + high)
     padded = _surrounded(b, x, low, high, (0,) * rank, worst)
 

@@ -2,10 +2,11 @@
 
 A rule is a function of a builder and a call; it returns a cotangent per operand, None where there is none:
 
-    def tan(b, call):
-        return (b.mul(call.ct, b.add(b.constant_like(call.y, 1.0), b.mul(call.y, call.y))),)
+    def reshape(b, call):
+        return (b.reshape(call.ct, b.shape(call.x)),)
 
-Rules speak the vocabulary of OpBuilder only, so that one table serves the `differentiate` pass and eager backward.
+Arithmetic is written as a formula (`expr.py`). Rules speak the vocabulary of OpBuilder only, so that one table serves
+the `differentiate` pass and eager backward.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[V]):
+class OpCall(Generic[V]):
     """One op as it was computed, with what is known about the gradients of its results."""
 
     operands: Sequence[V]
@@ -54,25 +55,18 @@ class Call(Generic[V]):
         return ct
 
 
-Rule: TypeAlias = Callable[[OpBuilder[Any], Call[Any]], Sequence[Any]]
+Rule: TypeAlias = Callable[[OpBuilder[Any], OpCall[Any]], Sequence[Any]]
 """Returns a cotangent, or None, per operand."""
 GradientTable: TypeAlias = dict[type[HLOp], Rule]
 ReasonTable: TypeAlias = dict[type[HLOp], str]
 
-Derivative: TypeAlias = Callable[[OpBuilder[Any], Any, Any, Any], Any]
-"""(builder, operand, result, cotangent of the result) -> cotangent of the operand."""
-PartialDerivative: TypeAlias = Callable[[OpBuilder[Any], Call[Any]], Any]
-
-
-def unary(derivative: Derivative) -> Rule:
-    """The rule of an op with one operand and one result."""
-    return lambda b, call: (derivative(b, call.x, call.y, call.ct),)
+PartialDerivative: TypeAlias = Callable[[OpBuilder[Any], OpCall[Any]], Any]
 
 
 def partials(*derivatives: PartialDerivative | None) -> Rule:
     """A rule from one derivative per operand, each asked only where it is wanted; None: never any."""
 
-    def rule(b: OpBuilder[Any], call: Call[Any]) -> Sequence[Any]:
+    def rule(b: OpBuilder[Any], call: OpCall[Any]) -> Sequence[Any]:
         return [d(b, call) if d is not None and need else None for d, need in zip(derivatives, call.needs, strict=True)]
 
     return rule
@@ -81,11 +75,6 @@ def partials(*derivatives: PartialDerivative | None) -> Rule:
 def zeros_like(b: OpBuilder[V], like: V) -> V:
     """Zeros of the spec of `like`."""
     return b.constant_like(like, 0.0)
-
-
-def scale(b: OpBuilder[V], x: V, factor: float) -> V:
-    """x * factor."""
-    return b.mul(x, b.constant_like(x, factor))
 
 
 def where(b: OpBuilder[V], condition: V, x: V) -> V:

@@ -8,25 +8,26 @@ from typing import Any
 
 from ....dialects.hl import composite as c
 from ....dialects.hl.builder import OpBuilder
-from .call import Call, GradientTable, ReasonTable, scale, spread, unary, where
+from .call import GradientTable, OpCall, ReasonTable, spread, where
+from .expr import TensorExpr, erf, exp, formula, sigmoid, square, tanh
 
 B = OpBuilder[Any]
 
 
-def _softmax(b: B, call: Call[Any]) -> Sequence[Any]:
-    # y * (ct - sum(ct * y))
+def _softmax(b: B, call: OpCall[Any]) -> Sequence[Any]:
     over = (call.attributes["dimension"],)
-    weighted = b.reduce_sum(b.mul(call.ct, call.y), over)
-    return (b.mul(call.y, b.sub(call.ct, spread(b, weighted, call.y, over))),)
+    y, ct = TensorExpr(b, call.y), TensorExpr(b, call.ct)
+    weighted = b.reduce_sum((ct * y).value, over)
+    return ((y * (ct - TensorExpr(b, spread(b, weighted, call.y, over)))).value,)
 
 
-def _log_softmax(b: B, call: Call[Any]) -> Sequence[Any]:
-    # ct - exp(y) * sum(ct)
+def _log_softmax(b: B, call: OpCall[Any]) -> Sequence[Any]:
     over = (call.attributes["dimension"],)
-    return (b.sub(call.ct, b.mul(b.exp(call.y), spread(b, b.reduce_sum(call.ct, over), call.y, over))),)
+    y, ct = TensorExpr(b, call.y), TensorExpr(b, call.ct)
+    return ((ct - exp(y) * TensorExpr(b, spread(b, b.reduce_sum(call.ct, over), call.y, over))).value,)
 
 
-def _cross_entropy(b: B, call: Call[Any]) -> Sequence[Any]:
+def _cross_entropy(b: B, call: OpCall[Any]) -> Sequence[Any]:
     """(softmax(logits) - wanted) * the row's weight; `wanted` is one-hot, smoothed; ignored rows weigh nothing."""
     logits, target = call.operands
     shape, dtype = b.shape(logits), b.dtype(logits)
@@ -48,37 +49,41 @@ def _cross_entropy(b: B, call: Call[Any]) -> Sequence[Any]:
     return (b.mul(b.sub(b.softmax(logits, 1), wanted), weight), None)
 
 
-def _gelu(b: B, call: Call[Any]) -> Sequence[Any]:
-    x = call.x
-    one = b.constant_like(x, 1.0)
-    if call.attributes["approximate"] == "none":
-        # Phi(x) + x * phi(x)
-        cdf = scale(b, b.add(one, b.erf(scale(b, x, math.sqrt(0.5)))), 0.5)
-        density = scale(b, b.exp(scale(b, b.mul(x, x), -0.5)), 1 / math.sqrt(2 * math.pi))
-        return (b.mul(call.ct, b.add(cdf, b.mul(x, density))),)
-    # 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope, where t = tanh(inner) and slope = inner'
-    factor, square = math.sqrt(2 / math.pi), b.mul(x, x)
-    inner = b.mul(x, b.add(b.constant_like(x, factor), scale(b, square, factor * 0.044715)))
-    slope = b.add(b.constant_like(x, factor), scale(b, square, factor * 3 * 0.044715))
-    t = b.tanh(inner)
-    bend = b.mul(x, b.mul(b.sub(one, b.mul(t, t)), slope))
-    return (b.mul(call.ct, scale(b, b.add(b.add(one, t), bend), 0.5)),)
+def _gelu(x: TensorExpr, y: TensorExpr, ct: TensorExpr) -> TensorExpr:
+    """Phi(x) + x * phi(x)"""
+    one = x.like(1.0)
+    cdf = (one + erf(x * math.sqrt(0.5))) * 0.5
+    density = exp(square(x) * -0.5) * (1 / math.sqrt(2 * math.pi))
+    return ct * (cdf + x * density)
 
 
-def _silu(b: B, x: Any, y: Any, ct: Any) -> Any:
+def _gelu_by_tanh(x: TensorExpr, y: TensorExpr, ct: TensorExpr) -> TensorExpr:
+    """0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope, where t = tanh(inner) and slope = inner'"""
+    one, factor = x.like(1.0), math.sqrt(2 / math.pi)
+    squared = square(x)
+    inner = x * (x.like(factor) + squared * (factor * 0.044715))
+    slope = x.like(factor) + squared * (factor * 3 * 0.044715)
+    t = tanh(inner)
+    bend = x * ((one - square(t)) * slope)
+    return ct * ((one + t + bend) * 0.5)
+
+
+def _silu(x: TensorExpr, y: TensorExpr, ct: TensorExpr) -> TensorExpr:
     # Not by the result, which may have been written over since.
-    s = b.sigmoid(x)
-    one = b.constant_like(s, 1.0)
-    return b.mul(ct, b.mul(s, b.add(one, b.mul(x, b.sub(one, s)))))
+    s = sigmoid(x)
+    one = s.like(1.0)
+    return ct * (s * (one + x * (one - s)))
 
+
+GELU = {"none": formula(_gelu), "tanh": formula(_gelu_by_tanh)}
 
 GRADIENTS: GradientTable = {
     c.SoftmaxOp: _softmax,
     c.LogSoftmaxOp: _log_softmax,
     c.CrossEntropyOp: _cross_entropy,
-    c.GeluOp: _gelu,
-    c.SiluOp: unary(_silu),
-    c.SoftplusOp: unary(lambda b, x, y, ct: b.mul(ct, b.sigmoid(x))),
+    c.GeluOp: lambda b, call: GELU[call.attributes["approximate"]](b, call),
+    c.SiluOp: formula(_silu),
+    c.SoftplusOp: formula(lambda x, y, ct: ct * sigmoid(x)),
 }
 
 NO_GRADIENT: ReasonTable = {}

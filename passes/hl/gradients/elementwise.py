@@ -4,141 +4,119 @@ splits in halves."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 from ....dialects.hl import elementwise as e
-from ....dialects.hl.builder import OpBuilder
-from .call import Call, Derivative, GradientTable, ReasonTable, Rule, partials, scale, unary, where, zeros_like
+from .call import GradientTable, ReasonTable, partials, where, zeros_like
+from .expr import (
+    BinaryFormula,
+    Formula,
+    TensorExpr,
+    absolute,
+    cos,
+    cosh,
+    exp,
+    formula,
+    formulas,
+    log,
+    maximum,
+    rsqrt,
+    select,
+    sign,
+    sin,
+    sinh,
+    square,
+    stop_gradient,
+    trunc,
+)
 
-B = OpBuilder[Any]
 
-
-def _one_minus(b: B, x: Any) -> Any:
-    return b.sub(b.constant_like(x, 1.0), x)
-
-
-def _one_plus(b: B, x: Any) -> Any:
-    return b.add(x, b.constant_like(x, 1.0))
-
-
-def _square(b: B, x: Any) -> Any:
-    return b.mul(x, x)
-
-
-def _relu(b: B, x: Any, y: Any, ct: Any) -> Any:
+def _relu(x: TensorExpr, y: TensorExpr, ct: TensorExpr) -> TensorExpr:
     # In terms of the result, which the next layer keeps anyway; a NaN passes its cotangent on, as in PyTorch.
-    return b.select(b.compare("le", y, zeros_like(b, y)), zeros_like(b, ct), ct)
+    return select(y.compare("le", 0.0), ct.like(0.0), ct)
 
 
-UNARY: dict[type[e.HLOp], Derivative] = {
-    e.NegOp: lambda b, x, y, ct: b.neg(ct),
-    e.CopyOp: lambda b, x, y, ct: ct,
-    e.AbsOp: lambda b, x, y, ct: b.mul(ct, b.sign(x)),
-    e.ExpOp: lambda b, x, y, ct: b.mul(ct, y),
-    e.Expm1Op: lambda b, x, y, ct: b.mul(ct, b.exp(x)),
-    e.LogOp: lambda b, x, y, ct: b.div(ct, x),
-    e.Log1POp: lambda b, x, y, ct: b.div(ct, _one_plus(b, x)),
-    e.SqrtOp: lambda b, x, y, ct: b.div(ct, scale(b, y, 2.0)),
-    e.RsqrtOp: lambda b, x, y, ct: b.mul(scale(b, ct, -0.5), b.mul(y, _square(b, y))),
-    e.SinOp: lambda b, x, y, ct: b.mul(ct, b.cos(x)),
-    e.CosOp: lambda b, x, y, ct: b.neg(b.mul(ct, b.sin(x))),
-    e.TanOp: lambda b, x, y, ct: b.mul(ct, _one_plus(b, _square(b, y))),
-    e.AsinOp: lambda b, x, y, ct: b.mul(ct, b.rsqrt(_one_minus(b, _square(b, x)))),
-    e.AcosOp: lambda b, x, y, ct: b.neg(b.mul(ct, b.rsqrt(_one_minus(b, _square(b, x))))),
-    e.AtanOp: lambda b, x, y, ct: b.div(ct, _one_plus(b, _square(b, x))),
-    e.SinhOp: lambda b, x, y, ct: b.mul(ct, b.cosh(x)),
-    e.CoshOp: lambda b, x, y, ct: b.mul(ct, b.sinh(x)),
-    e.TanhOp: lambda b, x, y, ct: b.mul(ct, _one_minus(b, _square(b, y))),
-    e.SigmoidOp: lambda b, x, y, ct: b.mul(ct, b.mul(y, _one_minus(b, y))),
-    e.ErfOp: lambda b, x, y, ct: b.mul(scale(b, ct, 2 / math.sqrt(math.pi)), b.exp(b.neg(_square(b, x)))),
+UNARY: dict[type[e.HLOp], Formula] = {
+    e.NegOp: lambda x, y, ct: -ct,
+    e.CopyOp: lambda x, y, ct: ct,
+    e.AbsOp: lambda x, y, ct: ct * sign(x),
+    e.ExpOp: lambda x, y, ct: ct * y,
+    e.Expm1Op: lambda x, y, ct: ct * exp(x),
+    e.LogOp: lambda x, y, ct: ct / x,
+    e.Log1POp: lambda x, y, ct: ct / (x + 1.0),
+    e.SqrtOp: lambda x, y, ct: ct / (y * 2.0),
+    e.RsqrtOp: lambda x, y, ct: (ct * -0.5) * (y * square(y)),
+    e.SinOp: lambda x, y, ct: ct * cos(x),
+    e.CosOp: lambda x, y, ct: -(ct * sin(x)),
+    e.TanOp: lambda x, y, ct: ct * (square(y) + 1.0),
+    e.AsinOp: lambda x, y, ct: ct * rsqrt(1.0 - square(x)),
+    e.AcosOp: lambda x, y, ct: -(ct * rsqrt(1.0 - square(x))),
+    e.AtanOp: lambda x, y, ct: ct / (square(x) + 1.0),
+    e.SinhOp: lambda x, y, ct: ct * cosh(x),
+    e.CoshOp: lambda x, y, ct: ct * sinh(x),
+    e.TanhOp: lambda x, y, ct: ct * (1.0 - square(y)),
+    e.SigmoidOp: lambda x, y, ct: ct * (y * (1.0 - y)),
+    e.ErfOp: lambda x, y, ct: (ct * (2 / math.sqrt(math.pi))) * exp(-square(x)),
     e.ReluOp: _relu,
-    e.CastOp: lambda b, x, y, ct: b.cast(ct, b.dtype(x)),
+    # Constant between their steps.
+    **dict.fromkeys((e.SignOp, e.FloorOp, e.CeilOp, e.RoundOp, e.TruncOp), lambda x, y, ct: ct.like(0.0)),
 }
 
 
-def _div_y(b: B, call: Call[Any]) -> Any:
+def _div_y(x: TensorExpr, y: TensorExpr, result: TensorExpr, ct: TensorExpr) -> TensorExpr:
     # Not by the result, which may have been written over since; compiled, x / y is the same value again.
-    x, y = call.operands
-    return b.neg(b.div(b.mul(call.ct, b.div(x, y)), y))
+    return -((ct * (x / y)) / y)
 
 
-def _remainder_y(b: B, call: Call[Any]) -> Any:
-    return b.neg(b.mul(call.ct, b.floor_div(*call.operands)))
-
-
-def _fmod_y(b: B, call: Call[Any]) -> Any:
-    return b.neg(b.mul(call.ct, b.trunc(b.div(*call.operands))))
-
-
-def _pow_x(b: B, call: Call[Any]) -> Any:
+def _pow_x(x: TensorExpr, y: TensorExpr, result: TensorExpr, ct: TensorExpr) -> TensorExpr:
     # y * x ** (y - 1). Where y is 0 the slope is 0 at every x: x ** 0 there, since 0 * 0 ** -1 would be NaN.
-    x, y = call.operands
-    exponent = b.select(b.compare("eq", y, zeros_like(b, y)), y, b.sub(y, b.constant_like(y, 1.0)))
-    return b.mul(call.ct, b.mul(y, b.pow(x, exponent)))
+    return ct * (y * x ** select(y.compare("eq", 0.0), y, y - 1.0))
 
 
-def _pow_y(b: B, call: Call[Any]) -> Any:
+def _pow_y(x: TensorExpr, y: TensorExpr, result: TensorExpr, ct: TensorExpr) -> TensorExpr:
     # x ** y * log(x), and 0 where x is 0 and y >= 0, although log(0) is infinite.
-    x, y = call.operands
-    zero = zeros_like(b, x)
-    flat = b.bitwise_and(b.compare("eq", x, zero), b.compare("ge", y, zero))
-    return b.mul(call.ct, b.mul(call.y, b.log(b.select(flat, b.constant_like(x, 1.0), x))))
+    zero = x.like(0.0)
+    flat = x.compare("eq", zero) & y.compare("ge", zero)
+    return ct * (result * log(select(flat, x.like(1.0), x)))
 
 
-def _extremum(loses: e.Predicate, loses_as_second: e.Predicate) -> Rule:
-    """maximum or minimum: all to the winner, half to each of two equal ones."""
+def _share(predicate: e.Predicate) -> BinaryFormula:
+    """Of maximum or minimum: nothing for who loses, half to each of two equal ones."""
 
-    def side(predicate: e.Predicate) -> Callable[[B, Call[Any]], Any]:
-        def derivative(b: B, call: Call[Any]) -> Any:
-            x, y = call.operands
-            shared = b.select(b.compare("eq", x, y), scale(b, call.ct, 0.5), call.ct)
-            return b.select(b.compare(predicate, x, y), zeros_like(b, shared), shared)
+    def derivative(x: TensorExpr, y: TensorExpr, result: TensorExpr, ct: TensorExpr) -> TensorExpr:
+        shared = select(x.compare("eq", y), ct * 0.5, ct)
+        return select(x.compare(predicate, y), shared.like(0.0), shared)
 
-        return derivative
-
-    return partials(side(loses), side(loses_as_second))
+    return derivative
 
 
-def _atan2_x(b: B, call: Call[Any]) -> Any:
-    return b.mul(call.ct, _per_radius(b, call, 1))
-
-
-def _atan2_y(b: B, call: Call[Any]) -> Any:
-    return b.neg(b.mul(call.ct, _per_radius(b, call, 0)))
-
-
-def _per_radius(b: B, call: Call[Any], of: int) -> Any:
+def _per_radius(x: TensorExpr, y: TensorExpr, of: int) -> TensorExpr:
     """One coordinate / (x² + y²), both as parts of the larger one, whose square might overflow or vanish.
 
     At the origin the angle's derivatives are taken to be 0.
     """
-    x, y = call.operands
-    size, one = b.maximum(b.abs(x), b.abs(y)), b.constant_like(x, 1.0)
-    finite = b.bitwise_and(b.compare("gt", size, zeros_like(b, x)), b.compare("lt", size, b.constant_like(x, math.inf)))
-    size = b.select(finite, size, one)
-    parts = b.div(x, size), b.div(y, size)
-    square = b.add(_square(b, parts[0]), _square(b, parts[1]))
-    square = b.select(b.compare("eq", square, zeros_like(b, square)), one, square)
-    return b.div(b.div(parts[of], square), size)
+    size, one = maximum(absolute(x), absolute(y)), x.like(1.0)
+    size = select(size.compare("gt", x.like(0.0)) & size.compare("lt", x.like(math.inf)), size, one)
+    parts = x / size, y / size
+    radius = square(parts[0]) + square(parts[1])
+    radius = select(radius.compare("eq", 0.0), one, radius)
+    return (parts[of] / radius) / size
 
 
 GRADIENTS: GradientTable = {
-    **{op: unary(derivative) for op, derivative in UNARY.items()},
-    e.AddOp: partials(lambda b, call: call.ct, lambda b, call: call.ct),
-    e.SubOp: partials(lambda b, call: call.ct, lambda b, call: b.neg(call.ct)),
-    e.MulOp: partials(lambda b, call: b.mul(call.ct, call.operands[1]), lambda b, call: b.mul(call.ct, call.x)),
-    e.DivOp: partials(lambda b, call: b.div(call.ct, call.operands[1]), _div_y),
-    e.RemainderOp: partials(lambda b, call: call.ct, _remainder_y),
-    e.FmodOp: partials(lambda b, call: call.ct, _fmod_y),
-    e.PowOp: partials(_pow_x, _pow_y),
-    # Constant between their steps.
-    **dict.fromkeys(
-        (e.SignOp, e.FloorOp, e.CeilOp, e.RoundOp, e.TruncOp), unary(lambda b, x, y, ct: zeros_like(b, ct))
+    **{op: formula(derivative) for op, derivative in UNARY.items()},
+    e.CastOp: lambda b, call: (b.cast(call.ct, b.dtype(call.x)),),
+    e.AddOp: formulas(lambda x, y, result, ct: ct, lambda x, y, result, ct: ct),
+    e.SubOp: formulas(lambda x, y, result, ct: ct, lambda x, y, result, ct: -ct),
+    e.MulOp: formulas(lambda x, y, result, ct: ct * y, lambda x, y, result, ct: ct * x),
+    e.DivOp: formulas(lambda x, y, result, ct: ct / y, _div_y),
+    e.RemainderOp: formulas(lambda x, y, result, ct: ct, lambda x, y, result, ct: -(ct * stop_gradient(x // y))),
+    e.FmodOp: formulas(lambda x, y, result, ct: ct, lambda x, y, result, ct: -(ct * trunc(x / y))),
+    e.PowOp: formulas(_pow_x, _pow_y),
+    e.MaximumOp: formulas(_share("lt"), _share("gt")),
+    e.MinimumOp: formulas(_share("gt"), _share("lt")),
+    e.Atan2Op: formulas(
+        lambda x, y, result, ct: ct * _per_radius(x, y, 1), lambda x, y, result, ct: -(ct * _per_radius(x, y, 0))
     ),
-    e.MaximumOp: _extremum("lt", "gt"),
-    e.MinimumOp: _extremum("gt", "lt"),
-    e.Atan2Op: partials(_atan2_x, _atan2_y),
     e.SelectOp: partials(
         None,
         lambda b, call: where(b, call.x, call.ct),

@@ -8,16 +8,16 @@ from typing import Any
 from ....dialects.hl import indexing as i
 from ....dialects.hl.builder import OpBuilder
 from ....dialects.types import i64
-from .call import Call, GradientTable, ReasonTable, partials, where, zeros_like
+from .call import GradientTable, OpCall, ReasonTable, partials, where, zeros_like
 
 B = OpBuilder[Any]
 
 
-def _axis(call: Call[Any]) -> int:
+def _axis(call: OpCall[Any]) -> int:
     return call.attributes["axis"]
 
 
-def _gather_x(b: B, call: Call[Any]) -> Any:
+def _gather_x(b: B, call: OpCall[Any]) -> Any:
     # A gather reads the nearest element where an index is out of range; a scatter would drop it.
     x, indices = call.operands
     last = max(b.shape(x)[_axis(call)] - 1, 0)
@@ -25,7 +25,7 @@ def _gather_x(b: B, call: Call[Any]) -> Any:
     return b.scatter_add(zeros_like(b, x), clamped, call.ct, **call.attributes)
 
 
-def _scatter_updates(b: B, call: Call[Any]) -> Any:
+def _scatter_updates(b: B, call: OpCall[Any]) -> Any:
     # What was dropped has no say; a gather alone would take its neighbour's cotangent.
     base, indices, _ = call.operands
     inside = b.bitwise_and(
@@ -35,7 +35,7 @@ def _scatter_updates(b: B, call: Call[Any]) -> Any:
     return _gathered_where(b, call, inside)
 
 
-def _gathered_where(b: B, call: Call[Any], condition: Any) -> Any:
+def _gathered_where(b: B, call: OpCall[Any], condition: Any) -> Any:
     """The cotangents of the updates whose index keeps a condition."""
     _, indices, updates = call.operands
     axis, batch_dims = _axis(call), int(call.attributes["batch_dims"])
@@ -44,12 +44,12 @@ def _gathered_where(b: B, call: Call[Any], condition: Any) -> Any:
     return where(b, stays, b.gather(call.ct, indices, **call.attributes))
 
 
-def _overwritten(b: B, call: Call[Any]) -> Any:
+def _overwritten(b: B, call: OpCall[Any]) -> Any:
     # What was written over has no say any more.
     return b.scatter(call.ct, call.operands[1], zeros_like(b, call.operands[2]), **call.attributes)
 
 
-def _last_updates(b: B, call: Call[Any]) -> Any:
+def _last_updates(b: B, call: OpCall[Any]) -> Any:
     # Number the updates and scatter the numbers: an update has its say where it finds its own number.
     base, indices, _ = call.operands
     shape, batch = b.shape(indices), int(call.attributes["batch_dims"])

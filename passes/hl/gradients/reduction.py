@@ -8,17 +8,17 @@ from typing import Any
 
 from ....dialects.hl import reduction as r
 from ....dialects.hl.builder import OpBuilder
-from .call import Call, GradientTable, ReasonTable, kept, spread, where
+from .call import GradientTable, OpCall, ReasonTable, kept, spread, where
 from .shape import inverse
 
 B = OpBuilder[Any]
 
 
-def _sum(b: B, call: Call[Any]) -> Sequence[Any]:
+def _sum(b: B, call: OpCall[Any]) -> Sequence[Any]:
     return (spread(b, call.ct, call.x, call.attributes["dimensions"]),)
 
 
-def _extremum(b: B, call: Call[Any]) -> Sequence[Any]:
+def _extremum(b: B, call: OpCall[Any]) -> Sequence[Any]:
     # Equal winners share evenly, as in torch.amax; NaN is equal to NaN.
     dimensions = call.attributes["dimensions"]
     best = spread(b, call.y, call.x, dimensions)
@@ -43,7 +43,7 @@ def _shift(b: B, x: Any, step: int) -> Any:
     return b.pad(x, (0, step), (0, -step), (0, 0), 1.0)
 
 
-def _prod(b: B, call: Call[Any]) -> Sequence[Any]:
+def _prod(b: B, call: OpCall[Any]) -> Sequence[Any]:
     # The product of all others, as what stands before times what stands after: right where elements are zero, and
     # differentiable again. y / x would be neither.
     shape, dimensions = b.shape(call.x), call.ints("dimensions")

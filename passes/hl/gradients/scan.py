@@ -27,6 +27,7 @@ from ....dialects.hl.control import ScanOp, YieldOp
 from ....dialects.hl.shape import TransposeOp
 from ....dialects.locations import gradient_of
 from ....dialects.types import spec_of
+from ..engine import Engine
 
 
 def is_float(value: SSAValue) -> bool:
@@ -87,11 +88,13 @@ class Backward:
 
 
 def scan_gradient(
-    builder: IRBuilder, op: ScanOp, cotangents: Sequence[SSAValue | None], needs: Sequence[bool]
+    engine: Engine,
+    builder: IRBuilder,
+    op: ScanOp,
+    cotangents: Sequence[SSAValue | None],
+    needs: Sequence[bool],
 ) -> list[SSAValue | None]:
     """The cotangents of a scan's operands. Puts a scan that also saves what backward needs in the place of `op`."""
-    from ..partition import partition
-
     count, scanned = len(op.carried), len(op.xs)
     inner_needs = [is_float(v) and (need or i < count) for i, (v, need) in enumerate(zip(op.body.block.args, needs))]
     wrt = [i for i, need in enumerate(inner_needs) if need]
@@ -100,7 +103,7 @@ def scan_gradient(
         for k, (value, ct) in enumerate(zip(op.terminator.values, cotangents))
         if is_float(value) and (k < count or ct is not None)
     ]
-    parts = partition(as_function(op), wrt, outputs)
+    parts = engine.partition(as_function(op), wrt, outputs)
 
     # forward: what backward needs of a step is stacked; what a step was handed is what the one before handed on
     body, returned = take_body(parts.forward)
@@ -196,9 +199,12 @@ def _finish(
     slices = {i: g for i, g in gradients.items() if count <= i < count + scanned}
     stacks = Stacks(list(slices.values()))
     passed = dict(made.xs)
-    needed: dict[int, tuple[Factor, Factor]] = {}
+    needed: dict[int, tuple[StackedFactor, StackedFactor]] = {}
     for i, product in factors.items():
-        needed[i] = (Factor.of(product.operands[0], passed, stacks), Factor.of(product.operands[1], passed, stacks))
+        needed[i] = (
+            StackedFactor.of(product.operands[0], passed, stacks),
+            StackedFactor.of(product.operands[1], passed, stacks),
+        )
     end = YieldOp.create(operands=[*next_carried, *stacks.values])
     end.location = builder.location
     made.body.add_op(end)
@@ -225,7 +231,7 @@ def _finish(
 
 
 @dataclass(frozen=True)
-class Factor:
+class StackedFactor:
     """A factor of a product that every step makes: where it lies stacked, and whether transposed."""
 
     stacked: SSAValue | int
@@ -233,13 +239,13 @@ class Factor:
     transposed: bool
 
     @staticmethod
-    def of(value: SSAValue, passed: dict[SSAValue, SSAValue], stacks: Stacks) -> Factor:
+    def of(value: SSAValue, passed: dict[SSAValue, SSAValue], stacks: Stacks) -> StackedFactor:
         transposed = False
         if isinstance(value, OpResult) and isinstance(value.op, TransposeOp):
             value, transposed = value.op.x, True
         if isinstance(value, BlockArgument) and value in passed:
-            return Factor(passed[value], transposed)
-        return Factor(stacks.place(value), transposed)
+            return StackedFactor(passed[value], transposed)
+        return StackedFactor(stacks.place(value), transposed)
 
     def value(self, outputs: Sequence[SSAValue]) -> SSAValue:
         return outputs[self.stacked] if isinstance(self.stacked, int) else self.stacked

@@ -8,7 +8,7 @@ from typing import Any
 from ....dialects.hl import shape as s
 from ....dialects.hl.builder import OpBuilder
 from ....dialects.hl.placing import placed_diagonal
-from .call import Call, GradientTable, ReasonTable, unary
+from .call import GradientTable, OpCall, ReasonTable
 
 B = OpBuilder[Any]
 
@@ -18,7 +18,7 @@ def inverse(permutation: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(range(len(permutation)), key=permutation.__getitem__))
 
 
-def _broadcast(b: B, call: Call[Any]) -> Sequence[Any]:
+def _broadcast(b: B, call: OpCall[Any]) -> Sequence[Any]:
     # Sum over everything along which an element was repeated.
     shape, result = b.shape(call.x), b.shape(call.y)
     moved = [d for d, n in zip(call.attributes["dimensions"], shape, strict=True) if n == result[d]]
@@ -27,7 +27,7 @@ def _broadcast(b: B, call: Call[Any]) -> Sequence[Any]:
     return (ct if b.shape(ct) == shape else b.reshape(ct, shape),)
 
 
-def _slice(b: B, call: Call[Any]) -> Sequence[Any]:
+def _slice(b: B, call: OpCall[Any]) -> Sequence[Any]:
     # %y = slice %x from start to stop by step   ->   pad %ct back, with step - 1 zeros between its elements
     low, step = call.ints("start"), call.ints("step")
     covered = [low[d] + max((n - 1) * step[d] + 1, 0) for d, n in enumerate(b.shape(call.y))]
@@ -35,7 +35,7 @@ def _slice(b: B, call: Call[Any]) -> Sequence[Any]:
     return (b.pad(call.ct, low, high, tuple(n - 1 for n in step), 0.0),)
 
 
-def _pad(b: B, call: Call[Any]) -> Sequence[Any]:
+def _pad(b: B, call: OpCall[Any]) -> Sequence[Any]:
     # %y = pad %x low, high, interior   ->   crop %ct (where %x was cropped, give zeros), then take every (interior+1)th
     low, high = (tuple(-n for n in call.ints(name)) for name in ("low", "high"))
     interior = call.ints("interior")
@@ -47,7 +47,7 @@ def _pad(b: B, call: Call[Any]) -> Sequence[Any]:
     return (b.slice(ct, none, b.shape(ct), tuple(n + 1 for n in interior)) if any(interior) else ct,)
 
 
-def _concat(b: B, call: Call[Any]) -> Sequence[Any]:
+def _concat(b: B, call: OpCall[Any]) -> Sequence[Any]:
     dimension = int(call.attributes["dimension"])
     cotangents: list[Any] = []
     offset = 0
@@ -63,7 +63,7 @@ def _concat(b: B, call: Call[Any]) -> Sequence[Any]:
 
 GRADIENTS: GradientTable = {
     s.BroadcastOp: _broadcast,
-    s.ReshapeOp: unary(lambda b, x, y, ct: b.reshape(ct, b.shape(x))),
+    s.ReshapeOp: lambda b, call: (b.reshape(call.ct, b.shape(call.x)),),
     s.TransposeOp: lambda b, call: (b.transpose(call.ct, inverse(call.attributes["permutation"])),),
     s.SliceOp: _slice,
     s.PadOp: _pad,

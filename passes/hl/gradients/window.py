@@ -10,7 +10,8 @@ from ....dialects.hl import window as w
 from ....dialects.hl.builder import OpBuilder
 from ....dialects.hl.placing import summed_windows
 from ....dialects.types import i32, i64
-from .call import Call, GradientTable, ReasonTable, where, zeros_like
+from .call import GradientTable, OpCall, ReasonTable, where, zeros_like
+from .expr import TensorExpr
 
 B = OpBuilder[Any]
 Ints = tuple[int, ...]
@@ -29,29 +30,29 @@ def exchanged(b: B, x: Any, groups: int, outer: int) -> Any:
     if groups == 1:
         return b.transpose(x, (1, 0, *range(2, len(shape))))
     lead = (shape[0], groups, shape[1] // groups) if outer else (groups, shape[0] // groups, shape[1])
-    apart = b.transpose(b.reshape(x, (*lead, *shape[2:])), (2, 1, 0, *rest) if outer else (0, 2, 1, *rest))
+    grouped = b.transpose(b.reshape(x, (*lead, *shape[2:])), (2, 1, 0, *rest) if outer else (0, 2, 1, *rest))
     swapped = (lead[2], groups * lead[0]) if outer else (groups * lead[2], lead[1])
-    return b.reshape(apart, (*swapped, *shape[2:]))
+    return b.reshape(grouped, (*swapped, *shape[2:]))
 
 
-def _conv(b: B, call: Call[Any]) -> Sequence[Any]:
+def _conv(b: B, call: OpCall[Any]) -> Sequence[Any]:
     x, filters = call.operands
     if 0 in (*b.shape(x), *b.shape(filters), *b.shape(call.y)):
         return [zeros_like(b, v) if need else None for v, need in zip(call.operands, call.needs, strict=True)]
     return [rule(b, call) if need else None for rule, need in zip((_conv_x, _conv_w), call.needs, strict=True)]
 
 
-def _reach(b: B, call: Call[Any]) -> Ints:
+def _reach(b: B, call: OpCall[Any]) -> Ints:
     """How many elements the window spans, less one."""
     return tuple((k - 1) * d for k, d in zip(b.shape(call.operands[1])[2:], call.ints("dilation"), strict=True))
 
 
-def _span(b: B, call: Call[Any]) -> Ints:
+def _span(b: B, call: OpCall[Any]) -> Ints:
     """How many elements the places of the window span, less one."""
     return tuple((n - 1) * t for n, t in zip(b.shape(call.y)[2:], call.ints("stride"), strict=True))
 
 
-def _conv_x(b: B, call: Call[Any]) -> Any:
+def _conv_x(b: B, call: OpCall[Any]) -> Any:
     # Every output goes back to where it came from: strides become gaps, filters are reversed.
     filters = call.operands[1]
     groups = int(call.attributes["groups"])
@@ -62,11 +63,11 @@ def _conv_x(b: B, call: Call[Any]) -> Any:
         (n - 1) * t + r - before - span
         for n, t, r, before, span in zip(b.shape(call.x)[2:], spread, reach, low, _span(b, call), strict=True)
     )
-    turned = b.reverse(exchanged(b, filters, groups, 0), tuple(range(2, len(b.shape(filters)))))
-    return b.conv(call.ct, turned, spread, low, high, call.ints("dilation"), call.ints("stride"), groups)
+    flipped = b.reverse(exchanged(b, filters, groups, 0), tuple(range(2, len(b.shape(filters)))))
+    return b.conv(call.ct, flipped, spread, low, high, call.ints("dilation"), call.ints("stride"), groups)
 
 
-def _conv_w(b: B, call: Call[Any]) -> Any:
+def _conv_w(b: B, call: OpCall[Any]) -> Any:
     # The inputs that met each weight, by the outputs' cotangents: samples become channels, strides become dilations.
     if max(call.ints("input_dilation")) > 1 and max(call.ints("stride")) == 1:
         return _conv_w_spread(b, call)
@@ -83,7 +84,7 @@ def _conv_w(b: B, call: Call[Any]) -> Any:
     return b.transpose(result, (1, 0, *range(2, len(b.shape(x)))))
 
 
-def _conv_w_spread(b: B, call: Call[Any]) -> Any:
+def _conv_w_spread(b: B, call: OpCall[Any]) -> Any:
     # Of a transposed convolution: the cotangents that each input met by each weight, so that no gap is multiplied.
     groups, spread = int(call.attributes["groups"]), call.ints("input_dilation")
     (outputs, inputs, *_), rank = b.shape(call.operands[1]), len(spread)
@@ -100,11 +101,11 @@ def _conv_w_spread(b: B, call: Call[Any]) -> Any:
     if groups == 1:
         return result
     window = b.shape(result)[2:]
-    apart = b.reshape(result, (outputs // groups, groups, inputs, *window))
-    return b.reshape(b.transpose(apart, (1, 0, *range(2, 3 + rank))), (outputs, inputs, *window))
+    grouped = b.reshape(result, (outputs // groups, groups, inputs, *window))
+    return b.reshape(b.transpose(grouped, (1, 0, *range(2, 3 + rank))), (outputs, inputs, *window))
 
 
-def _correlate(b: B, call: Call[Any]) -> Sequence[Any]:
+def _correlate(b: B, call: OpCall[Any]) -> Sequence[Any]:
     # As the convolution that it is.
     rank = len(call.ints("stride"))
     x, filters = call.operands
@@ -114,7 +115,7 @@ def _correlate(b: B, call: Call[Any]) -> Sequence[Any]:
     whole = {"low": none, "high": none, "input_dilation": ones, "groups": groups, **call.attributes}
     joined = [_joined(b, x, rank, 1), _joined(b, filters, rank, 0)]
     y, ct = _joined(b, call.y, rank, 1), _joined(b, ct, rank, 1)
-    found = _conv(b, Call(joined, [y], [ct], whole, call.needs))
+    found = _conv(b, OpCall(joined, [y], [ct], whole, call.needs))
     return [None if g is None else b.reshape(g, b.shape(v)) for g, v in zip(found, call.operands, strict=True)]
 
 
@@ -150,12 +151,12 @@ def _fitted(b: B, x: Any, like: Any, low: Ints) -> Any:
     return surrounded(b, x, tuple(-n for n in low), high, (0,) * len(low))
 
 
-def _apart(call: Call[Any]) -> bool:
+def _disjoint(call: OpCall[Any]) -> bool:
     """Whether windows lie side by side without gaps."""
     return call.ints("window") == call.ints("stride") and all(n == 1 for n in call.ints("dilation"))
 
 
-def _reduce_window(b: B, call: Call[Any]) -> Sequence[Any]:
+def _reduce_window(b: B, call: OpCall[Any]) -> Sequence[Any]:
     kind = call.attributes["kind"]
     if kind == "sum":
         return (_window_sum(b, call),)
@@ -165,11 +166,11 @@ def _reduce_window(b: B, call: Call[Any]) -> Sequence[Any]:
     return (_winners(b, call, b.argmax_window(x, window, stride, low, high, dilation)),)
 
 
-def _winners(b: B, call: Call[Any], index: Any) -> Any:
+def _winners(b: B, call: OpCall[Any], index: Any) -> Any:
     """The cotangent of every window, at the element that the index names."""
     shape, rank = b.shape(call.x), len(call.ints("window"))
     lead, extents = shape[:-rank], shape[-rank:]
-    if _apart(call):
+    if _disjoint(call):
         window, low = call.ints("window"), call.ints("low")
         index = b.cast(index, i32 if math.prod(extents) < 1 << 31 else i64)  # more of these fit a vector
         ct, index = (_spread(b, v, window) for v in (call.ct, index))
@@ -185,19 +186,19 @@ def _winners(b: B, call: Call[Any], index: Any) -> Any:
 def _tiled_index(b: B, like: Any, extents: Ints, window: Ints, low: Ints) -> Any:
     """For each element of windows side by side, [..., n, k, ...], its index in the operand."""
     shape, kind = b.shape(like), b.dtype(like)
-    total = b.constant(0, shape, kind)
+    total = TensorExpr(b, b.constant(0, shape, kind))
     for d, (k, before) in enumerate(zip(window, low, strict=True)):
         axis = len(shape) - 2 * len(window) + 2 * d
         factor = math.prod(extents[d + 1 :])
-        start = b.mul(b.iota(shape, kind, axis), b.constant(k * factor, shape, kind))
-        inner = b.mul(b.iota(shape, kind, axis + 1), b.constant(factor, shape, kind))
-        total = b.add(total, b.sub(b.add(start, inner), b.constant(before * factor, shape, kind)))
-    return total
+        start = TensorExpr(b, b.iota(shape, kind, axis)) * (k * factor)
+        inner = TensorExpr(b, b.iota(shape, kind, axis + 1)) * factor
+        total = total + (start + inner - before * factor)
+    return total.value
 
 
-def _window_sum(b: B, call: Call[Any]) -> Any:
+def _window_sum(b: B, call: OpCall[Any]) -> Any:
     window, stride, low, dilation = (call.ints(n) for n in ("window", "stride", "low", "dilation"))
-    if _apart(call):
+    if _disjoint(call):
         return _fitted(b, _side_by_side(b, _spread(b, call.ct, window), window), call.x, low)
     # The windows that an element was in, as windows over the cotangent with the strides as gaps.
     reach = tuple((k - 1) * d for k, d in zip(window, dilation, strict=True))
@@ -210,7 +211,7 @@ def _window_sum(b: B, call: Call[Any]) -> Any:
     return b.reduce_window(ct, "sum", window, ones, none, none, dilation)
 
 
-def _windows(b: B, call: Call[Any]) -> Sequence[Any]:
+def _windows(b: B, call: OpCall[Any]) -> Sequence[Any]:
     return (summed_windows(b, call.ct, b.shape(call.x), call.attributes["dimension"], call.attributes["step"]),)
 
 

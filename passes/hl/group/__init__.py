@@ -19,7 +19,7 @@ function ends where one has failed:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -27,11 +27,13 @@ from xdsl.passes import ModulePass
 
 from ....dialects.hl import autodiff
 from ....dialects.hl.base import HLOp
-from ...interface import CHECKS_ATTRIBUTE, check_tensor, check_tensors
-from ...pass_base import KERNEL_ATTRIBUTE, functions, replace
+from ....dialects.marks import CHECKS_ATTRIBUTE, KERNEL_ATTRIBUTE
+from ...interface import check_tensor, check_tensors, state_arguments
+from ...pass_base import functions, replace
+from ...target import Profitability, default_profitability
 from ..checks import checks_attribute, checks_in, errors_argument, records_of
-from .outline import Names, outline_block
-from .schedule import Records, state_arguments
+from .outline import KernelNames, outline_block
+from .schedule import Records
 
 IDENTITIES = (autodiff.VariableOp, autodiff.StopGradientOp, autodiff.BarrierOp)
 """Ops that held other passes back; nothing is left to hold."""
@@ -42,9 +44,10 @@ class Group(ModulePass):
     """See the package's text."""
 
     name = "group"
+    profitability: Profitability = field(default_factory=default_profitability)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        names = Names({function.sym_name.data for function in functions(op)})
+        names = KernelNames({function.sym_name.data for function in functions(op)})
         for function in functions(op):
             if KERNEL_ATTRIBUTE in function.attributes:
                 continue
@@ -56,6 +59,6 @@ class Group(ModulePass):
                     replace(inner, inner.operands)
             records = Records(errors_argument(function), {record.op: record for record in records_of(function)})
             checks = checks_in(function)
-            late = outline_block(op, function.body.block, names, state_arguments(function), records)
+            late = outline_block(op, function.body.block, names, state_arguments(function), self.profitability, records)
             if checks:
                 function.attributes[CHECKS_ATTRIBUTE] = checks_attribute(checks, late)

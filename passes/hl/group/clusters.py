@@ -24,15 +24,9 @@ from ....dialects.hl import indexing, shape
 from ....dialects.hl.control import YieldOp
 from ....dialects.types import spec_of
 from ...pass_base import fail
+from ...target import Profitability
 from ..index_maps import MAPS, index_map
-from .roles import Role, domain, full_domain, position_without_units, reduced_dimensions, role_of, without_units
-
-SMALL = 4096
-"""A cluster over at most this many elements runs on one thread, so nothing limits what it may hold but its length."""
-SMALL_LENGTH = 48
-ROW_PARALLELISM = 16
-"""Rows that a kernel needs before a reduction and what depends on it share one."""
-
+from .roles import Role, domain, full_domain, reduced_dimensions, role_of, squeezed, squeezed_position
 
 TERMINATORS = (ReturnOp, YieldOp)
 """What ends a block of whole-tensor ops."""
@@ -69,7 +63,7 @@ class Cluster:
     reduced: tuple[int, ...] | None
     roles: set[Role]
     small: bool
-    """Whether one thread runs it all."""
+    """Whether one worker runs it all."""
     uniform: bool = True
     """False for a small cluster whose ops run over indices of their own."""
     ancestors: int = 0
@@ -97,12 +91,12 @@ def relation_of(read: AffineMap, producer: Sequence[int], consumer: Sequence[int
             continue
         if not isinstance(expression, AffineDimExpr) or consumer[expression.position] != extent:
             return Relation.OTHER, ()
-        read_at.append(position_without_units(consumer, expression.position))
-    if read_at == list(range(len(without_units(consumer)))):
+        read_at.append(squeezed_position(consumer, expression.position))
+    if read_at == list(range(len(squeezed(consumer)))):
         return Relation.SAME, ()
     if read_at == sorted(set(read_at)):
         return Relation.ROW, tuple(read_at)
-    if sorted(read_at) == list(range(len(without_units(consumer)))):
+    if sorted(read_at) == list(range(len(squeezed(consumer)))):
         return Relation.PERMUTED, tuple(read_at)
     return Relation.OTHER, ()
 
@@ -110,8 +104,9 @@ def relation_of(read: AffineMap, producer: Sequence[int], consumer: Sequence[int
 class Grouping:
     """The clusters of one block, a function's or a loop's, being merged."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, profitability: Profitability) -> None:
         self.block = block
+        self.profitability = profitability
         self.ops = [op for op in block.ops if not isinstance(op, TERMINATORS)]
         self.position = {op: i for i, op in enumerate(self.ops)}
         self.roles = {op: role_of(op) for op in self.ops}
@@ -176,7 +171,12 @@ class Grouping:
             fail(op, f"{op.name} cannot become part of a kernel: expected an hl op, decomposed")
         full = domain(op)
         reduced = reduced_dimensions(op) if role is Role.REDUCE else None
-        small = math.prod(full) <= SMALL and role in (Role.MAP, Role.REDUCE, Role.MOVE, Role.INLINE)
+        small = self.profitability.one_worker(math.prod(full)) and role in (
+            Role.MAP,
+            Role.REDUCE,
+            Role.MOVE,
+            Role.INLINE,
+        )
         cluster = Cluster(len(self.clusters), [op], full, reduced, {role}, small)
         self.clusters[cluster.id] = cluster
         self.cluster_of[op] = cluster
@@ -237,7 +237,9 @@ class Grouping:
 
     def merged_small(self, a: Cluster, b: Cluster) -> Cluster | None:
         """What two small clusters would be as one kernel of one thread, or None where that is not legal."""
-        if not (a.small and b.small) or len(a.ops) + len(b.ops) > SMALL_LENGTH or self._path_between(a, b):
+        if not (a.small and b.small) or self._path_between(a, b):
+            return None
+        if not self.profitability.one_worker(math.prod(max(a.full, b.full, key=math.prod)), len(a.ops) + len(b.ops)):
             return None
         if any(edge.relation is Relation.ALIASED for edge in self._edges_between(a, b)):
             return None
@@ -311,12 +313,12 @@ class Grouping:
             return role_of(edge.producer) is Role.CONTRACT
         if edge.relation is Relation.ROW and union.reduced is not None:
             rows = tuple(d for d in range(len(union.full)) if d not in union.reduced)
-            return edge.dimensions == rows and without_units(spec_of(edge.producer.results[0].type).shape) == union.kept
+            return edge.dimensions == rows and squeezed(spec_of(edge.producer.results[0].type).shape) == union.kept
         return False
 
     def _rows_suffice(self, union: Cluster, edges: Sequence[Edge]) -> bool:
         """Whether what depends on a reduction may share its loop over rows: with few rows, one loop is one thread."""
-        if math.prod(union.kept) >= ROW_PARALLELISM or math.prod(union.full) <= 4 * SMALL:
+        if self.profitability.rows_suffice(math.prod(union.kept), math.prod(union.full)):
             return True
         return all(edge.relation is not Relation.ROW for op in union.ops for edge in self.edges_in[op])
 
@@ -384,7 +386,7 @@ class Grouping:
             if role_of(op) in (Role.MAP, Role.REDUCE):
                 for operand in op.operands:
                     source = operand.owner
-                    if not (isinstance(source, Operation) and self.is_inline(source)) and without_units(
+                    if not (isinstance(source, Operation) and self.is_inline(source)) and squeezed(
                         spec_of(operand.type).shape
                     ) == domain(op):
                         readers.setdefault(operand, []).append(op)

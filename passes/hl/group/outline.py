@@ -22,9 +22,9 @@ from ....dialects.hl.builder import IRBuilder
 from ....dialects.hl.control import ScanOp
 from ....dialects.hl.elementwise import CopyOp
 from ....dialects.locations import fuse
+from ....dialects.marks import KERNEL_ATTRIBUTE, TIED_ATTRIBUTE
 from ....dialects.spmd import FIRST, StopOnErrorOp
-from ...interface import TIED_ATTRIBUTE
-from ...pass_base import KERNEL_ATTRIBUTE
+from ...target import Profitability
 from ..checks import checks_in
 from .clusters import Grouping
 from .roles import Role, role_of
@@ -33,7 +33,7 @@ from .schedule import Records, Step, plan, root_argument
 NAME_LENGTH = 48
 
 
-class Names:
+class KernelNames:
     """Function names, each once, made of the ops' names: `matmul_add_relu`, `matmul_add_relu_2`."""
 
     def __init__(self, taken: set[str]) -> None:
@@ -118,10 +118,10 @@ def make_copy_kernel(value: SSAValue, name: str, location: LocationAttr) -> Func
     return kernel
 
 
-class Host:
+class HostBody:
     """The new body of a host function, or of a loop in it, while it is being written."""
 
-    def __init__(self, module: ModuleOp, grouping: Grouping, names: Names) -> None:
+    def __init__(self, module: ModuleOp, grouping: Grouping, names: KernelNames) -> None:
         self.module, self.grouping, self.names = module, grouping, names
         self.block = grouping.block
         self.made: dict[SSAValue, SSAValue] = {argument: argument for argument in self.block.args}
@@ -152,7 +152,7 @@ class Host:
         clone = op.clone({v: self.available(v) for v in op.operands})
         clone.operands = [*starts, *list(clone.operands)[len(starts) :]]
         separate_yields(clone)
-        outline_block(self.module, clone.body.block, self.names, {})
+        outline_block(self.module, clone.body.block, self.names, {}, self.grouping.profitability)
         self.ops.append(clone)
         self.made.update(zip(op.outputs, clone.outputs))
 
@@ -203,7 +203,12 @@ def separate_yields(op: ScanOp) -> None:
 
 
 def outline_block(
-    module: ModuleOp, block: Block, names: Names, states: dict[int, SSAValue], records: Records | None = None
+    module: ModuleOp,
+    block: Block,
+    names: KernelNames,
+    states: dict[int, SSAValue],
+    profitability: Profitability,
+    records: Records | None = None,
 ) -> set[int]:
     """Groups the ops of a block, and replaces them by calls of new kernels. Returns the numbers of checks in front of
     which state may have been updated.
@@ -211,21 +216,21 @@ def outline_block(
     Each result needs bytes of its own: in the state argument whose new value it is, or in a buffer of the caller's.
     A result that has none (an argument handed back, one value returned twice, state read after it changed) is copied.
     """
-    grouping = Grouping(block)
+    grouping = Grouping(block, profitability)
     grouping.run()
     steps = plan(grouping, states, records)
     terminator = block.last_op
     assert terminator is not None
-    host = Host(module, grouping, names)
+    host = HostBody(module, grouping, names)
     wanted = list(terminator.operands)
     roots = [root_argument(grouping, value) for value in wanted]
     copied_first: dict[int, SSAValue] = {}
-    guards = Guards(host, states, roots, records or Records())
-    rest = guards.run_first(steps)
+    runner = StepRunner(host, states, roots, records or Records())
+    rest = runner.run_first(steps)
     for index, (value, root) in enumerate(zip(wanted, roots)):
         if isinstance(root, BlockArgument) and root is not states.get(index):
             copied_first[index] = host.copy(host.available(value))  # before anything is updated in place
-    guards.run(rest)
+    runner.run(rest)
     claimed: set[SSAValue] = set()
     returned: list[SSAValue] = []
     settled = {value: argument for step in steps for argument, value in step.ties.items()}
@@ -246,13 +251,15 @@ def outline_block(
         claimed.add(root)
         returned.append(result)
     host.finish(returned)
-    return guards.late
+    return runner.late
 
 
-class Guards:
+class StepRunner:
     """Runs the steps of a plan; where checks have failed, the function ends before any state is updated."""
 
-    def __init__(self, host: Host, states: dict[int, SSAValue], roots: Sequence[SSAValue], records: Records) -> None:
+    def __init__(
+        self, host: HostBody, states: dict[int, SSAValue], roots: Sequence[SSAValue], records: Records
+    ) -> None:
         self.host, self.records = host, records
         self.updates = {roots[k] for k, argument in states.items() if argument is not records.argument}
         """The new values of state."""

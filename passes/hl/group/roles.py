@@ -7,7 +7,7 @@ CONTRACT  a sum of products; takes elementwise consumers as its epilogue
 MOVE      writes its result from elsewhere or in an order of its own: pad, concat, scatter, sort; a kernel of its own
 CHECK     a check of values, with the record of errors; a kernel of its own, in front of all that changes state
 HOST      a loop around kernels; runs in the host function, its body grouped by itself
-ALIAS     a reshape: another view of the same bytes, which costs nothing between kernels; INLINE if only units change
+ALIAS     a reshape: another view of the same bytes, which costs nothing between kernels; INLINE if only 1s come or go
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ....dialects.hl import (
 )
 from ....dialects.hl.base import attributes_of
 from ....dialects.types import spec_of
-from ..index_maps import changes_only_units
+from ..index_maps import only_squeezes
 
 
 class Role(Enum):
@@ -83,18 +83,18 @@ ROLES: dict[type[Operation], Role] = {
 def role_of(op: Operation) -> Role | None:
     """The role of an hl op; None for an op that grouping has no row for."""
     if isinstance(op, shape.ReshapeOp):
-        return Role.INLINE if changes_only_units(op) else Role.ALIAS
-    return ROLES.get(type(op))  # pyright: ignore[reportArgumentType]
+        return Role.INLINE if only_squeezes(op) else Role.ALIAS
+    return ROLES.get(type(op))
 
 
-def without_units(extents: Sequence[int]) -> tuple[int, ...]:
+def squeezed(extents: Sequence[int]) -> tuple[int, ...]:
     """A shape without its extents of 1: they make no difference to loops."""
     return tuple(n for n in extents if n != 1)
 
 
 def domain(op: Operation) -> tuple[int, ...]:
-    """The indices an op runs over, without units: of its operand for a reduction or a check, else of its result."""
-    return without_units(full_domain(op))
+    """The indices an op runs over, without 1s: of the operand of a reduction or a check, else of the result."""
+    return squeezed(full_domain(op))
 
 
 def full_domain(op: Operation) -> tuple[int, ...]:
@@ -110,9 +110,9 @@ def reduced_dimensions(op: Operation) -> tuple[int, ...]:
     attributes = attributes_of(op)
     reduced = (attributes["dimension"],) if "dimension" in attributes else attributes["dimensions"]
     extents = full_domain(op)
-    return tuple(position_without_units(extents, k) for k in sorted(reduced) if extents[k] != 1)
+    return tuple(squeezed_position(extents, k) for k in sorted(reduced) if extents[k] != 1)
 
 
-def position_without_units(extents: Sequence[int], dimension: int) -> int:
+def squeezed_position(extents: Sequence[int], dimension: int) -> int:
     """Where a dimension stands when extents of 1 are left out."""
     return sum(n != 1 for n in extents[:dimension])

@@ -9,12 +9,10 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 
-from xdsl.dialects.func import FuncOp
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
 
 from ....dialects.hl.check import CheckBase
 from ....dialects.types import spec_of
-from ...interface import RESULT_ATTRIBUTE
 from .clusters import Cluster, Grouping
 from .roles import Role, role_of
 
@@ -41,18 +39,6 @@ class Step:
     """State argument -> the output that replaces it in place."""
     roots: set[SSAValue] = field(default_factory=lambda: set[SSAValue]())
     """Whose bytes it reads: the inputs, aliases looked through."""
-
-
-def state_arguments(function: FuncOp) -> dict[int, SSAValue]:
-    """Result index -> the state argument that the result is the new value of."""
-    found: dict[int, SSAValue] = {}
-    if function.arg_attrs is None:
-        return found
-    for argument, attributes in zip(function.args, function.arg_attrs):
-        result = attributes.data.get(RESULT_ATTRIBUTE)
-        if result is not None:
-            found[result.value.data] = argument  # pyright: ignore
-    return found
 
 
 def stored_inputs(grouping: Grouping, ops: list[Operation]) -> list[SSAValue]:

@@ -4,12 +4,11 @@
 %result = linalgx.record … ins(%signs, %x) outs(%record, copied)
 """
 
-# pyright: basic
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import i64
@@ -21,12 +20,10 @@ from ....dialects.hl.base import HLOp
 from ....dialects.linalgx import RecordOp
 from ....dialects.types import TensorSpec
 from ....dialects.types import i64 as int64
-from ...loops.build import Emitter
+from ...utils.emitter import Emitter
+from .builder import KernelBuilder
 from .scalar import cast, choose, compare
 from .views import Splat
-
-if TYPE_CHECKING:
-    from ..convert_kernel import Lowering
 
 
 def number(e: Emitter, value: int) -> SSAValue:
@@ -34,7 +31,7 @@ def number(e: Emitter, value: int) -> SSAValue:
 
 
 def check_range(
-    lowering: Lowering,
+    lowering: KernelBuilder,
     op: HLOp,
     x: Any,
     record: Any,
@@ -58,7 +55,7 @@ def check_range(
     return recorded(lowering, op, x, record, sign, kind, low, high, allowed or 0, words["number"])
 
 
-def check_nonzero(lowering: Lowering, op: HLOp, x: Any, record: Any, **words: Any) -> list[SSAValue]:
+def check_nonzero(lowering: KernelBuilder, op: HLOp, x: Any, record: Any, **words: Any) -> list[SSAValue]:
     def sign(e: Emitter, value: SSAValue) -> SSAValue:
         """not (x | -x)"""
         either = e.op(arith.OrIOp, value, e.op(arith.SubiOp, number(e, 0), value))
@@ -68,7 +65,7 @@ def check_nonzero(lowering: Lowering, op: HLOp, x: Any, record: Any, **words: An
 
 
 def recorded(
-    lowering: Lowering,
+    lowering: KernelBuilder,
     op: HLOp,
     x: Any,
     record: Any,

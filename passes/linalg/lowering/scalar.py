@@ -3,20 +3,19 @@
 A rule takes an emitter, the hl element type of the first operand, and scalars; bool is i1, u8 is i8 read as unsigned.
 """
 
-# pyright: basic
 from __future__ import annotations
 
-import math as pymath
 from collections.abc import Callable
 
 from xdsl.dialects import arith, math, scf
 from xdsl.dialects.builtin import IndexType, IntegerAttr, i1, i32, i64
 from xdsl.ir import SSAValue
+from xdsl.irdl import IRDLOperation
 
 from ....dialects.hl import elementwise as hl
 from ....dialects.hl.base import HLOp
 from ....dialects.types import DType
-from ...loops.build import Emitter
+from ...utils.emitter import Emitter
 
 Rule = Callable[..., SSAValue]
 
@@ -43,11 +42,21 @@ def choose(e: Emitter, condition: SSAValue, x: SSAValue, y: SSAValue) -> SSAValu
     return e.op(arith.SelectOp, condition, x, y, type=x.type)
 
 
-def _float(op: type) -> Rule:
-    return lambda e, dtype, *xs: e.op(op, *xs)
+def _one_op(op: type[IRDLOperation]) -> Rule:
+    """One upstream op, whatever the elements are."""
+
+    def rule(e: Emitter, _: DType, *xs: SSAValue) -> SSAValue:
+        return e.op(op, *xs)
+
+    return rule
 
 
-def _by_kind(floats: type, ints: type, unsigned: type | None = None, bools: type | None = None) -> Rule:
+def _by_kind(
+    floats: type[IRDLOperation],
+    ints: type[IRDLOperation],
+    unsigned: type[IRDLOperation] | None = None,
+    bools: type[IRDLOperation] | None = None,
+) -> Rule:
     """One upstream op for each kind of element."""
 
     def rule(e: Emitter, dtype: DType, *xs: SSAValue) -> SSAValue:
@@ -173,8 +182,10 @@ def _reduced_once(e: Emitter, rest: SSAValue, divisor: SSAValue, rounds: int) ->
 
 def _reduced(e: Emitter, dividend: SSAValue, divisor: SSAValue) -> SSAValue:
     """The same for quotients of up to 2098 bits: by divisor * 2**(52 k) for falling k, while exponents are apart."""
-    apart = e.op(arith.SubiOp, *(_exponent(e, v) for v in (dividend, divisor)))
-    steps = e.op(arith.DivSIOp, e.op(arith.MaxSIOp, apart, constant(e, apart, 0)), constant(e, apart, 52))
+    difference = e.op(arith.SubiOp, *(_exponent(e, v) for v in (dividend, divisor)))
+    steps = e.op(
+        arith.DivSIOp, e.op(arith.MaxSIOp, difference, constant(e, difference, 0)), constant(e, difference, 52)
+    )
     count = e.op(arith.IndexCastOp, steps, type=IndexType())
     grow = e.loop(e.index(0), count, e.index(1), [divisor])
     inner = e.inside(grow.body.block)
@@ -218,12 +229,13 @@ def power(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
     if dtype.kind == "float":
         return e.op(math.PowFOp, x, y)
     one = constant(e, x, 1)
+    of_negative: tuple[SSAValue, SSAValue] | None = None
     if dtype.signed:
         negative = compare(e, dtype, "lt", y, constant(e, y, 0))
         odd = compare(e, dtype, "ne", e.op(arith.AndIOp, y, one), constant(e, y, 0))
         minus_one = compare(e, dtype, "eq", x, constant(e, x, -1))
         truncated = choose(e, compare(e, dtype, "eq", x, one), one, constant(e, x, 0))
-        truncated = choose(e, minus_one, choose(e, odd, constant(e, x, -1), one), truncated)
+        of_negative = negative, choose(e, minus_one, choose(e, odd, constant(e, x, -1), one), truncated)
     loop = e.loop(e.index(0), e.index(dtype.bits), e.index(1), [one, x, y])
     inner = e.inside(loop.body.block)
     _, result, base, exponent = loop.body.block.args
@@ -236,10 +248,10 @@ def power(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
         ]
     )
     assert isinstance(loop, scf.ForOp)
-    return choose(e, negative, truncated, loop.results[0]) if dtype.signed else loop.results[0]
+    return loop.results[0] if of_negative is None else choose(e, *of_negative, loop.results[0])
 
 
-def _shift(op: type) -> Rule:
+def _shift(op: type[IRDLOperation]) -> Rule:
     def rule(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue) -> SSAValue:
         bits = constant(e, y, dtype.bits)
         inside = e.op(arith.CmpiOp, y, bits, type=i1, predicate=IntegerAttr(UNSIGNED_PREDICATE["lt"], 64))
@@ -278,33 +290,49 @@ def to_index(e: Emitter, value: SSAValue, extent: int) -> SSAValue:
     return e.op(arith.IndexCastOp, clamped, type=IndexType())
 
 
+def _copy(e: Emitter, dtype: DType, x: SSAValue) -> SSAValue:
+    return x
+
+
+def _compare(e: Emitter, dtype: DType, x: SSAValue, y: SSAValue, predicate: str) -> SSAValue:
+    return compare(e, dtype, predicate, x, y)
+
+
+def _select(e: Emitter, dtype: DType, condition: SSAValue, x: SSAValue, y: SSAValue) -> SSAValue:
+    return choose(e, condition, x, y)
+
+
+def _cast(e: Emitter, dtype: DType, x: SSAValue, dtype_to: DType) -> SSAValue:
+    return cast(e, dtype, x, dtype_to)
+
+
 SCALAR: dict[type[HLOp], Rule] = {
     hl.NegOp: neg,
     hl.AbsOp: absolute,
     hl.SignOp: sign,
-    hl.ExpOp: _float(math.ExpOp),
-    hl.Expm1Op: _float(math.ExpM1Op),
-    hl.LogOp: _float(math.LogOp),
-    hl.Log1POp: _float(math.Log1pOp),
-    hl.SqrtOp: _float(math.SqrtOp),
-    hl.RsqrtOp: _float(math.RsqrtOp),
-    hl.SinOp: _float(math.SinOp),
-    hl.CosOp: _float(math.CosOp),
-    hl.TanOp: _float(math.TanOp),
-    hl.AsinOp: _float(math.AsinOp),
-    hl.AcosOp: _float(math.AcosOp),
-    hl.AtanOp: _float(math.AtanOp),
-    hl.SinhOp: _float(math.SinhOp),
-    hl.CoshOp: _float(math.CoshOp),
-    hl.TanhOp: _float(math.TanhOp),
+    hl.ExpOp: _one_op(math.ExpOp),
+    hl.Expm1Op: _one_op(math.ExpM1Op),
+    hl.LogOp: _one_op(math.LogOp),
+    hl.Log1POp: _one_op(math.Log1pOp),
+    hl.SqrtOp: _one_op(math.SqrtOp),
+    hl.RsqrtOp: _one_op(math.RsqrtOp),
+    hl.SinOp: _one_op(math.SinOp),
+    hl.CosOp: _one_op(math.CosOp),
+    hl.TanOp: _one_op(math.TanOp),
+    hl.AsinOp: _one_op(math.AsinOp),
+    hl.AcosOp: _one_op(math.AcosOp),
+    hl.AtanOp: _one_op(math.AtanOp),
+    hl.SinhOp: _one_op(math.SinhOp),
+    hl.CoshOp: _one_op(math.CoshOp),
+    hl.TanhOp: _one_op(math.TanhOp),
     hl.SigmoidOp: sigmoid,
-    hl.ErfOp: _float(math.ErfOp),
-    hl.FloorOp: _float(math.FloorOp),
-    hl.CeilOp: _float(math.CeilOp),
-    hl.RoundOp: _float(math.RoundEvenOp),
-    hl.TruncOp: _float(math.TruncOp),
+    hl.ErfOp: _one_op(math.ErfOp),
+    hl.FloorOp: _one_op(math.FloorOp),
+    hl.CeilOp: _one_op(math.CeilOp),
+    hl.RoundOp: _one_op(math.RoundEvenOp),
+    hl.TruncOp: _one_op(math.TruncOp),
     hl.ReluOp: relu,
-    hl.CopyOp: lambda e, dtype, x: x,
+    hl.CopyOp: _copy,
     hl.LogicalNotOp: logical_not,
     hl.IsNanOp: is_nan,
     hl.AddOp: _by_kind(arith.AddfOp, arith.AddiOp),
@@ -317,35 +345,24 @@ SCALAR: dict[type[HLOp], Rule] = {
     hl.PowOp: power,
     hl.MaximumOp: _by_kind(arith.MaximumfOp, arith.MaxSIOp, arith.MaxUIOp, arith.OrIOp),
     hl.MinimumOp: _by_kind(arith.MinimumfOp, arith.MinSIOp, arith.MinUIOp, arith.AndIOp),
-    hl.Atan2Op: _float(math.Atan2Op),
-    hl.BitwiseAndOp: lambda e, dtype, x, y: e.op(arith.AndIOp, x, y),
-    hl.BitwiseOrOp: lambda e, dtype, x, y: e.op(arith.OrIOp, x, y),
-    hl.BitwiseXorOp: lambda e, dtype, x, y: e.op(arith.XOrIOp, x, y),
+    hl.Atan2Op: _one_op(math.Atan2Op),
+    hl.BitwiseAndOp: _one_op(arith.AndIOp),
+    hl.BitwiseOrOp: _one_op(arith.OrIOp),
+    hl.BitwiseXorOp: _one_op(arith.XOrIOp),
     hl.ShiftLeftOp: _shift(arith.ShLIOp),
     hl.ShiftRightLogicalOp: _shift(arith.ShRUIOp),
-    hl.CompareOp: lambda e, dtype, x, y, predicate: compare(e, dtype, predicate, x, y),
-    hl.SelectOp: lambda e, dtype, condition, x, y: choose(e, condition, x, y),
-    hl.CastOp: lambda e, dtype, x, dtype_to: cast(e, dtype, x, dtype_to),
+    hl.CompareOp: _compare,
+    hl.SelectOp: _select,
+    hl.CastOp: _cast,
 }
 """Op class -> rule. Attributes follow the operands in the call."""
 
 
-def _lowest(dtype: DType) -> float:
-    if dtype.kind == "float":
-        return -pymath.inf
-    return -(2 ** (dtype.bits - 1)) if dtype.signed else 0
-
-
-def _highest(dtype: DType) -> float:
-    if dtype.kind == "float":
-        return pymath.inf
-    return 2 ** (dtype.bits - 1) - 1 if dtype.signed else 255
-
-
 def philox(e: Emitter, state: tuple[SSAValue, SSAValue], element: SSAValue) -> SSAValue:
-    """Word 0 of Philox4x32-10 (Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011).
+    """The random bits of an element, by Philox4x32-10 (Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, SC
+    2011): word i mod 4 of block i div 4, so that who computes four neighbours needs one block.
 
-    key = the halves of state[0]; counter = the halves of the element's number, then the halves of state[1].
+    key = the halves of state[0]; counter = the halves of the block's number, then the halves of state[1].
     """
     c = e.constants
 
@@ -363,7 +380,8 @@ def philox(e: Emitter, state: tuple[SSAValue, SSAValue], element: SSAValue) -> S
         return word - (1 << 32) if word >> 31 else word
 
     k0, k1 = low(state[0]), high(state[0])
-    c0, c1, c2, c3 = low(element), high(element), low(state[1]), high(state[1])
+    block = e.op(arith.ShRUIOp, element, c.scalar(i64, 2))
+    c0, c1, c2, c3 = low(block), high(block), low(state[1]), high(state[1])
     for _ in range(10):
         h0, l0 = product(c0, 0xD2511F53)
         h1, l1 = product(c2, 0xCD9E8D57)
@@ -375,7 +393,16 @@ def philox(e: Emitter, state: tuple[SSAValue, SSAValue], element: SSAValue) -> S
         )
         k0 = e.op(arith.AddiOp, k0, c.scalar(i32, signed(0x9E3779B9)))
         k1 = e.op(arith.AddiOp, k1, c.scalar(i32, signed(0xBB67AE85)))
-    return c0
+    word = low(element)
+
+    def bit(k: int) -> SSAValue:
+        found = e.op(arith.AndIOp, word, c.scalar(i32, 1 << k))
+        return e.op(arith.CmpiOp, found, c.scalar(i32, 0), type=i1, predicate=IntegerAttr(UNSIGNED_PREDICATE["ne"], 64))
+
+    odd, second = bit(0), bit(1)
+    first_two = e.op(arith.SelectOp, odd, c1, c0, type=i32)
+    last_two = e.op(arith.SelectOp, odd, c3, c2, type=i32)
+    return e.op(arith.SelectOp, second, last_two, first_two, type=i32)
 
 
 __all__ = ["SCALAR", "cast", "compare", "constant", "philox", "to_index"]

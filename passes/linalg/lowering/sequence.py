@@ -1,19 +1,16 @@
 """Ops that go along one dimension: destination-passing operations of linalgx."""
 
-# pyright: basic
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xdsl.ir import SSAValue
 
 from ....dialects.hl import sequence
 from ....dialects.hl.base import HLOp
 from ....dialects.linalgx import CumulateOp, SortOp
-
-if TYPE_CHECKING:
-    from ..convert_kernel import Lowering
+from .builder import KernelBuilder
 
 KINDS: dict[type[HLOp], str] = {
     sequence.CumsumOp: "sum",
@@ -22,14 +19,14 @@ KINDS: dict[type[HLOp], str] = {
 }
 
 
-def cumulate(low: Lowering, op: HLOp, *xs: Any, dimension: int, reverse: bool) -> list[SSAValue]:
+def cumulate(low: KernelBuilder, op: HLOp, *xs: Any, dimension: int, reverse: bool) -> list[SSAValue]:
     inputs = [low.stored(x, low.spec(operand)) for x, operand in zip(xs, op.operands)]
     outputs = [low.destination(op.results[0])]
     new = CumulateOp.of(inputs, outputs, kind=KINDS[type(op)], dimension=dimension, reverse=reverse)
     return list(low.emitter.insert(low.located(new)).results)
 
 
-def sort(low: Lowering, op: HLOp, x: Any, *, dimension: int, descending: bool) -> list[SSAValue]:
+def sort(low: KernelBuilder, op: HLOp, x: Any, *, dimension: int, descending: bool) -> list[SSAValue]:
     inputs = [low.stored(x, low.spec(op.operands[0]))]
     outputs = [low.destination(result) for result in op.results]
     new = SortOp.of(inputs, outputs, dimension=dimension, descending=descending)

@@ -3,63 +3,46 @@
 Each rule gets the op's context: where operands are read (views.py), destinations to write to, and an emitter.
 """
 
-# pyright: basic
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import i64
 from xdsl.ir import SSAValue
-from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
 from ....dialects.hl import contraction, indexing, random, reduction, shape
 from ....dialects.hl.base import HLOp
 from ....dialects.linalgx import ScatterAddOp, ScatterBase, ScatterOp
 from ....dialects.types import DType, TensorSpec
 from ...hl.index_maps import scaled
-from ...loops.build import Emitter
+from ...utils.combiners import highest, lowest
+from ...utils.emitter import Emitter
+from .builder import KernelBuilder
 from .check import CHECKED
 from .scalar import SCALAR, compare, philox, to_index
 from .sequence import SEQUENTIAL
-from .views import Index, Splat, emit_index
+from .views import IndexNumber, Splat, emit_index
 from .window import WINDOWED
 
-if TYPE_CHECKING:
-    from ..convert_kernel import Lowering
-
 d = AffineDimExpr
-
-
-def _lowest(dtype: DType) -> float:
-    if dtype.kind == "float":
-        return -math.inf
-    return -(2 ** (dtype.bits - 1)) if dtype.signed and dtype.kind == "int" else 0
-
-
-def _highest(dtype: DType) -> float:
-    if dtype.kind == "float":
-        return math.inf
-    if dtype.kind == "bool":
-        return 1
-    return 2 ** (dtype.bits - 1) - 1 if dtype.signed else 255
 
 
 COMBINERS: dict[type[HLOp], tuple[str, Callable[[DType], float]]] = {
     reduction.ReduceSumOp: ("AddOp", lambda dtype: 0),
     reduction.ReduceProdOp: ("MulOp", lambda dtype: 1),
-    reduction.ReduceMaxOp: ("MaximumOp", _lowest),
-    reduction.ReduceMinOp: ("MinimumOp", _highest),
+    reduction.ReduceMaxOp: ("MaximumOp", lowest),
+    reduction.ReduceMinOp: ("MinimumOp", highest),
     reduction.ReduceAnyOp: ("BitwiseOrOp", lambda dtype: 0),
     reduction.ReduceAllOp: ("BitwiseAndOp", lambda dtype: 1),
 }
 """Reduction -> the elementwise op that combines two values, and the value to start from."""
 
 
-def reduce_(low: Lowering, op: HLOp, x: Any, *, dimensions: tuple[int, ...]) -> list[SSAValue]:
+def reduce_(low: KernelBuilder, op: HLOp, x: Any, *, dimensions: tuple[int, ...]) -> list[SSAValue]:
     from ....dialects.hl import elementwise
 
     name, start = COMBINERS[type(op)]
@@ -75,14 +58,14 @@ def reduce_(low: Lowering, op: HLOp, x: Any, *, dimensions: tuple[int, ...]) -> 
     return low.generic(spec.shape, [x], [(initial, kept)], body, reduced=dimensions)
 
 
-def arg_reduce(low: Lowering, op: HLOp, x: Any, *, dimension: int) -> list[SSAValue]:
+def arg_reduce(low: KernelBuilder, op: HLOp, x: Any, *, dimension: int) -> list[SSAValue]:
     """Carries (best value, its index); NaN beats all, the first of equals stays."""
     largest = isinstance(op, reduction.ArgmaxOp)
     spec = low.spec(op.operands[0])
     rank = len(spec.shape)
     kept = AffineMap(rank, 0, tuple(d(k) for k in range(rank) if k != dimension))
     shape_kept = tuple(n for k, n in enumerate(spec.shape) if k != dimension)
-    worst = (_lowest if largest else _highest)(spec.dtype)
+    worst = (lowest if largest else highest)(spec.dtype)
     best = low.fill(low.temporary(TensorSpec(shape_kept, spec.dtype)), Splat(worst, spec.dtype))
     index = low.fill(low.destination(op.results[0]), Splat(0, low.spec(op.results[0]).dtype))
 
@@ -103,7 +86,7 @@ def arg_reduce(low: Lowering, op: HLOp, x: Any, *, dimension: int) -> list[SSAVa
     return low.generic(spec.shape, [x], [(best, kept), (index, kept)], body, reduced=(dimension,))[1:]
 
 
-def matmul(low: Lowering, op: HLOp, x: Any, y: Any) -> list[SSAValue]:
+def matmul(low: KernelBuilder, op: HLOp, x: Any, y: Any) -> list[SSAValue]:
     """(b..., m, n, k): x[b..., m, k] * y[b..., k, n] summed over k."""
     left, right = low.spec(op.operands[0]), low.spec(op.operands[1])
     batch = len(left.shape) - 2
@@ -124,7 +107,7 @@ def matmul(low: Lowering, op: HLOp, x: Any, y: Any) -> list[SSAValue]:
     return low.generic(extents, [x, y], [(initial, out)], body, reduced=(k,))
 
 
-def gather(low: Lowering, op: HLOp, x: Any, indices: Any, *, axis: int, batch_dims: int) -> list[SSAValue]:
+def gather(low: KernelBuilder, op: HLOp, x: Any, indices: Any, *, axis: int, batch_dims: int) -> list[SSAValue]:
     source = low.stored(x, low.spec(op.operands[0]))
     spec, result = low.spec(op.operands[0]), low.spec(op.results[0])
     rank, index_rank = len(result.shape), len(low.spec(op.operands[1]).shape)
@@ -147,7 +130,7 @@ SCATTERS: dict[type[HLOp], type[ScatterBase]] = {
 
 
 def scatter(
-    low: Lowering, op: HLOp, base: Any, indices: Any, updates: Any, *, axis: int, batch_dims: int
+    low: KernelBuilder, op: HLOp, base: Any, indices: Any, updates: Any, *, axis: int, batch_dims: int
 ) -> list[SSAValue]:
     destination = low.copy(base, low.destination(op.results[0]), low.spec(op.results[0]))
     where, what = (low.stored(v, low.spec(operand)) for v, operand in zip((indices, updates), op.operands[1:]))
@@ -155,8 +138,8 @@ def scatter(
     return list(low.emitter.insert(low.located(made)).results)
 
 
-def random_bits(low: Lowering, op: HLOp, state: Any, *, shape: tuple[int, ...]) -> list[SSAValue]:
-    """One Philox block an element, numbered in row-major order."""
+def random_bits(low: KernelBuilder, op: HLOp, state: Any, *, shape: tuple[int, ...]) -> list[SSAValue]:
+    """A word of a Philox block for each element, numbered in row-major order."""
     rank = len(shape)
     words = [state.through(AffineMap(rank, 0, (AffineConstantExpr(i),))) for i in (0, 1)]
     element: Any = AffineConstantExpr(0)
@@ -166,19 +149,28 @@ def random_bits(low: Lowering, op: HLOp, state: Any, *, shape: tuple[int, ...]) 
     def body(e: Emitter, values: Sequence[SSAValue], accumulators: Sequence[SSAValue]) -> list[SSAValue]:
         from ....dialects.types import i64 as int64
 
-        number = Index(element, int64).scalar(e) if rank else e.constants.scalar(i64, 0)
+        number = IndexNumber(element, int64).scalar(e) if rank else e.constants.scalar(i64, 0)
         return [philox(e, (values[0], values[1]), number)]
 
     return low.generic(shape, words, [low.identity_out(op.results[0])], body)
 
 
 def pad(
-    lowering: Lowering, op: HLOp, x: Any, *, low: tuple[int, ...], interior: tuple[int, ...], value: float, **_: Any
+    lowering: KernelBuilder,
+    op: HLOp,
+    x: Any,
+    *,
+    low: tuple[int, ...],
+    interior: tuple[int, ...],
+    value: float,
+    **_: Any,
 ) -> list[SSAValue]:
     """Fills, then writes what of x stays: negative padding crops."""
     spec, result = lowering.spec(op.operands[0]), lowering.spec(op.results[0])
     filled = lowering.fill(lowering.destination(op.results[0]), Splat(value, spec.dtype))
-    first, extents, places = [], [], []
+    first: list[int] = []
+    extents: list[int] = []
+    places: list[AffineExpr] = []
     for k, (n, before, gap, total) in enumerate(zip(spec.shape, low, interior, result.shape)):
         stride = gap + 1
         begin = max(0, -(before // stride)) if before < 0 else 0  # the first element that is not cropped
@@ -195,7 +187,7 @@ def pad(
     return _placed(lowering, extents, x, filled, AffineMap(rank, 0, tuple(places)))
 
 
-def concat(low: Lowering, op: HLOp, *xs: Any, dimension: int) -> list[SSAValue]:
+def concat(low: KernelBuilder, op: HLOp, *xs: Any, dimension: int) -> list[SSAValue]:
     destination = low.destination(op.results[0])
     offset = 0
     for x, operand in zip(xs, op.operands):
@@ -208,7 +200,9 @@ def concat(low: Lowering, op: HLOp, *xs: Any, dimension: int) -> list[SSAValue]:
     return [destination]
 
 
-def _placed(low: Lowering, extents: Sequence[int], x: Any, destination: SSAValue, place: AffineMap) -> list[SSAValue]:
+def _placed(
+    low: KernelBuilder, extents: Sequence[int], x: Any, destination: SSAValue, place: AffineMap
+) -> list[SSAValue]:
     """Writes x where `place` says. Loops over one element are left out."""
     kept = [k for k, n in enumerate(extents) if n != 1]
     position = {k: d(i) for i, k in enumerate(kept)}
@@ -220,7 +214,7 @@ def _first(e: Emitter, values: Sequence[SSAValue], accumulators: Sequence[SSAVal
     return [values[0]]
 
 
-def dense(low: Lowering, value: np.ndarray) -> SSAValue:
+def dense(low: KernelBuilder, value: np.ndarray) -> SSAValue:
     """A small tensor of given numbers."""
     spec = TensorSpec(value.shape, low.dtype_of(value))
     scalars = [Splat(v, spec.dtype).scalar(low.emitter) for v in value.reshape(-1).tolist()]

@@ -4,7 +4,6 @@
 %2 = hl.slice %1 from [0, 2] to [4, 8]    ->
 """
 
-# pyright: basic
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -19,19 +18,19 @@ from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 
 from ....dialects.types import DType
-from ...loops.build import Emitter
+from ...utils.emitter import Emitter
 from .scalar import cast
 
 
 @dataclass(frozen=True)
-class View:
+class MappedValue:
     """`source` read through `map`, from the indices of the viewed value to those of the source."""
 
     source: SSAValue
     map: AffineMap
 
-    def through(self, inner: AffineMap) -> View:
-        return View(self.source, self.map.compose(inner))
+    def through(self, inner: AffineMap) -> MappedValue:
+        return MappedValue(self.source, self.map.compose(inner))
 
 
 @dataclass(frozen=True)
@@ -54,14 +53,14 @@ class Splat:
 
 
 @dataclass(frozen=True)
-class Index:
+class IndexNumber:
     """A number computed from the index alone."""
 
     expression: AffineExpr
     dtype: DType
 
-    def through(self, inner: AffineMap) -> Index:
-        return Index(self.expression.replace_dims_and_symbols(inner.results, []), self.dtype)
+    def through(self, inner: AffineMap) -> IndexNumber:
+        return IndexNumber(self.expression.replace_dims_and_symbols(inner.results, []), self.dtype)
 
     def scalar(self, e: Emitter) -> SSAValue:
         from ....dialects.types import i64 as int64
@@ -70,7 +69,7 @@ class Index:
         return cast(e, int64, position, self.dtype)
 
 
-Access = View | Splat | Index
+Operand = MappedValue | Splat | IndexNumber
 
 
 def emit_index(e: Emitter, dimension: int) -> SSAValue:
@@ -97,11 +96,11 @@ def emit_expression(e: Emitter, expression: AffineExpr, index: Callable[[int], S
     return build[expression.kind](lhs, rhs)
 
 
-def iota(shape: tuple[int, ...], dtype: DType, dimension: int) -> Access:
-    return Index(AffineDimExpr(dimension), dtype)
+def iota(shape: tuple[int, ...], dtype: DType, dimension: int) -> Operand:
+    return IndexNumber(AffineDimExpr(dimension), dtype)
 
 
-def splat_of(value: Any) -> Any:
+def splat_of(value: np.ndarray[Any, Any] | float) -> Any:
     """The number that a constant holds everywhere, or None."""
     if not isinstance(value, np.ndarray):
         return value

@@ -1,10 +1,9 @@
 """linalg ops for convolutions, sums over windows: to the contraction engine, maps like any others."""
 
-# pyright: basic
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xdsl.dialects import arith
 from xdsl.ir import SSAValue
@@ -13,17 +12,15 @@ from xdsl.ir.affine import AffineDimExpr, AffineMap
 from ....dialects.hl import window
 from ....dialects.hl.base import HLOp
 from ...hl.index_maps import scaled
-from ...loops.build import Emitter
+from ...utils.emitter import Emitter
+from .builder import KernelBuilder
 from .views import Splat
-
-if TYPE_CHECKING:
-    from ..convert_kernel import Lowering
 
 d = AffineDimExpr
 
 
 def correlate(
-    low: Lowering, op: HLOp, x: Any, w: Any, *, stride: tuple[int, ...], dilation: tuple[int, ...]
+    low: KernelBuilder, op: HLOp, x: Any, w: Any, *, stride: tuple[int, ...], dilation: tuple[int, ...]
 ) -> list[SSAValue]:
     """(n, g, o, s..., c, k...): x[n, g, c, s * stride + k * dilation ...] * w[g, o, c, k...], summed over c and k"""
     filters, result = low.spec(op.operands[1]), low.spec(op.results[0])

@@ -1,8 +1,8 @@
 // RUN: irtool translate --to c %s | filecheck %s
 
-// A share begins where the shares of the threads before end: in pieces of a granule, the last one perhaps not whole.
+// A share begins where the shares of the threads before end: in whole chunks, but perhaps for the last one.
 
-// CHECK:static inline long share_start(long pieces, long thread, long threads)
+// CHECK:static inline long share_start(long chunks, long thread, long threads)
 // CHECK:void shares(float x[restrict 1000], const long *restrict count, long thread, long threads)
 // CHECK-NEXT:{
 // CHECK-NEXT:    long n = *count;
@@ -31,10 +31,10 @@ func.func private @shares(%x: memref<1000xf32>, %count: memref<i64>) attributes 
   %c1000 = arith.constant 1000 : index
   %one = arith.constant 1.0 : f32
   %low, %high = spmd.share %c1000 : index
-  %low16, %high16 = spmd.share %c1000 {granule = 16 : i64} : index
+  %low16, %high16 = spmd.share %c1000 {chunk = 16 : i64} : index
   %n64 = memref.load %count[] : memref<i64>
   %n = arith.index_cast %n64 : i64 to index
-  %low8, %high8 = spmd.share %n {granule = 8 : i64} : index
+  %low8, %high8 = spmd.share %n {chunk = 8 : i64} : index
   scf.for %i = %low to %high step %c1 {
     memref.store %one, %x[%i] : memref<1000xf32>
   }

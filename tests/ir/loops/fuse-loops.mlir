@@ -119,7 +119,7 @@ func.func private @shares(%x: memref<1000xf32>, %y: memref<1000xf32> {irtool.out
   %n = arith.constant 1000 : index
   %local = memref.alloca() : memref<1000xf32>
   %low, %high = spmd.share %n : index
-  %low16, %high16 = spmd.share %n {granule = 16 : i64} : index
+  %low16, %high16 = spmd.share %n {chunk = 16 : i64} : index
   scf.for %i = %low to %high step %c1 {
     %a = memref.load %x[%i] : memref<1000xf32>
     memref.store %a, %y[%i] : memref<1000xf32>

@@ -4,7 +4,7 @@
 // what others wrote.
 
 // CHECK-LABEL: func.func private @both
-// CHECK:         %low, %high = spmd.share %n {granule = 16 : i64} : index
+// CHECK:         %low, %high = spmd.share %n {chunk = 16 : i64} : index
 // CHECK:         scf.for %i = %low to %high step %c1 {
 // CHECK:         } {parallel}
 // CHECK-NEXT:    spmd.barrier

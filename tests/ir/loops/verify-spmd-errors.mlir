@@ -471,3 +471,130 @@ func.func @step(%r: memref<3xi64>) {
   }
   func.return
 }
+
+// -----
+
+// Scopes and spaces: what one thread of a block writes is the block's, what one of the grid writes everybody's.
+
+func.func private @k(%x: memref<8xf32>) attributes {irtool.kernel} {
+  %c0 = arith.constant 0 : index
+  %one = arith.constant 1.0 : f32
+  spmd.single {
+    // expected-error@+1 {{memref.store: one thread of every block would write %x}}
+    memref.store %one, %x[%c0] : memref<8xf32>
+  } attributes {scope = #spmd<scope block>}
+  func.return
+}
+
+// -----
+
+func.func private @k(%x: memref<8xf32>) attributes {irtool.kernel} {
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %one = arith.constant 1.0 : f32
+  %low, %high = spmd.share %c8 {scope = #spmd<scope block>} : index
+  scf.for %i = %low to %high step %c1 {
+    // expected-error@+1 {{memref.store: one thread of every block would write %x}}
+    memref.store %one, %x[%i] : memref<8xf32>
+  }
+  func.return
+}
+
+// -----
+
+func.func private @k() attributes {irtool.kernel} {
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %one = arith.constant 1.0 : f32
+  %t = memref.alloc() {spmd.space = #spmd<space team>} : memref<8xf32>
+  %low, %high = spmd.share %c8 : index
+  scf.for %i = %low to %high step %c1 {
+    // expected-error@+1 {{memref.store: one block alone would have %t written}}
+    memref.store %one, %t[%i] : memref<8xf32>
+  }
+  func.return
+}
+
+// -----
+
+func.func private @k() attributes {irtool.kernel} {
+  %c0 = arith.constant 0 : index
+  %one = arith.constant 1.0 : f32
+  %t = memref.alloc() {spmd.space = #spmd<space team>} : memref<8xf32>
+  // expected-error@+1 {{memref.store: every thread of the team would write %t}}
+  memref.store %one, %t[%c0] : memref<8xf32>
+  func.return
+}
+
+// -----
+
+func.func private @k(%x: memref<8xf32>) attributes {irtool.kernel} {
+  func.return
+}
+
+func.func @step(%x: memref<8xf32> {irtool.out = 0 : i64}) {
+  spmd.parallel {
+    func.call @k(%x) : (memref<8xf32>) -> ()
+    // expected-error@+1 {{spmd.barrier: between kernels the whole grid waits, or threads of other blocks go on}}
+    spmd.barrier {scope = #spmd<scope block>}
+  }
+  func.return
+}
+
+// -----
+
+func.func @step(%x: memref<8xf32> {irtool.out = 0 : i64}) {
+  // expected-error@+1 {{memref.alloc: expected the memory of a block in a kernel: it ends with the block}}
+  %t = memref.alloc() {spmd.space = #spmd<space team>} : memref<8xf32>
+  func.return
+}
+
+// -----
+
+func.func private @k() attributes {irtool.kernel} {
+  // expected-error@+1 {{memref.alloca: spmd.space: expected #spmd<space private>, got #spmd<space team>}}
+  %t = memref.alloca() {spmd.space = #spmd<space team>} : memref<8xf32>
+  func.return
+}
+
+// -----
+
+func.func private @k() attributes {irtool.kernel} {
+  // expected-error@+1 {{memref.alloc: spmd.space: expected #spmd<space global> or #spmd<space team>, got #spmd<space private>}}
+  %t = memref.alloc() {spmd.space = #spmd<space private>} : memref<8xf32>
+  func.return
+}
+
+// -----
+
+func.func private @k() attributes {irtool.kernel} {
+  // expected-error@+1 {{arith.constant: spmd.space: expected it on an allocation}}
+  %t = arith.constant {spmd.space = #spmd<space team>} 0 : index
+  func.return
+}
+
+// -----
+
+// Who owns a row must be the same question for all threads: here they write over the rows.
+
+func.func private @k(%one: f32, %workspace: memref<?xi8> {irtool.workspace}) attributes {irtool.kernel} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %at = arith.constant 60 : index
+  %rows = memref.view %workspace[%c0][] : memref<?xi8> to memref<8xi64>
+  %sums = memref.view %workspace[%at][] : memref<?xi8> to memref<8xf32>
+  %low, %high = spmd.share %c8 : index
+  scf.for %i = %c0 to %c8 step %c1 {
+    %r = memref.load %rows[%i] : memref<8xi64>
+    %row = arith.index_cast %r : i64 to index
+    %above = arith.cmpi sge, %row, %low : index
+    %below = arith.cmpi slt, %row, %high : index
+    %mine = arith.andi %above, %below : i1
+    scf.if %mine {
+      // expected-error@+1 {{memref.store: every thread of the team would write %workspace; expected this in an spmd.single}}
+      memref.store %one, %sums[%row] : memref<8xf32>
+    }
+  }
+  func.return
+}

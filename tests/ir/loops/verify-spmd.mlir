@@ -61,7 +61,7 @@ func.func private @k(%x: memref<1003xf32>) attributes {irtool.kernel} {
   %n = arith.constant 1003 : index
   %c64 = arith.constant 64 : index
   %ones = vector.broadcast %one : f32 to vector<16xf32>
-  %low, %high = spmd.share %n {granule = 16 : i64} : index
+  %low, %high = spmd.share %n {chunk = 16 : i64} : index
   %all = arith.subi %high, %low : index
   %rest = arith.remui %all, %c16 : index
   %full = arith.subi %high, %rest : index
@@ -111,7 +111,7 @@ func.func private @k(%x: memref<8x16xf32>, %indices: memref<16xindex>) attribute
 
 // -----
 
-// Work of one piece is one thread's.
+// Work of one chunk is one thread's.
 
 func.func private @k(%x: memref<f32>) attributes {irtool.kernel} {
   %c1 = arith.constant 1 : index
@@ -186,6 +186,59 @@ func.func private @k(%x: memref<8xf32>) attributes {irtool.kernel} {
   %one = arith.constant 1.0 : f32
   spmd.single {
     memref.store %one, %x[%c0] : memref<8xf32>
+  }
+  func.return
+}
+
+// A block's memory, written by shares of the block and by one thread of it; in a team of one block, its barrier is enough.
+
+func.func private @blocks() attributes {irtool.kernel} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %one = arith.constant 1.0 : f32
+  %t = memref.alloc() {spmd.space = #spmd<space team>} : memref<8xf32>
+  %low, %high = spmd.share %c8 {scope = #spmd<scope block>} : index
+  scf.for %i = %low to %high step %c1 {
+    memref.store %one, %t[%i] : memref<8xf32>
+  }
+  spmd.barrier {scope = #spmd<scope block>}
+  spmd.single {
+    memref.store %one, %t[%c0] : memref<8xf32>
+  } attributes {scope = #spmd<scope block>}
+  func.return
+}
+
+func.func @one_block() {
+  spmd.parallel {
+    func.call @blocks() : () -> ()
+    spmd.barrier {scope = #spmd<scope block>}
+    func.call @blocks() : () -> ()
+  } attributes {scope = #spmd<scope block>}
+  func.return
+}
+
+// -----
+
+// A workspace is many buffers: what is written to one leaves the indices in another alone.
+
+func.func private @k(%one: f32, %workspace: memref<?xi8> {irtool.workspace}) attributes {irtool.kernel} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %at = arith.constant 64 : index
+  %rows = memref.view %workspace[%c0][] : memref<?xi8> to memref<8xi64>
+  %sums = memref.view %workspace[%at][] : memref<?xi8> to memref<8xf32>
+  %low, %high = spmd.share %c8 : index
+  scf.for %i = %c0 to %c8 step %c1 {
+    %r = memref.load %rows[%i] : memref<8xi64>
+    %row = arith.index_cast %r : i64 to index
+    %above = arith.cmpi sge, %row, %low : index
+    %below = arith.cmpi slt, %row, %high : index
+    %mine = arith.andi %above, %below : i1
+    scf.if %mine {
+      memref.store %one, %sums[%row] : memref<8xf32>
+    }
   }
   func.return
 }

@@ -1,0 +1,258 @@
+"""How CUDA C differs from C, op by op: an overlay on the table `C`.
+
+gpu.thread_id x                                  const long t = threadIdx.x;
+memref.alloca() {spmd.space = team}              __shared__ float row[1000];
+gpux.reduce maximumf %m                    ->    const float max = block_largest<256>(m);
+spmd.barrier {scope = block}                     __syncthreads();
+spmd.single {…} attributes {scope = block}       if (threadIdx.x == 0) …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import ClassVar
+
+from xdsl.dialects import arith, func, gpu, math, memref, vector
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerType
+from xdsl.ir import Operation, SSAValue
+
+from ...dialects import gpux, spmd, vectorx
+from ...dialects.types import element_of, is_vector, memref_of
+from ..arithmetic import INTEGER_BINARY, print_integer_binary
+from ..c import C
+from ..control import print_single
+from ..conversions import print_bitcast
+from ..expr import CExpr, call, cast
+from ..memory import element_bytes
+from ..printer import Printer, Rule
+from ..types import SIGNED, UNSIGNED, Array, CodegenError, c_type, is_mask, scalar_type
+from ..vectors import REDUCTIONS
+
+LARGEST_PRIVATE = 64 << 10
+"""Bytes; what does not fit into registers is memory of each thread."""
+LARGEST_STATIC = 46 << 10
+"""Bytes of team memory that a kernel may declare by itself, beside what reductions need: 48 KB in all."""
+ALIGNMENT = 16
+"""Of team memory, for the widest access."""
+
+
+class CudaPrinter(Printer):
+    """A printer that spells as CUDA C what is not the same in C."""
+
+    UNROLL = "#pragma unroll {}"
+    DIMENSIONS: ClassVar = "xyz"
+
+    block_size: tuple[int, ...] = (1, 1, 1)
+    """Of the kernel that is printed."""
+    dynamic: dict[Operation, int]
+    """Where in the dynamic team memory an allocation lies, in bytes; the others are static."""
+    declares_team_memory = False
+
+    def as_pointer(self, made: Array, text: str) -> str:
+        """C++ converts no pointers by itself."""
+        return f"({made.pointer('').strip()}){text}"
+
+    @property
+    def threads_of_block(self) -> int:
+        """How many threads a block has."""
+        return prod(self.block_size)
+
+
+def team_memory(function: gpu.FuncOp) -> tuple[dict[Operation, int], int]:
+    """Where the allocations lie in the dynamic team memory, and its bytes; nothing where all are static."""
+    places: dict[Operation, int] = {}
+    used = 0
+    for op in function.walk():
+        if isinstance(op, memref.AllocOp) and is_team(op):
+            places[op] = used
+            used += -(-_bytes(op) // ALIGNMENT) * ALIGNMENT
+    return (places, used) if used > LARGEST_STATIC else ({}, 0)
+
+
+def is_team(op: memref.AllocOp) -> bool:
+    """Whether an allocation is shared by the threads of a block."""
+    space = op.attributes.get(spmd.SPACE)
+    return isinstance(space, spmd.SpaceAttr) and space.data is spmd.Space.TEAM
+
+
+def _bytes(op: memref.AllocaOp | memref.AllocOp) -> int:
+    type_ = op.memref.type
+    if DYNAMIC_INDEX in type_.get_shape():
+        raise CodegenError(f"no CUDA for {op.name} of {type_}: arrays have a fixed size", op.location)
+    return prod(type_.get_shape()) * element_bytes(type_.element_type)
+
+
+def print_id(p: Printer, op: gpu.BlockIdOp | gpu.ThreadIdOp | gpu.BlockDimOp | gpu.GridDimOp) -> None:
+    """`const long t = threadIdx.x;`: these are unsigned ints, which indices must not be computed in."""
+    if op.result.first_use is None:
+        return
+    word, hint = _IDS[type(op)]
+    name = p.names.fresh(op.result.name_hint or hint)
+    p.line(f"const long {name} = {word}.{op.dimension.data.value};")
+    p.values[op.result] = CExpr(name)
+
+
+_IDS: dict[type[Operation], tuple[str, str]] = {
+    gpu.BlockIdOp: ("blockIdx", "block"), gpu.ThreadIdOp: ("threadIdx", "thread"),
+    gpu.BlockDimOp: ("blockDim", "threads"), gpu.GridDimOp: ("gridDim", "blocks"),
+}  # fmt: skip
+
+
+def print_block_barrier(p: Printer, op: spmd.BarrierOp) -> None:
+    """`__syncthreads();`"""
+    if spmd.scope_of(op) is not spmd.Scope.BLOCK:
+        raise CodegenError("no CUDA for a barrier of the grid: it is where a launch ends", op.location)
+    p.effect("__syncthreads();")
+
+
+def print_one_thread(p: Printer, op: spmd.SingleOp) -> None:
+    """`if (threadIdx.x == 0)`"""
+    assert isinstance(p, CudaPrinter)
+    dimensions = [d for d, extent in zip(p.DIMENSIONS, p.block_size) if extent > 1] or ["x"]
+    numbers = [f"threadIdx.{d}" for d in dimensions]
+    if spmd.scope_of(op) is spmd.Scope.GRID:
+        numbers += [f"blockIdx.{d}" for d in p.DIMENSIONS]
+    p.thread = " + ".join(numbers)
+    print_single(p, op)
+
+
+def print_reduce(p: Printer, op: gpux.ReduceOp) -> None:
+    """`const float max = block_largest<256>(m);`"""
+    assert isinstance(p, CudaPrinter)
+    kind, type_ = op.kind.data, op.value.type
+    if is_vector(type_) or kind not in REDUCTIONS:
+        raise CodegenError(f"no CUDA for gpux.reduce {kind} of {type_}")
+    if is_mask(type_):
+        kind = {"add": "xor", "mul": "and"}.get(kind, kind)
+    names = SIGNED if kind in ("maxsi", "minsi") else UNSIGNED if kind in ("maxui", "minui") else {}
+    scalar = scalar_type(type_)
+    other = names.get(scalar, scalar)
+    value = p.use(op.value)
+    if value.constant or other != scalar:  # a literal has a type of its own
+        value = cast(other, value)
+    p.flush_reads()
+    reduced = call(f"block_{REDUCTIONS[kind][0]}<{p.threads_of_block}>", value)
+    if op.result.first_use is None:
+        p.line(f"{reduced.text};")
+        return
+    name = p.new_name(op.result, scalar)
+    p.line(f"const {scalar} {name} = {reduced.text if other == scalar else cast(scalar, reduced).text};")
+    p.values[op.result] = CExpr(name)
+
+
+def print_round_to_tf32(p: Printer, op: gpux.RoundToTF32Op) -> None:
+    """`(int)round_to_tf32(x)`"""
+    p.define(op.result, cast("int", call("round_to_tf32", p.use(op.value))))
+
+
+def print_mma(p: Printer, op: gpux.MmaOp) -> None:
+    """`mma_tf32(sums[i][j], (const u32 (&)[4])a[i], b[j][0], b[j][1]);`"""
+
+    def part(buffer: SSAValue, indices: Sequence[SSAValue]) -> str:
+        return p.arrays[buffer].name + "".join(f"[{p.use(index).text}]" for index in indices)
+
+    b = part(op.b, op.b_indices)
+    a, sums = part(op.a, op.a_indices), part(op.sums, op.sums_indices)
+    p.effect(f"mma_tf32({sums}, (const u32 (&)[4]){a}, (u32){b}[0], (u32){b}[1]);")
+
+
+def print_private(p: Printer, op: memref.AllocaOp) -> None:
+    """A thread's own memory: a local array."""
+    type_ = op.memref.type
+    if _bytes(op) > LARGEST_PRIVATE:
+        raise CodegenError(f"no CUDA for memref.alloca of {type_}: a thread has at most {LARGEST_PRIVATE} bytes")
+    if op.memref.first_use is None:
+        return
+    made = p.add_array(op.memref, variable=not type_.get_shape())
+    align = f"__align__({ALIGNMENT}) " if _in_vectors(op.memref) else ""
+    p.line(f"{align}{made.element} {made.name}{_extents(op.memref)};")
+
+
+def print_team(p: Printer, op: memref.AllocOp) -> None:
+    """`__shared__ float row[1000];`, or a part of what the launch gives where that would be too much."""
+    assert isinstance(p, CudaPrinter)
+    if not is_team(op):
+        raise CodegenError("no CUDA for memref.alloc of global memory in a kernel")
+    if op.memref.first_use is None:
+        return
+    made = p.add_array(op.memref, variable=not op.memref.type.get_shape())
+    extents = _extents(op.memref)
+    if op not in p.dynamic:
+        p.line(f"__shared__ __align__({ALIGNMENT}) {made.element} {made.name}{extents};")
+        return
+    if not p.declares_team_memory:
+        p.declares_team_memory = True
+        p.line(f"extern __shared__ __align__({ALIGNMENT}) char team_memory[];")
+    place = f" + {p.dynamic[op]}" if p.dynamic[op] else ""
+    p.line(f"{made.element} (&{made.name}){extents} = *({made.element} (*){extents})(team_memory{place});")
+
+
+def _extents(value: SSAValue) -> str:
+    return "".join(f"[{n}]" for n in memref_of(value).get_shape())
+
+
+def _in_vectors(value: SSAValue) -> bool:
+    """Whether several elements are read or written at once."""
+    if is_vector(memref_of(value).element_type):
+        return False
+    return any(isinstance(use.operation, vector.LoadOp | vector.StoreOp) for use in value.uses)
+
+
+def print_wrapping(p: Printer, op: Operation) -> None:
+    """`add_i32(x, y)`: nvcc takes signed overflow for impossible, and has no flag against that. Indices do not
+    overflow, and operators of vectors wrap by themselves."""
+    type_ = op.results[0].type
+    if is_vector(type_) or not isinstance(type_, IntegerType) or type_.bitwidth not in (32, 64):
+        print_integer_binary(p, op)
+        return
+    name = {"+": "add", "-": "sub", "*": "mul"}[INTEGER_BINARY[type(op)]]
+    a, b = (p.use(o) for o in op.operands)
+    p.define(op.results[0], call(f"{name}_i{type_.bitwidth}", a, b))
+
+
+def print_vector_bitcast(p: Printer, op: arith.BitcastOp | vector.BitcastOp) -> None:
+    """`bits_v4i(x)`"""
+    source, target = op.operands[0].type, op.results[0].type
+    if not is_vector(target):
+        print_bitcast(p, op)
+        return
+    if is_mask(element_of(source)) or is_mask(element_of(target)):
+        raise CodegenError(f"no CUDA for {op.name} of {source} to {target}")
+    p.define(op.results[0], call(f"bits_{c_type(target)}", p.vector(op.operands[0])))
+
+
+def print_rsqrt(p: Printer, op: math.RsqrtOp) -> None:
+    """`rsqrtf(x)`"""
+    type_ = op.result.type
+    scalar = scalar_type(element_of(type_))
+    name = f"rsqrt_{c_type(type_)}" if is_vector(type_) else "rsqrtf" if scalar == "float" else "rsqrt"
+    p.define(op.result, call(name, p.vector(op.operand)))
+
+
+def print_end(p: Printer, op: gpu.ReturnOp) -> None:
+    """A kernel returns nothing."""
+
+
+CPU_ONLY = (
+    func.CallOp, func.ReturnOp, memref.CopyOp, vector.ShuffleOp, vectorx.TransposeOp, spmd.ParallelOp,
+    spmd.PrefetchOp, spmd.ShareOp, spmd.StopOnErrorOp, spmd.ThreadCountOp, spmd.ThreadIdOp,
+)  # fmt: skip
+"""What the passes for a GPU leave none of."""
+
+CUDA: dict[type[Operation], Rule] = {
+    **{op: rule for op, rule in C.items() if op not in CPU_ONLY},
+    **dict.fromkeys(_IDS, print_id),
+    **dict.fromkeys(INTEGER_BINARY, print_wrapping),
+    **dict.fromkeys((arith.BitcastOp, vector.BitcastOp), print_vector_bitcast),
+    math.RsqrtOp: print_rsqrt,
+    spmd.BarrierOp: print_block_barrier,
+    spmd.SingleOp: print_one_thread,
+    gpux.ReduceOp: print_reduce,
+    gpux.RoundToTF32Op: print_round_to_tf32,
+    gpux.MmaOp: print_mma,
+    memref.AllocaOp: print_private,
+    memref.AllocOp: print_team,
+    gpu.ReturnOp: print_end,
+}
+"""How each op is printed as CUDA C."""

@@ -1,0 +1,24 @@
+"""What pays on a GPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.ir import Operation
+
+from ..profitability import ProfitabilityBounds
+
+
+@dataclass(frozen=True)
+class GPUProfitability(ProfitabilityBounds):
+    """The answers for blocks of threads that share little memory."""
+
+    row_bytes: int = 16384
+    scatter_slices: int = 64
+    scatter_updates: int = 4096
+
+    def in_lanes(self, loop: Operation) -> bool:
+        return False  # threads are the lanes: any loop is as good as another
+
+    def weight(self, op: Operation) -> int:
+        return 1
