@@ -141,6 +141,8 @@ def _pair(p: Printer, left: SSAValue, right: SSAValue) -> tuple[CExpr, CExpr]:
 def _signed_as(expr: CExpr, type_: Attribute, names: dict[str, str]) -> CExpr:
     """The operand in its signed or unsigned type, where that differs."""
     scalar = scalar_type(element_of(type_))
+    if scalar == "bool" and is_vector(type_):
+        scalar = "int"  # the lanes of a mask
     wanted = names.get(scalar)
     if wanted is None or wanted == scalar:
         return expr
@@ -336,6 +338,8 @@ def print_compare_integers(p: Printer, op: arith.CmpiOp) -> None:
     operator, names = INTEGER_PREDICATES[op.predicate.value.data]
     type_ = op.lhs.type
     a, b = _pair(p, op.lhs, op.rhs)
+    if is_mask(type_) and not is_vector(type_) and names is SIGNED:
+        a, b = b, a  # a true of one signed bit is -1
     a, b = (_signed_as(e, type_, names) for e in (a, b))
     p.define(op.result, as_mask(binary(operator, a, b), type_))
 

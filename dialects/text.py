@@ -14,9 +14,9 @@ from io import StringIO
 from typing import Any
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, ModuleOp
+from xdsl.dialects.builtin import AnyFloat, FileLineColLoc, IntAttr, LocationAttr, ModuleOp
 from xdsl.ir import Dialect, Operation
-from xdsl.parser import Parser
+from xdsl.parser import AttrParser, Parser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import ParseError
 from xdsl.utils.mlir_lexer import MLIRLexer, MLIRTokenKind, StringLiteral
@@ -106,6 +106,18 @@ def make_context() -> Context:
     return context
 
 
+class _Bits(Parser._TensorLiteralElement):
+    """An element in hexadecimal: for a float, its bits."""
+
+    def to_type(self, parser: AttrParser, type: Any) -> Any:
+        if not isinstance(type, AnyFloat):
+            return super().to_type(parser, type)
+        size = type.compile_time_size
+        if not isinstance(self.value, int) or self.value >= 1 << 8 * size:
+            parser.raise_error(f"expected at most {2 * size} hexadecimal digits for {type}", at_position=self.span)
+        return next(type.iter_unpack(self.value.to_bytes(size, "little")))
+
+
 class SourceParser(Parser):
     """A parser that tells each op where in the file it stands, unless the text says where it comes from."""
 
@@ -131,6 +143,12 @@ class SourceParser(Parser):
                 self._consume_token()
                 return text
         return super().parse_optional_str_literal()
+
+    def _parse_tensor_literal_element(self) -> Any:
+        """An element of `dense<…>`: upstream prints floats in hexadecimal, but takes such text for an integer."""
+        hexadecimal = self._current_token.text[:2] in ("0x", "0X")
+        element = super()._parse_tensor_literal_element()
+        return _Bits(False, element.value, element.span) if hexadecimal else element
 
     def parse_comma_separated_list(
         self, delimiter: Parser.Delimiter, parse: Callable[[], Any], context_msg: str = ""

@@ -151,6 +151,20 @@ def integer_rows(t: str) -> Iterator[Row]:
     yield Row("arith.trunci", (t,), "i1", lambda x: (x & 1).astype(bool))
 
 
+def mask_rows() -> Iterator[Row]:
+    two = ("i1", "i1")
+    for number, meaning in enumerate(INTEGER_COMPARISONS):
+        signed_meaning = lambda x, y, meaning=meaning: meaning(-x.astype(int), -y.astype(int))  # noqa: E731
+        yield Row("arith.cmpi", two, "i1", signed_meaning, f"<{{predicate = {number} : i64}}>")
+        if number >= 2:
+            yield Row("arith.cmpi", two, "i1", meaning, f"<{{predicate = {number + 4} : i64}}>")
+    for op, meaning in {
+        "arith.andi": np.logical_and, "arith.ori": np.logical_or, "arith.xori": np.logical_xor,
+        "arith.maxui": np.logical_or, "arith.minui": np.logical_and,
+    }.items():  # fmt: skip
+        yield Row(op, two, "i1", meaning)
+
+
 OTHER = [
     Row("arith.extf", ("f32",), "f64", lambda x: x.astype(np.float64)),
     Row("arith.truncf", ("f64",), "f32", lambda x: x.astype(np.float32)),
@@ -166,7 +180,7 @@ OTHER = [
     *(Row("math.fma", (t, t, t), t, lambda x, y, z: x * y + z) for t in ("f32", "f64")),
 ]  # fmt: skip
 ROWS = [row for t in ("f32", "f64") for row in float_rows(t)]
-ROWS += [row for t in ("i32", "i64", "i8") for row in integer_rows(t)] + OTHER
+ROWS += [row for t in ("i32", "i64", "i8") for row in integer_rows(t)] + [*mask_rows()] + OTHER
 
 
 def samples(t: str, seed: int) -> np.ndarray:

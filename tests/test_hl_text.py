@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from irtool.dialects.hl import OPS, HLOp
 from irtool.dialects.hl.builder import as_number
@@ -15,6 +15,7 @@ from irtool.dialects.hl.codec import decode, encode
 from irtool.dialects.hl.shape import ConstantOp
 from irtool.dialects.text import parse_module, print_op
 from irtool.dialects.types import f32, i1, i64
+from xdsl.dialects import arith, builtin
 from xdsl.utils.exceptions import ParseError, VerifyException
 
 from .hl_helpers import CONTEXT, function_of, parse_body, same
@@ -192,6 +193,17 @@ def test_f32_constants_survive_text_bit_by_bit(values: list[float]) -> None:
     got = op.attributes_dict()["value"]
     np.testing.assert_array_equal(got, array)
     np.testing.assert_array_equal(np.signbit(got[got == 0]), np.signbit(array[array == 0]))
+
+
+@given(st.lists(st.floats(width=32), min_size=1, max_size=6))
+@example([8388608.0])
+@settings(deadline=None, max_examples=100)
+def test_constants_of_upstream_survive_text_bit_by_bit(values: list[float]) -> None:
+    for type_ in (builtin.f32, builtin.f64):
+        dense = builtin.DenseIntOrFPElementsAttr.from_list(builtin.VectorType(type_, [len(values)]), values)
+        module = builtin.ModuleOp([arith.ConstantOp(dense)])
+        (op,) = parse_module(print_op(module), context=CONTEXT).body.block.ops
+        assert str(op.properties["value"]) == str(dense)
 
 
 @pytest.mark.parametrize("value", [None, object(), 2**63, (2**70,), {"a": 1}, 1j])
