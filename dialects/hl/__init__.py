@@ -6,7 +6,20 @@ from types import ModuleType
 
 from xdsl.ir import Dialect
 
-from . import autodiff, check, composite, contraction, elementwise, indexing, random, reduction, sequence, shape, window
+from . import (
+    attention,
+    autodiff,
+    check,
+    composite,
+    contraction,
+    elementwise,
+    indexing,
+    random,
+    reduction,
+    sequence,
+    shape,
+    window,
+)
 from .base import HLOp, ShapeError
 from .control import CONTROL
 from .regions import REGIONS
@@ -22,6 +35,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     check,
     random,
     composite,
+    attention,
     autodiff,
 )
 """The modules whose op classes make up the dialect."""

@@ -15,7 +15,7 @@ from xdsl.dialects.builtin import UNKNOWN_LOC, LocationAttr
 from xdsl.ir import Block, Operation, SSAValue
 
 from ..types import DYNAMIC, DType, TensorSpec, spec_of
-from . import autodiff, composite, reduction
+from . import attention, autodiff, composite, reduction
 from . import shape as s
 from .base import Attributes, HLOp
 from .builder_arrays import ArrayBuilder, SequenceBuilder, WindowBuilder
@@ -156,6 +156,35 @@ class CompositeBuilder(OpEmitter[V]):
         return self.one(composite.SoftplusOp, x)
 
 
+class AttentionBuilder(OpEmitter[V]):
+    """Methods for dialects/hl/attention.py."""
+
+    def attention(
+        self, query: V, key: V, value: V, mask: V | None = None, *, causal: bool = False, scale: float = 1.0
+    ) -> tuple[V, V]:
+        """What is attended to, and the logarithms of the sums of softmax."""
+        operands = (query, key, value) if mask is None else (query, key, value, mask)
+        result, log_sum = self.emit(attention.AttentionOp, operands, {"causal": causal, "scale": scale})
+        return result, log_sum
+
+    def attention_gradient(
+        self,
+        query: V,
+        key: V,
+        value: V,
+        result: V,
+        log_sum: V,
+        cotangent: V,
+        mask: V | None = None,
+        *,
+        causal: bool = False,
+        scale: float = 1.0,
+    ) -> tuple[V, ...]:
+        """The cotangents of query, key and value."""
+        operands = (query, key, value, result, log_sum, cotangent, *(() if mask is None else (mask,)))
+        return self.emit(attention.AttentionGradientOp, operands, {"causal": causal, "scale": scale})
+
+
 class AutodiffBuilder(OpEmitter[V]):
     """Methods for dialects/hl/autodiff.py."""
 
@@ -181,6 +210,7 @@ class OpBuilder(
     WindowBuilder[V],
     SequenceBuilder[V],
     CompositeBuilder[V],
+    AttentionBuilder[V],
     AutodiffBuilder[V],
 ):
     """The whole vocabulary."""

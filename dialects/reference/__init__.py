@@ -12,7 +12,20 @@ import numpy as np
 
 from ..hl.autodiff import GradientOp
 from ..hl.base import HLOp
-from . import autodiff, check, composite, contraction, elementwise, indexing, random, reduction, sequence, shape, window
+from . import (
+    attention,
+    autodiff,
+    check,
+    composite,
+    contraction,
+    elementwise,
+    indexing,
+    random,
+    reduction,
+    sequence,
+    shape,
+    window,
+)
 from .table import Array, Table
 
 REFERENCE: Table = {
@@ -26,6 +39,7 @@ REFERENCE: Table = {
     **check.TABLE,
     **random.TABLE,
     **composite.TABLE,
+    **attention.TABLE,
     **autodiff.TABLE,
 }
 

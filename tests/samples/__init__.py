@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from irtool.dialects.hl import OPS
 
-from . import arrays, composite, elementwise, reduction, sequence, shape, window
+from . import arrays, attention, composite, elementwise, reduction, sequence, shape, window
 from .core import Generator, Op, Sample
 
 GENERATORS: dict[Op, Generator] = {
@@ -19,6 +19,7 @@ GENERATORS: dict[Op, Generator] = {
     **window.GENERATORS,
     **sequence.GENERATORS,
     **composite.GENERATORS,
+    **attention.GENERATORS,
 }
 """By op, or by the base class of a family."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
-from ....dialects.types import i64
-from ...dispatch import builder
+from ....dialects.hl.attention import AttentionOp
+from ....dialects.types import i1, i64
+from ...dispatch import apply, builder
 from ...errors import located, runtime_error
 from ...ops.joining import cat
+from ...ops.operands import expand_to
 from ...tensor import Tensor
 from .dropout import dropout
 from .linear import linear
@@ -31,6 +33,11 @@ def scaled_dot_product_attention(
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
         value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
     factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
+    batch = _common_batch(query, key, value, attn_mask) if dropout_p == 0.0 else None
+    if batch is not None:
+        operands = [expand_to(x, (*batch, *x._spec.shape[-2:])) for x in (query, key, value)]
+        mask = () if attn_mask is None else (attn_mask,)
+        return apply(AttentionOp, (*operands, *mask), {"causal": is_causal, "scale": float(factor)})[0]
     scores = query.matmul(key.transpose(-2, -1)) * factor
     if is_causal:
         scores = scores.masked_fill(after(*scores.shape[-2:]), -math.inf)
@@ -43,6 +50,27 @@ def scaled_dot_product_attention(
         empty = scores.detach().eq(-math.inf).all(-1, keepdim=True)
         weights = scores.masked_fill(empty, 0.0).softmax(-1).masked_fill(empty, 0.0)
     return dropout(weights, dropout_p).matmul(value)
+
+
+def _common_batch(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> tuple[int, ...] | None:
+    """The batch dimensions of an `hl.attention` of these; None where it does not take them, for what spells it out to
+    convert, to repeat or to refuse."""
+    specs = query._spec, key._spec, value._spec
+    q, k, v = (spec.shape for spec in specs)
+    dtype = query._spec.dtype
+    if dtype.kind != "float" or any(spec.dtype is not dtype for spec in specs) or q[-1] != k[-1] or k[-2] != v[-2]:
+        return None
+    rank = max(map(len, (q, k, v))) - 2
+    columns = zip(*((*(1,) * (rank + 2 - len(shape)), *shape[:-2]) for shape in (q, k, v)), strict=True)
+    extents = [set(column) - {1} for column in columns]
+    if any(len(found) > 1 for found in extents):
+        return None
+    batch = tuple(next(iter(found), 1) for found in extents)
+    if mask is None:
+        return batch
+    given, scores = mask._spec.shape, (*batch, q[-2], k[-2])
+    repeats = len(given) <= len(scores) and all(m in (1, n) for m, n in zip(reversed(given), reversed(scores)))
+    return batch if repeats and (mask._spec.dtype is dtype or mask._spec.dtype is i1) else None
 
 
 def after(rows: int, columns: int) -> Tensor:

@@ -6,11 +6,12 @@ turn.
 
 from __future__ import annotations
 
-from . import composite, movement, random, window
+from . import attention, composite, movement, random, window
 from .rule import DecompositionTable, Rule
 
 DECOMPOSITIONS: DecompositionTable = {
     **composite.DECOMPOSITIONS,
+    **attention.DECOMPOSITIONS,
     **movement.DECOMPOSITIONS,
     **random.DECOMPOSITIONS,
     **window.DECOMPOSITIONS,

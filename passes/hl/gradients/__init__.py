@@ -7,12 +7,38 @@ treated as constant; one that is REFUSED instead raises an error where a gradien
 from __future__ import annotations
 
 from ....dialects.hl.elementwise import FloorDivOp
-from . import autodiff, check, composite, contraction, elementwise, indexing, random, reduction, sequence, shape, window
+from . import (
+    attention,
+    autodiff,
+    check,
+    composite,
+    contraction,
+    elementwise,
+    indexing,
+    random,
+    reduction,
+    sequence,
+    shape,
+    window,
+)
 from .body import BODIES
 from .call import GradientTable, OpCall, ReasonTable, Rule
 
 _FAMILIES = (
-    *(elementwise, shape, reduction, contraction, window, sequence, indexing, check, random, composite, autodiff),
+    *(
+        elementwise,
+        shape,
+        reduction,
+        contraction,
+        window,
+        sequence,
+        indexing,
+        check,
+        random,
+        composite,
+        attention,
+        autodiff,
+    ),
 )
 
 GRADIENTS: GradientTable = {op: rule for family in _FAMILIES for op, rule in family.GRADIENTS.items()}

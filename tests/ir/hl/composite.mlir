@@ -18,3 +18,14 @@ func.func @composites(%x: tensor<64x10xf32>, %t: tensor<64xi64>) {
   %5 = hl.silu %x : tensor<64x10xf32>
   func.return
 }
+
+// CHECK-LABEL: func.func @attention
+func.func @attention(%q: tensor<2x5x4xf32>, %k: tensor<2x3x4xf32>, %v: tensor<2x3x6xf32>, %m: tensor<5x1xi1>, %ct: tensor<2x5x6xf32>) {
+  // CHECK-NEXT: %y, %l = hl.attention %q, %k, %v {scale = 0.5} : tensor<2x5x4xf32>, tensor<2x3x4xf32>, tensor<2x3x6xf32> -> tensor<2x5x6xf32>, tensor<2x5xf32>
+  %y, %l = hl.attention %q, %k, %v {causal = false, scale = 0.5} : tensor<2x5x4xf32>, tensor<2x3x4xf32>, tensor<2x3x6xf32> -> tensor<2x5x6xf32>, tensor<2x5xf32>
+  // CHECK-NEXT: hl.attention %q, %k, %v, %m {scale = 1.0, causal = true}
+  %0, %1 = hl.attention %q, %k, %v, %m {scale = 1.0, causal = true} : tensor<2x5x4xf32>, tensor<2x3x4xf32>, tensor<2x3x6xf32>, tensor<5x1xi1> -> tensor<2x5x6xf32>, tensor<2x5xf32>
+  // CHECK-NEXT: hl.attention_gradient %q, %k, %v, %y, %l, %ct {scale = 0.5}
+  %dq, %dk, %dv = hl.attention_gradient %q, %k, %v, %y, %l, %ct {scale = 0.5} : tensor<2x5x4xf32>, tensor<2x3x4xf32>, tensor<2x3x6xf32>, tensor<2x5x6xf32>, tensor<2x5xf32>, tensor<2x5x6xf32> -> tensor<2x5x4xf32>, tensor<2x3x4xf32>, tensor<2x3x6xf32>
+  func.return
+}

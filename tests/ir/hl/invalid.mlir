@@ -283,3 +283,19 @@ func.func @state(%errors: tensor<3xi64> {irtool.errors}) -> tensor<3xi64> {
 func.func @type(%errors: tensor<3xf32> {irtool.errors, irtool.result = 0 : i64}) -> tensor<3xf32> {
   func.return %errors : tensor<3xf32>
 }
+
+// -----
+
+func.func @attention(%q: tensor<2x5x4xf32>, %k: tensor<2x3x3xf32>) {
+  // expected-error@+1 {{hl.attention: attention: expected [..., t, d], [..., s, d] and [..., s, e], got [2, 5, 4], [2, 3, 3] and [2, 3, 3]}}
+  %0, %1 = hl.attention %q, %k, %k {scale = 1.0} : tensor<2x5x4xf32>, tensor<2x3x3xf32>, tensor<2x3x3xf32> -> tensor<2x5x3xf32>, tensor<2x5xf32>
+  func.return
+}
+
+// -----
+
+func.func @attention_mask(%q: tensor<2x5x4xf32>, %m: tensor<4x5xi1>) {
+  // expected-error@+1 {{hl.attention: mask of attention: expected what repeats to [2, 5, 5], got [4, 5]}}
+  %0, %1 = hl.attention %q, %q, %q, %m {scale = 1.0} : tensor<2x5x4xf32>, tensor<2x5x4xf32>, tensor<2x5x4xf32>, tensor<4x5xi1> -> tensor<2x5x4xf32>, tensor<2x5xf32>
+  func.return
+}

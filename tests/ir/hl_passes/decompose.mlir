@@ -28,3 +28,18 @@ func.func @bernoulli(%s: tensor<2xi64>, %p: tensor<f32>) -> tensor<8xi1> {
   %m = hl.bernoulli %s, %p : tensor<2xi64>, tensor<f32> -> tensor<8xi1>
   func.return %m : tensor<8xi1>
 }
+
+// -----
+
+// CHECK-LABEL: func.func @attention
+// CHECK-SAME:    (%[[Q:.*]]: tensor<2x8x4xf32> loc({{.*}}), %[[K:.*]]: tensor<2x8x4xf32> loc({{.*}}), %[[V:.*]]: tensor
+// CHECK:       %[[S:.*]] = hl.matmul %[[Q]], %{{.*}} -> tensor<2x8x8xf32>
+// CHECK:       hl.select
+// CHECK:       %[[P:.*]] = hl.div %{{.*}}, %{{.*}} : tensor<2x8x8xf32>
+// CHECK:       %[[Y:.*]] = hl.matmul %[[P]], %[[V]]
+// CHECK:       %[[L:.*]] = hl.add
+// CHECK:       func.return %[[Y]], %[[L]]
+func.func @attention(%q: tensor<2x8x4xf32>, %k: tensor<2x8x4xf32>, %v: tensor<2x8x6xf32>) -> (tensor<2x8x6xf32>, tensor<2x8xf32>) {
+  %y, %l = hl.attention %q, %k, %v {causal = true, scale = 0.5} : tensor<2x8x4xf32>, tensor<2x8x4xf32>, tensor<2x8x6xf32> -> tensor<2x8x6xf32>, tensor<2x8xf32>
+  func.return %y, %l : tensor<2x8x6xf32>, tensor<2x8xf32>
+}
