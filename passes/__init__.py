@@ -56,6 +56,7 @@ PASSES: dict[str, Callable[[], type[ModulePass]]] = {
     "verify-bounds": _lazy("loops.verify_bounds", "VerifyBounds"),
     "insert-bounds-checks": _lazy("loops.insert_bounds_checks", "InsertBoundsChecks"),
     "contract-blocks": _lazy("loops.gpu.contract_blocks", "ContractBlocks"),
+    "widen-accesses": _lazy("loops.gpu.widen_accesses", "WidenAccesses"),
     "map-blocks": _lazy("loops.gpu.map_blocks", "MapBlocks"),
     "outline-launches": _lazy("loops.gpu.outline_launches", "OutlineLaunches"),
     "combine-launches": _lazy("loops.gpu.combine_launches", "CombineLaunches"),

@@ -75,6 +75,7 @@ CUDA: Pipeline = (
             "lower-linalg",
             "fuse-loops",
             "collapse-loops",
+            "widen-accesses",
             "map-blocks",
             "chain-sums",
             "hoist-workspace",

@@ -42,6 +42,10 @@ class Profitability(Protocol):
         its `slices` that do not depend on one another."""
         ...
 
+    def takes_neighbours(self, strips: int) -> bool:
+        """Whether all threads have something to do where each takes a strip of neighbouring elements, of so many."""
+        ...
+
     def in_lanes(self, loop: Operation) -> bool:
         """Whether the iterations of a loop will become lanes of vectors."""
         ...

@@ -20,6 +20,8 @@ class ProfitabilityBounds:
     """So many keep all workers busy."""
     scatter_updates: int = 16384
     """Fewer are not worth dividing."""
+    strips: int = 1
+    """So many, of a few elements each, keep all threads busy."""
 
     def one_worker(self, elements: int, ops: int = 1) -> bool:
         return elements <= self.small and ops <= self.small_length
@@ -32,3 +34,6 @@ class ProfitabilityBounds:
 
     def divides_rows(self, slices: int, updates: int) -> bool:
         return slices < self.scatter_slices and updates >= self.scatter_updates
+
+    def takes_neighbours(self, strips: int) -> bool:
+        return strips >= self.strips

@@ -16,6 +16,7 @@ class GPUProfitability(ProfitabilityBounds):
     row_bytes: int = 16384
     scatter_slices: int = 64
     scatter_updates: int = 4096
+    strips: int = 32768
 
     def in_lanes(self, loop: Operation) -> bool:
         return False  # threads are the lanes: any loop is as good as another
