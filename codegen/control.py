@@ -12,7 +12,7 @@ from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 from ..dialects import spmd
 from .expr import ADD, CExpr, binary, call, unary
 from .printer import Printer, Rule
-from .types import CodegenError
+from .types import CodegenError, c_type
 
 COMPOUND = {"+", "-", "*", "/", "&", "|", "^"}
 
@@ -130,7 +130,7 @@ def print_for(p: Printer, op: scf.ForOp) -> None:
     increment = f"{name}++" if step.text == "1" else f"{name} += {step.text}"
     # A step that is not known may be none: such a loop, which would never end, does not run.
     guard = "" if step.text.isdigit() or step.text == p.threads else f"{step.text} > 0 && "
-    head = f"for (long {name} = {lower}; {guard}{name} < {upper}; {increment})"
+    head = f"for ({c_type(variable.type)} {name} = {lower}; {guard}{name} < {upper}; {increment})"
     lines = body(p, block, names)
     p.names.pop()
     if is_single(lines):

@@ -60,6 +60,7 @@ PASSES: dict[str, Callable[[], type[ModulePass]]] = {
     "map-blocks": _lazy("loops.gpu.map_blocks", "MapBlocks"),
     "outline-launches": _lazy("loops.gpu.outline_launches", "OutlineLaunches"),
     "combine-launches": _lazy("loops.gpu.combine_launches", "CombineLaunches"),
+    "narrow-indices": _lazy("loops.gpu.narrow_indices", "NarrowIndices"),
     "verify-spmd": _lazy("loops.cpu.verify_spmd", "VerifySPMD"),
 }
 """Factories of pass classes, in flow order."""

@@ -83,7 +83,7 @@ CUDA: Pipeline = (
             "share-workspace",
         ),
     ),
-    Stage("gpu", ("outline-launches", "combine-launches")),
+    Stage("gpu", ("outline-launches", "combine-launches", "narrow-indices")),
 )
 
 REFERENCE: Pipeline = (Stage("differentiated", ("differentiate",)),)

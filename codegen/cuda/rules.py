@@ -14,7 +14,7 @@ from math import prod
 from typing import ClassVar
 
 from xdsl.dialects import arith, func, gpu, math, memref, vector
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerType
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerType, i32
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import gpux, spmd, vectorx
@@ -23,9 +23,10 @@ from ..arithmetic import INTEGER_BINARY, print_integer_binary
 from ..c import C
 from ..control import print_single
 from ..conversions import print_bitcast
+from ..conversions import print_index_cast as print_any_index_cast
 from ..expr import CExpr, call, cast
 from ..memory import element_bytes
-from ..printer import Printer, Rule
+from ..printer import Printer, Rule, is_cheap_index
 from ..types import SIGNED, UNSIGNED, Array, CodegenError, c_type, is_mask, scalar_type
 from ..vectors import REDUCTIONS
 
@@ -89,8 +90,31 @@ def print_id(p: Printer, op: gpu.BlockIdOp | gpu.ThreadIdOp | gpu.BlockDimOp | g
         return
     word, hint = _IDS[type(op)]
     name = p.names.fresh(op.result.name_hint or hint)
-    p.line(f"const long {name} = {word}.{op.dimension.data.value};")
+    type_ = "int" if _is_counted_in_32_bits(op.result) else "long"
+    p.line(f"const {type_} {name} = {word}.{op.dimension.data.value};")
     p.values[op.result] = CExpr(name)
+
+
+def _is_counted_in_32_bits(number: SSAValue) -> bool:
+    """Whether the number of a thread or a block, which has 32 bits, is only used as such."""
+    return all(isinstance(use.operation, arith.IndexCastOp) for use in number.uses) and all(
+        use.operation.results[0].type == i32 for use in number.uses
+    )
+
+
+def print_index_cast(p: Printer, op: arith.IndexCastOp) -> None:
+    """Nothing, of a number of 32 bits to the index of an access: C widens it where it is added to an address."""
+    source = op.input.owner
+    if isinstance(source, tuple(_IDS)) and _is_counted_in_32_bits(op.input):
+        p.values[op.result] = p.use(op.input)
+    elif op.input.type != i32 or any(use.operation.name.startswith("arith.") for use in op.result.uses):
+        print_any_index_cast(p, op)
+    else:
+        expr, user = p.use(op.input), op.result.get_user_of_unique_use()
+        alone = user is not None and user.parent is op.parent
+        if not (alone or expr.is_atom or is_cheap_index(expr, op.result)):
+            expr = p.named(op.input, expr)
+        p.define(op.result, expr)
 
 
 _IDS: dict[type[Operation], tuple[str, str]] = {
@@ -203,12 +227,18 @@ def print_wrapping(p: Printer, op: Operation) -> None:
     """`add_i32(x, y)`: nvcc takes signed overflow for impossible, and has no flag against that. Indices do not
     overflow, and operators of vectors wrap by themselves."""
     type_ = op.results[0].type
-    if is_vector(type_) or not isinstance(type_, IntegerType) or type_.bitwidth not in (32, 64):
+    if is_vector(type_) or not isinstance(type_, IntegerType) or type_.bitwidth not in (32, 64) or _is_exact(op):
         print_integer_binary(p, op)
         return
     name = {"+": "add", "-": "sub", "*": "mul"}[INTEGER_BINARY[type(op)]]
     a, b = (p.use(o) for o in op.operands)
     p.define(op.results[0], call(f"{name}_i{type_.bitwidth}", a, b))
+
+
+def _is_exact(op: Operation) -> bool:
+    """Whether the result is known to need no more bits than it has."""
+    flags = op.properties.get("overflowFlags")
+    return isinstance(flags, arith.IntegerOverflowAttr) and arith.IntegerOverflowFlag.NSW in flags.data
 
 
 def print_vector_bitcast(p: Printer, op: arith.BitcastOp | vector.BitcastOp) -> None:
@@ -244,6 +274,7 @@ CUDA: dict[type[Operation], Rule] = {
     **{op: rule for op, rule in C.items() if op not in CPU_ONLY},
     **dict.fromkeys(_IDS, print_id),
     **dict.fromkeys(INTEGER_BINARY, print_wrapping),
+    arith.IndexCastOp: print_index_cast,
     **dict.fromkeys((arith.BitcastOp, vector.BitcastOp), print_vector_bitcast),
     math.RsqrtOp: print_rsqrt,
     spmd.BarrierOp: print_block_barrier,

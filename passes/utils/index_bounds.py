@@ -25,7 +25,7 @@ from ...dialects.types import element_of, is_integer
 from ...dialects.vectorx import SelectOp
 from .constants import constant_value
 
-__all__ = ["IndexBounds", "Sum"]
+__all__ = ["LARGEST", "RANGES", "IndexBounds", "Range", "Sum", "type_range"]
 
 LARGEST = 1 << 63
 MOST_STEPS = 400
@@ -67,7 +67,8 @@ def _is_wide(value: SSAValue) -> bool:
     return isinstance(type_, IndexType) or (is_integer(type_) and type_.width.data == 64)
 
 
-def _type_range(value: SSAValue) -> Range:
+def type_range(value: SSAValue) -> Range:
+    """What a value may be by its type alone."""
     type_ = element_of(value.type)
     if is_integer(type_) and type_.width.data < 64:
         # Of either sign: what reads them says which.
@@ -123,7 +124,7 @@ class IndexBounds:
         if found is None:
             one = self.sum_of(value)
             low, high = -self._high(one.times(-1), facts), self._high(one, facts)
-            found = (low, high) if -LARGEST <= low <= high < LARGEST else _type_range(value)
+            found = (low, high) if -LARGEST <= low <= high < LARGEST else type_range(value)
             if self.steps > 0:
                 self.ranges[value, facts] = found
         return found
@@ -135,7 +136,7 @@ class IndexBounds:
         self.steps -= 1
         best = index.constant
         for value, factor in index.terms.items():
-            low, high = self._leaf(value, facts) if self.steps > 0 else _type_range(value)
+            low, high = self._leaf(value, facts) if self.steps > 0 else type_range(value)
             best += factor * (high if factor > 0 else low)
         if self.steps <= 0:
             return best
@@ -154,7 +155,7 @@ class IndexBounds:
 
     def _leaf(self, value: SSAValue, facts: Facts) -> Range:
         """Least and greatest value of what is no sum."""
-        least, most = _type_range(value)
+        least, most = type_range(value)
         op = value.owner
         if not isinstance(op, Operation):
             return least, most
@@ -194,8 +195,8 @@ class IndexBounds:
                 for region, holds in ((op.true_region, True), (op.false_region, False))
             ]
             low, high = min(s[0] for s in sides), max(s[1] for s in sides)
-        elif type(op) in _BINARY:
-            found = _BINARY[type(op)](self._range(op.operands[0], facts), self._range(op.operands[1], facts))
+        elif type(op) in RANGES:
+            found = RANGES[type(op)](self._range(op.operands[0], facts), self._range(op.operands[1], facts))
             low, high = found or (least, most)
         return (low, high) if least <= low and high <= most else (least, most)
 
@@ -353,7 +354,7 @@ def _shifted(a: Range, b: Range) -> Range | None:
     return _corners(lambda x, y: x >> y)(a, b) if b[0] >= 0 and b[1] < 64 else None
 
 
-_BINARY: dict[type[Operation], Rule] = {
+RANGES: dict[type[Operation], Rule] = {
     arith.AddiOp: _sum,
     arith.SubiOp: _difference,
     arith.MuliOp: _corners(lambda x, y: x * y),
@@ -371,7 +372,7 @@ _BINARY: dict[type[Operation], Rule] = {
     arith.ShRSIOp: _shifted,
     arith.ShRUIOp: _unsigned(_shifted),
 }
-"""By op."""
+"""By op: what its result may be."""
 
 
 def _depth(value: SSAValue) -> int:
