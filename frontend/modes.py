@@ -13,6 +13,8 @@ class Modes(threading.local):
     """Whether operations are recorded; only `grad_mode` writes it."""
     trace: Any = None
     """The `tracing.Trace` in progress, or None; only `tracing` writes it."""
+    fields: Any = None
+    """Of tensors that this thread alone sees changed; only `tracing.own_fields` writes it."""
     device: Any = None
     """Where new tensors go, None for the CPU: in the library's own functions, where their operands are. Only `devices`
     writes it."""

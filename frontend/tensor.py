@@ -232,6 +232,8 @@ def sync(t: Tensor) -> None:
 
 def rebase(t: Tensor, node: Node | None, index: int, requires_grad: bool) -> None:
     """Gives a tensor a new history. Whether its gradient is kept is a matter of the tensor, and moves along."""
+    if modes.trace is not None:
+        modes.trace.keep_own(t)
     retained = None if t._node is None else t._node.retained
     kept = retained.get(t._index) if retained else None
     if kept is not None and kept() is t:
@@ -256,6 +258,8 @@ def set_requires_grad(t: Tensor, value: bool) -> None:
     if value and t._spec.dtype.kind != "float":
         raise runtime_error("only Tensors of floating point dtype can require gradients")
     if value != t._requires_grad:
+        if modes.trace is not None:
+            modes.trace.keep_own(t)
         t._requires_grad = value
         t._base = None
         t._history += value  # views that have a history keep it

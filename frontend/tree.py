@@ -108,7 +108,7 @@ def is_plain_tensor(value: Any) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_tensor_type(kind: Any) -> bool:
-    return type(class_attribute(kind, "_storage")) is MemberDescriptorType
+    return type(class_attribute(kind, "_spec")) is MemberDescriptorType
 
 
 def holds_tensors(value: Any) -> bool:

@@ -248,6 +248,68 @@ def gradients_and_in_place(peek: Peek) -> Any:
     return f
 
 
+@case
+def data(peek: Peek) -> Any:
+    o = SimpleNamespace(w=irtool.zeros(3))
+    peek.look = lambda: o.w
+
+    def f(x: Any) -> Any:
+        o.w.data = o.w.data * 0.5 + x
+        peek()
+        return o.w * 1
+
+    return f
+
+
+@case
+def data_exchanged(peek: Peek) -> Any:
+    v, w = irtool.zeros(3), irtool.ones(3)
+    peek.look = lambda: (v, w)
+
+    def f(x: Any) -> Any:
+        v.data, w.data = w.data + x, v.data
+        peek()
+        return v + w * 2
+
+    return f
+
+
+@case
+def data_of_parameters(peek: Peek) -> Any:
+    irtool.manual_seed(0)
+    model = nn.Linear(3, 3)
+    peek.look = lambda: (*model.parameters(), *(p.requires_grad for p in model.parameters()))
+
+    def f(x: Any) -> Any:
+        loss = model(x).pow(2).sum()
+        loss.backward()
+        for p in model.parameters():
+            p.data = p.data - 0.01 * p.grad
+        model.requires_grad_(False)
+        peek()
+        model.requires_grad_(True)
+        model.zero_grad()
+        return loss
+
+    return f
+
+
+@case
+def history(peek: Peek) -> Any:
+    w, h = irtool.ones(3, requires_grad=True), irtool.zeros(3)
+    rows = h[:2]
+    peek.look = lambda: (w, h, rows)
+
+    def f(x: Any) -> Any:
+        h.detach_()
+        h.mul_(w * x)
+        rows.add_(1)
+        peek()
+        return h * 1
+
+    return f
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_other_threads_find_values(name: str) -> None:
     peek = Peek()

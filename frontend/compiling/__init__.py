@@ -26,7 +26,8 @@
    (`observer.py`, `callables.py`). Other threads run the same code and find numbers and lists as they are: what stands
    for these is handed to traced code alone. What it assigns to attributes and variables is kept in an overlay
    (`overlay.py`), where it alone finds it; of lists and dictionaries that it may change it gets copies (`copies.py`),
-   `log.append` is that of a list of its own. One trace goes on at a time.
+   `log.append` is that of a list of its own. Memory and history that it gives to tensors (`p.data = v`) are fields of
+   its thread's own (`tracing/own_fields.py`). One trace goes on at a time.
 
 4. **Symbolic numbers** (`symbolic.py`, `changed_numbers.py`, `dynamic.py`, `evaluation.py`). A number is a constant
    of its first trace, guarded by value. One that has changed, or that the code itself assigns, is symbolic: this

@@ -27,6 +27,7 @@ from ..modes import modes
 from ..node import Node
 from ..tensor import Tensor
 from ..used_up import UsedUp
+from . import own_fields
 from .checks import Checks, RecordedCheck, expected_by
 from .data import Assignments
 from .deferred import DeferredCall
@@ -381,10 +382,16 @@ class Trace(Flow):
         while self._undo:
             self._undo.pop()()
 
+    def keep_own(self, tensor: Tensor) -> None:
+        """Before a tensor from outside gets other memory, or another history: other threads are not to see that."""
+        if tensor not in self.came_from and not tensor._storage.symbolic:
+            own_fields.keep_own(tensor)
+
     def end(self) -> None:
         """From here on, values of this trace cannot be used; those still alive know where they were made."""
         while self._restore:
             self._restore.pop()()
+        own_fields.give_up()
         for storage, value in self.values.items():
             _remember(storage, value)
 
