@@ -6,6 +6,12 @@ header that generated CUDA C includes.
 combines the values of all threads of the block, in an order that only the number of threads decides, and gives each
 the result.
 
+    %best, %where = gpux.reduce first_maximumf %b, %w : f32, i64
+    %upto, %all = gpux.scan add %x : f64
+
+Some kinds combine pairs: the largest number with its place, the first of equals. A scan gives each thread what has come
+together up to it, in the order of the threads, and what all give together.
+
     %big = gpux.round_to_tf32 %x : f32
     gpux.mma %a[%i], %b[%j], %sums[%i, %j] : memref<4x4xi32>, memref<4x2xi32>, memref<4x4x4xf32>
 
@@ -17,7 +23,7 @@ that `mma.sync.m16n8k8` of the PTX ISA lays down.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self, cast
+from typing import ClassVar, Self, cast
 
 from xdsl.dialects.builtin import IndexType, MemRefType, StringAttr, f32, i32
 from xdsl.ir import Attribute, Dialect, Operation, SSAValue
@@ -30,58 +36,84 @@ from xdsl.irdl import (
     result_def,
     traits_def,
     var_operand_def,
+    var_result_def,
 )
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect, Pure
 from xdsl.utils.exceptions import VerifyException
 
-__all__ = ["GPUX", "KINDS", "MmaOp", "ReduceOp", "RoundToTF32Op"]
+__all__ = ["GPUX", "KINDS", "CollectiveOp", "MmaOp", "ReduceOp", "RoundToTF32Op", "ScanOp"]
 
-KINDS = (
-    "add", "mul", "maximumf", "minimumf", "maxnumf", "minnumf", "maxsi", "minsi", "maxui", "minui", "and", "or", "xor",
-)  # fmt: skip
-"""Kinds of reductions, by the names of `vector.reduction`."""
+FIRST = ("maximumf", "minimumf", "maxsi", "minsi", "maxui", "minui")
+"""Extrema that also come with a place: (number, place), NaN before all numbers, the least place of equals."""
+KINDS: dict[str, int] = {
+    **dict.fromkeys(("add", "mul", "maxnumf", "minnumf", "and", "or", "xor", *FIRST), 1),
+    **{f"first_{kind}": 2 for kind in FIRST},
+    "recurrence": 2,
+}
+"""What threads combine with -> how many values of each. Most have the names of `vector.reduction`; `recurrence` makes
+of the steps y -> a y + x and then y -> b y + z the step y -> b a y + (b x + z)."""
 
 
-@irdl_op_definition
-class ReduceOp(IRDLOperation):
-    """Combines a number of each thread of the block. All its threads come here."""
+class CollectiveOp(IRDLOperation):
+    """Combines what each thread of the block has. All its threads come here."""
 
-    name = "gpux.reduce"
     kind = prop_def(StringAttr)
-    value = operand_def()
-    result = result_def()
+    values = var_operand_def()
+    res = var_result_def()
     # Threads wait for one another: nothing moves across, and nobody deletes it.
     traits = traits_def(MemoryReadEffect(), MemoryWriteEffect())
+    TIMES: ClassVar[int] = 1
+    """How many results there are for each value."""
 
-    def __init__(self, kind: str, value: SSAValue | Operation) -> None:
-        value = SSAValue.get(value)
-        super().__init__(operands=[value], result_types=[value.type], properties={"kind": StringAttr(kind)})
+    def __init__(self, kind: str, values: Sequence[SSAValue]) -> None:
+        types = [value.type for value in values] * self.TIMES
+        super().__init__(operands=[values], result_types=[types], properties={"kind": StringAttr(kind)})
 
     def verify_(self) -> None:
-        if self.kind.data not in KINDS:
+        count = KINDS.get(self.kind.data)
+        if count is None:
             raise VerifyException(f"expected one of {', '.join(KINDS)}, given {self.kind.data}")
-        if self.value.type != self.result.type:
-            raise VerifyException(f"expected a result of type {self.value.type}, given {self.result.type}")
+        types = [value.type for value in self.values]
+        if len(types) != count:
+            raise VerifyException(f"expected {count} of each thread for {self.kind.data}, given {len(types)}")
+        if [result.type for result in self.res] != types * self.TIMES:
+            raise VerifyException(f"expected results of type {', '.join(map(str, types * self.TIMES))}")
 
     def print(self, printer: Printer) -> None:
         printer.print_string(f" {self.kind.data} ")
-        printer.print_ssa_value(self.value)
+        printer.print_list(self.values, printer.print_ssa_value)
         printer.print_op_attributes(self.attributes)
         printer.print_string(" : ")
-        printer.print_attribute(self.value.type)
+        printer.print_list([value.type for value in self.values], printer.print_attribute)
 
     @classmethod
     def parse(cls, parser: Parser) -> Self:
         kind = parser.parse_identifier()
-        unresolved = parser.parse_unresolved_operand()
+        none = parser.Delimiter.NONE
+        unresolved = parser.parse_comma_separated_list(none, parser.parse_unresolved_operand)
         attributes = parser.parse_optional_attr_dict()
         parser.parse_punctuation(":")
-        type_: Attribute = parser.parse_type()
-        op = cls(kind, parser.resolve_operand(unresolved, type_))
+        types = parser.parse_comma_separated_list(none, parser.parse_type)
+        op = cls(kind, parser.resolve_operands(unresolved, types, parser.pos))
         op.attributes |= attributes
         return op
+
+
+@irdl_op_definition
+class ReduceOp(CollectiveOp):
+    """What all threads give together."""
+
+    name = "gpux.reduce"
+
+
+@irdl_op_definition
+class ScanOp(CollectiveOp):
+    """What the threads up to each give together, itself included; then what all of them give."""
+
+    name = "gpux.scan"
+    TIMES: ClassVar = 2
 
 
 @irdl_op_definition
@@ -141,4 +173,4 @@ class MmaOp(IRDLOperation):
                 )
 
 
-GPUX = Dialect("gpux", [MmaOp, ReduceOp, RoundToTF32Op], [])
+GPUX = Dialect("gpux", [MmaOp, ReduceOp, RoundToTF32Op, ScanOp], [])

@@ -141,28 +141,46 @@ def print_one_thread(p: Printer, op: spmd.SingleOp) -> None:
     print_single(p, op)
 
 
-def print_reduce(p: Printer, op: gpux.ReduceOp) -> None:
-    """`const float max = block_largest<256>(m);`"""
+COLLECTIVES = {
+    **{kind: name for kind, (name, _) in REDUCTIONS.items()},
+    **{f"first_{kind}": f"first_{REDUCTIONS[kind][0]}" for kind in gpux.FIRST},
+    "recurrence": "recurrence",
+}
+"""By kind: the primitive for a block."""
+
+
+def print_collective(p: Printer, op: gpux.CollectiveOp) -> None:
+    """`const float max = block_largest<256>(m);`, `const Scanned<double> all = block_running_sum<256>(x);`"""
     assert isinstance(p, CudaPrinter)
-    kind, type_ = op.kind.data, op.value.type
-    if is_vector(type_) or kind not in REDUCTIONS:
-        raise CodegenError(f"no CUDA for gpux.reduce {kind} of {type_}")
-    if is_mask(type_):
+    kind, types = op.kind.data, [value.type for value in op.values]
+    if kind not in COLLECTIVES or any(map(is_vector, types)):
+        raise CodegenError(f"no CUDA for {op.name} {kind} of {', '.join(map(str, types))}")
+    if is_mask(types[0]):
         kind = {"add": "xor", "mul": "and"}.get(kind, kind)
-    names = SIGNED if kind in ("maxsi", "minsi") else UNSIGNED if kind in ("maxui", "minui") else {}
-    scalar = scalar_type(type_)
-    other = names.get(scalar, scalar)
-    value = p.use(op.value)
-    if value.constant or other != scalar:  # a literal has a type of its own
-        value = cast(other, value)
+    names = SIGNED if kind.endswith("si") else UNSIGNED if kind.endswith("ui") else {}
+    scalars = [scalar_type(type_) for type_ in types]
+    compared = [names.get(scalars[0], scalars[0]), *scalars[1:]]
+    values = [
+        cast(to, value) if value.constant or to != scalar else value  # a literal has a type of its own
+        for value, to, scalar in zip((p.use(value) for value in op.values), compared, scalars, strict=True)
+    ]
     p.flush_reads()
-    reduced = call(f"block_{REDUCTIONS[kind][0]}<{p.threads_of_block}>", value)
-    if op.result.first_use is None:
-        p.line(f"{reduced.text};")
+    scans = isinstance(op, gpux.ScanOp)
+    function = f"block_{'running_' if scans else ''}{COLLECTIVES[kind]}<{p.threads_of_block}>"
+    combined = call(function, values[0] if len(values) == 1 else call("pair", *values))
+    if all(result.first_use is None for result in op.res):
+        p.line(f"{combined.text};")
         return
-    name = p.new_name(op.result, scalar)
-    p.line(f"const {scalar} {name} = {reduced.text if other == scalar else cast(scalar, reduced).text};")
-    p.values[op.result] = CExpr(name)
+    made = compared[0] if len(values) == 1 else f"Pair<{', '.join(compared)}>"
+    if len(op.res) == 1 and compared != scalars:
+        made, combined, compared = scalars[0], cast(scalars[0], combined), scalars
+    name = p.new_name(op.res[0], scalars[0])
+    p.line(f"const {f'Scanned<{made}>' if scans else made} {name} = {combined.text};")
+    parts = [f"{name}.{part}" for part in ("upto", "all")] if scans else [name]
+    if len(values) > 1:
+        parts = [f"{whole}.{part}" for whole in parts for part in ("first", "second")]
+    for result, part in zip(op.res, parts, strict=True):
+        p.values[result] = CExpr(part) if compared == scalars else cast(scalar_type(result.type), CExpr(part))
 
 
 def print_round_to_tf32(p: Printer, op: gpux.RoundToTF32Op) -> None:
@@ -279,7 +297,7 @@ CUDA: dict[type[Operation], Rule] = {
     math.RsqrtOp: print_rsqrt,
     spmd.BarrierOp: print_block_barrier,
     spmd.SingleOp: print_one_thread,
-    gpux.ReduceOp: print_reduce,
+    **dict.fromkeys((gpux.ReduceOp, gpux.ScanOp), print_collective),
     gpux.RoundToTF32Op: print_round_to_tf32,
     gpux.MmaOp: print_mma,
     memref.AllocaOp: print_private,

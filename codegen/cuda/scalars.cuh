@@ -105,3 +105,31 @@ COMBINE(Largest, larger(x, y))
 COMBINE(Smallest, smaller(x, y))
 COMBINE(LargestNum, larger_num(x, y))
 COMBINE(SmallestNum, smaller_num(x, y))
+
+template <class A, class B> struct Pair {
+    A first;
+    B second;
+};
+template <class A, class B> DEVICE Pair<A, B> pair(A first, B second) { return {first, second}; }
+
+// Of numbers with their places: NaN before all numbers, the least place of equals.
+#define FIRST_EXTREMUM(name, sign) \
+    struct name { \
+        template <class T> DEVICE_MEMBER bool better(T x, T y) { return x sign y || (x != x && y == y); } \
+        template <class T> DEVICE_MEMBER T of(T x, T y) \
+        { \
+            if (better(x.first, y.first)) \
+                return x; \
+            return better(y.first, x.first) || y.second < x.second ? y : x; \
+        } \
+    };
+FIRST_EXTREMUM(FirstLargest, >)
+FIRST_EXTREMUM(FirstSmallest, <)
+
+// Of steps y -> first * y + second, the first one and then the second.
+struct Recurrence {
+    template <class T> DEVICE_MEMBER T of(T x, T y)
+    {
+        return {wrapped_mul(y.first, x.first), wrapped_add(wrapped_mul(y.first, x.second), y.second)};
+    }
+};

@@ -8,7 +8,8 @@
     %s = linalg.generic {(c) -> (c), (c) -> ()} ["reduction"]
            ins(%p : tensor<64xf32>) outs(%zero : tensor<f32>) { addf }
 
-The number of chunks follows from the shape alone, so that the result has the same bits for any number of threads.
+So is a selection, as argmax is: its parts begin with what the whole begins with, and come together in the order of the
+chunks. How many there are follows from the shape alone, so that the result has the same bits for any number of threads.
 What is left over when the chunks do not divide the loop goes onto the result in a third generic. `%extent` is never
 read: it says how far `i` runs.
 """
@@ -23,7 +24,7 @@ from xdsl.dialects import arith, builtin, tensor
 from xdsl.dialects.builtin import AffineMapAttr, TensorType
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
-from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 from xdsl.passes import ModulePass
 
@@ -34,6 +35,7 @@ from ..pass_base import kernels
 from ..utils.combiners import COMBINERS, neutral_element
 from ..utils.constants import Constants, scalar_attribute
 from ..utils.emitter import Emitter
+from ..utils.selections import selections_of
 from .lowering.views import emit_expression
 
 __all__ = ["SplitReductions"]
@@ -71,11 +73,11 @@ class SplitReductions(ModulePass):
         results = prod(n for d, n in enumerate(extents) if d not in reductions)
         if total < self.min_work or results >= self.many_results or _is_contraction(op, reductions):
             return
-        combiners = _combiners(op)
+        combined = _combined(op)
         dim = max(reductions, key=lambda d: extents[d])
         chunks = _chunk_count(extents[dim], min(self.chunks, total // self.chunk))
-        if combiners is not None and chunks > 1:
-            _ReductionSplit(op, dim, extents[dim], chunks, combiners).run()
+        if combined is not None and chunks > 1:
+            _ReductionSplit(op, dim, extents[dim], chunks, combined).run()
 
 
 def _extents(op: GenericOp) -> list[int] | None:
@@ -93,26 +95,40 @@ def _is_contraction(op: GenericOp, reductions: list[int]) -> bool:
     return len(set(spans)) > 1
 
 
-def _combiners(op: GenericOp) -> list[Operation] | None:
-    """The operation that updates each output, where all are ones whose order is free."""
+@dataclass(frozen=True)
+class _Combined:
+    """How parts of a reduction come together."""
+
+    groups: list[tuple[list[Operation], dict[SSAValue, int]]]
+    """Ops of its body; and values of it that stand for what a part has found, of which output."""
+    starts: dict[int, SSAValue | int | float]
+    """What a part of each output starts from."""
+
+
+def _combined(op: GenericOp) -> _Combined | None:
+    """None where an output is updated in some way whose order is not free."""
     block = op.body.block
     end = block.last_op
     assert end is not None
-    found: list[Operation] = []
-    for argument, value in zip(block.args[len(op.inputs) :], end.operands, strict=True):
+    carried = block.args[len(op.inputs) :]
+    found = _Combined([], {})
+    for k, (argument, value) in enumerate(zip(carried, end.operands, strict=True)):
         owner = value.owner
-        uses = list(argument.uses)
-        if (
-            not isinstance(owner, Operation)
-            or type(owner) not in COMBINERS
-            or len(owner.operands) != 2
-            or len(uses) != 1
-            or uses[0].operation is not owner
-            or neutral_element(type(owner), argument.type) is None
-        ):
-            return None
-        found.append(owner)
-    return found
+        if not isinstance(owner, Operation) or type(owner) not in COMBINERS or len(owner.operands) != 2:
+            continue
+        neutral = neutral_element(type(owner), argument.type)
+        if neutral is not None and argument.get_user_of_unique_use() is owner:
+            found.starts[k] = neutral
+            found.groups.append(([owner], {next(v for v in owner.operands if v is not argument): k}))
+    for selection in selections_of(block, carried, end.operands):
+        ops = list(selection.comparison)
+        for k in selection.positions:
+            fill, select = op.outputs[k].owner, end.operands[k].owner
+            if isinstance(fill, FillOp) and isinstance(select, Operation):
+                found.starts[k] = fill.inputs[0]
+                ops.append(select)
+        found.groups.append((ops, dict(zip(selection.offered, selection.positions, strict=True))))
+    return found if len(found.starts) == len(carried) else None
 
 
 def _chunk_count(extent: int, wanted: int) -> int:
@@ -123,13 +139,13 @@ def _chunk_count(extent: int, wanted: int) -> int:
 
 
 class _ReductionSplit:
-    def __init__(self, op: GenericOp, dim: int, extent: int, chunks: int, combiners: list[Operation]) -> None:
+    def __init__(self, op: GenericOp, dim: int, extent: int, chunks: int, combined: _Combined) -> None:
         self.op = op
         self.dim = dim
         self.chunks = chunks
         self.size = extent // chunks
         self.rest = extent - self.size * chunks
-        self.combiners = combiners
+        self.combined = combined
         self.maps = [map_.data for map_ in op.indexing_maps.data]
         self.dims = self.maps[0].num_dims
 
@@ -159,15 +175,16 @@ class _ReductionSplit:
     def partial(self) -> list[SSAValue]:
         """The generic with one more parallel loop, over chunks, into one more dimension."""
         outputs: list[SSAValue] = []
-        for value, combiner in zip(self.op.outputs, self.combiners, strict=True):
+        for k, value in enumerate(self.op.outputs):
+            start = self.combined.starts[k]
             assert is_tensor(value.type)
             element = value.type.element_type
-            neutral = neutral_element(type(combiner), element)
-            assert neutral is not None
-            attribute = scalar_attribute(element, neutral)
-            constant = self.insert(arith.ConstantOp.create(properties={"value": attribute}, result_types=[element]))
+            if not isinstance(start, SSAValue):
+                attribute = scalar_attribute(element, start)
+                constant = arith.ConstantOp.create(properties={"value": attribute}, result_types=[element])
+                start = self.insert(constant).results[0]
             empty = self.empty([self.chunks, *value.type.get_shape()], element)
-            outputs.append(self.insert(FillOp([constant.results[0]], [empty], [empty.type])).results[0])
+            outputs.append(self.insert(FillOp([start], [empty], [empty.type])).results[0])
         return self.part(outputs, self.size, None)
 
     def part(self, outputs: list[SSAValue], size: int, start: int | None) -> list[SSAValue]:
@@ -224,16 +241,20 @@ class _ReductionSplit:
         ins = [AffineMap(dims, 0, (AffineExpr.dimension(0), *m.results)) for m in outs]
         elements = [tensor_of(value).element_type for value in self.op.outputs]
         block = Block(arg_types=[*elements, *elements])
-        yielded: list[SSAValue] = []
-        for k, combiner in enumerate(self.combiners):
-            part, total = block.args[k], block.args[len(elements) + k]
-            new = combiner.clone()
-            new.operands = [
-                total if isinstance(v, BlockArgument) and v.block is self.op.body.block and v.index >= count else part
-                for v in combiner.operands
-            ]
-            block.add_op(new)
-            yielded.append(new.results[0])
+        body = self.op.body.block
+        end = body.last_op
+        assert end is not None
+        totals = {body.args[count + k]: block.args[len(elements) + k] for k in range(len(elements))}
+        values: dict[SSAValue, SSAValue] = {}
+        for ops, offered in self.combined.groups:
+            known = {**totals, **{value: block.args[k] for value, k in offered.items()}}
+            for op in ops:
+                new = op.clone()
+                new.operands = [known.get(value, value) for value in op.operands]
+                block.add_op(new)
+                known |= zip(op.results, new.results, strict=True)
+            values |= known
+        yielded = [values[value] for value in end.operands]
         block.add_op(YieldOp(*yielded))
         made = GenericOp(
             partial,

@@ -97,6 +97,30 @@ def test_nan_wins_in_maximum_and_loses_in_maxnum() -> None:
         assert np.isnan(y).all() if wins else (y == 1).all()
 
 
+def test_scans_give_what_comes_before_and_all() -> None:
+    for block in (1, 31, 32, 33, 256):
+        memref = f"memref<{block}xi64>"
+        body = f"""
+          %v = memref.load %x0[%t] : {memref}
+          %upto, %all = gpux.scan add %v : i64
+          %p0, %p1, %a0, %a1 = gpux.scan recurrence %v, %upto : i64, i64
+          %most, %where = gpux.reduce first_maxui %v, %upto : i64, i64
+          %s0 = arith.muli %p1, %all : i64
+          %s1 = arith.xori %s0, %a1 : i64
+          %s2 = arith.xori %s1, %where : i64
+          memref.store %s2, %y[%t] : {memref}"""
+        x = numbers(np.int64, block)
+        (found,) = run(one_launch(body, memref, memref, block), x)
+        with np.errstate(over="ignore"):
+            upto, value, values = np.cumsum(x), np.int64(0), []
+            for step, more in zip(x, upto):
+                value = step * value + more
+                values.append(value)
+            np.testing.assert_array_equal(
+                found, (np.array(values) * upto[-1]) ^ value ^ upto[x.view(np.uint64).argmax()]
+            )
+
+
 VECTORS = """
   %c4 = arith.constant 4 : index
   %j = arith.muli %t, %c4 : index
@@ -155,6 +179,15 @@ def test_nvcc_takes_the_file_as_it_stands(machine: str, tmp_path: Path) -> None:
         stored = "\n".join(f"memref.store %r{k}, %y[%t] : memref<100x{type_}>" for k, _ in enumerate(kinds))
         body = f"%v = memref.load %x[%t] : memref<100x{type_}>\n{reduced}\n{stored}"
         kernels += kernel(body, f"%x: memref<100x{type_}>, %y: memref<100x{type_}>", 100, 1, f"reduce_{type_}")
+    for type_, kind in (("f32", "maximumf"), ("f64", "minimumf"), ("i8", "maxui"), ("i64", "minsi")):
+        body = f"""
+          %v = memref.load %x[%t] : memref<100x{type_}>
+          %n = arith.index_cast %t : index to i64
+          %m, %w = gpux.reduce first_{kind} %v, %n : {type_}, i64
+          %p0, %p1, %a0, %a1 = gpux.scan recurrence %m, %v : {type_}, {type_}
+          memref.store %p1, %x[%t] : memref<100x{type_}>
+          memref.store %w, %y[%t] : memref<100xi64>"""
+        kernels += kernel(body, f"%x: memref<100x{type_}>, %y: memref<100xi64>", 100, 1, f"pairs_{type_}")
     vectors = "%x0: memref<256xf32>, %x1: memref<256xi32>, %y: memref<256xf32>"
     kernels += kernel(VECTORS, vectors, 64, 1, "vectors")
     source = tmp_path / "kernels.cu"

@@ -171,6 +171,30 @@ def test_reductions_by_shuffles_have_the_bits_of_the_emulators_own() -> None:
     assert (y == y[0]).all() and abs(y[0] - x.sum(dtype=np.float64)) < 1e-4
 
 
+def test_scans_by_shuffles_have_the_bits_of_the_emulators_own() -> None:
+    for threads in (7, 32, 40, 200, 256):
+        body = f"""
+        const auto step = pair(x[threadIdx.x], 1 - x[threadIdx.x]);
+        const auto a = block_running_recurrence<{threads}>(step);
+        const auto b = block_scan_by_warps<{threads}, Recurrence>(step);
+        y[threadIdx.x] = a.upto.second + a.all.first;
+        z[threadIdx.x] = b.upto.second + b.all.first;"""
+        x, y, z = numbers(threads), np.zeros(threads, np.float32), np.ones(threads, np.float32)
+        run(kernel(f"{PARAMETERS}, float *__restrict__ z", body, threads), x, y, z)
+        np.testing.assert_array_equal(y, z)
+
+
+def test_reductions_of_pairs_by_shuffles() -> None:
+    body = """
+        const auto best = pair(x[threadIdx.x], (long)(threadIdx.x ^ 5));
+        y[threadIdx.x] = block_first_largest<200>(best).second;
+        z[threadIdx.x] = block_reduce_by_warps<200, FirstLargest>(best).second;"""
+    x, y, z = np.round(numbers(200)), np.zeros(200, np.float32), np.ones(200, np.float32)
+    run(kernel(f"{PARAMETERS}, float *__restrict__ z", body, 200), x, y, z)
+    np.testing.assert_array_equal(y, z)
+    assert (y == min(np.flatnonzero(x == x.max()) ^ 5)).all()
+
+
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not installed")
 def test_nvcc_takes_the_primitives(tmp_path: Path) -> None:
     bf16_body = f"""{LOADED}

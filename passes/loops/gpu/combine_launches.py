@@ -26,7 +26,7 @@ from xdsl.dialects import func, gpu, memref, scf
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
-from ....dialects.gpux import ReduceOp
+from ....dialects.gpux import CollectiveOp
 from ....dialects.locations import fuse
 from ....dialects.spmd import BarrierOp, Space
 from ....dialects.types import bytes_of
@@ -128,7 +128,7 @@ class _Combiner:
             found = self.known[function] = _Traits(
                 tuple((argument, True) in touched for argument in arguments),
                 tuple((argument, False) in touched for argument in arguments),
-                any(isinstance(op, BarrierOp | ReduceOp) for op in function.walk()),
+                any(isinstance(op, BarrierOp | CollectiveOp) for op in function.walk()),
                 sum(bytes_of(op.memref.type) for op in allocs if space_of(op.memref) is Space.TEAM),
                 sum(1 for _ in function.walk()),
             )

@@ -153,20 +153,28 @@ class Team:
         step = e.mul(loop.step, e.index(self.threads))
         initial = list(loop.iter_args)
         found = reductions_of(loop) or []
-        neutral = [self.constants.scalar(v.type, r.neutral) for v, r in zip(initial, found, strict=True)]
-        loop.operands = [low, loop.ub, step, *neutral]
+        starts = list(initial)
+        for reduction in found:
+            if reduction.combiner is not None:
+                (k,) = reduction.positions
+                starts[k] = self.constants.scalar(initial[k].type, reduction.neutral)
+        loop.operands = [low, loop.ub, step, *starts]
         after = self.behind(loop)
-        for result, start, reduction in zip(loop.results, initial, found, strict=True):
-            uses = list(result.uses)
-            reduced = ReduceOp(reduction.kind, result)
+        for reduction in found:
+            parts = [loop.results[k] for k in reduction.positions]
+            uses = [(use, n) for n, part in enumerate(parts) for use in list(part.uses)]
+            reduced = ReduceOp(reduction.kind, parts)
             reduced.location = loop.location
             after.insert(reduced)
-            total: SSAValue = reduced.result
-            if start is not self.constants.scalar(start.type, reduction.neutral):
-                total = after.op(reduction.combiner, start, total)
-            total.name_hint = result.name_hint
-            for use in uses:
-                use.operation.operands[use.index] = total
+            totals: list[SSAValue] = list(reduced.res)
+            if reduction.combiner is not None:
+                (k,) = reduction.positions
+                if initial[k] is not starts[k]:
+                    totals = [after.op(reduction.combiner, initial[k], totals[0])]
+            for total, part in zip(totals, parts, strict=True):
+                total.name_hint = part.name_hint
+            for use, n in uses:
+                use.operation.operands[use.index] = totals[n]
         return pending
 
     def together(self, op: Operation, pending: list[_Item]) -> list[_Item]:

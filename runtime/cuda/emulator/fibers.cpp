@@ -74,7 +74,8 @@ int order[MOST_THREADS];
 int waiting, left;
 Meeting block_meeting;
 WarpMeeting warp_meetings[32];
-alignas(WORD) char values_of_block[MOST_THREADS * WORD], result_of_block[WORD];
+alignas(WORD) char values_of_block[MOST_THREADS * WORD], results_of_block[MOST_THREADS * WORD];
+alignas(WORD) char result_of_block[WORD];
 Entry entry;
 void *const *values_of_arguments;
 
@@ -294,11 +295,15 @@ extern "C" void emulator_barrier(int line)
 {
     meet_block(line, nullptr, true, [] {});
 }
-extern "C" void emulator_gather(int line, const void *value, unsigned long size, void (*combine)(void *, void *),
+extern "C" void emulator_gather(int line, void *value, unsigned long size, void (*combine)(void *, void *),
                                 void *result, bool waits)
 {
     memcpy(values_of_block + running.thread * size, value, size);
-    meet_block(line, (const void *)combine, waits, [=] { combine(values_of_block, result_of_block); });
+    meet_block(line, (const void *)combine, waits, [=] {
+        combine(values_of_block, result_of_block);
+        memcpy(results_of_block, values_of_block, running.threads * size);  // until all come to the next gathering
+    });
+    memcpy(value, results_of_block + running.thread * size, size);
     memcpy(result, result_of_block, size);
 }
 extern "C" void emulator_warp_barrier(int line, unsigned mask)

@@ -30,7 +30,7 @@ extern char emulated_team_memory[];
 int emulator_thread();
 void emulator_barrier(int line);
 void emulator_warp_barrier(int line, unsigned mask);
-void emulator_gather(int line, const void *value, unsigned long size, void (*combine)(void *values, void *result),
+void emulator_gather(int line, void *value, unsigned long size, void (*combine)(void *values, void *result),
                      void *result, bool waits);
 const char *emulator_exchange(int line, unsigned mask, const void *value, unsigned long size);
 void emulator_copy_async(void *to, const void *from, int bytes, bool valid);
@@ -59,7 +59,13 @@ template <class T> static inline T emulated_shuffle(unsigned mask, T value, int 
     __builtin_memcpy(&result, values + 64 * (lane < 32 ? lane : emulator_thread() % 32), sizeof result);
     return result;
 }
+template <class T> static inline T emulated_lane_below(unsigned mask, T value, int step, int line)
+{
+    const int lane = emulator_thread() % 32;
+    return emulated_shuffle(mask, value, lane < step ? lane : lane - step, line);
+}
 #define __shfl_sync(mask, x, source) emulated_shuffle(mask, x, source, __LINE__)
+#define __shfl_up_sync(mask, x, step) emulated_lane_below(mask, x, step, __LINE__)
 #define __shfl_down_sync(mask, x, step) emulated_shuffle(mask, x, emulator_thread() % 32 + (step), __LINE__)
 
 // A kernel as a launch finds it: its arguments as 8 bytes each.

@@ -101,3 +101,19 @@ func.func @refused(%s: memref<i64>, %x: memref<4xi64>, %r: memref<3xi64>) {
   linalgx.record inside low 0 high 1 allowed 0 number 1 ins(%s, %x : memref<i64>, memref<4xi64>) outs(%r : memref<3xi64>)
   func.return
 }
+
+// -----
+
+// CHECK: expected 2 of each thread for first_maxsi, given 1
+func.func @pairs(%x: i64) {
+  %0 = gpux.reduce first_maxsi %x : i64
+  func.return
+}
+
+// -----
+
+// CHECK: given median
+func.func @kind(%x: i64) {
+  %0, %1 = gpux.scan median %x : i64
+  func.return
+}

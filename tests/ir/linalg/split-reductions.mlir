@@ -110,3 +110,39 @@ func.func private @numbered(%x: tensor<1000003xi64>, %out: tensor<i64> {irtool.o
   } -> tensor<i64>
   func.return %1 : tensor<i64>
 }
+
+// -----
+
+// The first largest of each chunk, then the first largest of these; a sum beside it.
+
+// CHECK-LABEL: func.func private @place
+// CHECK-COUNT-3: linalg.fill ins(%{{.*}}) outs(%{{.*}} : tensor<64x
+// CHECK:         [[B:%[0-9]+]], [[W:%[0-9]+]], [[S:%[0-9]+]] = linalg.generic
+// CHECK:         linalg.generic
+// CHECK-SAME:      ins([[B]], [[W]], [[S]] : tensor<64xi64>, tensor<64xi64>, tensor<64xi64>)
+// CHECK-NEXT:    ^bb0([[X:%[0-9]+]]: i64, [[Y:%[0-9]+]]: i64, [[Z:%[0-9]+]]: i64, [[P:%[0-9]+]]: i64, [[Q:%[0-9]+]]: i64, [[R:%[0-9]+]]: i64):
+// CHECK-NEXT:      [[T:%[a-z0-9_]+]] = arith.addi [[R]], [[Z]]
+// CHECK-NEXT:      [[C:%[a-z0-9_]+]] = arith.cmpi sgt, [[X]], [[P]]
+// CHECK-NEXT:      [[N:%[a-z0-9_]+]] = arith.select [[C]], [[X]], [[P]]
+// CHECK-NEXT:      [[M:%[a-z0-9_]+]] = arith.select [[C]], [[Y]], [[Q]]
+func.func private @place(%x: tensor<1000000xi64>, %best: tensor<i64> {irtool.out = 0 : i64},
+                         %place: tensor<i64> {irtool.out = 1 : i64}, %sum: tensor<i64> {irtool.out = 2 : i64})
+    -> (tensor<i64>, tensor<i64>, tensor<i64>) attributes {irtool.kernel} {
+  %zero = arith.constant 0 : i64
+  %0 = linalg.fill ins(%zero : i64) outs(%best : tensor<i64>) -> tensor<i64>
+  %1 = linalg.fill ins(%zero : i64) outs(%place : tensor<i64>) -> tensor<i64>
+  %2 = linalg.fill ins(%zero : i64) outs(%sum : tensor<i64>) -> tensor<i64>
+  %3:3 = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> ()>, affine_map<(i) -> ()>,
+                                          affine_map<(i) -> ()>], iterator_types = ["reduction"]}
+      ins(%x : tensor<1000000xi64>) outs(%0, %1, %2 : tensor<i64>, tensor<i64>, tensor<i64>) {
+  ^bb0(%v: i64, %b: i64, %w: i64, %s: i64):
+    %better = arith.cmpi sgt, %v, %b : i64
+    %i = linalg.index 0 : index
+    %here = arith.index_cast %i : index to i64
+    %n = arith.select %better, %v, %b : i64
+    %m = arith.select %better, %here, %w : i64
+    %t = arith.addi %s, %v : i64
+    linalg.yield %n, %m, %t : i64, i64, i64
+  } -> (tensor<i64>, tensor<i64>, tensor<i64>)
+  func.return %3#0, %3#1, %3#2 : tensor<i64>, tensor<i64>, tensor<i64>
+}

@@ -139,3 +139,33 @@ func.func private @scatter(%rows: memref<5000xindex>, %u: memref<5000x64xf32>, %
   }
   func.return
 }
+
+// The largest of a row with its place: threads begin with what the loop begins with.
+// CHECK-LABEL: func.func private @place
+// CHECK:         [[P:%[0-9a-z_]+]], [[Q:%[0-9a-z_]+]] = scf.for %j = %thread to %{{.*}} step %{{.*}} iter_args(%{{.*}} = %low, %{{.*}} = %zero)
+// CHECK:         [[M:%[0-9a-z_]+]], [[W:%[0-9a-z_]+]] = gpux.reduce first_maximumf [[P]], [[Q]] : f32, i64
+// CHECK:         memref.store [[W]], %y[%block]
+func.func private @place(%x: memref<64x300xf32>, %y: memref<64xi64>) attributes {irtool.kernel} {
+  %low = arith.constant 0xff800000 : f32
+  %zero = arith.constant 0 : i64
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %c300 = arith.constant 300 : index
+  scf.for %i = %c0 to %c64 step %c1 {
+    %best, %where = scf.for %j = %c0 to %c300 step %c1 iter_args(%a = %low, %b = %zero) -> (f32, i64) {
+      %v = memref.load %x[%i, %j] : memref<64x300xf32>
+      %larger = arith.cmpf ogt, %v, %a : f32
+      %unknown = arith.cmpf uno, %v, %v : f32
+      %known = arith.cmpf oeq, %a, %a : f32
+      %first = arith.andi %unknown, %known : i1
+      %better = arith.ori %larger, %first : i1
+      %here = arith.index_cast %j : index to i64
+      %n = arith.select %better, %v, %a : f32
+      %w = arith.select %better, %here, %b : i64
+      scf.yield %n, %w : f32, i64
+    } {parallel}
+    memref.store %where, %y[%i] : memref<64xi64>
+  } {parallel}
+  func.return
+}
