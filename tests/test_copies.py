@@ -11,6 +11,7 @@ from typing import Any
 import irtool
 import numpy as np
 import pytest
+from irtool import nn, optim
 
 from .peek import Peek
 
@@ -102,13 +103,60 @@ for change, make in {
 CASES["deque"] = container(lambda: deque([irtool.zeros(3)] * 3, maxlen=3), appended)
 
 
+class Stateful(optim.Optimizer):
+    """Keeps its state in all the ways that users do."""
+
+    def __init__(self, parameters: Any, peek: Peek) -> None:
+        super().__init__(parameters, {"lr": 0.1})
+        self.peek, self.buffers, self.last = peek, {}, None
+
+    @irtool.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            group["norm"] = group.get("norm", 0) * 0.5 + sum(p.grad.pow(2).sum() for p in group["params"])
+            for p in group["params"]:
+                state = self.state[p]
+                if not state:
+                    state["t"], state["m"], state["past"] = 0, irtool.zeros_like(p), []
+                state["t"] += 1
+                state["m"] = state["m"] * 0.9 + p.grad
+                state["past"].append(p.grad.clone())
+                self.buffers[p] = self.buffers.get(p, 0) + p.grad
+                self.last = p.grad.abs().max()
+                p.data = p.data - group["lr"] * state["m"] / (1 + group["norm"] + state["t"])
+        self.peek()
+
+
+def optimizer(peek: Peek) -> Any:
+    irtool.manual_seed(0)
+    model = nn.Linear(3, 1, bias=False)
+    own = Stateful(model.parameters(), peek)
+    peek.look = lambda: (
+        *([p, dict(state)] for p, state in own.state.items()),
+        *({k: v for k, v in group.items() if k != "params"} for group in own.param_groups),
+        *(own.last, [*own.buffers.values()], [*model.parameters()]),
+    )
+
+    def f(x: Any) -> Any:
+        loss = model(x).pow(2).sum()
+        own.zero_grad()
+        loss.backward()
+        own.step()
+        return loss + own.param_groups[0]["norm"]
+
+    return f
+
+
+CASES["optimizer"] = optimizer
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_other_threads_find_values(name: str) -> None:
     peek = Peek()
     eager, step = CASES[name](Peek()), compiled(CASES[name](peek))
     for k in range(3):
         x = irtool.full((3,), 1.0 + k)
-        np.testing.assert_allclose(step(x).numpy(), eager(x).numpy(), rtol=1e-6)
+        np.testing.assert_allclose(step(x).detach().numpy(), eager(x).detach().numpy(), rtol=1e-6)
     assert peek.calls
 
 

@@ -42,7 +42,7 @@ from .guards import (
     memory_of,
 )
 from .holders import is_kept
-from .kinds import BOOKKEEPING, MODULE_TABLES, has_attributes, is_module, is_optimizer, is_scheduler
+from .kinds import BOOKKEEPING, MODULE_TABLES, has_attributes, is_module, is_optimizer, is_scheduler, steps_by_library
 from .large import LARGEST, LONGEST, is_plain, is_too_large
 from .places import (
     MISSING,
@@ -363,7 +363,7 @@ class Discovery(Found):
                         self.rates.append(entry)
                 else:
                     self._entry(group, key, f"{path}[{key!r}]", in_place=False)
-        self._leave((groups, attributes["state"]))
+        self._leave((groups, attributes["state"]) if steps_by_library(optimizer) else (groups,))
         self._name_state(attributes["state"])
         for key in ("param_groups", "state", "_pre_hooks", "_post_hooks"):
             if key in attributes:

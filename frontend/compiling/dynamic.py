@@ -119,8 +119,9 @@ class DynamicPlaces:
                 else:
                     others[name] = originals.get(id(value), read(value))
             if [*before] != [*others] or any(others[name] is not value for name, value in before.items()):
-                if key in self._groups:
-                    raise changes_rates(self._groups[key].name)
+                rate = self._groups.get(key)
+                if rate is not None and others.get(rate.key) is not before[rate.key]:
+                    raise changes_rates(rate.name)
                 self._observer.copies.changes.append(Change(original, before, others))
         return effects
 

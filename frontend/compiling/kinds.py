@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import local
 from typing import Any, cast
 
-from .code_names import is_user
+from .code_names import PACKAGE, is_user
 from .places import attributes_of, is_a, mro
 
 NAMESPACES = frozenset(("types.SimpleNamespace", "argparse.Namespace"))
@@ -51,9 +51,23 @@ def is_optimizer(value: object) -> bool:
     return type(groups) is list and all(type(g) is dict for g in cast("list[Any]", groups)) and is_a(state, dict)
 
 
+def steps_by_library(optimizer: object) -> bool:
+    """Whether a class of the library below `Optimizer`, whose code is not traced, may update an optimizer's state."""
+    bases = [cls for cls in mro(type(optimizer)) if cls.__module__.partition(".")[0] == PACKAGE]
+    return any(cls.__name__ != "Optimizer" for cls in bases)
+
+
 def is_scheduler(value: object) -> bool:
     """Whether a value sets an optimizer's rates: it acts when a call ends, and no program depends on what it counts."""
     return any(cls.__name__ == "LRScheduler" and not is_user(cls.__module__) for cls in mro(type(value)))
 
 
-__all__ = ["BOOKKEEPING", "MODULE_TABLES", "has_attributes", "is_module", "is_optimizer", "is_scheduler"]
+__all__ = [
+    "BOOKKEEPING",
+    "MODULE_TABLES",
+    "has_attributes",
+    "is_module",
+    "is_optimizer",
+    "is_scheduler",
+    "steps_by_library",
+]

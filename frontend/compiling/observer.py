@@ -35,7 +35,7 @@ from .code_names import PACKAGE, is_of_user, is_user
 from .copies import Copies
 from .iterators import Iterators, Watched, is_iterator
 from .kinds import has_attributes, is_module
-from .overlay import Overlay
+from .overlay import Overlay, may_hold_tensors
 from .places import attributes_of, class_attribute, is_a
 from .purity import CONTAINERS, SLOTS, VIEWS, is_all_python, is_known
 from .reached import Reached
@@ -93,8 +93,8 @@ class Observer(Reached):
     # Before and after
 
     def stand_in(self, original: Any, new: Any, written_through: bool = False) -> None:
-        """Puts something into the place of an object, wherever traced code finds that. `written_through`: what code
-        assigns to its items is seen in the object as well, by code that is not traced."""
+        """Puts something into the place of an object, wherever traced code finds that. `written_through`: numbers
+        that code assigns to its items are seen in the object as well, by code that is not traced."""
         self.stand_ins[id(original)] = new
         if written_through:
             self._written_through[id(new)] = original
@@ -358,7 +358,7 @@ class Observer(Reached):
         self._touch(container, writing=True)
         self._store(value)
         original = self._written_through.get(id(container))
-        if original is not None and not is_a(container.get(key), Symbolic):
+        if original is not None and not is_a(container.get(key), Symbolic) and not may_hold_tensors(value):
             original[key] = value = read(value)
         container[key] = read(value) if is_a(value, Symbolic) and self._has_seen(container) else value
 

@@ -167,7 +167,7 @@ class Overlay:
         held = self.own(owner, name) if name in self.names else None
         if held is not None and self._put(held, value):
             return True
-        if not _may_hold_tensors(value):
+        if not may_hold_tensors(value):
             return False
         identity = self._assigned(owner, name, value)
         return identity is not None and self._begin(identity, value)
@@ -177,7 +177,7 @@ class Overlay:
         held = self.held.get(identity)
         if held is not None and self._put(held, value):
             return True
-        place = self.place(identity) if _may_hold_tensors(value) else None
+        place = self.place(identity) if may_hold_tensors(value) else None
         if place is None or place.expected is MISSING:  # without a value, code could not load it
             return False
         return self._begin(identity, value)
@@ -196,7 +196,7 @@ class Overlay:
         if is_a(value, Symbolic) or type(value) in PLAIN:
             held.now = value if held.is_number else read(value)
             return True
-        if not held.is_number and _may_hold_tensors(value):
+        if not held.is_number and may_hold_tensors(value):
             held.now = value
             return True
         del self.held[held.place.identity]
@@ -279,7 +279,7 @@ class Overlay:
                 yield held.place, held.now
 
 
-def _may_hold_tensors(value: Any) -> bool:
+def may_hold_tensors(value: Any) -> bool:
     """Whether a value is a tensor, or something that tensors may be put into."""
     kind = cast(Any, type(value))
     if kind in PLAIN or issubclass(kind, (type, ModuleType, FunctionType, Symbolic)):
@@ -289,4 +289,4 @@ def _may_hold_tensors(value: Any) -> bool:
     return has_attributes(value) and not is_module(value) and not is_optimizer(value)
 
 
-__all__ = ["Overlay", "OverlayEntry"]
+__all__ = ["Overlay", "OverlayEntry", "may_hold_tensors"]
