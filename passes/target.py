@@ -46,6 +46,11 @@ class Profitability(Protocol):
         """Whether all threads have something to do where each takes a strip of neighbouring elements, of so many."""
         ...
 
+    def sorts_together(self, size: int) -> int:
+        """How many elements of `size` bytes a worker's threads sort together, each element with its place; 0 where each
+        worker is one thread."""
+        ...
+
     def in_lanes(self, loop: Operation) -> bool:
         """Whether the iterations of a loop will become lanes of vectors."""
         ...

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from irtool.dialects.hl import reduction as r
+from irtool.dialects.hl import sequence as s
 from irtool.dialects.hl.base import HLOp
 from irtool.dialects.reference import evaluate
 from irtool.runtime.compiler import compile_module
@@ -36,7 +37,9 @@ def check(op: type[HLOp], samples: list[Sample]) -> None:
 @pytest.mark.parametrize("op", [r.ArgmaxOp, r.ArgminOp], ids=lambda op: op.name)
 def test_places_of_extrema(op: type[HLOp]) -> None:
     samples = [
-        Sample((numbers((3, n), t, ties=True),), {"dimension": 1}) for n in LENGTHS for t in TYPES[: 1 + 4 * (n < 99)]
+        Sample((numbers((3, n), t, ties=True),), {"dimension": 1})
+        for n in LENGTHS
+        for t in TYPES[: 5 if n == 33 else 1]
     ]
     for places in ([], [4990], [70, 33, 4000], range(5000)):
         x = numbers((1, 5000), np.float32)
@@ -57,3 +60,49 @@ def test_places_in_one_long_row(op: type[HLOp], target: str) -> None:
     found = run(program, [sample.arrays[0] for sample in samples], 2)
     for sample, place in zip(samples, found):
         assert place == evaluate(op, sample.arrays, sample.attributes)[0]
+
+
+def rows(n: int) -> list[tuple[tuple[int, ...], int]]:
+    """Shapes with rows of a length, and along which dimension they lie."""
+    return [((n,), 0), ((3, n), 1), ((2, n, 3), 1)]
+
+
+@pytest.mark.parametrize("op", [s.CumsumOp, s.CumprodOp], ids=lambda op: op.name)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_running_sums_and_products(op: type[HLOp], reverse: bool) -> None:
+    samples: list[Sample] = []
+    for n in LENGTHS:
+        for t in TYPES[: 5 if n == 33 else 1]:
+            for shape, dimension in rows(n):
+                x = numbers(shape, t)
+                if op is s.CumprodOp and x.dtype.kind == "f":
+                    x = (1 + x / 50).astype(t)
+                samples.append(Sample((x,), {"dimension": dimension, "reverse": reverse}, scale=100.0))
+    check(op, samples)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_recurrences(reverse: bool) -> None:
+    samples: list[Sample] = []
+    for n in LENGTHS:
+        for t in TYPES[: 4 if n == 33 else 1]:
+            for shape, dimension in rows(n):
+                a, x = numbers(shape, t), numbers(shape[::-1], t).reshape(shape)
+                a = (a / 4).astype(t) if a.dtype.kind == "f" else a
+                samples.append(Sample((a, x), {"dimension": dimension, "reverse": reverse}, scale=100.0))
+    check(s.RecurrenceOp, samples)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_sorts(descending: bool) -> None:
+    samples: list[Sample] = []
+    for n in LENGTHS:
+        for t in TYPES[: 5 if n == 33 else 1]:
+            for shape, dimension in rows(n):
+                x = numbers(shape, t, ties=True)
+                if x.dtype.kind == "f" and n > 2:
+                    x.reshape(-1)[:: max(n // 3, 1)] = np.nan
+                samples.append(Sample((x,), {"dimension": dimension, "descending": descending}))
+    samples.append(Sample((numbers((9000,), np.float64),), {"dimension": 0, "descending": descending}))
+    samples.append(Sample((numbers((2, 100), np.int64) > 50,), {"dimension": 1, "descending": descending}))
+    check(s.SortOp, samples)

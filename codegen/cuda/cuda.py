@@ -22,7 +22,7 @@ from ..names import RESERVED, Names
 from ..printer import Rule, comment_text
 from ..types import CodegenError, c_type
 from .header import with_header
-from .rules import CUDA, CudaPrinter, team_memory
+from .rules import ALIGNMENT, CUDA, CudaPrinter, team_memory
 
 _WORDS = """threadIdx blockIdx blockDim gridDim warpSize DEVICE LANES CHECK_VECTOR THREAD_OF_BLOCK vec splat same
     team_memory bits_as larger smaller larger_num smaller_num shuffled Sum Product AllOf AnyOf OddOf Largest Smallest
@@ -114,6 +114,8 @@ def _print_kernel(function: gpu.FuncOp, name: str, rules: Mapping[type[Operation
     p.dynamic, shared = team_memory(function)
     block = function.body.block
     made = [_parameter(p, argument) for argument in block.args]
+    if shared:
+        p.line(f"extern __shared__ __align__({ALIGNMENT}) char team_memory[];")
     p.block(block)
     head = f'extern "C" __global__ void __launch_bounds__({p.threads_of_block}) {name}'
     return Kernel(

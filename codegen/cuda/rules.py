@@ -48,7 +48,6 @@ class CudaPrinter(Printer):
     """Of the kernel that is printed."""
     dynamic: dict[Operation, int]
     """Where in the dynamic team memory an allocation lies, in bytes; the others are static."""
-    declares_team_memory = False
 
     def as_pointer(self, made: Array, text: str) -> str:
         """C++ converts no pointers by itself."""
@@ -223,9 +222,6 @@ def print_team(p: Printer, op: memref.AllocOp) -> None:
     if op not in p.dynamic:
         p.line(f"__shared__ __align__({ALIGNMENT}) {made.element} {made.name}{extents};")
         return
-    if not p.declares_team_memory:
-        p.declares_team_memory = True
-        p.line(f"extern __shared__ __align__({ALIGNMENT}) char team_memory[];")
     place = f" + {p.dynamic[op]}" if p.dynamic[op] else ""
     p.line(f"{made.element} (&{made.name}){extents} = *({made.element} (*){extents})(team_memory{place});")
 

@@ -54,9 +54,11 @@ from ..target import Profitability, default_profitability
 from ..utils.constants import Constants
 from ..utils.emitter import Emitter
 from ..utils.loop_info import parallel_attributes
+from ..utils.memory import element_bytes
 from .lower_record import lower_record
 from .lower_rows import lower_cumulate, lower_sort
 from .lower_scatter import lower_scatter
+from .sort_network import lower_sort_network
 
 __all__ = ["LowerLinalg"]
 
@@ -89,7 +91,11 @@ class LowerLinalg(KernelPass):
             elif isinstance(inner, CumulateOp):
                 lower_cumulate(inner, emitter)
             elif isinstance(inner, SortOp):
-                lower_sort(inner, emitter)
+                together = self.profitability.sorts_together(element_bytes(inner.operands[0]))
+                if together:
+                    lower_sort_network(inner, emitter, together)
+                else:
+                    lower_sort(inner, emitter)
             elif isinstance(inner, RecordOp):
                 lower_record(inner, emitter)
             elif inner.name.startswith("linalg"):

@@ -9,10 +9,11 @@
         %next = arith.addf %sum, %x[%i, %k]
         memref.store %next, %y[%i, %k]
         scf.yield %next
-      }
+      } {scan}
     } {parallel}
 
 A sort is a merge sort from the bottom up: runs of 1, 2, 4 ... elements are merged from one buffer to another and back.
+Where many threads sort a row together, `sort_network.py` has another one.
 """
 
 from __future__ import annotations
@@ -23,30 +24,30 @@ from xdsl.dialects import arith, memref
 from xdsl.dialects.builtin import (
     DenseArrayBase,
     Float32Type,
-    Float64Type,
     IntegerAttr,
     IntegerType,
     f64,
-    i1,
     i32,
     i64,
 )
 from xdsl.ir import Attribute, SSAValue
 
 from ...dialects.linalgx import CumulateOp, DestinationOp, SortOp
-from ...dialects.types import is_integer, is_memref, memref_of
+from ...dialects.types import is_memref, memref_of
 from ..utils.constants import INDEX
 from ..utils.emitter import Emitter
-from ..utils.loop_info import parallel_attributes
+from ..utils.loop_info import parallel_attributes, scan_attributes
+from .sort_order import precedes
 
-_OEQ, _OGT, _OLT, _UNO = 1, 2, 4, 14
-_SLT, _SGT, _SGE, _ULT, _UGT = 2, 4, 5, 6, 8
+_SLT, _SGE = 2, 5
 At = Callable[[SSAValue], list[SSAValue]]
 """From a position along the dimension to indices."""
 
 
-def _rows(op: DestinationOp, emitter: Emitter, body: Callable[[Emitter, At, int], None]) -> None:
-    """Loops over all other dimensions around what `body` makes for one row; the operation goes."""
+def for_each_row(
+    op: DestinationOp, emitter: Emitter, body: Callable[[Emitter, At, int], None], keep: bool = False
+) -> None:
+    """Loops over all other dimensions around what `body` makes for one row; the operation goes, unless `keep`."""
     type_ = op.outputs[0].type
     assert is_memref(type_)
     shape, dimension = type_.get_shape(), op.integer("dimension")
@@ -63,8 +64,9 @@ def _rows(op: DestinationOp, emitter: Emitter, body: Callable[[Emitter, At, int]
         body(inside, lambda k: [k if d == dimension else indices[d] for d in range(len(shape))], shape[dimension])
         for block in opened:
             block.yield_()
-    op.detach()
-    op.erase()
+    if not keep:
+        op.detach()
+        op.erase()
 
 
 def lower_cumulate(op: CumulateOp, emitter: Emitter) -> None:
@@ -88,7 +90,7 @@ def lower_cumulate(op: CumulateOp, emitter: Emitter) -> None:
         start = e.index(length - 1 if reverse else 0)
         first = read(e, inputs[-1], start)
         write(e, first, start)
-        loop = e.loop(e.index(1), e.index(length), e.index(1), [first])
+        loop = e.loop(e.index(1), e.index(length), e.index(1), [first], scan_attributes())
         inner = e.inside(loop.body.block)
         count, total = loop.body.block.args
         k = inner.sub(inner.index(length - 1), count) if reverse else count
@@ -98,7 +100,7 @@ def lower_cumulate(op: CumulateOp, emitter: Emitter) -> None:
         write(inner, total, k)
         inner.yield_([total])
 
-    _rows(op, emitter, row)
+    for_each_row(op, emitter, row)
 
 
 def lower_sort(op: SortOp, emitter: Emitter) -> None:
@@ -125,7 +127,7 @@ def lower_sort(op: SortOp, emitter: Emitter) -> None:
             _merge_runs(inner, other, home, at, length, inner.mul(width, inner.index(2)), descending)
             inner.yield_([inner.mul(width, inner.index(4))])
 
-    _rows(op, emitter, row)
+    for_each_row(op, emitter, row)
 
 
 def _buffer(emitter: Emitter, type_: Attribute) -> SSAValue:
@@ -160,26 +162,10 @@ def _merge_runs(
     at_left, at_right = at(step.min(left, last)), at(step.min(right, last))
     a, b = step.load(source[0], at_left), step.load(source[0], at_right)
     left_is_done = step.compare(_SGE, left, middle)
-    right_is_next = step.op(arith.OrIOp, left_is_done, _precedes(step, b, a, descending))
+    right_is_next = step.op(arith.OrIOp, left_is_done, precedes(step, b, a, descending))
     take_right = step.op(arith.AndIOp, right_is_next, step.compare(_SLT, right, stop))
     step.store(step.op(arith.SelectOp, take_right, b, a, type=a.type), target[0], at(k))
     i, j = step.load(source[1], at_left), step.load(source[1], at_right)
     step.store(step.op(arith.SelectOp, take_right, j, i, type=i.type), target[1], at(k))
     by = step.op(arith.SelectOp, take_right, step.index(1), step.index(0), type=INDEX)
     step.yield_([step.op(arith.AddiOp, left, step.sub(step.index(1), by)), step.op(arith.AddiOp, right, by)])
-
-
-def _precedes(e: Emitter, b: SSAValue, a: SSAValue, descending: bool) -> SSAValue:
-    """Whether b must come before a."""
-    if not isinstance(a.type, Float32Type | Float64Type):
-        unsigned = is_integer(a.type) and a.type.bitwidth <= 8
-        less, greater = (_ULT, _UGT) if unsigned else (_SLT, _SGT)
-        return e.compare(greater if descending else less, b, a)
-    before = _compare_floats(e, _OGT if descending else _OLT, b, a)
-    nan, number = (b, a) if descending else (a, b)
-    is_nan, is_number = _compare_floats(e, _UNO, nan, nan), _compare_floats(e, _OEQ, number, number)
-    return e.op(arith.OrIOp, before, e.op(arith.AndIOp, is_nan, is_number))
-
-
-def _compare_floats(e: Emitter, predicate: int, a: SSAValue, b: SSAValue) -> SSAValue:
-    return e.op(arith.CmpfOp, a, b, type=i1, predicate=IntegerAttr(predicate, 64))

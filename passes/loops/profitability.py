@@ -37,3 +37,6 @@ class ProfitabilityBounds:
 
     def takes_neighbours(self, strips: int) -> bool:
         return strips >= self.strips
+
+    def sorts_together(self, size: int) -> int:
+        return 0

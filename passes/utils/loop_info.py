@@ -11,10 +11,19 @@ from .constants import constant_value
 PARALLEL = "parallel"
 """On an `scf.for`: iterations touch no memory of one another's, and what they carry may be combined in any order."""
 
+SCAN = "scan"
+"""On an `scf.for`: iterations touch no memory of one another's, and what they carry may be combined in any grouping, as
+long as its order stays."""
+
 
 def parallel_attributes() -> dict[str, Attribute]:
     """The attributes of a parallel loop."""
     return {PARALLEL: UnitAttr()}
+
+
+def scan_attributes() -> dict[str, Attribute]:
+    """The attributes of a loop of running sums or the like."""
+    return {SCAN: UnitAttr()}
 
 
 def static_range(loop: scf.ForOp) -> tuple[int, int, int] | None:

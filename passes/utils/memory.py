@@ -10,10 +10,10 @@ from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 
 from ...dialects.spmd import SPACE, SingleOp, Space, SpaceAttr
-from ...dialects.types import bytes_of, is_memref
+from ...dialects.types import bytes_of, is_memref, memref_of
 from ...dialects.vectorx import TransposeOp
 from ..effects import buffer_of
-from .constants import constant_value
+from .constants import constant_value, memref_type
 
 root = buffer_of
 """The argument or allocation that a buffer is a view of."""
@@ -152,6 +152,11 @@ def ancestor_in(op: Operation, block: Block) -> Operation | None:
 def uses_of(value: SSAValue) -> list[Operation]:
     """The operations that use a value."""
     return [use.operation for use in value.uses]
+
+
+def element_bytes(buffer: SSAValue) -> int:
+    """Of one element of a buffer."""
+    return bytes_of(memref_type(memref_of(buffer).element_type, ()))
 
 
 def element_count(type_: MemRefType) -> int:

@@ -14,9 +14,10 @@ from xdsl.dialects.builtin import DYNAMIC_INDEX, ModuleOp, StridedLayoutAttr
 from xdsl.ir import Block, SSAValue
 
 from ....dialects.marks import KERNEL_ATTRIBUTE
-from ....dialects.types import bytes_of, is_memref, memref_of
+from ....dialects.types import is_memref, memref_of
 from ...pass_base import functions
-from ...utils.constants import constant_value, memref_type
+from ...utils.constants import constant_value
+from ...utils.memory import element_bytes
 
 ALIGNMENT = 64
 """Of what a program is given, of its arena and workspace, and of what kernels allocate there."""
@@ -61,11 +62,6 @@ def alignment_of(buffer: SSAValue, arguments: dict[SSAValue, int]) -> int:
     size = element_bytes(buffer)
     offsets = [size * stride * (1 if start == DYNAMIC_INDEX else start) for start, stride in zip(starts, strides)]
     return gcd(alignment_of(owner.operands[0], arguments), *offsets)
-
-
-def element_bytes(buffer: SSAValue) -> int:
-    """Of one element of a buffer."""
-    return bytes_of(memref_type(memref_of(buffer).element_type, ()))
 
 
 def _strides(buffer: SSAValue) -> tuple[int, ...]:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from math import prod
 
 from xdsl.dialects import scf
-from xdsl.ir import Block, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from ...utils.emitter import Emitter
 from ...utils.loop_info import is_parallel, static_range, trip_count
+from .scans import scan_of
 
 LONG = 32
 """A loop with so many rounds has one for each thread of a warp."""
@@ -42,8 +43,8 @@ class Band:
         return tuple(loop.body.block.args[0] for loop in self.loops)
 
     def inner_loops(self) -> list[scf.ForOp]:
-        """Parallel loops inside of the body, wherever they stand."""
-        return [op for op in self.body.walk() if isinstance(op, scf.ForOp) and is_parallel(op)]
+        """Loops inside of the body that threads can share, wherever they stand."""
+        return shared_loops(self.body)
 
     def enter(self, emitter: Emitter, point: SSAValue) -> None:
         """Moves the body to the emitter's place, for one point; the loops go."""
@@ -66,6 +67,11 @@ class Band:
         outer = self.loops[0]
         outer.detach()
         outer.erase()
+
+
+def shared_loops(inside: Block | Operation) -> list[scf.ForOp]:
+    """The loops in some code that the threads of a block can share: parallel ones, and scans."""
+    return [op for op in inside.walk() if isinstance(op, scf.ForOp) and (is_parallel(op) or scan_of(op) is not None)]
 
 
 def band_of(loop: scf.ForOp) -> Band | None:

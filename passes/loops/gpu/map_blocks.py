@@ -37,10 +37,10 @@ from ...options import option
 from ...pass_base import KernelPass, fail
 from ...utils.constants import Constants, memref_type
 from ...utils.emitter import Emitter
-from ...utils.loop_info import is_parallel, trip_count
+from ...utils.loop_info import trip_count
 from ...utils.memory import accesses, ancestor_in, root
 from ...utils.setup import raise_setup
-from .bands import LONG, Band, band_of, longest, power_of_two
+from .bands import LONG, Band, band_of, longest, power_of_two, shared_loops
 from .launches import block_id, new_launch, thread_id
 from .team import NO_SIZES, Team
 
@@ -218,7 +218,7 @@ class _Mapper:
             else:
                 band.enter(inside, point)
             return
-        loops = [op for top in phase.ops for op in top.walk() if isinstance(op, scf.ForOp) and is_parallel(op)]
+        loops = [loop for top in phase.ops for loop in shared_loops(top)]
         if band is not None:
             threads = _clamp(power_of_two(longest(band.inner_loops())), LONG, self.options.threads)
             inside = self.open(phase, band.points, threads)

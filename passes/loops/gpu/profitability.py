@@ -8,6 +8,8 @@ from xdsl.ir import Operation
 
 from ..profitability import ProfitabilityBounds
 
+_PLACE_BYTES = 4
+
 
 @dataclass(frozen=True)
 class GPUProfitability(ProfitabilityBounds):
@@ -17,6 +19,9 @@ class GPUProfitability(ProfitabilityBounds):
     scatter_slices: int = 64
     scatter_updates: int = 4096
     strips: int = 32768
+
+    def sorts_together(self, size: int) -> int:
+        return self.row_bytes // max(size, _PLACE_BYTES)
 
     def in_lanes(self, loop: Operation) -> bool:
         return False  # threads are the lanes: any loop is as good as another

@@ -14,7 +14,7 @@
     spmd.single { memref.store %m, %out[%b] } attributes {scope = #spmd<scope block>}
 
 - A parallel loop's iterations go to the threads in turn, so that neighbours access neighbouring memory; what it carries
-  is combined over the block, each thread having the result.
+  is combined over the block, each thread having the result. Running sums and the like are scans (`scans.py`).
 - What computes or reads is run by all threads, each for itself; what writes, by the first alone.
 - A barrier stands where one thread may touch what another one has written, or may still read.
 """
@@ -40,6 +40,7 @@ from ...utils.memory import Access, accesses, root, same_iteration, space_of, us
 from .bands import LONG, band_of, longest
 from .launches import BLOCK, TEAM
 from .reductions import reductions_of
+from .scans import scan_of, share_scan
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ class Team:
 
     def is_shared(self, op: Operation) -> bool:
         """Whether the rounds of a loop go to the threads, rather than those of loops inside of it."""
+        if scan_of(op) is not None:
+            return True
         if not isinstance(op, scf.ForOp) or not is_parallel(op):
             return False
         if op.iter_args and reductions_of(op) is None:
@@ -131,10 +134,17 @@ class Team:
 
     @staticmethod
     def could_share(loop: scf.ForOp) -> bool:
+        if scan_of(loop) is not None:
+            return True
         return is_parallel(loop) and not (loop.iter_args and reductions_of(loop) is None)
 
     def share(self, loop: scf.ForOp, pending: list[_Item]) -> list[_Item]:
         """Gives the rounds of a loop to the threads in turn."""
+        scan = scan_of(loop)
+        if scan is not None:
+            pending = self.wait_for(loop, pending, _items([loop], "any"))
+            share_scan(loop, scan, self.emitter(loop), self.thread, self.threads)
+            return pending
         band = band_of(loop)
         if band is not None and len(band.loops) > 1:
             pending = self.wait_for(loop, pending, _items([loop], "point", band.ranges, band.counters))

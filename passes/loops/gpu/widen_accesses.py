@@ -43,9 +43,9 @@ from ...target import GPUS, Profitability, default_profitability
 from ...utils.affine import growth
 from ...utils.constants import Constants, constant_value, memref_type, vector_type
 from ...utils.emitter import Emitter
-from ...utils.memory import Access, access, accesses, ancestor_in, by_root, space_of
+from ...utils.memory import Access, access, accesses, ancestor_in, by_root, element_bytes, space_of
 from ...utils.nest_emitter import NO_OPERANDS
-from .alignment import alignment_of, argument_alignments, element_bytes
+from .alignment import alignment_of, argument_alignments
 from .bands import Band, band_of
 
 __all__ = ["WidenAccesses"]

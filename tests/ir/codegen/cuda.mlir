@@ -37,8 +37,8 @@
 // CHECK-NEXT:extern "C" __global__ void __launch_bounds__(64) parts(const float (*__restrict__ x)[16], float *__restrict__ out,
 // CHECK-NEXT:                                                       bool *__restrict__ flag)
 // CHECK-NEXT:{
-// CHECK-NEXT:    const long thread = threadIdx.y;
 // CHECK-NEXT:    extern __shared__ __align__(16) char team_memory[];
+// CHECK-NEXT:    const long thread = threadIdx.y;
 // CHECK-NEXT:    float (&tile)[128][64] = *(float (*)[128][64])(team_memory);
 // CHECK-NEXT:    float (&tile1)[100][64] = *(float (*)[100][64])(team_memory + 32768);
 // CHECK-NEXT:    __align__(16) float own[4];

@@ -169,3 +169,66 @@ func.func private @place(%x: memref<64x300xf32>, %y: memref<64xi64>) attributes 
   } {parallel}
   func.return
 }
+
+// A running sum: chunks of as many elements as there are threads, which a scan combines; the chunks before come on top.
+// What the threads behind the end of the row give changes nothing.
+// CHECK-LABEL: func.func private @running
+// CHECK:         [[LAST:%[0-9a-z_]+]] = scf.for %chunk = %c1 to %c1000 step %{{.*}} iter_args([[SUM:%[0-9a-z_]+]] = %first) -> (f64) {
+// CHECK-NEXT:      %k = arith.addi %chunk, %thread
+// CHECK-NEXT:      [[IN:%[0-9a-z_]+]] = arith.cmpi slt, %k, %c1000
+// CHECK-NEXT:      [[V:%[0-9a-z_]+]] = scf.if [[IN]] -> (f64) {
+// CHECK-NEXT:        [[X:%[0-9a-z_]+]] = memref.load %x[%block, %k]
+// CHECK-NEXT:        scf.yield [[X]] : f64
+// CHECK-NEXT:      } else {
+// CHECK-NEXT:        scf.yield %{{.*}} : f64
+// CHECK-NEXT:      }
+// CHECK-NEXT:      [[UPTO:%[0-9a-z_]+]], [[ALL:%[0-9a-z_]+]] = gpux.scan add [[V]] : f64
+// CHECK-NEXT:      [[NEXT:%[0-9a-z_]+]] = arith.addf [[SUM]], [[UPTO]]
+// CHECK-NEXT:      [[TOTAL:%[0-9a-z_]+]] = arith.addf [[SUM]], [[ALL]]
+// CHECK-NEXT:      scf.if [[IN]] {
+// CHECK-NEXT:        memref.store [[NEXT]], %y[%block, %k]
+// CHECK-NEXT:      }
+// CHECK-NEXT:      scf.yield [[TOTAL]]
+// CHECK:         memref.store [[LAST]], %s[%block]
+func.func private @running(%x: memref<64x1000xf64>, %y: memref<64x1000xf64>, %s: memref<64xf64>)
+    attributes {irtool.kernel} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %c1000 = arith.constant 1000 : index
+  scf.for %i = %c0 to %c64 step %c1 {
+    %first = memref.load %x[%i, %c0] : memref<64x1000xf64>
+    %last = scf.for %k = %c1 to %c1000 step %c1 iter_args(%sum = %first) -> (f64) {
+      %v = memref.load %x[%i, %k] : memref<64x1000xf64>
+      %next = arith.addf %sum, %v : f64
+      memref.store %next, %y[%i, %k] : memref<64x1000xf64>
+      scf.yield %next : f64
+    } {scan}
+    memref.store %last, %s[%i] : memref<64xf64>
+  } {parallel}
+  func.return
+}
+
+// A recurrence: pairs of a factor and a summand.
+// CHECK-LABEL: func.func private @recurrence
+// CHECK:         [[P:%[0-9a-z_]+]], [[Q:%[0-9a-z_]+]], [[R:%[0-9a-z_]+]], [[S:%[0-9a-z_]+]] = gpux.scan recurrence %{{.*}}, %{{.*}} : f64, f64
+// CHECK-NEXT:    [[A:%[0-9a-z_]+]] = arith.mulf [[P]], [[Y:%[0-9a-z_]+]]
+// CHECK-NEXT:    arith.addf [[A]], [[Q]]
+// CHECK-NEXT:    [[B:%[0-9a-z_]+]] = arith.mulf [[R]], [[Y]]
+// CHECK-NEXT:    arith.addf [[B]], [[S]]
+func.func private @recurrence(%a: memref<1000xf64>, %x: memref<1000xf64>, %y: memref<1000xf64>)
+    attributes {irtool.kernel} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c1000 = arith.constant 1000 : index
+  %first = memref.load %x[%c0] : memref<1000xf64>
+  %last = scf.for %k = %c1 to %c1000 step %c1 iter_args(%before = %first) -> (f64) {
+    %f = memref.load %a[%k] : memref<1000xf64>
+    %v = memref.load %x[%k] : memref<1000xf64>
+    %p = arith.mulf %f, %before : f64
+    %next = arith.addf %p, %v : f64
+    memref.store %next, %y[%k] : memref<1000xf64>
+    scf.yield %next : f64
+  } {scan}
+  func.return
+}
