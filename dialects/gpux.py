@@ -4,7 +4,7 @@ header that generated CUDA C includes.
     %max = gpux.reduce maximumf %m : f32
 
 combines the values of all threads of the block, in an order that only the number of threads decides, and gives each
-the result.
+the result. Where it says `{threads = 128}`, and a barrier of the block does, the first threads of the block meet alone.
 
     %best, %where = gpux.reduce first_maximumf %b, %w : f32, i64
     %upto, %all = gpux.scan add %x : f64
@@ -43,7 +43,10 @@ from xdsl.printer import Printer
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect, Pure
 from xdsl.utils.exceptions import VerifyException
 
-__all__ = ["GPUX", "KINDS", "CollectiveOp", "MmaOp", "ReduceOp", "RoundToTF32Op", "ScanOp"]
+__all__ = ["GPUX", "KINDS", "THREADS", "CollectiveOp", "MmaOp", "ReduceOp", "RoundToTF32Op", "ScanOp"]
+
+THREADS = "threads"
+"""The attribute of a reduction or a barrier that the first threads of the block come to, and no others."""
 
 FIRST = ("maximumf", "minimumf", "maxsi", "minsi", "maxui", "minui")
 """Extrema that also come with a place: (number, place), NaN before all numbers, the least place of equals."""

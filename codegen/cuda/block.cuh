@@ -26,6 +26,20 @@ template <class A, class B> DEVICE Pair<A, B> of_lane_below(u32 warp, Pair<A, B>
     return {of_lane_below(warp, x.first, step), of_lane_below(warp, x.second, step)};
 }
 
+// Waits for the first THREADS of the block, whole warps: the others may be elsewhere, or gone.
+#ifdef IRTOOL_EMULATED
+template <int THREADS> DEVICE void sync_first(int line = __builtin_LINE()) { emulator_barrier_of(line, THREADS); }
+#else
+template <int THREADS> DEVICE void sync_first() { asm volatile("barrier.sync 1, %0;" ::"n"(THREADS) : "memory"); }
+#endif
+template <int THREADS> DEVICE void sync_these()
+{
+    if (THREADS % 32 == 0 && THREADS != (int)(blockDim.x * blockDim.y * blockDim.z))
+        sync_first<THREADS>();
+    else
+        __syncthreads();
+}
+
 template <class T> DEVICE T *warp_results()
 {
     __shared__ T results[32];
@@ -59,10 +73,10 @@ template <int THREADS, class Combine, class T> DEVICE T block_reduce_by_warps(T 
     if (WARPS == 1)
         return of_lane(warp, x, 0);
     T *results = warp_results<T>();
-    __syncthreads();  // the results of the reduction before have been read
+    sync_these<THREADS>();  // the results of the reduction before have been read
     if (lane == 0)
         results[thread / 32] = x;
-    __syncthreads();
+    sync_these<THREADS>();
     x = results[0];
     LANES for (int i = 1; i < WARPS; i++)
         x = Combine::of(x, results[i]);
@@ -83,10 +97,10 @@ template <int THREADS, class Combine, class T> DEVICE Scanned<T> block_scan_by_w
     if (WARPS == 1)
         return {x, of_lane(warp, x, lanes - 1)};
     T *results = warp_results<T>();
-    __syncthreads();  // the results of the scan before have been read
+    sync_these<THREADS>();  // the results of the scan before have been read
     if (lane == lanes - 1)
         results[thread / 32] = x;
-    __syncthreads();
+    sync_these<THREADS>();
     T all = results[0], below = all;
     LANES for (int i = 1; i < WARPS; i++) {
         if (i == thread / 32)
@@ -132,13 +146,13 @@ template <int THREADS, class Combine, class T> static void scan_values(void *val
 template <int THREADS, class Combine, class T> DEVICE T block_reduce(T x, int line)
 {
     T result;
-    emulator_gather(line, &x, sizeof x, reduce_values<THREADS, Combine, T>, &result, THREADS > 32);
+    emulator_gather(line, THREADS, &x, sizeof x, reduce_values<THREADS, Combine, T>, &result, THREADS > 32);
     return result;
 }
 template <int THREADS, class Combine, class T> DEVICE Scanned<T> block_scan(T x, int line)
 {
     T all;
-    emulator_gather(line, &x, sizeof x, scan_values<THREADS, Combine, T>, &all, THREADS > 32);
+    emulator_gather(line, THREADS, &x, sizeof x, scan_values<THREADS, Combine, T>, &all, THREADS > 32);
     return {x, all};
 }
 #define CALLER , int line = __builtin_LINE()

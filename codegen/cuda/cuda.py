@@ -25,13 +25,15 @@ from .header import with_header
 from .rules import ALIGNMENT, CUDA, CudaPrinter, team_memory
 
 _WORDS = """threadIdx blockIdx blockDim gridDim warpSize DEVICE LANES CHECK_VECTOR THREAD_OF_BLOCK vec splat same
-    team_memory bits_as larger smaller larger_num smaller_num shuffled Sum Product AllOf AnyOf OddOf Largest Smallest
-    LargestNum SmallestNum FirstLargest FirstSmallest Recurrence Pair pair Word Scanned dim3 uint3 rsqrtf rsqrt min max
+    team_memory bits_as larger smaller larger_num smaller_num shuffled sync_first sync_these
+    Sum Product AllOf AnyOf OddOf Largest Smallest LargestNum SmallestNum FirstLargest FirstSmallest Recurrence Pair pair Word Scanned dim3 uint3 rsqrtf rsqrt min max
     clock norm rhypot saturate cospi sinpi normcdf"""
 WORDS = tuple(_WORDS.split())
 """What CUDA and the header give a meaning to."""
 
-COLLECTIVE = re.compile(r"\b__syncthreads\b|\bblock_\w+<|\b\w+_sync\b|\bcopy_async|\bload_matrices|\bmma_")
+COLLECTIVE = re.compile(
+    r"\b__syncthreads\b|\bsync_first<|\bblock_\w+<|\b\w+_sync\b|\bcopy_async|\bload_matrices|\bmma_"
+)
 """What threads wait for one another in."""
 
 

@@ -56,7 +56,7 @@ def _for_device(lines: list[str]) -> Iterator[str]:
 
 _MENTIONED = {
     "vectors": re.compile(r"\b(?:\w+_)?v\d+[a-z]\b"),
-    "block": re.compile(r"\bblock_\w+<"),
+    "block": re.compile(r"\b(?:block_\w+|sync_first)<"),
     "async": re.compile(r"\bcopy_async"),
     "tensor": re.compile(r"\b(?:load_matrices|mma_|round_to_tf32)"),
 }

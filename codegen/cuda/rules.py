@@ -14,7 +14,7 @@ from math import prod
 from typing import ClassVar
 
 from xdsl.dialects import arith, func, gpu, math, memref, vector
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerType, i32
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, IntegerType, i32
 from xdsl.ir import Operation, SSAValue
 
 from ...dialects import gpux, spmd, vectorx
@@ -57,6 +57,11 @@ class CudaPrinter(Printer):
     def threads_of_block(self) -> int:
         """How many threads a block has."""
         return prod(self.block_size)
+
+    def threads_that_meet(self, op: Operation) -> int:
+        """How many threads of a block, the first, wait for one another at an operation."""
+        given = op.attributes.get(gpux.THREADS)
+        return given.value.data if isinstance(given, IntegerAttr) else self.threads_of_block
 
 
 def team_memory(function: gpu.FuncOp) -> tuple[dict[Operation, int], int]:
@@ -123,10 +128,12 @@ _IDS: dict[type[Operation], tuple[str, str]] = {
 
 
 def print_block_barrier(p: Printer, op: spmd.BarrierOp) -> None:
-    """`__syncthreads();`"""
+    """`__syncthreads();`, or `sync_first<128>();` where the other threads of the block have nothing to do."""
+    assert isinstance(p, CudaPrinter)
     if spmd.scope_of(op) is not spmd.Scope.BLOCK:
         raise CodegenError("no CUDA for a barrier of the grid: it is where a launch ends", op.location)
-    p.effect("__syncthreads();")
+    count = p.threads_that_meet(op)
+    p.effect("__syncthreads();" if count == p.threads_of_block else f"sync_first<{count}>();")
 
 
 def print_one_thread(p: Printer, op: spmd.SingleOp) -> None:
@@ -165,7 +172,7 @@ def print_collective(p: Printer, op: gpux.CollectiveOp) -> None:
     ]
     p.flush_reads()
     scans = isinstance(op, gpux.ScanOp)
-    function = f"block_{'running_' if scans else ''}{COLLECTIVES[kind]}<{p.threads_of_block}>"
+    function = f"block_{'running_' if scans else ''}{COLLECTIVES[kind]}<{p.threads_that_meet(op)}>"
     combined = call(function, values[0] if len(values) == 1 else call("pair", *values))
     if all(result.first_use is None for result in op.res):
         p.line(f"{combined.text};")

@@ -166,6 +166,43 @@ def test_a_misaligned_vector_access() -> None:
     assert wrong.endswith("loads 16 bytes at byte 4 of x0, which is no multiple of 16")
 
 
+FIRST_HALF = f"""
+      %c32 = arith.constant 32 : index
+      %c31 = arith.constant 31 : index
+      %half = arith.cmpi slt, %t, %c32 : index
+      scf.if %half {{
+        %mine = memref.alloc() {TEAM} : memref<32xf32>
+        %v = memref.load %x0[%t] : memref<64xf32>
+        %s = gpux.reduce add %v {{threads = 32 : i64}} : f32
+        memref.store %v, %mine[%t] : memref<32xf32>
+        spmd.barrier {{scope = #spmd<scope block>, threads = 32 : i64}}
+        %other = arith.subi %c31, %t : index
+        %w = memref.load %mine[%other] : memref<32xf32>
+        %r = arith.addf %w, %s : f32
+        memref.store %r, %y[%t] : memref<32xf32>
+      }}"""
+
+
+def test_the_first_threads_of_a_block_meet_alone() -> None:
+    x = np.arange(64, dtype=np.float32)
+    text = one_launch(FIRST_HALF, "memref<64xf32>", "memref<32xf32>", 64)
+    np.testing.assert_array_equal(run(text, x)[0], x[:32][::-1] + x[:32].sum())
+
+
+def test_the_first_threads_lack_a_barrier() -> None:
+    text = FIRST_HALF.replace("spmd.barrier {scope = #spmd<scope block>, threads = 32 : i64}", "")
+    wrong = fails(one_launch(text, "memref<64xf32>", "memref<32xf32>", 64), np.ones(64))
+    assert "an element of the shared array mine" in wrong
+
+
+def test_a_thread_that_a_barrier_does_not_count() -> None:
+    text = FIRST_HALF.replace("arith.cmpi slt, %t, %c32", "arith.cmpi sle, %t, %c32").replace(
+        "memref<32xf", "memref<40xf"
+    )
+    wrong = fails(one_launch(text, "memref<64xf32>", "memref<40xf32>", 64), np.ones(64))
+    assert "is not among the first 32 threads" in wrong
+
+
 def test_a_barrier_that_not_all_threads_come_to() -> None:
     body = f"""
       %c16 = arith.constant 16 : index

@@ -12,8 +12,8 @@
     }
 
 Between loops of the host, each launch goes as early as it can: behind the last one that touches memory of its own, one
-of the two writing. Those that come at the same time become one, as long as their threads are as many (what has no
-barrier may leave threads idle), and their shared memory fits.
+of the two writing. Those that come at the same time become one, as long as their shared memory fits. Where one has
+fewer threads than others, the rest of a block's are idle, and its barriers count those that are not.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func, gpu, memref, scf
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
-from ....dialects.gpux import CollectiveOp
+from ....dialects.gpux import THREADS, CollectiveOp
 from ....dialects.locations import fuse
 from ....dialects.spmd import BarrierOp, Space
 from ....dialects.types import bytes_of
@@ -35,6 +35,7 @@ from ...pass_base import HostPass, functions
 from ...utils.constants import Constants
 from ...utils.emitter import Emitter
 from ...utils.memory import Place, accesses, place_of, root, space_of
+from .block_tiles import WARP
 from .device_functions import DeviceFunctions, blocks_of, launch_function, threads_of
 from .launches import block_id, thread_id
 
@@ -51,6 +52,8 @@ class CombineLaunches(HostPass):
     shared_bytes: int = option(48 * 1024, 1024)
     most: int = option(16, 1)
     """So many launches become one at most."""
+    most_threads: int = option(256, 32)
+    """A block has at most, where those of a part wait for one another without the rest: more have fewer registers."""
     most_ops: int = option(2000, 1)
     """So many operations one function has at most, where it is of several."""
 
@@ -83,7 +86,7 @@ class _Traits:
     """By argument."""
     read: tuple[bool, ...]
     waits: bool
-    """Whether its threads wait for one another, so that all of a block take part."""
+    """Whether its threads wait for one another, whole warps of a block."""
     shared: int
     ops: int
 
@@ -193,7 +196,11 @@ class _Combiner:
         all_traits = [self.traits(other.function) for other in (*group, member)]
         return (
             len(group) < self.options.most
-            and (member.threads == group[0].threads or not all_traits[-1].waits)
+            and (
+                member.threads == group[0].threads
+                or not all_traits[-1].waits
+                or (group[0].threads <= self.options.most_threads and member.threads % WARP == 0)
+            )
             and sum(traits.shared for traits in all_traits) <= self.options.shared_bytes
             and sum(traits.ops for traits in all_traits) <= self.options.most_ops
         )
@@ -259,6 +266,8 @@ class _Combiner:
                 values[op.result] = own[type(op)]
             elif not isinstance(op, gpu.ReturnOp):
                 for copy in [*inside.insert(op.clone(values)).walk()]:
+                    if around is not None and isinstance(copy, BarrierOp | CollectiveOp):
+                        copy.attributes.setdefault(THREADS, IntegerAttr(member.threads, i64))
                     if isinstance(copy, gpu.BlockIdOp | gpu.ThreadIdOp):
                         copy.result.replace_all_uses_with(own[type(copy)])
                         copy.detach()

@@ -138,16 +138,18 @@ bool prepare(Fiber &f)
     return true;
 }
 
-// All threads have come to this line, or will: the last one runs `last`.
-template <class Last> void meet_block(int line, const void *operation, bool waits, Last last)
+// The first `count` threads have come to this line, or will: the last one runs `last`.
+template <class Last> void meet_block(int line, int count, const void *operation, bool waits, Last last)
 {
     Meeting &m = block_meeting;
     if (m.arrived && (m.line != line || m.operation != operation))
         fail("waits for its block in line %d of its text, while others wait in line %d", line, m.line);
-    if (left)
+    if (left && count == running.threads)
         fail("waits for its block in line %d of its text, which other threads have left", line);
+    if (running.thread >= count)
+        fail("is not among the first %d threads, which meet in line %d of its text", count, line);
     m.line = line, m.operation = operation;
-    if (++m.arrived < running.threads) {
+    if (++m.arrived < count) {
         wait_here(line);
         return;
     }
@@ -155,7 +157,7 @@ template <class Last> void meet_block(int line, const void *operation, bool wait
     m.arrived = 0;
     if (waits)
         next_epoch();
-    for (int i = 0; i < running.threads; i++)
+    for (int i = 0; i < count; i++)
         release(i);
     let_others_run();  // the last one that came is not the first to go
 }
@@ -293,15 +295,19 @@ extern "C" int emulator_thread() { return running.thread; }
 
 extern "C" void emulator_barrier(int line)
 {
-    meet_block(line, nullptr, true, [] {});
+    meet_block(line, running.threads, nullptr, true, [] {});
 }
-extern "C" void emulator_gather(int line, void *value, unsigned long size, void (*combine)(void *, void *),
+extern "C" void emulator_barrier_of(int line, int count)
+{
+    meet_block(line, count, nullptr, true, [] {});
+}
+extern "C" void emulator_gather(int line, int count, void *value, unsigned long size, void (*combine)(void *, void *),
                                 void *result, bool waits)
 {
     memcpy(values_of_block + running.thread * size, value, size);
-    meet_block(line, (const void *)combine, waits, [=] {
+    meet_block(line, count, (const void *)combine, waits, [=] {
         combine(values_of_block, result_of_block);
-        memcpy(results_of_block, values_of_block, running.threads * size);  // until all come to the next gathering
+        memcpy(results_of_block, values_of_block, count * size);  // until all come to the next gathering
     });
     memcpy(value, results_of_block + running.thread * size, size);
     memcpy(result, result_of_block, size);

@@ -29,9 +29,10 @@ extern uint3 threadIdx, blockIdx, blockDim, gridDim;
 extern char emulated_team_memory[];
 int emulator_thread();
 void emulator_barrier(int line);
+void emulator_barrier_of(int line, int count);
 void emulator_warp_barrier(int line, unsigned mask);
-void emulator_gather(int line, void *value, unsigned long size, void (*combine)(void *values, void *result),
-                     void *result, bool waits);
+void emulator_gather(int line, int count, void *value, unsigned long size,
+                     void (*combine)(void *values, void *result), void *result, bool waits);
 const char *emulator_exchange(int line, unsigned mask, const void *value, unsigned long size);
 void emulator_copy_async(void *to, const void *from, int bytes, bool valid);
 void emulator_copy_commit();
