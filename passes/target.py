@@ -113,6 +113,8 @@ class GPUTarget(Machine):
     """Memory that the threads of a block share, without asking for more."""
     vector_bits: int = 128
     """The widest access of one thread."""
+    workspace_bytes: int = 64 << 20
+    """In which the kernels of a step have workspaces of their own: what does not depend on one another runs at once."""
     tensor_cores: int = 1
     """Whether warps multiply small matrices."""
     tf32: int = 0

@@ -8,7 +8,11 @@
 
 `share-workspace` then gives the host function `%workspace: memref<256xi8> {irtool.workspace}`, as large as the neediest
 kernel wants, and passes it on; it always has one, so that it can be told that the pass has run. Kernels run one after
-the other, so they share it.
+the other, so they share it. Where those that do not depend on one another may run side by side, each call has a place
+of its own, until `workspace_bytes` are used up and the first places come again:
+
+    %w = memref.view %workspace[%c256][] : memref<1024xi8> to memref<128xi8>
+    func.call @k(%x, %w as memref<?xi8>)
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects import builtin, func, memref
+from xdsl.dialects import arith, builtin, func, memref
 from xdsl.dialects.builtin import DYNAMIC_INDEX, ArrayAttr, DictionaryAttr, FunctionType, MemRefType, UnitAttr, i8
 from xdsl.ir import SSAValue
 
@@ -24,6 +28,7 @@ from ...dialects.marks import KERNEL_ATTRIBUTE, WORKSPACE_ATTRIBUTE
 from ...dialects.spmd import Space
 from ...dialects.types import bytes_of
 from ..interface import argument_marks
+from ..options import option
 from ..pass_base import HostPass, KernelPass, fail, functions, kernels
 from ..utils.constants import Constants, constant_value
 from ..utils.emitter import Emitter
@@ -40,10 +45,13 @@ class HoistWorkspace(KernelPass):
     """memref.alloc in kernels -> views of a trailing workspace argument. What blocks have for themselves stays."""
 
     name = "hoist-workspace"
+    workspace_bytes: int = option(0, 0)
 
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
         super().apply(ctx, op)
-        ShareWorkspace().apply(ctx, op)  # so that the calls fit at once, where a whole module is at hand
+        ShareWorkspace(self.workspace_bytes).apply(
+            ctx, op
+        )  # so that the calls fit at once, where a whole module is at hand
 
     def apply_to_function(self, function: func.FuncOp) -> None:
         _hoist(function)
@@ -54,12 +62,14 @@ class ShareWorkspace(HostPass):
     """Host functions that have none get a workspace, for kernels that have been hoisted one by one."""
 
     name = "share-workspace"
+    workspace_bytes: int = option(0, 0)
+    """Bytes in which calls have places of their own."""
 
     def apply(self, ctx: Context, op: builtin.ModuleOp) -> None:
         needs = {kernel.sym_name.data: size for kernel in kernels(op) if (size := _need(kernel)) is not None}
         for function in functions(op):
             if KERNEL_ATTRIBUTE not in function.attributes:
-                _serve(function, needs)
+                _serve(function, needs, self.workspace_bytes)
 
 
 def _hoist(kernel: func.FuncOp) -> None:
@@ -105,19 +115,30 @@ def _offset(view: memref.ViewOp) -> int:
     return fail(view, "expected a constant place in the workspace") if offset is None else offset
 
 
-def _serve(host: func.FuncOp, needs: dict[str, int]) -> None:
+def _serve(host: func.FuncOp, needs: dict[str, int], apart: int) -> None:
     """Gives a host function its workspace and passes it to the kernels that need it."""
     if any(WORKSPACE_ATTRIBUTE in entry.data for entry in host.arg_attrs or ()):
         return
     calls = [op for op in host.walk() if isinstance(op, func.CallOp) and op.callee.root_reference.data in needs]
-    size = max((needs[call.callee.root_reference.data] for call in calls), default=0)
+    wanted = [needs[call.callee.root_reference.data] for call in calls]
+    most = max(wanted, default=0)
+    size = min(sum(wanted), max(apart, most)) if apart else most
     workspace = _add_argument(host, MemRefType(i8, [size]))
-    if calls:
-        block = host.body.block
-        emitter = Emitter(Constants(host), block, block.first_op)
-        passed = emitter.create(memref.CastOp, [workspace], [_ANY]).results[0]
-        for call in calls:
-            call.operands = [*call.operands, passed]
+    if not calls:
+        return
+    block = host.body.block
+    first = next(op for op in block.ops if not isinstance(op, arith.ConstantOp))
+    emitter = Emitter(Constants(host), block, first)
+    passed, used = None, 0
+    for call, need in zip(calls, wanted, strict=True):
+        place = workspace
+        if apart:
+            used = 0 if used + need > size else used
+            place = emitter.create(memref.ViewOp, [workspace, emitter.index(used)], [MemRefType(i8, [need])]).results[0]
+            used += need
+        if passed is None or apart:
+            passed = emitter.create(memref.CastOp, [place], [_ANY]).results[0]
+        call.operands = [*call.operands, passed]
 
 
 def _add_argument(function: func.FuncOp, type_: MemRefType) -> SSAValue:

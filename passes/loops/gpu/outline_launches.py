@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects import arith, func, gpu, memref, scf
 from xdsl.dialects.builtin import (
+    IntegerAttr,
     MemRefType,
     ModuleOp,
     i64,
@@ -34,7 +35,7 @@ from ....dialects.spmd import BarrierOp, ParallelOp, StopOnErrorOp
 from ...effects import only_computes
 from ...interface import argument_marks, check_on_buffers
 from ...pass_base import fail, functions, kernels
-from ...utils.constants import Constants
+from ...utils.constants import Constants, constant_value
 from ...utils.emitter import Emitter
 from ...utils.memory import root
 from ...utils.setup import BUFFERS
@@ -88,6 +89,10 @@ class _Outliner:
             None,
         )
         self.calls(function.body.block, constants, errors, False)
+        for op in reversed([*function.body.block.ops]):
+            if isinstance(op, memref.ViewOp | memref.CastOp) and op.results[0].first_use is None:
+                op.detach()
+                op.erase()
 
     def calls(self, block: Block, constants: Constants, errors: SSAValue | None, guarded: bool) -> bool:
         """Rewrites a block. `guarded`: whether a check may have failed before; returns whether one may have after."""
@@ -128,8 +133,10 @@ class _Outliner:
             view = value.owner
             assert isinstance(view, memref.ViewOp)
             offset = view.byte_shift.owner
-            assert isinstance(offset, arith.ConstantOp)
-            made = e.create(memref.ViewOp, [values[view.source], e.constants.get(offset.value)], [value.type])
+            assert isinstance(offset, arith.ConstantOp) and isinstance(offset.value, IntegerAttr)
+            source, start = _base(values[view.source])
+            shift = e.index(start + offset.value.value.data)
+            made = e.create(memref.ViewOp, [source, shift], [value.type])
             made.results[0].name_hint = value.name_hint
             values[value] = made.results[0]
         return values[value]
@@ -215,6 +222,18 @@ def _check_launches(kernel: func.FuncOp) -> None:
     for op in kernel.body.block.ops:
         if not (isinstance(op, (ParallelOp, *BUFFERS)) or only_computes(op)):
             fail(op, f"outline-launches: expected launches alone, got {op.name}; run map-blocks")
+
+
+def _base(workspace: SSAValue) -> tuple[SSAValue, int]:
+    """The workspace of all kernels, and where in it that of a call begins."""
+    owner = workspace.owner
+    if isinstance(owner, memref.CastOp):
+        return _base(owner.source)
+    offset = constant_value(owner.byte_shift) if isinstance(owner, memref.ViewOp) else None
+    if not isinstance(owner, memref.ViewOp) or offset is None:
+        return workspace, 0
+    source, start = _base(owner.source)
+    return source, start + offset
 
 
 def _inside(value: SSAValue, op: Operation) -> bool:

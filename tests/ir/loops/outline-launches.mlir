@@ -4,7 +4,7 @@
 // CHECK: builtin.module attributes {gpu.container_module}
 // CHECK-LABEL: func.func @step
 // CHECK:         "gpu.launch_func"({{.*}}, %x, %y) <{kernel = @kernels::@k,
-// CHECK:         [[V:%[0-9a-z_]+]] = memref.view %{{.*}}[%{{.*}}][] : memref<?xi8> to memref<8xf32>
+// CHECK:         [[V:%[0-9a-z_]+]] = memref.view %workspace[%{{.*}}][] : memref<64xi8> to memref<8xf32>
 // CHECK-NEXT:    "gpu.launch_func"({{.*}}, %y, [[V]]) <{kernel = @kernels::@k_2,
 // CHECK-NEXT:    "gpu.launch_func"({{.*}}, %x, %y, %errors) <{kernel = @kernels::@k_3,
 // CHECK:         "gpu.launch_func"({{.*}}, %y, {{.*}}, %errors) <{kernel = @kernels::@k_4,
