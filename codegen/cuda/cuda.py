@@ -26,7 +26,8 @@ from .rules import ALIGNMENT, CUDA, CudaPrinter, team_memory
 
 _WORDS = """threadIdx blockIdx blockDim gridDim warpSize DEVICE LANES CHECK_VECTOR THREAD_OF_BLOCK vec splat same
     team_memory bits_as larger smaller larger_num smaller_num shuffled sync_first sync_these
-    Sum Product AllOf AnyOf OddOf Largest Smallest LargestNum SmallestNum FirstLargest FirstSmallest Recurrence Pair pair Word Scanned dim3 uint3 rsqrtf rsqrt min max
+    Sum Product AllOf AnyOf OddOf Largest Smallest LargestNum
+    SmallestNum FirstLargest FirstSmallest Recurrence Pair pair Word Scanned dim3 uint3 rsqrtf rsqrt min max
     clock norm rhypot saturate cospi sinpi normcdf"""
 WORDS = tuple(_WORDS.split())
 """What CUDA and the header give a meaning to."""
