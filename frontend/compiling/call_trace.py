@@ -101,12 +101,11 @@ class CallTrace:
         """Whether later calls may use the program; not where tracing changed what it depends on."""
         self._iterators = call.iterators
         self.discovery = discovery = Discovery(hints.whole)
+        discovery.running = call.numbers.functions()
+        discovery.given = {value._storage for value in call.leaves if is_a(value, Tensor)}
         discovery.add_root(function, getattr(function, "__name__", "function"))
-        for known in call.numbers.functions():
-            discovery.add_root(known, known.__name__)
-        for value, name in zip(call.leaves, call.names, strict=True):
-            if not is_a(value, Tensor):
-                discovery.add_root(value, name)
+        for value, name in [p for p in zip(call.leaves, call.names, strict=True) if not is_a(p[0], Tensor)]:
+            discovery.add_root(value, name)
         self.guards: Guards = discovery.finish()
         self._found = (*discovery.runtime, *self.guards.always, *self.guards.slow)
         """All that was there before."""
@@ -171,8 +170,9 @@ class CallTrace:
             with tracing(trace):
                 arguments = tree.rebuild(call.structure, iter(given))
                 args, kwargs = arguments
-                observer.observe([*self.discovery.functions, *given])
+                observer.observe([*self.discovery.unseen.values(), *given])
                 output = run_through(trace, function, args, kwargs)
+                self.outside |= self.discovery.names_of_storages.keys()
                 if observer.impure is not None:
                     raise observer.impure
                 grad_mode.switch(mode)

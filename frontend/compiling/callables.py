@@ -8,12 +8,14 @@ table(n)              a cached function gives tensors of its own, none of the tr
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from operator import attrgetter, is_
 from random import SystemRandom
 from types import (
+    BuiltinMethodType,
     CodeType,
     FunctionType,
     GeneratorType,
@@ -26,18 +28,31 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 
+from ..modes import modes
 from ..source import user_frame
 from ..tensor import Tensor
 from ..tracing.again import Again
 from ..tracing.trace import paused
 from .code_names import PACKAGE, is_of_user, is_user
 from .effects import AskAgain
+from .extensions import EXTENSIONS, Extension
 from .foreign_random import GENERATORS, SHARED
 from .instrument import Instrumentation
 from .observing import Observing
 from .overlay import Overlay
-from .places import is_a, members, mro
-from .purity import CONTAINERS, HARMLESS, VALUES, is_all_python, is_known, is_known_class, is_pure, is_transparent
+from .places import VALUES as VALUES_OF
+from .places import is_a, length, members, mro
+from .purity import (
+    CONTAINERS,
+    HARMLESS,
+    VALUES,
+    is_all_python,
+    is_known,
+    is_known_class,
+    is_pure,
+    is_transparent,
+    module_of,
+)
 from .stand_ins import stand_in_of
 from .symbolic import Symbols, read, read_all
 from .uncompiled import Impure
@@ -136,6 +151,7 @@ class Callables:
         self.repeated: list[AskAgain] = []
         """Questions to caches."""
         self._looked_into: dict[int, Any] = {}
+        self._registries: dict[int, Any] = {}
 
     def _callable(self, value: Any, called: bool) -> Any:
         kind = cast(Any, type(value))
@@ -187,13 +203,30 @@ class Callables:
         if is_a(owner, GENERATORS) and not is_a(owner, SystemRandom):
             return owner in SHARED or self._has_seen(owner)  # whose state is watched
         if is_a(owner, CONTAINERS):
-            changes = is_user(cast(Any, type(owner)).__module__) and getattr(value, "__name__", "") in CHANGING
+            name = getattr(value, "__name__", "")
+            changes = is_user(cast(Any, type(owner)).__module__) and name in CHANGING
+            changes = changes and not (name == "clear" and length(owner) == 0)
             return not self._is_unguarded(owner) and not (changes and self._has_seen(owner))
         if is_a(owner, (np.ndarray, GeneratorType)) and not self._is_live(owner):
             return True
         if type(value) is MethodType and not self._may_change(owner):
             return False
-        return is_pure(value)
+        pure = is_pure(value)
+        if pure and module_of(value) in EXTENSIONS:
+            self._reach_registry(EXTENSIONS[module_of(value)])
+        return pure
+
+    def _reach_registry(self, extension: Extension) -> None:
+        """A function in C is loaded that calls what has been registered."""
+        registry = extension.registered()
+        if registry is None or id(registry) in self._registries:
+            return
+        self._registries[id(registry)] = registry
+        self._add_late((), registry)
+        for entry in VALUES_OF(registry):
+            for part in (entry, *gc.get_referents(entry)):
+                if is_a(part, FunctionType) and is_of_user(part):
+                    self._see_function(part)
 
     def _may_change(self, owner: Any) -> bool:
         """Whether methods of Python's library may do to an object what they want: it is new, or never changes."""
@@ -272,16 +305,27 @@ class Callables:
             self._see_functions_in(function)  # a decorator of ours
             return
         code = self._instrumentation.add(function)
-        if code is not None and is_user(written_in) and not self._has_seen(function):
+        if code is not None and is_user(written_in) and not self._discovery.has_read(function):
             self.late.setdefault(code, []).append(function)
 
     def enter_function(self, code: CodeType) -> None:
         """A function runs that discovery has not come across: what it reaches is added now."""
-        functions = self.late.pop(code)
-        if not self._discovery.add_late(functions):
+        self._add_late(self.late.pop(code))
+
+    def _add_late(self, functions: Sequence[FunctionType], *values: Any) -> None:
+        """What the trace reaches besides what it was known to reach."""
+        discovery = self._discovery
+        named, unseen = len(discovery.names_of_storages), len(discovery.unseen)
+        is_complete = discovery.add_late(functions, values)
+        self.numbers.add_functions(functions)
+        if not is_complete:
             raise Again(lambda hints: hints.numbers.add_functions(functions))
         self.refuse_too_large()
-        self.numbers.add_functions(functions)
+        if modes.trace is not None:
+            modes.trace.add_names(islice(discovery.names_of_storages.items(), named, None))
+        for function in [*discovery.unseen.values()][unseen:]:
+            if is_of_user(function):
+                self._see_function(function)
 
     def _see_class(self, cls: type) -> None:
         """Methods that Python and its library call by themselves."""
@@ -385,6 +429,8 @@ def name_of(function: Any) -> str:
     owner = getattr(function, "__self__", None)
     module = getattr(function, "__module__", None)
     name = getattr(function, "__qualname__", type(function).__qualname__)
+    if module is not None and is_a(function, BuiltinMethodType):
+        return f"{module}.{function.__name__}".removeprefix("builtins.")
     if owner is not None and not is_a(owner, ModuleType) and "." not in name:
         name = f"{type(owner).__qualname__}.{name}"
     return name if module in (None, "builtins") else f"{module}.{name}"

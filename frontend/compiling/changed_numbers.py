@@ -16,6 +16,9 @@ from .symbolic import is_number
 REMEMBERED = 256
 """How many places are known for each function; the oldest go first."""
 
+RUNNING = 4096
+"""How many of the functions that it runs."""
+
 
 class DynamicNumbers:
     """What the calls of one function have found out about numbers that change."""
@@ -24,7 +27,7 @@ class DynamicNumbers:
         self._changed: dict[Any, None] = {}
         """The identities of places, in their order: where one is gone, and another has its id, a number there is
         symbolic from its first trace on."""
-        self._functions: list[weakref.ref[FunctionType]] = []
+        self._functions: dict[weakref.ref[FunctionType], None] = {}
         self.constant = False
         """Whether none is symbolic: the function has failed with symbolic numbers, and not with plain ones."""
 
@@ -36,8 +39,9 @@ class DynamicNumbers:
 
     def add_functions(self, functions: Iterable[FunctionType]) -> None:
         """The function runs these too, as is only seen when it does."""
-        self._functions += map(weakref.ref, functions)
-        del self._functions[:-REMEMBERED]
+        self._functions |= dict.fromkeys(map(weakref.ref, functions))
+        while len(self._functions) > RUNNING:
+            del self._functions[next(iter(self._functions))]
 
     def functions(self) -> list[FunctionType]:
         """Those that are known to run and still there."""

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from functools import partial
 from random import SystemRandom
 from threading import local
-from types import BuiltinMethodType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from types import BuiltinMethodType, FunctionType, MethodType, ModuleType
 from typing import Any, cast
 
 import numpy as np
@@ -31,10 +31,8 @@ from .buffers import Bytes
 from .code_names import PACKAGE, is_of_user, is_user, names_of
 from .definitions import Class, Defaults, defaults_of
 from .foreign_random import GENERATORS
-from .found import Found
 from .guard_set import Guards
 from .guards import (
-    Absent,
     Attribute,
     Contents,
     Flag,
@@ -42,8 +40,9 @@ from .guards import (
     memory_of,
 )
 from .holders import is_kept
-from .kinds import BOOKKEEPING, MODULE_TABLES, has_attributes, is_module, is_optimizer, is_scheduler, steps_by_library
+from .kinds import MODULE_TABLES, has_attributes, is_module, is_optimizer, is_scheduler, steps_by_library
 from .large import LARGEST, LONGEST, is_plain, is_too_large
+from .mentioned import Mentioned
 from .places import (
     MISSING,
     PLAIN,
@@ -55,23 +54,18 @@ from .places import (
     attributes_of,
     base_of,
     elements,
-    entry_identity,
     is_a,
     key_name,
     length,
-    members,
-    mro,
 )
 from .purity import VIEWS, WRAPPERS
 from .thread_locals import namespace_of
 
-UNREACHED = frozenset(
-    ("__init__", "__new__", "__repr__", "__str__", "__del__", "__getstate__", "__setstate__", "__reduce__")
-)
-"""Special methods that do not run just because an object is used."""
+AHEAD = 256
+"""How many functions are read before the trace; others when they begin to run."""
 
 
-class Discovery(Found):
+class Discovery(Mentioned):
     """The values that a function can reach, as guards."""
 
     # Roots
@@ -83,86 +77,56 @@ class Discovery(Found):
     def finish(self) -> Guards:
         """Takes the attributes of all objects that reached code names, until nothing new is found."""
         self._walk()
-        whole = "param_groups" in self.names_of_users and self.names_of_users & {"items", "values", "copy"}
-        for entry in self.runtime:
-            if entry.key != "lr" and (whole or entry.key in self.names_of_users):
-                self._add(entry)
-        for cls in self._classes:
-            self._add_absent_members(cls, self.assigned)
-        if self.names & {"environ", "getenv"} or self.has_seen(os.environ):
-            self._environment()
+        for function in self.running:
+            self._run(function)
+        self._walk()
         self.guards.seal()
         return self.guards
 
-    def _walk(self) -> None:
-        done = (-1, -1)
-        while done != (done := (len(self.names), len(self._objects))):
-            for value, name in self._objects:  # and those that this finds
-                self._attributes(value, name)
-            for tensor, name in self._annotated:
-                attributes = attributes_of(tensor) or {}
-                for key in self.names & attributes.keys():
-                    self._entry(attributes, key, f"{name}.{key}")
-        missing: dict[tuple[Any, ...], frozenset[str]] = {}  # one set for all objects with the same attributes
-        for value, name in self._objects:
-            attributes = attributes_of(value)
-            if is_a(value, type):
-                self._add_absent_members(value, self.names)
-            elif attributes is not None and not is_a(value, ModuleType):
-                there = tuple(attributes)
-                if there not in missing:
-                    missing[there] = frozenset(self.names).difference(there)
-                self._add_absent(name, attributes, missing[there], slow=is_module(value))
+    def _run(self, function: FunctionType) -> None:
+        self.add_root(function, function.__name__)
+        self._read(function)
 
-    def add_late(self, functions: Iterable[FunctionType]) -> bool:
-        """Goes on with functions that turn out to run while the trace goes on. False where they reach what a trace has
-        to know from its start."""
-        before = len(self.tensors), len(self.generators), len(self.runtime)
+    def _walk(self) -> None:
+        """Functions are read nearest first, so that those that are farther away wait until they run."""
+        while self._look_up() or self._read_next():
+            pass
+        if self._pending:
+            self.mutates = True  # as far as is known
+        whole = "param_groups" in self.names_of_users and self.names_of_users & {"items", "values", "copy"}
+        for entry in self.runtime:
+            is_read = entry.key != "lr" and (whole or entry.key in self.names_of_users)
+            if is_read and id(entry) not in self._watched:
+                self._watched.add(id(entry))
+                self._add(entry)
+        if self.names & {"environ", "getenv"} or self.has_seen(os.environ):
+            self._environment()
+
+    def _read_next(self) -> bool:
+        """Reads the next function, unless so many have been read that the rest is left to when it runs."""
+        while self._pending and len(self.functions) < AHEAD:
+            function = self._pending.popleft()
+            if id(function) not in self._have_read:
+                self._read(function)
+                return True
+        return False
+
+    def add_late(self, functions: Iterable[FunctionType], values: Iterable[Any] = ()) -> bool:
+        """Goes on with functions that run while the trace goes on, and values that it reaches. False where they lead
+        to what a trace has to know from its start."""
+        before = len(self.generators), len(self.runtime)
         self._is_late = True
         for function in functions:
-            self.add_root(function, function.__name__)
+            self._run(function)
+        self._visit_all(values, "registry")
         self._walk()
-        return before == (len(self.tensors), len(self.generators), len(self.runtime))
+        return before == (len(self.generators), len(self.runtime)) and not self.is_belated
 
-    def _add_absent(self, name: str, owner: Any, names: frozenset[Any], slow: bool = False) -> None:
-        known = self._missing.get(id(owner))
-        missing = names - known if known else names
-        if missing:
-            self._missing[id(owner)] = known | missing if known else missing
-            self._add(Absent(name, owner, missing), slow)
-
-    def _add_absent_members(self, cls: type, names: set[str]) -> None:
-        """Attributes that a class of the user may get."""
-        for base in mro(cls):
-            if has_attributes(base):
-                self._add_absent(base.__name__, base, frozenset(names).difference(members(base)))
-
-    def add_prepared(self, mapping: dict[Any, Any], key: Any, name: str) -> None:
-        """An entry that was made before the program runs, although the function asked for it while it was traced."""
-        self._places.discard(entry_identity(mapping, key))
-        self._entry(mapping, key, name)
-
-    def add_read(self, value: Any, key: str) -> None:
-        """An attribute that the function has asked for by a name that it has made up."""
-        attributes = attributes_of(value)
-        if attributes is not None and self.has_seen(value) and not is_module(value):
-            self._entry(attributes, key, f"{type(value).__name__}.{key}")
-
-    def add_all_read(self, value: Any) -> None:
-        """All attributes that an object has."""
-        attributes = attributes_of(value)
-        if attributes is not None and self.has_seen(value) and not is_module(value):
-            self._add(Contents(f"attributes of a {type(value).__name__}", attributes, tuple(attributes)))
-            for key in attributes:
-                self.add_read(value, key)
+    def has_read(self, function: FunctionType) -> bool:
+        """Whether it is known what a function reaches."""
+        return id(function) in self._have_read
 
     # Places
-
-    def _entry(self, mapping: dict[Any, Any], key: Any, name: str, slow: bool = False, in_place: bool = True) -> None:
-        place = entry_identity(mapping, key)
-        if place not in self._places:
-            self._places.add(place)
-            self._place(Entry(name, mapping, key, MISSING), slow, in_place)
 
     def _place(self, place: Entry | Member | Slot | Cell, slow: bool = False, in_place: bool = True) -> None:
         if is_kept(place):
@@ -177,7 +141,7 @@ class Discovery(Found):
         any_value = value
         kind = cast(Any, type(value))
         if kind is FunctionType:
-            self._function(value)
+            self._function(value, in_place)
         elif kind is MethodType:
             self._visit_all((any_value.__func__, any_value.__self__), name)
         elif issubclass(kind, functools.partial):
@@ -186,9 +150,10 @@ class Discovery(Found):
             if base_of(any_value.__self__) is not None:
                 self._visit(any_value.__self__, name)  # hook=outputs.append
         elif issubclass(kind, (staticmethod, classmethod)):
-            self._visit(any_value.__func__, name)
+            self._visit(any_value.__func__, name, in_place)
         elif issubclass(kind, property):
-            self._visit_all((any_value.fget, any_value.fset, any_value.fdel), name)
+            for function in (any_value.fget, any_value.fset, any_value.fdel):
+                self._visit(function, name, in_place)
         elif kind in VIEWS:
             self._visit_all(gc.get_referents(value), name)
         elif base_of(value) is not None:
@@ -232,17 +197,25 @@ class Discovery(Found):
         for value in values:
             self._visit(value, name)
 
-    def _function(self, function: FunctionType) -> None:
+    def _function(self, function: FunctionType, in_place: bool) -> None:
         if not is_of_user(function):
-            self._visit(function.__dict__.get("__wrapped__"), function.__name__)
+            self._visit(function.__dict__.get("__wrapped__"), function.__name__, in_place)
+        else:
+            self._pending.append(function)
+
+    def _read(self, function: FunctionType) -> None:
+        """Finds what the code of a function reaches."""
+        if id(function) in self._have_read or not is_of_user(function):
             return
+        self._have_read.add(id(function))
         if any(key != "__wrapped__" for key in function.__dict__):
             self._objects.append((function, function.__name__))
         names = names_of(code := function.__code__)
         self.functions.append(function)
-        self.names |= names.attributes
+        self._mention(names.attributes)
         self.names_of_users |= names.attributes
-        self.assigned, self.mutates = self.assigned | names.assigned, self.mutates | names.mutates
+        self.assigned |= names.assigned
+        self.mutates |= names.mutates
         self.namespaces.add(id(function.__globals__))
         for name in sorted(names.globals):
             self._entry(function.__globals__, name, name)
@@ -259,8 +232,9 @@ class Discovery(Found):
 
     def _environment(self) -> None:
         """The environment's variables that code names, where it reads any."""
-        for name in sorted(self.names):
+        for name in sorted(self.names - self._variables):
             if name.isupper() or name in os.environ:
+                self._variables.add(name)
                 self._add(Attribute(f"os.environ[{name!r}]", partial(os.environ.get, name), os.environ.get(name)))
 
     def _container(self, values: Any, name: str, in_place: bool) -> None:
@@ -287,6 +261,7 @@ class Discovery(Found):
         self._add(Contents(f"keys of {name}", values, keys))
         for key in keys:
             self._entry(values, key, f"{name}[{key_name(key)}]", in_place=in_place)
+        self._run_unseen(VALUES(values))
         if self.unread and any(id(part) in self.unread or id(part) in self.holders for part in VALUES(values)):
             self.holders[id(values)] = values
 
@@ -305,11 +280,12 @@ class Discovery(Found):
             return  # of the trace
         self.tensors.add(id(tensor))
         self.names_of_storages.setdefault(tensor._storage, name.rpartition(".")[2])
+        self.is_belated |= self._is_late and tensor._storage in self.given
         reference = weakref.ref(tensor)
         self._add(Property(f"memory of {name}", reference, memory_of, memory_of(tensor)), slow=True)
         self._add(Flag(f"{name}.requires_grad", reference, tensor.requires_grad), slow=True)
         if attributes_of(tensor):
-            self._annotated.append((tensor, name))
+            self._has(attributes_of(tensor) or {}, name)
         if tensor.requires_grad:
             self.learned.add(tensor._storage)
             hooks = hooks_of(tensor)
@@ -335,6 +311,7 @@ class Discovery(Found):
         self._add(Contents(name, entries, keys), slow=True)
         for key in keys:
             self._entry(entries, key, f"{owner}.{key}", slow=True)
+        self._run_unseen(VALUES(entries))
 
     def _library_object(self, value: Any, name: str) -> None:
         """All its plain attributes."""
@@ -385,60 +362,3 @@ class Discovery(Found):
                 for key, value in cast("dict[Any, Any]", values).items():
                     if issubclass(type(value), Tensor):
                         names.setdefault(value._storage, f"{names[parameter._storage]}_{key}")
-
-    # Attributes
-
-    def _attributes(self, value: Any, name: str) -> None:
-        if is_a(value, type):
-            self._class(value, name)
-            return
-        attributes = attributes_of(value)
-        slow = is_module(value)
-        if attributes is not None:
-            self.owners[id(attributes)] = value
-            self.namespaces.add(id(attributes))
-            for key in (self.names & attributes.keys()) - self._missing.get(id(attributes), frozenset()):
-                if not (slow and key in BOOKKEEPING):
-                    self._entry(attributes, key, f"{name}.{key}", slow)
-        if not is_a(value, ModuleType):
-            self._slots(value, name)
-            self._class(cast(Any, type(value)), name)
-
-    def _slots(self, value: Any, name: str) -> None:
-        for cls in mro(cast(Any, type(value))):
-            for key, descriptor in tuple(members(cls).items()):
-                if key in self.names and type(descriptor) is MemberDescriptorType and is_user(cls.__module__):
-                    place = (id(value), descriptor)
-                    if place not in self._places:
-                        self._places.add(place)
-                        self._place(Slot(f"{name}.{key}", value, descriptor, MISSING))
-
-    def _class(self, cls: type, name: str) -> None:
-        if self._classes.get(cls) == len(self.names):
-            return
-        self._classes[cls] = len(self.names)
-        for base in mro(cls):
-            if base is object:
-                continue
-            user = is_user(base.__module__)
-            for key, member in tuple(members(base).items()):
-                special = key.startswith("__") and key.endswith("__")
-                if (special and key in UNREACHED) or not (special or key in self.names or key == "forward"):
-                    continue
-                if not user:
-                    if type(member) is FunctionType:
-                        self.names |= names_of(member.__code__).attributes
-                elif issubclass(type(member), (FunctionType, staticmethod, classmethod, property)):
-                    self._method(base, key, f"{base.__name__}.{key}")
-                elif not special and type(member) is not MemberDescriptorType and not self._is_class_place(base, key):
-                    self._places.add((id(base), key))
-                    self._place(Member(f"{base.__name__}.{key}", base, key, MISSING))
-
-    def _method(self, cls: type, key: str, name: str) -> None:
-        """A method that may be replaced: what the class's own dictionary has."""
-        (mapping,) = gc.get_referents(members(cls))
-        if entry_identity(mapping, key) not in self._places:
-            self._entry(mapping, key, name)
-
-    def _is_class_place(self, base: type, key: str) -> bool:
-        return (id(base), key) in self._places or key in self._missing.get(id(base), ())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from types import FunctionType
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+from types import FunctionType, MethodType
 from typing import Any, cast
 
 from ...runtime.storage import Storage
 from .guard_set import Guards
-from .guards import Guard, Length
+from .guards import Absent, Guard, Length
 from .kinds import has_attributes
 from .large import is_large
 from .places import MISSING, PLAIN, VALUES, Entry, attributes_of, base_of, is_a, length
@@ -74,19 +75,34 @@ class Found:
         """Values that are too deep to be looked into at once."""
         self._objects: list[tuple[Any, str]] = []
         self._places: set[tuple[int, Any]] = set()
-        self._classes: dict[type, int] = {}
-        self._missing: dict[int, frozenset[Any]] = {}
+        self._classes: dict[type, None] = {}
+        self._absent: dict[int, Absent] = {}
         """Attributes that objects and classes do not have, by the ids of these, and that are watched all the same."""
         self.late: list[Guard] = []
         """What was found while the function ran."""
         self._is_late = False
-        self._annotated: list[tuple[Any, str]] = []
-        """Tensors with attributes of the user's."""
+        self._pending: deque[FunctionType] = deque()
+        """Functions of the user that have not been read."""
+        self._have_read: set[int] = set()
+        """The ids of the others."""
+        self.unseen: dict[int, FunctionType] = {}
+        """Functions in places where no load of them is seen, which anybody may call, by their ids."""
+        self.running: Collection[FunctionType] = ()
+        """Functions that are known to run."""
+        self.given: Collection[Storage] = ()
+        """The memory of the arguments."""
+        self.is_belated = False
+        """Whether something was found while the function ran that a trace has to know from its start."""
+        self._watched: set[int] = set()
+        """The ids of the entries in `runtime` that guards watch."""
+        self._variables: set[str] = set()
+        """Those of the environment that are watched."""
 
     def is_watched(self, owner: Any, name: str) -> bool:
         """Whether an attribute is a place that guards watch."""
         if is_a(owner, type):
-            return (id(owner), name) in self._places or name in self._missing.get(id(owner), ())
+            absent = self._absent.get(id(owner))
+            return (id(owner), name) in self._places or (absent is not None and absent.watches(name))
         return (id(attributes_of(owner)), name) in self._places
 
     @property
@@ -112,6 +128,8 @@ class Found:
         kind = cast(Any, type(value))
         if kind in PLAIN or value is MISSING:
             return
+        if not in_place:
+            self._run_unseen((value,))
         if id(value) in self._seen and (in_place or id(value) not in self.unread):
             if not in_place and self.holders.pop(id(value), None) is not None:
                 for part in VALUES(value):
@@ -132,6 +150,13 @@ class Found:
         while self._depth == 0 and self._waiting:
             self._visit(*self._waiting.pop())
 
+    def _run_unseen(self, values: Iterable[Any]) -> None:
+        """These functions may run although traced code has not been seen to load them."""
+        for value in values:
+            function = value.__func__ if type(value) is MethodType else value
+            if type(function) is FunctionType:
+                self.unseen[id(function)] = function
+
     def _look_into(self, value: Any, name: str, in_place: bool) -> None:
         """Lists what is in a value that was not there before."""
         raise NotImplementedError
@@ -150,8 +175,8 @@ class Found:
     def let_go(self) -> None:
         """Lets go of what was found at once, and not when garbage is collected."""
         for table in (
-            *(self._seen, self._objects, self._annotated, self.owners, self.functions, self.arrays),
-            *(self.whole, self.unread, self.holders, self.too_large),
+            *(self._seen, self._objects, self.owners, self.functions, self.arrays),
+            *(self._pending, self.unseen, self.whole, self.unread, self.holders, self.too_large),
         ):
             table.clear()
 
@@ -159,7 +184,7 @@ class Found:
         """Lets go of the guards as well: there is no program for them."""
         self.let_go()
         self.guards = Guards()
-        for table in (self.late, self._places, self._missing, self._classes):
+        for table in (self.late, self._places, self._absent, self._classes):
             table.clear()
 
     def _add(self, guard: Guard, slow: bool = False) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, repeat
-from operator import attrgetter, call, itemgetter
+from operator import attrgetter, call, itemgetter, le
 from typing import Any, cast
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy as np
 from .. import mutations
 from ..tree import kind_of
 from .definitions import Class
-from .guards import Absent, Contents, Flag, Guard, Property, have_none, weaken
+from .guards import Absent, Contents, Flag, Guard, Property, weaken
 from .places import GET, MISSING, VALUES, Cell, Entry, Item
 from .show import show
 from .weak import Lifetime, referent
@@ -68,7 +68,8 @@ class _Bulk:
         self._containers: list[Any] = [c.container for c in contents]
         self._lengths = [len(c.expected) for c in contents]
         self._there = [g.there().keys() for g in absent]  # views, which see what changes
-        self._absent = [g.keys for g in absent]
+        self._known = [g.known for g in absent]
+        self._absent = absent
         quick = {id(guard) for guard in (*self._asking, *contents, *absent)}
         self._others = [guard for guard in guards if id(guard) not in quick]
 
@@ -86,7 +87,7 @@ class _Bulk:
             return all(guard.holds() for guard in self._all)
         return (
             (there == self._expected or self._hold_by_themselves(np.frombuffer(there, np.uintp)))
-            and all(map(have_none, self._there, self._absent))
+            and (all(map(le, self._there, self._known)) or all(guard.holds() for guard in self._absent))
             and all(guard.holds() for guard in self._others)
         )
 

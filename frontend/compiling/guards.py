@@ -15,7 +15,6 @@ import numpy as np
 
 from ..devices import device
 from ..tensor import Tensor
-from ..tree import kind_of
 from .buffers import BufferNumbers
 from .definitions import Defaults
 from .places import (
@@ -32,9 +31,6 @@ from .places import (
     same,
 )
 from .weak import Lifetime, weakened
-
-have_none: Callable[[Any, Any], bool] = kind_of(dict[str, Any]().keys()).isdisjoint
-"""Whether the keys of a dictionary are none of a set."""
 
 
 class Guard(Protocol):
@@ -110,18 +106,25 @@ class Absent:
 
     name: str
     owner: dict[str, Any] | type
-    keys: frozenset[str]
+    known: frozenset[Any]
+    """Those that it had."""
+    names: Collection[Any]
+    """Those that code mentions, the same for many objects."""
     expected: tuple[str, ...] = ()
 
     def there(self) -> Any:
         """The dictionary that they would be in."""
         return self.owner if isinstance(self.owner, dict) else members(self.owner)
 
+    def watches(self, key: Any) -> bool:
+        """Whether it is one of them."""
+        return key in self.names and key not in self.known
+
     def now(self) -> Any:
-        return tuple(sorted(self.keys.intersection(self.there())))
+        return tuple(sorted(filter(self.watches, self.there())))
 
     def holds(self) -> bool:
-        return have_none(self.there().keys(), self.keys)
+        return self.there().keys() <= self.known or not any(map(self.watches, self.there()))
 
     def place(self, key: str) -> Entry | Member:
         """Where one of them is."""

@@ -197,6 +197,10 @@ class Instrumentation:
         function.__code__ = instrumented(code)
         return code
 
+    def has(self, function: FunctionType) -> bool:
+        """Whether a function's code is exchanged."""
+        return id(function) in self._functions
+
     def take_out(self) -> None:
         """Gives all functions their own code back."""
         for function, code in self._functions.values():

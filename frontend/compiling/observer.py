@@ -174,14 +174,16 @@ class Observer(Reached):
             self.overlay.expose_modules(name)
         foreign = not (is_user(kind.__module__) or kind.__module__.partition(".")[0] == PACKAGE)
         if foreign and not is_a(owner, (type, FunctionType)):
-            if is_a(value, CONTAINERS):
+            is_new = is_known(owner) and not (is_a(owner, ModuleType) or self._is_live(owner))
+            if is_a(value, CONTAINERS) and not is_new:
                 self._live[id(value)] = value
             if not (callable(value) or is_a(owner, (ModuleType, Watched)) or has_attributes(owner) or is_known(owner)):
                 self.see_effect(f"{name_of(kind)}.{name}")  # which no guard watches
             if is_a(value, Tensor) and not self._discovery.is_watched(owner, name):
                 self._discovery.unguarded.add(id(value))
         bound = type(value) in FOREIGN and cast(Any, value).__self__ is owner
-        own = foreign and type(value) in VIEWS and is_known(owner) and not self._is_live(owner)  # as a signature has
+        own = foreign and type(value) in VIEWS and is_known(owner)  # as a signature has, which does not change
+        own = own and not (is_a(owner, type) and self._is_live(owner))
         return self._loaded(value, called, live=not (bound or own or is_a(owner, Tensor)))
 
     def result(self, value: Any) -> Any:
@@ -198,6 +200,9 @@ class Observer(Reached):
         """What is called, however code has come by it."""
         kind = cast(Any, type(value))
         if kind is FunctionType or kind is MethodType:
+            function = value if kind is FunctionType else value.__func__
+            if is_a(function, FunctionType) and not self._instrumentation.has(function) and is_of_user(function):
+                self._see_function(function)
             return
         if is_a(value, type):
             if is_user(value.__module__):

@@ -76,22 +76,26 @@ class Overlay:
         """Those of attributes that may be held."""
         self._discovery = discovery
         self._exposed: set[int] = set()
-        self._watched: tuple[dict[Any, Place], dict[int, Absent]] | None = None
+        self._watched: dict[Any, Place] = {}
+        self._absent: dict[int, Absent] = {}
+        self._looked_at = [0, 0]
+        """How many guards of each kind have been put in these."""
 
     # Places
 
     def place(self, identity: tuple[int, Any]) -> Place | None:
         """The place that guards watch, whether or not there is something in it."""
-        if self._watched is None:
-            guards = self._discovery.guards
-            found = [*guards.always, *guards.slow]
-            places = {g.identity: g for g in found if isinstance(g, Place)}
-            self._watched = places, {id(g.owner): g for g in found if isinstance(g, Absent)}
-        places, absent = self._watched
-        place = places.get(identity)
-        if place is None and identity[0] in absent:
-            missing = absent[identity[0]]
-            place = missing.place(identity[1]) if identity[1] in missing.keys else None
+        guards = self._discovery.guards
+        for k, found in enumerate((guards.always, guards.slow)):
+            for guard in found[self._looked_at[k] :]:  # which grow while the trace goes on
+                if isinstance(guard, Place):
+                    self._watched[guard.identity] = guard
+                elif isinstance(guard, Absent):
+                    self._absent[id(guard.owner)] = guard
+            self._looked_at[k] = len(found)
+        place, missing = self._watched.get(identity), self._absent.get(identity[0])
+        if place is None and missing is not None and missing.watches(identity[1]):
+            place = missing.place(identity[1])
         return place
 
     def attribute(self, owner: Any, name: str) -> OverlayEntry | None:
@@ -262,7 +266,8 @@ class Overlay:
 
     def give_up(self) -> None:
         """There is no program: lets go of what was found at once, and not when garbage is collected."""
-        self._watched = None
+        self._watched.clear()
+        self._absent.clear()
         self.held.clear()
         self._discovery.give_up()
 

@@ -28,6 +28,7 @@ from typing import Any, Generic, cast
 import numpy as np
 
 from .code_names import PACKAGE, is_user
+from .extensions import EXTENSIONS
 from .places import is_a
 
 
@@ -109,7 +110,7 @@ def is_pure(value: Any) -> bool:
     of random numbers are the caller's matter."""
     kind = cast(Any, type(value))
     if kind is MethodType:
-        return is_a(value.__func__, FunctionType) and is_pure(value.__func__)
+        return is_a(value.__func__, (FunctionType, BuiltinMethodType)) and is_pure(value.__func__)
     if kind is FunctionType:
         return _is_listed(value.__module__, value.__qualname__)
     if is_a(value, type):
@@ -128,9 +129,17 @@ def is_pure(value: Any) -> bool:
         return _is_of_any_object(value) or (is_known(owner) and _is_pure_method(cast(Any, type(owner)), value.__name__))
     if owner is None or is_a(owner, ModuleType):
         return _is_listed(value.__module__ or getattr(owner, "__name__", ""), value.__qualname__)
+    if module_of(value) in EXTENSIONS:
+        return _is_listed(value.__module__, value.__name__)
     if is_a(owner, type):
         return _is_listed(owner.__module__, f"{owner.__qualname__}.{value.__name__}")
     return is_known(owner) and _is_pure_method(cast(Any, type(owner)), value.__name__)
+
+
+def module_of(function: Any) -> str:
+    """The module that a function in C says it is of; methods of objects in C say nothing."""
+    module = getattr(getattr(function, "__func__", function), "__module__", None)
+    return module if is_a(module, str) and module is not None else ""
 
 
 def _is_pure_method(kind: type, name: str) -> bool:
@@ -172,6 +181,8 @@ def _is_listed(module: str | None, name: str) -> bool:
         return owner == "" or method in PATH_METHODS or method.startswith("_")
     if module.partition(".")[0] == "numpy":
         return name.rpartition(".")[2] not in NUMPY_IMPURE
+    if module in EXTENSIONS:
+        return name not in EXTENSIONS[module].impure
     if f"{module}.{name}" in IMPURE:
         return False
     return module in MODULES or module == "datetime" or f"{module}.{name}" in PURE
@@ -187,6 +198,8 @@ TRANSPARENT = _names("""
 def is_transparent(value: Any) -> bool:
     """Whether a pure function may get what stands for a number."""
     function = getattr(value, "__func__", value)
+    if module_of(function) in EXTENSIONS:
+        return EXTENSIONS[module_of(function)].transparent
     owner = getattr(function, "__self__", None)
     if owner is not None and not is_a(owner, ModuleType) and not is_a(function, type):
         kind = owner if is_a(owner, type) else cast(Any, type(owner))

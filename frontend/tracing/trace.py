@@ -7,7 +7,7 @@ program updates in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -133,6 +133,11 @@ class Trace(Flow):
         self._restore: list[Callable[[], None]] = []
 
     # Arguments and storages
+
+    def add_names(self, names: Iterable[tuple[Storage, str]]) -> None:
+        """What the memory of tensors is called that are found while the trace goes on."""
+        for storage, name in names:
+            self._names.setdefault(storage, name)
 
     def declare_argument(self, storage: Storage, leaf: int, name: str, whole: bool = False) -> None:
         """Says that a storage is that of the flattened argument number `leaf`. `whole`: that is a view of it."""
