@@ -121,7 +121,8 @@ class Absent:
         return key in self.names and key not in self.known
 
     def now(self) -> Any:
-        return tuple(sorted(filter(self.watches, self.there())))
+        there: Iterable[Any] = self.there()
+        return tuple(sorted(filter(self.watches, there)))
 
     def holds(self) -> bool:
         return self.there().keys() <= self.known or not any(map(self.watches, self.there()))
