@@ -186,7 +186,7 @@ def check_in_place(t: Tensor) -> None:
         return
     if t._base is not None:
         sync(t)
-        if t._base._requires_grad and t._base._node is None:
+        if t._requires_grad and t._base._node is None:  # whatever the base's own flag says by now
             raise runtime_error("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     elif t._requires_grad and t._node is None:
         raise runtime_error("a leaf Variable that requires grad is being used in an in-place operation.")

@@ -45,8 +45,10 @@ class ViewValues:
         if not modes.grad or view is origin or view is None or view.op is None:
             return replay_value(trace, base, origin, view)
         if self.bases.get(t) is not base:
-            value = replay_value(trace, base, origin, view.parent)
+            value, before = replay_value(trace, base, origin, view.parent), self.values.get(t)
             self._set(trace, t, base, value, view.op, view.attributes)
+            if before is not None and t._requires_grad and not t._base._requires_grad:  # which it had when t was made
+                self.values[t] = trace.with_history(trace.detached(self.values[t]), before)
         return self.values[t]
 
     def _set(
