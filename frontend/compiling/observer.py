@@ -39,7 +39,7 @@ from .overlay import Overlay, may_hold_tensors
 from .places import attributes_of, class_attribute, is_a
 from .purity import CONTAINERS, SLOTS, VIEWS, is_all_python, is_known
 from .reached import Reached
-from .symbolic import Symbolic, Symbols, apply, is_number, plain_type, read
+from .symbolic import Symbolic, Symbols, apply, is_number, plain_type, read, read_all
 
 if TYPE_CHECKING:
     from .changed_numbers import DynamicNumbers
@@ -362,6 +362,8 @@ class Observer(Reached):
         container = self.stand_ins.get(id(container), container)
         self._touch(container, writing=True)
         self._store(value)
+        if is_a(container, dict):
+            key = read_all(key)  # which stays, and is looked up by its value in any case
         original = self._written_through.get(id(container))
         if original is not None and not is_a(container.get(key), Symbolic) and not may_hold_tensors(value):
             original[key] = value = read(value)

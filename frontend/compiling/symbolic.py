@@ -76,6 +76,7 @@ class Symbols:
 
     def apply(self, function: Callable[..., Any], text: str, *operands: Any) -> Any:
         """An operation on numbers, at least one of them symbolic. A result that is no number becomes a guard."""
+        operands = tuple([x._value if isinstance(x, Symbolic) and not x._is_live() else x for x in operands])
         plain = [x._value if isinstance(x, Symbolic) else x for x in operands]
         try:
             value = function(*plain)
@@ -125,6 +126,8 @@ class Symbols:
 
     def tensor(self, number: Symbolic, shape: tuple[int, ...], dtype: DType) -> Tensor:
         """A number as an operand of the program: every element is that number."""
+        if not number._is_live():
+            return dispatch.scalar(number._value, shape, dtype)
         own = f64 if dtype.kind == "float" or not isinstance(number._value, WHOLE) else i64
         if own is i64:
             if not -LIMIT <= number._value < LIMIT:
@@ -194,6 +197,11 @@ def read(value: Any) -> Any:
     if value._is_live():
         value._symbols.guard(value._index)
     return value._value
+
+
+def settled(value: Any) -> Any:
+    """The number of an earlier trace, such as the key under which that has kept something; any other value as it is."""
+    return value._value if issubclass(type(value), Symbolic) and not value._is_live() else value
 
 
 def plain_type(kind: Any) -> Any:

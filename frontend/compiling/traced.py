@@ -29,7 +29,7 @@ from .argument_marks import marks_of
 from .effects import Hints
 from .plans import Alias, Copy, DerivedView, Fresh, Given, GradFound, Gradient, Held, Output, Owner
 from .prune import prune
-from .symbolic import Symbolic, Symbols, holds_symbolic, plain_type
+from .symbolic import Symbolic, Symbols, holds_symbolic, plain_type, settled
 from .weak import Weak
 
 if TYPE_CHECKING:
@@ -161,6 +161,7 @@ class Finisher:
         return self._output(tensor) if made else self._owner(tensor)
 
     def _output(self, value: Any) -> Output:
+        value = settled(value)
         if issubclass(type(value), Symbolic):
             return Given(self.symbols.leaf(value))
         if not tree.is_plain_tensor(value):

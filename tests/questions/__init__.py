@@ -25,7 +25,7 @@ from typing import Any
 
 import irtool
 
-from . import control, kinds, memory, names, objects, training
+from . import control, kinds, library, memory, names, objects, training
 from .compare import Outcome, describe, difference
 from .values import SEQUENCES, SIZES
 
@@ -270,7 +270,10 @@ def _is_row(part: types.ModuleType, value: Any) -> bool:
 
 def _functions() -> Iterator[Row]:
     found = [
-        f for part in (kinds, control, memory, objects, training) for f in vars(part).items() if _is_row(part, f[1])
+        f
+        for part in (kinds, control, library, memory, objects, training)
+        for f in vars(part).items()
+        if _is_row(part, f[1])
     ]
     for name, f in found:
 
