@@ -25,7 +25,7 @@ from typing import Any
 
 import irtool
 
-from . import control, kinds, library, memory, names, objects, training
+from . import classes, control, kinds, library, memory, names, objects, training
 from .compare import Outcome, describe, difference
 from .values import SEQUENCES, SIZES
 
@@ -271,7 +271,7 @@ def _is_row(part: types.ModuleType, value: Any) -> bool:
 def _functions() -> Iterator[Row]:
     found = [
         f
-        for part in (kinds, control, library, memory, objects, training)
+        for part in (classes, kinds, control, library, memory, objects, training)
         for f in vars(part).items()
         if _is_row(part, f[1])
     ]
