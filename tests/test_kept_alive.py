@@ -121,6 +121,21 @@ def test_replaced_tensors_of_the_same_shape_need_no_program(place: str) -> None:
     assert step._compilations <= 2
 
 
+def test_replaced_defaults_are_let_go_of() -> None:
+    def scaled(x: Any, w: Any = 1.0, *, b: Any = 0.0) -> Any:
+        return x * w + b
+
+    step, references = irtool.compile(scaled, target="reference"), list[Any]()
+    for k in range(3):
+        w, b = irtool.full((3,), float(k)), irtool.full((3,), 1.0)
+        references += [weakref.ref(w), weakref.ref(b)]
+        scaled.__defaults__, scaled.__kwdefaults__ = (w,), {"b": b}
+        del w, b
+        assert step(irtool.ones(3)).tolist() == [k + 1.0] * 3
+    gc.collect()
+    assert [r() is None for r in references] == [True] * 4 + [False] * 2
+
+
 def test_models_among_arguments_are_let_go_of() -> None:
     """As in cross-validation: a new model and optimizer each time, and one compiled function."""
     seen = list[weakref.ref[Any]]()

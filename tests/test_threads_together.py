@@ -104,6 +104,67 @@ def test_everything_at_once() -> None:
     assert o.n == sum(called) and len(log) == sum(called) + sum(written) and len(names) == written[0]
 
 
+class Own(optim.Optimizer):
+    """As users write them: state in entries, in groups and in attributes, parameters that get other memory."""
+
+    def __init__(self, parameters: Any) -> None:
+        super().__init__(parameters, {"lr": 0.1})
+        self.sizes: list[Any] = []
+
+    @irtool.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            group["size"] = sum(p.grad.pow(2).sum() for p in group["params"])
+            for p in group["params"]:
+                state = self.state[p]
+                state["n"] = state.get("n", 0) + 1
+                state["m"] = state.get("m", p * 0) * 0.5 + p.grad
+                p.data = p.data - group["lr"] * state["m"]
+            self.sizes.append(group["size"])
+
+
+def test_optimizers_of_users() -> None:
+    """While steps are traced, others read all that the optimizer keeps, and train models of their own."""
+    irtool.manual_seed(0)
+    model, steps = nn.Linear(2, 1), [0]
+    own = Own(model.parameters())
+
+    def train(k: int) -> None:
+        def step(x: Any) -> Any:
+            own.zero_grad()
+            loss = model(x).pow(2).mean()
+            loss.backward()
+            own.step()
+            return loss
+
+        compiled(step)(irtool.full((1 + k % 3, 2), 0.5))
+        steps[0] += 1
+
+    def read(k: int) -> None:
+        for p in model.parameters():
+            assert type(p) is nn.Parameter and p.is_leaf and p.requires_grad
+            assert np.isfinite(p.detach().clone().numpy()).all() and f"{p.data}" and p.sum().item() < 1e9
+            for key, value in list(own.state.get(p, {}).items()):
+                assert value >= 0 if key == "n" else (value * 2).sum().item() < 1e9
+        assert all(size.item() >= 0 for size in own.sizes[-2:])
+        assert float(own.param_groups[0].get("size", 0.0)) >= 0
+
+    def eagerly(k: int) -> None:
+        inner = nn.Linear(2, 1)
+        optimizer, x = Own(inner.parameters()), irtool.full((2, 2), 0.5)
+        losses: list[float] = []
+        for _ in range(3):
+            loss = inner(x).pow(2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        assert losses[1] <= losses[0]
+
+    together(train, read, read, eagerly)
+    assert len(own.sizes) == steps[0] and {state["n"] for state in own.state.values()} == {steps[0]}
+
+
 def test_programs_on_some_threads() -> None:
     """Programs in C run in several threads at once, each on as many threads of the runtime as was said last."""
     w = irtool.ones(4, 64)

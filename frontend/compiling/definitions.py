@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter, is_
 from typing import Any, cast
 
-from .weak import referent
+from .places import same
+from .weak import referent, weakened
 
 defaults_of = attrgetter("__defaults__", "__kwdefaults__")
 
@@ -21,16 +23,32 @@ class Defaults:
     """A function, or a weak reference to it."""
     expected: tuple[Any, ...]
 
+    is_weak: bool = False
+    """Whether the values themselves are expected, as references, and no longer the tuple and dictionary of them."""
+
     def now(self) -> tuple[Any, ...]:
         function = referent(self.function)
-        return self.expected if function is None else defaults_of(function)
+        if function is None:
+            return self.expected
+        return _values(*defaults_of(function)) if self.is_weak else defaults_of(function)
 
     def holds(self) -> bool:
-        return all(map(is_, self.now(), self.expected))
+        now, expected = self.now(), self.expected
+        return len(now) == len(expected) and all(map(same if self.is_weak else is_, now, expected))
+
+    def weaken(self, watch: Callable[[Any], Any]) -> None:
+        """Keeps neither the function nor the values alive."""
+        if not self.is_weak:
+            self.function, self.is_weak = weakened(self.function), True
+            self.expected = tuple(map(watch, _values(*self.expected)))
 
     def restore(self) -> None:
         function: Any = self.function
         function.__defaults__, function.__kwdefaults__ = self.expected
+
+
+def _values(defaults: tuple[Any, ...] | None, named: dict[str, Any] | None) -> tuple[Any, ...]:
+    return len(defaults or ()), *(defaults or ()), *(part for item in (named or {}).items() for part in item)
 
 
 @dataclass(slots=True)

@@ -233,7 +233,8 @@ def weaken(guard: Any, lifetime: Lifetime | None = None) -> None:
     elif isinstance(guard, Contents):
         guard.expected = tuple(map(watch, guard.expected))
     elif isinstance(guard, Defaults):
-        guard.function = weakened(guard.function)
+        refer = weakened if lifetime is None else lifetime.refer
+        guard.weaken(lambda value: value if is_by_value(value) else refer(value))
     elif isinstance(guard, Property):
         refer = weakened if lifetime is None else lifetime.refer
         guard.expected = tuple(map(refer, cast("tuple[Any, ...]", guard.expected)))
