@@ -186,7 +186,7 @@ def _apply_traced(op: type[HLOp], tensors: Sequence[Tensor], attributes: Mapping
     specs = infer(op, tensors, attributes)
     where = CPU
     if use.elsewhere:
-        where = common_device([t for t in tensors if not _is_constant(t)] or tensors[:1])
+        where = common_device([t for t in tensors if t._storage not in trace.numbers] or tensors[:1])
         if where is not CPU:
             trace.device = where
     values = trace.emit(op, [value_of(trace, t) for t in tensors], attributes, specs)
@@ -212,12 +212,6 @@ def check(
         trace.check(op, value_of(trace, x), attributes, error, message, condition)
 
 
-def _is_constant(t: Tensor) -> bool:
-    """Whether a tensor of the current trace is a constant, which may stand beside tensors of any device."""
-    value = modes.trace.values.get(t._storage) if t._storage.symbolic else None
-    return value is not None and isinstance(value.owner, s.ConstantOp | s.IotaOp)
-
-
 def traced(value: SSAValue, spec: TensorSpec, where: device | None = None) -> Tensor:
     """A new tensor of the current trace: on a device that it is known to be on, or where others of the trace are."""
     storage = SymbolicStorage(spec, where or modes.trace.device)
@@ -236,7 +230,9 @@ def scalar(value: float, shape: tuple[int, ...], dtype: DType) -> Tensor:
         if is_symbolic(value):
             return cast(Any, value)._symbols.tensor(value, shape, dtype)
         value = exact(value, dtype)
-        return _apply_traced(s.ConstantOp, (), {"value": value, "shape": plain(shape), "dtype": dtype})[0]
+        number = _apply_traced(s.ConstantOp, (), {"value": value, "shape": plain(shape), "dtype": dtype})[0]
+        modes.trace.numbers.add(number._storage)
+        return number
     # 0.0 and -0.0 are equal, but not the same.
     where = modes.device if use.elsewhere else None
     key = (value, shape, dtype, where) if value else (math.copysign(1.0, value), shape, dtype, where, 0)

@@ -86,7 +86,7 @@ def _parts(x: Tensor, dimension: int) -> list[Tensor]:
     if trace is not None:
         op = dispatch.value_of(trace, x).owner
         if isinstance(op, s.ConcatOp) and decode(op.dimension) == dimension:
-            return [dispatch.traced(part, spec_of(part.type)) for part in op.xs]
+            return [dispatch.traced(part, spec_of(part.type), x.device) for part in op.xs]
     return [x]
 
 
@@ -249,7 +249,7 @@ def _write_apart(trace: Trace, t: Tensor, root: Tensor, new: Tensor, replaces: b
     from .tensor import wrap
 
     storage, before = t._storage, dispatch.value_of(trace, root)
-    value = dispatch.value_of(trace, written(trace.wrap(before), root._view, t._view, new))
+    value = dispatch.value_of(trace, written(trace.wrap(before, root.device), root._view, t._view, new))
     numbers = value
     if root._view is not None:
         numbers = dispatch.value_of(trace, written(wrap(storage, storage.spec), None, t._view, new))

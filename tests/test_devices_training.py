@@ -194,3 +194,47 @@ def test_gradients_of_compiled_outputs() -> None:
     x = irtool.ones(2, requires_grad=True)
     f(x.cuda()).backward()
     assert w.grad is not None and w.grad.is_cuda and x.grad is not None and x.grad.tolist() == [2, 3]
+
+
+def trained_on_the_cpu(compiled: bool) -> list[float]:
+    """Steps that move their parameter to the device."""
+    w = nn.Parameter(irtool.ones(2))
+    optimizer = irtool.optim.Adam([w], lr=0.1)
+
+    def step(x: Tensor) -> Tensor:
+        loss = (w.to(x.device) * x).square().sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    run = irtool.compile(step) if compiled else step
+    assert all(run(cuda(1.0, 2.0)).is_cuda for _ in range(2))
+    assert w.grad is not None and not w.is_cuda and not w.grad.is_cuda
+    return [*w.tolist(), *w.grad.tolist()]
+
+
+def test_parameters_on_the_cpu_that_a_compiled_step_moves() -> None:
+    assert trained_on_the_cpu(True) == pytest.approx(trained_on_the_cpu(False), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["zeros", "arange"])
+def test_constants_of_another_device_in_a_compiled_function(name: str) -> None:
+    with pytest.raises(RuntimeError, match="found at least two devices, cuda:0 and cpu!"):
+        irtool.compile(lambda x: x + getattr(irtool, name)(2))(cuda(1.0, 2.0))
+    f = irtool.compile(lambda x: x.clamp(min=2) * irtool.tensor(3.0) + 1)
+    assert f(cuda(1.0, 4.0)).tolist() == [7, 13]
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+def test_packed_sequences(compiled: bool) -> None:
+    def f(x: Tensor) -> tuple[Tensor, Tensor]:
+        packed = nn.utils.rnn.pack_padded_sequence(x, [2, 3], enforce_sorted=False)
+        output, (hidden, _) = lstm(packed)
+        return nn.utils.rnn.pad_packed_sequence(output)[0], hidden
+
+    irtool.manual_seed(0)
+    lstm, x = nn.LSTM(2, 3), irtool.randn(3, 2, 2)
+    here = f(x)
+    lstm.cuda()
+    for a, b in zip((irtool.compile(f) if compiled else f)(x.cuda()), here):
+        assert a.is_cuda and a.cpu().allclose(b, atol=1e-5)

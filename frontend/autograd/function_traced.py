@@ -30,7 +30,7 @@ def variable(x: Tensor) -> Tensor:
     trace = modes.trace
     result: SSAValue = trace.builder.variable(value_of(trace, x))
     trace.track([result])
-    y = traced(result, x._spec)
+    y = traced(result, x._spec, x.device)
     tape.attach(TRACED, (y,))
     return y
 
@@ -60,7 +60,7 @@ def attach(
         if ctx.is_dirty(y):
             trace.values[y._storage] = value
         else:
-            y = made[k] = traced(value, y._spec)
+            y = made[k] = traced(value, y._spec, y.device)
         tape.attach(TRACED, (y,))
     ctx.replace({id(y): made[k] for k, y in zip(places, ys)})
 
@@ -70,7 +70,7 @@ def attach(
         given: list[Tensor | None] = [None] * len(outputs)
         for k, result, cotangent in zip(places, arguments, arguments[len(ys) :]):
             trace.values[made[k]._storage] = result
-            ct = given[k] = traced(cotangent, made[k]._spec)
+            ct = given[k] = traced(cotangent, made[k]._spec, made[k].device)
             tape.attach(TRACED, (ct,))
         if ctx._materialize:
             for k, y in enumerate(outputs):

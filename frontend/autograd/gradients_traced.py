@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from xdsl.ir import BlockArgument, Operation, OpResult, SSAValue
@@ -63,13 +63,14 @@ def _differentiate(
             continue
         weight = None if seed is None else value_of(trace, seed)
         for leaf, gradient in zip(leaves, trace.gradient(value, weight, leaves, create_graph)):
-            result = trace.wrap(gradient)
+            computed = inner.get(leaf, kept.get(leaf))
+            target = trace.leaves[leaf] if computed is None else computed
+            result = trace.wrap(gradient, target.device)
             if trace.is_tracked(gradient):
                 tape.attach(TRACED, (result,))
             else:
                 result._detached = True
-            computed = inner.get(leaf, kept.get(leaf))
-            found.append((trace.leaves[leaf] if computed is None else computed, result, computed is None))
+            found.append((target, result, computed is None))
     trace.free(used)
     return found
 
@@ -133,7 +134,7 @@ def _run_hooks(y: Tensor, seed: Tensor | None) -> None:
         weight = None if seed is None else value_of(trace, seed)
         (found,) = trace.gradient(root, weight, [value])
         with grad_mode.no_grad():
-            if hook(trace.wrap(found)) is not None:
+            if hook(trace.wrap(found, entry[0].device)) is not None:
                 _place(trace, entry, value, [root])
 
 
@@ -155,7 +156,7 @@ def _place(trace: Trace, entry: Any, value: SSAValue, roots: Sequence[SSAValue])
     """Puts a hook into the graph, once: from then on it is a part of all gradients that flow to its tensor."""
     placed = trace.hooks_placed.get(id(entry))
     if placed is None:
-        placed = trace.hooks_placed[id(entry)] = _regrade(trace, value, entry[1])
+        placed = trace.hooks_placed[id(entry)] = _regrade(trace, value, entry)
     if any(trace.depends(root, result) for root in roots for result in placed):
         raise refused(_EARLY)
 
@@ -166,13 +167,13 @@ _EARLY = (
 )
 
 
-def _regrade(trace: Trace, value: SSAValue, hook: Callable[[Tensor], Tensor | None]) -> list[SSAValue]:
+def _regrade(trace: Trace, value: SSAValue, entry: Any) -> list[SSAValue]:
     """Puts hl.custom_gradient, whose body is the hook, behind a value, or behind the last value that the hook uses.
     Returns what was computed from the value before that: gradients that flow through it would miss the hook."""
 
     def body(arguments: Sequence[BlockArgument]) -> Sequence[SSAValue]:
-        gradient = trace.wrap(arguments[1])
-        return [value_of(trace, hooked(hook, gradient))]
+        gradient = trace.wrap(arguments[1], entry[0].device)
+        return [value_of(trace, hooked(entry[1], gradient))]
 
     spec = spec_of(value.type)
     traced = trace_body([spec, spec], body, is_gradient=True)
@@ -265,7 +266,7 @@ def gradients_traced(
     keeping = [*trace.retained, *trace.retained_outside]
     for leaf, gradient, _ in _differentiate(outputs, seeds, retain_graph, create_graph, inputs):
         if any(leaf is x for x in keeping):
-            own = gradient if create_graph else trace.wrap(value_of(trace, gradient))
+            own = gradient if create_graph else trace.wrap(value_of(trace, gradient), gradient.device)
             _accumulate(leaf, own, create_graph)
         before = total.get(id(leaf))
         total[id(leaf)] = gradient if before is None else builder.add(before, gradient)

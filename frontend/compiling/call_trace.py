@@ -365,7 +365,7 @@ class CallTrace:
                 continue
             made = None
             if trace.leaves_of(value):
-                made = trace.wrap(value)
+                made = trace.wrap(value, t.device)
                 tape.attach(TRACED, (made,))
             found.append(History(target, made))
         return found

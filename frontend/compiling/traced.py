@@ -212,7 +212,7 @@ class Finisher:
         """What a tensor over memory from outside holds, if it was written to it with a history."""
         if value not in self.trace.rewritten or not value.requires_grad or not modes.grad:
             return None
-        held = self.trace.wrap(dispatch.value_of(self.trace, value))
+        held = self.trace.wrap(dispatch.value_of(self.trace, value), value.device)
         tape.attach(TRACED, (held,))
         return self._output(held)
 

@@ -106,10 +106,10 @@ class RNNBase(Module):
         x, mask = padded(input), input.mask()
         self._check_input(x)
         if given is not None and input.sorted_indices is not None:
-            given = tuple(s.index_select(1, input.sorted_indices) for s in given)
-        output, last = self._layers(x, self._start(x, given, True), tensor(mask).unsqueeze(-1))
+            given = tuple(s.index_select(1, input.sorted_indices.to(s.device)) for s in given)
+        output, last = self._layers(x, self._start(x, given, True), tensor(mask, device=x.device).unsqueeze(-1))
         if input.unsorted_indices is not None:
-            last = [s.index_select(1, input.unsorted_indices) for s in last]
+            last = [s.index_select(1, input.unsorted_indices.to(s.device)) for s in last]
         return repacked(output, input), last
 
     def _layers(self, x: Tensor, state: list[Tensor], mask: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:

@@ -77,7 +77,7 @@ def _traced(
     trace.builder = IRBuilder(block, location=outside.location)
     try:
         given_to_body = [argument for argument in block.args if argument is not record]
-        inner = [dispatch.traced(argument, spec) for argument, spec in zip(given_to_body, specs)]
+        inner = [dispatch.traced(argument, spec, x.device) for argument, spec, x in zip(given_to_body, specs, operands)]
         trace.values[errors] = record
         for tensor, argument, outer, value in zip(inner, given_to_body, operands, values):
             argument.name_hint = value.name_hint
@@ -87,7 +87,8 @@ def _traced(
             tape.attach(TRACED, inner[:count])
         trace.track(block.args)
         after, given = body(inner[:count], inner[count : count + scanned], inner[count + scanned :])
-        yielded = [dispatch.value_of(trace, t) for t in (*after, *given)]
+        results_inside = (*after, *given)
+        yielded = [dispatch.value_of(trace, t) for t in results_inside]
         recorded = trace.values[errors]
     finally:
         trace.builder = outside
@@ -117,7 +118,7 @@ def _traced(
     outputs = list(op.outputs)
     if checked:
         trace.write(errors, outputs.pop(count))
-    results = [dispatch.traced(result, spec_of(result.type)) for result in outputs]
+    results = [dispatch.traced(y, spec_of(y.type), x.device) for y, x in zip(outputs, results_inside)]
     if flows:
         trace.track(op.outputs)
         tape.attach(TRACED, results)

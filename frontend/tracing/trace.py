@@ -21,7 +21,7 @@ from ...dialects.names import identifier
 from ...dialects.types import DType, TensorSpec, spec_of, tensor_type
 from ...runtime.storage import Storage, SymbolicStorage, origins
 from .. import dispatch
-from ..devices import CPU
+from ..devices import CPU, device
 from ..errors import here
 from ..modes import modes
 from ..node import Node
@@ -120,7 +120,9 @@ class Trace(Flow):
         self.kept_apart: list[tuple[list[Tensor], list[Tensor]]] = []
         """Tensors that gradients come to, and others that gradients are asked by, to which none may flow on outside."""
         self.checks = Checks()
-        self.device = CPU
+        self.numbers: set[Storage] = set()
+        """Python numbers as operands, which may stand beside tensors of any device."""
+        self.device: device = CPU
         """Where the tensors of the trace are that are not on the CPU."""
         self.observer: Any = None
         """What sees the values that traced Python code loads and stores."""
@@ -269,11 +271,12 @@ class Trace(Flow):
         self.builder.insert(op)
 
     def runtime_scalar(self, getter: Callable[[], float], dtype: DType, name: str = "scalar") -> Tensor:
-        """A 0-d tensor that `getter` fills on each call: a learning rate, a step count."""
+        """A 0-d tensor that `getter` fills on each call: a learning rate, a step count. It may stand beside tensors
+        of any device, as numbers on the CPU do."""
         spec = TensorSpec((), dtype)
         source = Input(self.argument(spec, name), spec, getter=getter)
         self.inputs.append(source)
-        return self.wrap(source.value)
+        return self.wrap(source.value, CPU)
 
     def computed(self, function: Callable[..., float], operands: Sequence[Any], dtype: DType) -> Any:
         """A Python function of numbers that change from call to call, as a float or a tensor without dimensions. An
@@ -290,9 +293,9 @@ class Trace(Flow):
             return self.observer.sources[place] is not as_traced(group)[key]
         return place in self.hyperparameters and self.hyperparameters[place] is not group[key]
 
-    def wrap(self, value: SSAValue) -> Tensor:
+    def wrap(self, value: SSAValue, where: device | None = None) -> Tensor:
         """A new tensor that holds a value of this trace."""
-        return dispatch.traced(value, spec_of(value.type))
+        return dispatch.traced(value, spec_of(value.type), where)
 
     # Gradients
 

@@ -50,7 +50,7 @@ def pack_padded_sequence(
     order = None
     if not enforce_sorted:
         order = np.argsort(-ends, kind="stable")
-        ends, x = ends[order], x.index_select(1, tensor(order))
+        ends, x = ends[order], x.index_select(1, tensor(order, device=x.device))
     elif (np.diff(ends) > 0).any():
         raise runtime_error(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
@@ -80,7 +80,7 @@ def pad_packed_sequence(
         more = x.new_full((total_length - x.shape[0], *x.shape[1:]), padding_value)
         x = cat([x, more], 0) if more.shape[0] else x
     if sequence.unsorted_indices is not None:
-        x = x.index_select(1, sequence.unsorted_indices)
+        x = x.index_select(1, sequence.unsorted_indices.to(x.device))
         lengths = lengths[on_host(sequence.unsorted_indices)]
     return (x.transpose(0, 1) if batch_first else x), tensor(lengths.astype(np.int64))
 
@@ -124,9 +124,11 @@ def padded(sequence: PackedSequence, value: float = 0.0) -> Tensor:
     """(T, N, ...) in the packed order of the sequences."""
     mask = sequence.mask()
     places = np.where(mask, np.cumsum(mask.reshape(-1)).reshape(mask.shape) - 1, 0)
-    rows = sequence.data.index_select(0, tensor(places.reshape(-1)))
+    rows = sequence.data.index_select(0, tensor(places.reshape(-1), device=sequence.data.device))
     x = rows.reshape(*mask.shape, *sequence.data.shape[1:])
-    return x if mask.all() else x.masked_fill(tensor(~mask).reshape(*mask.shape, *(1,) * (x.ndim - 2)), value)
+    if mask.all():
+        return x
+    return x.masked_fill(tensor(~mask, device=x.device).reshape(*mask.shape, *(1,) * (x.ndim - 2)), value)
 
 
 def repacked(x: Tensor, like: PackedSequence) -> PackedSequence:
@@ -143,7 +145,7 @@ def _packed(x: Tensor, sizes: np.ndarray[Any, Any], order: np.ndarray[Any, Any] 
 
 
 def _rows(x: Tensor, mask: np.ndarray[Any, Any]) -> Tensor:
-    return x.reshape(-1, *x.shape[2:]).index_select(0, tensor(np.flatnonzero(mask.reshape(-1))))
+    return x.reshape(-1, *x.shape[2:]).index_select(0, tensor(np.flatnonzero(mask), device=x.device))
 
 
 def _numbers(lengths: Any) -> list[int]:
