@@ -12,7 +12,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Self, TypeAlias, cast
 
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerAttr, IntegerType, MemRefType, StringAttr, TensorType, i1, i64
+from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
+    FloatAttr,
+    IntegerAttr,
+    IntegerType,
+    MemRefType,
+    StringAttr,
+    TensorType,
+    f64,
+    i1,
+    i64,
+)
 from xdsl.ir import Attribute, Dialect, Operation, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -27,8 +38,12 @@ from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
 from .effects import DestinationEffects
+from .hl.codec import float_text
 
-__all__ = ["CUMULATIONS", "LINALGX", "CumulateOp", "DestinationOp", "RecordOp", "ScatterAddOp", "ScatterOp", "SortOp"]
+__all__ = [
+    "CUMULATIONS", "LINALGX", "AttentionBase", "AttentionKeyGradientOp", "AttentionOp", "AttentionQueryGradientOp",
+    "CumulateOp", "DestinationOp", "RecordOp", "ScatterAddOp", "ScatterOp", "SortOp",
+]  # fmt: skip
 
 Shaped: TypeAlias = "MemRefType[Attribute] | TensorType[Attribute]"
 
@@ -39,12 +54,14 @@ class DestinationOp(IRDLOperation):
     arguments = var_operand_def(MemRefType | TensorType)
     res = var_result_def(TensorType)
     traits = traits_def(DestinationEffects())
-    ATTRIBUTES: ClassVar[dict[str, type[int] | type[bool] | type[str]]] = {}
+    ATTRIBUTES: ClassVar[dict[str, type[int] | type[bool] | type[str] | type[float]]] = {}
     """Name -> kind of the properties; those that are true or false are written by their name alone."""
     OUTPUTS: ClassVar[int] = 1
 
     @classmethod
-    def of(cls, inputs: Sequence[SSAValue], outputs: Sequence[SSAValue], **attributes: int | bool | str) -> Self:
+    def of(
+        cls, inputs: Sequence[SSAValue], outputs: Sequence[SSAValue], **attributes: int | bool | str | float
+    ) -> Self:
         """A new operation."""
         return cls.create(
             operands=[*inputs, *outputs],
@@ -92,6 +109,8 @@ class DestinationOp(IRDLOperation):
                 printer.print_string(f" {name}" if self.integer(name) else "")
             elif isinstance(value, StringAttr):
                 printer.print_string(f" {value.data}")
+            elif isinstance(value, FloatAttr):
+                printer.print_string(f" {name} {float_text(value.value.data)}")
             else:
                 printer.print_string(f" {name} {self.integer(name)}")
         for keyword, values in (("ins", self.inputs), ("outs", self.outputs)):
@@ -113,6 +132,9 @@ class DestinationOp(IRDLOperation):
                 properties[name] = _encoded(parser.parse_optional_keyword(name) is not None)
             elif kind is str:
                 properties[name] = _encoded(parser.parse_identifier(f" for the {name} of {cls.name}"))
+            elif kind is float:
+                parser.parse_keyword(name)
+                properties[name] = _encoded(float(parser.parse_number()))
             else:
                 parser.parse_keyword(name)
                 properties[name] = _encoded(parser.parse_integer())
@@ -308,14 +330,93 @@ class RecordOp(DestinationOp):
             raise VerifyException(f"expected an x of integers, given {x}")
 
 
+class AttentionBase(DestinationOp):
+    """Attention and its gradients, as dialects/hl/attention.py says them; a mask comes last of what is read."""
+
+    causal = prop_def(IntegerAttr)
+    scale = prop_def(FloatAttr)
+    ATTRIBUTES: ClassVar = {"causal": bool, "scale": float}
+    READS: ClassVar[int]
+    """How many inputs there are, a mask aside."""
+    EXPECTED: ClassVar[str]
+    """Shapes of what follows query, key and value: like a query, key, value or result, or a number a query."""
+
+    @property
+    def mask(self) -> SSAValue | None:
+        """What says which keys take part, or is added."""
+        return self.operands[self.READS] if len(self.inputs) > self.READS else None
+
+    @property
+    def factor(self) -> float:
+        """What products of queries and keys are multiplied by."""
+        return self.scale.value.data
+
+    def verify_shapes(self, types: Sequence[Shaped]) -> None:
+        if len(types) - self.OUTPUTS not in (self.READS, self.READS + 1):
+            raise VerifyException(f"expected {self.READS} inputs and perhaps a mask, given {len(self.inputs)}")
+        query, key, value = (type_.get_shape() for type_ in types[:3])
+        if len(query) < 2 or not _same_shape((*query[:-2], key[-2], query[-1]), key):
+            raise VerifyException(f"expected queries and keys of one width, given {types[0]} and {types[1]}")
+        if not _same_shape((*key[:-1], value[-1]), value):
+            raise VerifyException(f"expected a value for each key, given {types[1]} and {types[2]}")
+        rows = query[:-1]
+        shapes = {"q": query, "k": key, "v": value, "r": (*rows, value[-1]), "l": rows}
+        given = [*types[3 : self.READS], *types[-self.OUTPUTS :]]
+        for letter, type_ in zip(self.EXPECTED, given, strict=True):
+            if not _same_shape(shapes[letter], type_.get_shape()):
+                raise VerifyException(f"expected an operand of shape {list(shapes[letter])}, given {type_}")
+        if len(types) - self.OUTPUTS > self.READS:
+            mask, scores = types[self.READS].get_shape(), (*rows, key[-2])
+            repeats = all(m in (1, n, DYNAMIC_INDEX) for m, n in zip(reversed(mask), reversed(scores)))
+            if len(mask) > len(scores) or not repeats:
+                raise VerifyException(f"expected a mask that repeats to {list(scores)}, given {types[self.READS]}")
+
+
+@irdl_op_definition
+class AttentionOp(AttentionBase):
+    """softmax(query key^T scale + mask) value, and the logarithms of its sums
+
+    linalgx.attention causal scale 0.25 ins(%q, %k, %v : …) outs(%y, %l : …)
+    """
+
+    name = "linalgx.attention"
+    READS: ClassVar = 3
+    OUTPUTS: ClassVar = 2
+    EXPECTED: ClassVar = "rl"
+
+
+@irdl_op_definition
+class AttentionQueryGradientOp(AttentionBase):
+    """The cotangent of the queries, from the logarithms, each query's sum of result times cotangent, and the cotangent
+
+    linalgx.attention_query_gradient scale 0.25 ins(%q, %k, %v, %l, %delta, %dy : …) outs(%dq : …)
+    """
+
+    name = "linalgx.attention_query_gradient"
+    READS: ClassVar = 6
+    EXPECTED: ClassVar = "llrq"
+
+
+@irdl_op_definition
+class AttentionKeyGradientOp(AttentionBase):
+    """The cotangents of keys and values, from the same"""
+
+    name = "linalgx.attention_key_gradient"
+    READS: ClassVar = 6
+    OUTPUTS: ClassVar = 2
+    EXPECTED: ClassVar = "llrkv"
+
+
 def _result_types(outputs: Sequence[SSAValue]) -> list[Attribute]:
     types: list[Attribute] = [value.type for value in outputs]
     return [t for t in types if type(t) is TensorType]
 
 
-def _encoded(value: int | bool | str) -> Attribute:
+def _encoded(value: int | bool | str | float) -> Attribute:
     if isinstance(value, str):
         return StringAttr(value)
+    if isinstance(value, float):
+        return FloatAttr(value, f64)
     return IntegerAttr(int(value), i1 if isinstance(value, bool) else i64)
 
 
@@ -336,4 +437,11 @@ def _parse_operands(parser: Parser, keyword: str) -> Sequence[SSAValue]:
     return parser.resolve_operands(operands, types, pos)
 
 
-LINALGX = Dialect("linalgx", [ScatterAddOp, ScatterOp, CumulateOp, SortOp, RecordOp], [])
+LINALGX = Dialect(
+    "linalgx",
+    [
+        *(ScatterAddOp, ScatterOp, CumulateOp, SortOp, RecordOp),
+        *(AttentionOp, AttentionQueryGradientOp, AttentionKeyGradientOp),
+    ],
+    [],
+)

@@ -55,6 +55,7 @@ PASSES: dict[str, Callable[[], type[ModulePass]]] = {
     "insert-barriers": _lazy("loops.cpu.barriers", "InsertBarriers"),
     "verify-bounds": _lazy("loops.verify_bounds", "VerifyBounds"),
     "insert-bounds-checks": _lazy("loops.insert_bounds_checks", "InsertBoundsChecks"),
+    "attend-blocks": _lazy("loops.gpu.attend_blocks", "AttendBlocks"),
     "contract-blocks": _lazy("loops.gpu.contract_blocks", "ContractBlocks"),
     "widen-accesses": _lazy("loops.gpu.widen_accesses", "WidenAccesses"),
     "map-blocks": _lazy("loops.gpu.map_blocks", "MapBlocks"),

@@ -71,6 +71,7 @@ CUDA: Pipeline = (
     Stage(
         "loops",
         (
+            "attend-blocks",
             "contract-blocks",
             "lower-linalg",
             "fuse-loops",

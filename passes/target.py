@@ -119,6 +119,8 @@ class GPUTarget(Machine):
     """Whether warps multiply small matrices."""
     tf32: int = 0
     """Whether products of floats of 32 bits may be of their first 11 bits alone."""
+    attention_kernels: int = 1
+    """Whether attention is a kernel of its own, which keeps no scores."""
 
 
 TARGETS = MappingProxyType(

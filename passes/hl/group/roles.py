@@ -4,7 +4,7 @@ INLINE    cheap to compute again; every kernel that reads it makes its own: cons
 MAP       one value an index of the result, from values at that index (or from anywhere, by a gather)
 REDUCE    a map over the operand's indices, some of which are folded away
 CONTRACT  a sum of products; takes elementwise consumers as its epilogue
-MOVE      writes its result from elsewhere or in an order of its own: pad, concat, scatter, sort; a kernel of its own
+MOVE      writes its result from elsewhere or in an order of its own: pad, concat, sort, attention; a kernel of its own
 CHECK     a check of values, with the record of errors; a kernel of its own, in front of all that changes state
 HOST      a loop around kernels; runs in the host function, its body grouped by itself
 ALIAS     a reshape: another view of the same bytes, which costs nothing between kernels; INLINE if only 1s come or go
@@ -18,6 +18,7 @@ from enum import Enum, auto
 from xdsl.ir import Operation
 
 from ....dialects.hl import (
+    attention,
     check,
     contraction,
     control,
@@ -57,6 +58,8 @@ ROLES: dict[type[Operation], Role] = {
     sequence.CumprodOp: Role.MOVE,
     sequence.RecurrenceOp: Role.MOVE,
     sequence.SortOp: Role.MOVE,
+    attention.AttentionOp: Role.MOVE,
+    attention.AttentionGradientOp: Role.MOVE,
     **dict.fromkeys(check.CHECKS, Role.CHECK),
     shape.ConstantOp: Role.INLINE,
     shape.IotaOp: Role.INLINE,

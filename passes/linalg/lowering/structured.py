@@ -21,6 +21,7 @@ from ....dialects.types import DType, TensorSpec
 from ...hl.index_maps import scaled
 from ...utils.combiners import highest, lowest
 from ...utils.emitter import Emitter
+from .attention import ATTENTIVE
 from .builder import KernelBuilder
 from .check import CHECKED
 from .scalar import SCALAR, compare, philox, to_index
@@ -228,6 +229,7 @@ STRUCTURED: dict[type[HLOp], Callable[..., list[SSAValue]]] = {
     contraction.MatmulOp: matmul,
     **WINDOWED,
     **SEQUENTIAL,
+    **ATTENTIVE,
     indexing.GatherOp: gather,
     **dict.fromkeys(SCATTERS, scatter),
     **CHECKED,

@@ -40,3 +40,14 @@ func.func @record(%s: tensor<i64>, %x: tensor<2x3xi8>, %r: tensor<3xi64>) -> ten
     ins(%s, %x : tensor<i64>, tensor<2x3xi8>) outs(%r : tensor<3xi64>) -> tensor<3xi64>
   func.return %0 : tensor<3xi64>
 }
+
+// CHECK-LABEL: func.func @attention
+func.func @attention(%q: memref<2x5x4xf32>, %k: memref<2x3x4xf32>, %v: memref<2x3x6xf32>, %m: memref<5x1xi1>, %l: memref<2x5xf32>, %y: memref<2x5x6xf32>) {
+  // CHECK-NEXT: linalgx.attention causal scale 0.25 ins(%q, %k, %v, %m : memref<2x5x4xf32>, memref<2x3x4xf32>, memref<2x3x6xf32>, memref<5x1xi1>) outs(%y, %l : memref<2x5x6xf32>, memref<2x5xf32>)
+  linalgx.attention causal scale 0.25 ins(%q, %k, %v, %m : memref<2x5x4xf32>, memref<2x3x4xf32>, memref<2x3x6xf32>, memref<5x1xi1>) outs(%y, %l : memref<2x5x6xf32>, memref<2x5xf32>)
+  // CHECK-NEXT: linalgx.attention_query_gradient scale 1.0e-05 ins(%q, %k, %v, %l, %l, %y : {{.*}}) outs(%q : memref<2x5x4xf32>)
+  linalgx.attention_query_gradient scale 0.00001 ins(%q, %k, %v, %l, %l, %y : memref<2x5x4xf32>, memref<2x3x4xf32>, memref<2x3x6xf32>, memref<2x5xf32>, memref<2x5xf32>, memref<2x5x6xf32>) outs(%q : memref<2x5x4xf32>)
+  // CHECK-NEXT: linalgx.attention_key_gradient scale -1.0 ins(%q, %k, %v, %l, %l, %y : {{.*}}) outs(%k, %v : memref<2x3x4xf32>, memref<2x3x6xf32>)
+  linalgx.attention_key_gradient scale -1.0 ins(%q, %k, %v, %l, %l, %y : memref<2x5x4xf32>, memref<2x3x4xf32>, memref<2x3x6xf32>, memref<2x5xf32>, memref<2x5xf32>, memref<2x5x6xf32>) outs(%k, %v : memref<2x3x4xf32>, memref<2x3x6xf32>)
+  func.return
+}
