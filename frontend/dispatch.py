@@ -186,7 +186,7 @@ def _apply_traced(op: type[HLOp], tensors: Sequence[Tensor], attributes: Mapping
     specs = infer(op, tensors, attributes)
     where = CPU
     if use.elsewhere:
-        where = common_device([t for t in tensors if t._storage not in trace.numbers] or tensors[:1])
+        where = common_device([t for t in tensors if t._storage not in trace.of_any_device] or tensors[:1])
         if where is not CPU:
             trace.device = where
     values = trace.emit(op, [value_of(trace, t) for t in tensors], attributes, specs)
@@ -231,7 +231,7 @@ def scalar(value: float, shape: tuple[int, ...], dtype: DType) -> Tensor:
             return cast(Any, value)._symbols.tensor(value, shape, dtype)
         value = exact(value, dtype)
         number = _apply_traced(s.ConstantOp, (), {"value": value, "shape": plain(shape), "dtype": dtype})[0]
-        modes.trace.numbers.add(number._storage)
+        modes.trace.of_any_device.add(number._storage)
         return number
     # 0.0 and -0.0 are equal, but not the same.
     where = modes.device if use.elsewhere else None

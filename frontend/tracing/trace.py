@@ -120,7 +120,7 @@ class Trace(Flow):
         self.kept_apart: list[tuple[list[Tensor], list[Tensor]]] = []
         """Tensors that gradients come to, and others that gradients are asked by, to which none may flow on outside."""
         self.checks = Checks()
-        self.numbers: set[Storage] = set()
+        self.of_any_device: set[Storage] = set()
         """Python numbers as operands, which may stand beside tensors of any device."""
         self.device: device = CPU
         """Where the tensors of the trace are that are not on the CPU."""
@@ -138,8 +138,7 @@ class Trace(Flow):
 
     def add_names(self, names: Iterable[tuple[Storage, str]]) -> None:
         """What the memory of tensors is called that are found while the trace goes on."""
-        for storage, name in names:
-            self._names.setdefault(storage, name)
+        self._names = {**dict(names), **self._names}
 
     def declare_argument(self, storage: Storage, leaf: int, name: str, whole: bool = False) -> None:
         """Says that a storage is that of the flattened argument number `leaf`. `whole`: that is a view of it."""
@@ -271,8 +270,7 @@ class Trace(Flow):
         self.builder.insert(op)
 
     def runtime_scalar(self, getter: Callable[[], float], dtype: DType, name: str = "scalar") -> Tensor:
-        """A 0-d tensor that `getter` fills on each call: a learning rate, a step count. It may stand beside tensors
-        of any device, as numbers on the CPU do."""
+        """A 0-d tensor that `getter` fills on each call, beside tensors of any device: a learning rate, a step count."""
         spec = TensorSpec((), dtype)
         source = Input(self.argument(spec, name), spec, getter=getter)
         self.inputs.append(source)
@@ -443,7 +441,6 @@ def as_traced(value: Any) -> Any:
 
 
 def _ask(function: Callable[..., Any]) -> Callable[[Sequence[Any]], Any]:
-    """What asks a function for the number of each call, whose leaves say nothing of it."""
     return lambda leaves: function()
 
 
