@@ -8,9 +8,11 @@
    Where nothing but captured tensors were replaced, by others of their kind, a copy of a program is bound to these
    (`rebind.py`).
 
-2. **Discover** (`discovery.py`, `code_names.py`, `places.py`). A walk from the function's globals, closure and
-   arguments lists what it can reach, by the names in its bytecode, without running any code of the user. Each value
-   found is a **guard** (`guards.py`, `guard_set.py`): where it is kept (its source) and what it was.
+2. **Discover** (`discovery.py`, `mentioned.py`, `code_names.py`, `places.py`). A walk from the function's globals,
+   closure and arguments lists what it can reach, by the names in its bytecode, without running any code of the user.
+   Each value found is a **guard** (`guards.py`, `guard_set.py`): where it is kept (its source) and what it was.
+   Functions are read nearest first; beyond the first few hundred, each is read when it begins to run in the trace, so
+   that what a large package could call costs nothing.
    Large containers and arrays are watched where traced code loads them, or the call runs uncompiled (`large.py`).
 
    A `threading.local()` is an object whose attributes are the calling thread's (`thread_locals.py`): each thread that
@@ -48,6 +50,7 @@
        map(q.put, xs), type(q).put(q, 1)      methods tell by the class that they are of
        Thread(...), np.add(out=a), ctypes     classes and ufuncs tell where they are called, by their names in the table
        a += 1, a[0] = 3, for line in file     operators on foreign objects pass hooks that ask for their types
+       optree.tree_map(f, x)                  packages in C that call back: rows of a table (`extensions.py`)
        __repr__, default_factory, __get__     functions of the user that others call are instrumented too; one that
                                               discovery did not come across is discovered when it begins to run
        C() where C has __del__                when objects die is nothing that a program repeats

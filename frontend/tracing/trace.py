@@ -270,7 +270,7 @@ class Trace(Flow):
         self.builder.insert(op)
 
     def runtime_scalar(self, getter: Callable[[], float], dtype: DType, name: str = "scalar") -> Tensor:
-        """A 0-d tensor that `getter` fills on each call, beside tensors of any device: a learning rate, a step count."""
+        """A 0-d tensor that `getter` fills on each call, beside tensors of any device: a learning rate, a step."""
         spec = TensorSpec((), dtype)
         source = Input(self.argument(spec, name), spec, getter=getter)
         self.inputs.append(source)

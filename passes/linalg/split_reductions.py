@@ -247,12 +247,12 @@ class _ReductionSplit:
         totals = {body.args[count + k]: block.args[len(elements) + k] for k in range(len(elements))}
         values: dict[SSAValue, SSAValue] = {}
         for ops, offered in self.combined.groups:
-            known = {**totals, **{value: block.args[k] for value, k in offered.items()}}
+            known: dict[SSAValue, SSAValue] = {**totals, **{value: block.args[k] for value, k in offered.items()}}
             for op in ops:
                 new = op.clone()
                 new.operands = [known.get(value, value) for value in op.operands]
                 block.add_op(new)
-                known |= zip(op.results, new.results, strict=True)
+                known.update(zip(op.results, new.results, strict=True))
             values |= known
         yielded = [values[value] for value in end.operands]
         block.add_op(YieldOp(*yielded))
