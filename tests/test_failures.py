@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which whoever starts the tests may have switched off
+
 import irtool
 from irtool import nn, optim
 from irtool.nn import functional as F
