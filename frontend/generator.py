@@ -31,17 +31,25 @@ STATE = TensorSpec((2,), i64)
 FIRST_SEED = 67280421310721
 
 
+def _words(seed: int) -> np.ndarray[Any, Any]:
+    return np.array([seed & (1 << 64) - 1, 0], np.uint64).view(np.int64)
+
+
+def _beginning(seed: int, where: device) -> Tensor:
+    return wrap(eager.stored(_words(seed), STATE, where), STATE)
+
+
 class Generator:
     """A sequence of random numbers of its own."""
 
     def __init__(self, device: Any = "cpu") -> None:
         self.device = place(device)
-        self.state: Tensor = wrap(eager.stored(np.array((FIRST_SEED, 0)), STATE, self.device), STATE)
+        self.state = _beginning(FIRST_SEED, self.device)
 
     def manual_seed(self, seed: int) -> Generator:
         """Starts the sequence that belongs to this seed."""
         seed = checked_seed(seed)
-        value = from_array(np.array([seed & (1 << 64) - 1, 0], np.uint64).view(np.int64), self.device)
+        value = from_array(_words(seed), self.device)
         before = grad_mode.switch(False)
         try:
             write(self.state, value)
@@ -115,9 +123,9 @@ def generator_at(where: device | None = None) -> Generator:
         return default_generator
     found = _Sequences.generators.get(where)
     if found is None:
-        found = _Sequences.generators[where] = Generator(where)
-        if _Sequences.seed != FIRST_SEED:
-            found.manual_seed(_Sequences.seed)
+        found = Generator(where)
+        found.state = _beginning(_Sequences.seed, where)  # where a trace draws first, not a write of each call
+        _Sequences.generators[where] = found
     return found
 
 

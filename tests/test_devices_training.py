@@ -10,7 +10,7 @@ from typing import Any
 import irtool
 import pytest
 from irtool import Tensor, nn
-from irtool.frontend import devices
+from irtool.frontend import devices, generator
 
 F: Any = nn.functional
 
@@ -62,6 +62,19 @@ def test_training_there_is_training_here(compiled: bool) -> None:
 
 def test_a_compiled_step_moves_its_data() -> None:
     assert losses("cuda", True, inside=True) == pytest.approx(losses("cuda", False), rel=1e-5)
+
+
+def test_a_trace_may_be_the_first_to_draw_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drawn(run: Any) -> list[Any]:
+        monkeypatch.setattr(generator._Sequences, "generators", {})
+        irtool.manual_seed(3)
+        return [run(irtool.ones(16, device="cuda")).tolist() for _ in range(3)]
+
+    def drop(x: Tensor) -> Tensor:
+        return F.dropout(x, 0.5)
+
+    eager = drawn(drop)
+    assert drawn(irtool.compile(drop)) == eager and eager[0] != eager[1]
 
 
 def test_modules_move_with_their_gradients_and_buffers() -> None:
