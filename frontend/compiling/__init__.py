@@ -12,7 +12,7 @@
    closure and arguments lists what it can reach, by the names in its bytecode, without running any code of the user.
    Each value found is a **guard** (`guards.py`, `guard_set.py`): where it is kept (its source) and what it was.
    Functions are read nearest first; beyond the first few hundred, each is read when it begins to run in the trace, so
-   that what a large package could call costs nothing.
+   that what a large package could call, and does not, costs nothing.
    Large containers and arrays are watched where traced code loads them, or the call runs uncompiled (`large.py`).
 
    A `threading.local()` is an object whose attributes are the calling thread's (`thread_locals.py`): each thread that

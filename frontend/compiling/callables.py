@@ -323,7 +323,7 @@ class Callables:
         self.refuse_too_large()
         if modes.trace is not None:
             modes.trace.add_names(islice(discovery.names_of_storages.items(), named, None))
-        for function in [*discovery.unseen.values()][unseen:]:
+        for function in [*islice(discovery.unseen.values(), unseen, None)]:
             if is_of_user(function):
                 self._see_function(function)
 

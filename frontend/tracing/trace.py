@@ -138,7 +138,8 @@ class Trace(Flow):
 
     def add_names(self, names: Iterable[tuple[Storage, str]]) -> None:
         """What the memory of tensors is called that are found while the trace goes on."""
-        self._names = {**dict(names), **self._names}
+        for entry in names:
+            self._names.setdefault(*entry)
 
     def declare_argument(self, storage: Storage, leaf: int, name: str, whole: bool = False) -> None:
         """Says that a storage is that of the flattened argument number `leaf`. `whole`: that is a view of it."""
@@ -446,5 +447,4 @@ def _ask(function: Callable[..., Any]) -> Callable[[Sequence[Any]], Any]:
 
 def current() -> Trace | None:
     """The trace that is going on, if any."""
-    found: Any = modes.trace
-    return found
+    return modes.trace
